@@ -1,0 +1,83 @@
+"""The errors that gantk raises on bad input: what was given, what was expected, and the mend, in one line.
+
+`UsageError` and its children are what a caller can mend by asking differently (the CLI exits 2);
+`WorkError` and its children are work that failed (the CLI exits 1).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BrokenPlugin",
+    "CheckpointError",
+    "DataError",
+    "Diverged",
+    "FitError",
+    "GantkError",
+    "Interrupted",
+    "OptionError",
+    "RunError",
+    "UnknownName",
+    "UsageError",
+    "WorkError",
+    "nearest",
+]
+
+
+class GantkError(Exception):
+    """The base of every error that gantk raises on purpose."""
+
+
+class UsageError(GantkError):
+    """The request itself cannot be met; asking differently mends it."""
+
+
+class UnknownName(UsageError):
+    """A name that nothing is registered under, or that two packages claim."""
+
+
+class OptionError(UsageError):
+    """An option that does not exist, or a value that it does not take."""
+
+
+class FitError(UsageError):
+    """Parts that do not fit each other: a shape, or a need that nobody provides."""
+
+
+class WorkError(GantkError):
+    """The work was asked for properly and failed."""
+
+
+class BrokenPlugin(WorkError):
+    """A registered plugin whose code cannot be imported or is not what its kind asks for."""
+
+
+class DataError(WorkError):
+    """A data set that is missing, damaged, or not what it says it is; the message names the file."""
+
+
+class RunError(WorkError):
+    """A run folder that cannot be used as asked."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint that is damaged or does not belong to its run."""
+
+
+class Diverged(WorkError):
+    """A loss, a gradient or a parameter that is NaN or infinite."""
+
+
+class Interrupted(WorkError):
+    """Training was stopped by a signal; everything up to the last step is saved."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?` for a name close to a known one, else the known names."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    return f" Known: {', '.join(names)}." if names else " None is known."

@@ -1,0 +1,110 @@
+"""Stages and players: when parameters move, by which optimizer, towards which objective."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import OptionError
+from gantk.schedule.objective import Objective
+from gantk.schedule.step import Value
+
+if TYPE_CHECKING:
+    from gantk.model import Model
+
+__all__ = ["Length", "Player", "Stage"]
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a stage is: `25 epochs`, `2000 steps` or `100000 images`."""
+
+    amount: float
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> Length:
+        """Read `25 epochs`; raises `OptionError` for anything else."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(epoch|step|image)s?\s*", str(text))
+        if not found or float(found.group(1)) <= 0:
+            raise OptionError(f"a stage's length is like '25 epochs', '2000 steps' or '100000 images', not {text!r}.")
+        return cls(float(found.group(1)), found.group(2) + "s")
+
+    def steps(self, images: int, batch_size: int) -> int:
+        """Length in steps for a data set of `images`, at least one."""
+        per_step = {"epochs": batch_size / images, "images": float(batch_size), "steps": 1.0}[self.unit]
+        scale = 1.0 if self.unit == "epochs" else self.amount
+        exact = self.amount / per_step if self.unit == "epochs" else scale / per_step
+        return max(1, -int(-exact // 1))
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit if self.amount != 1 else self.unit[:-1]}"
+
+
+@dataclass
+class Player:
+    """Some parameters, their optimizer, and the objective that moves them.
+
+    Args:
+        name: how logs, settings and errors call it.
+        moves: dotted paths of the modules whose parameters it moves.
+        objective: the named terms whose sum it minimises.
+        role: the role whose loss settings apply to it; its name where not given.
+        optimizer: name and options of a `torch.optim` optimizer.
+        repeats: turns per step; each but the last is played on a batch of its own (WGAN's n_critic).
+        clip_weights: parameters are clamped to ±this after each turn; 0 for never (WGAN).
+        clip_gradients: gradients are scaled to at most this L2 norm; 0 for never.
+    """
+
+    name: str
+    moves: tuple[str, ...]
+    objective: Objective
+    role: str = ""
+    optimizer: dict[str, Any] = field(default_factory=lambda: {"optimizer": "adam", "lr": 2e-4, "betas": [0.5, 0.999]})
+    repeats: int = 1
+    clip_weights: float = 0.0
+    clip_gradients: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.role = self.role or self.name
+
+
+@dataclass
+class Stage:
+    """A named phase of training.
+
+    Args:
+        name: how logs, settings and errors call it.
+        players: in the order in which they take their turns within a step.
+        length: how long it lasts, as `25 epochs`, `2000 steps` or `100000 images`.
+        batch_size: images per batch, over all devices together.
+        adversarial: whether it is a game, which refiners and other parts may join with players of their own.
+        values: shared values beside, or instead of, the model's own `noise`, `fake` and `refined`.
+        enter: called once, before the first step. What it changes must live in parameters or buffers, so that a
+            resumed run finds it again.
+        each: called before every step with the part of the stage that is done, in [0, 1).
+        preview: draws images `[N, C, H, W]` for the sample grid; the model's own samples where not given.
+    """
+
+    name: str
+    players: list[Player]
+    length: str = "25 epochs"
+    batch_size: int = 128
+    adversarial: bool = False
+    values: Mapping[str, Value] = field(default_factory=dict)
+    enter: Callable[[Model], None] | None = None
+    each: Callable[[Model, float], None] | None = None
+    preview: Callable[[Model, int, torch.Generator], Tensor] | None = None
+
+    def moves(self) -> tuple[str, ...]:
+        """Paths of every module that some player of this stage moves."""
+        return tuple(dict.fromkeys(path for player in self.players for path in player.moves))
+
+    def following(self, player: Player) -> Sequence[Player]:
+        """The players that take their turn after this one, on the same batch."""
+        return self.players[self.players.index(player) + 1 :]

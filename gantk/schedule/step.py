@@ -1,0 +1,137 @@
+"""A step: one batch's shared values, each computed once, on first use.
+
+Two rules make sharing correct for any set of players:
+
+* a value is forgotten when a module that it was computed with is moved;
+* a player gets a value with gradients only where it moves a module that the value was computed with; any other
+  player gets it detached. So one generator forward serves the discriminator's turn and then the generator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from gantk.errors import FitError, nearest
+
+__all__ = ["Batch", "Step", "Value", "overlap"]
+
+Value = Callable[["Step"], Tensor]
+"""Computes one shared value from a step; it reads other values by `step["name"]` and modules by `step.use("path")`."""
+
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real images `[N, C, H, W]` in [-1, 1] and, where the data set has classes, their labels `[N]`."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+
+def overlap(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
+    """The module paths of `one` that are, contain, or lie within a path of `other`."""
+    others = list(other)
+    return frozenset(a for a in one if any(a == b or a.startswith(f"{b}.") or b.startswith(f"{a}.") for b in others))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    value: Tensor
+    uses: frozenset[str]
+    """Modules that it was computed with."""
+    carries: frozenset[str]
+    """Those of them that gradients of this tensor reach."""
+
+
+class _Recording:
+    """The modules that the computation of one value has used so far."""
+
+    def __init__(self) -> None:
+        self.uses: set[str] = set()
+        self.carries: set[str] = set()
+
+
+class Step:
+    """One batch and what is computed from it.
+
+    Args:
+        modules: the model; `use` finds its parts by dotted path.
+        batch: the real images; `step["real"]` and `step["labels"]` read them.
+        values: how every other value is computed.
+    """
+
+    def __init__(self, modules: nn.Module, batch: Batch, values: Mapping[str, Value]) -> None:
+        self.batch = batch
+        self._modules = modules
+        self._values = {"real": _real, "labels": _labels, **values}
+        self._entries: dict[str, _Entry] = {}
+        self._moving: frozenset[str] = frozenset()
+        self._live: frozenset[str] = frozenset()
+        self._recordings: list[_Recording] = []
+
+    @property
+    def size(self) -> int:
+        """Number of images in the batch."""
+        return len(self.batch.images)
+
+    def begin(self, moves: Iterable[str], later: Iterable[str] = ()) -> None:
+        """Start the turn of a player that moves these modules, before players that move the `later` ones."""
+        self._moving = frozenset(moves)
+        self._live = self._moving | frozenset(later)
+
+    def end(self) -> None:
+        """End the turn: its modules have moved, so what was computed with them is forgotten."""
+        self._entries = {n: e for n, e in self._entries.items() if not overlap(e.uses, self._moving)}
+
+    def use(self, path: str, kind: type[M] = nn.Module) -> M:  # type: ignore[assignment]
+        """The module at a dotted path of the model, noted as used by the value that is being computed."""
+        if self._recordings:
+            self._recordings[-1].uses.add(path)
+            if overlap([path], self._live):
+                self._recordings[-1].carries.add(path)
+        module = self._modules.get_submodule(path)
+        if not isinstance(module, kind):
+            raise FitError(f"'{path}' is a {type(module).__name__}; a {kind.__name__} is needed there.")
+        return module
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._values:
+            raise FitError(f"a step has no value '{name}'.{nearest(name, self._values)}")
+        entry = self._entries.get(name)
+        if entry is None or not self._serves(entry):
+            entry = self._compute(name)
+            self._entries[name] = entry
+        wanted = overlap(entry.uses, self._moving)
+        if self._recordings:
+            self._recordings[-1].uses |= entry.uses
+            self._recordings[-1].carries |= wanted
+        return entry.value if wanted else entry.value.detach()
+
+    def _serves(self, entry: _Entry) -> bool:
+        """Whether the player whose turn it is can take the tensor as it is, or detached."""
+        wanted = overlap(entry.uses, self._moving)
+        return not wanted or wanted == entry.carries
+
+    def _compute(self, name: str) -> _Entry:
+        recording = _Recording()
+        self._recordings.append(recording)
+        try:
+            value = self._values[name](self)
+        finally:
+            self._recordings.pop()
+        return _Entry(value, frozenset(recording.uses), frozenset(recording.carries))
+
+
+def _real(step: Step) -> Tensor:
+    return step.batch.images
+
+
+def _labels(step: Step) -> Tensor:
+    if step.batch.labels is None:
+        raise FitError("this data set has no labels.")
+    return step.batch.labels
