@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,10 +38,12 @@ class Length:
 
     def steps(self, images: int, batch_size: int) -> int:
         """Length in steps for a data set of `images`, at least one."""
-        per_step = {"epochs": batch_size / images, "images": float(batch_size), "steps": 1.0}[self.unit]
-        scale = 1.0 if self.unit == "epochs" else self.amount
-        exact = self.amount / per_step if self.unit == "epochs" else scale / per_step
-        return max(1, -int(-exact // 1))
+        exact = {
+            "epochs": self.amount * images / batch_size,
+            "images": self.amount / batch_size,
+            "steps": self.amount,
+        }[self.unit]
+        return max(1, math.ceil(exact))
 
     def __str__(self) -> str:
         return f"{self.amount:g} {self.unit if self.amount != 1 else self.unit[:-1]}"

@@ -1,0 +1,54 @@
+"""gantk: a GAN is put together from parts, a part is a plugin, a paper is a recipe.
+
+The public names are imported on first use, so that `import gantk` (and so the command line) does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gantk.parts import Discriminator as Discriminator
+    from gantk.parts import Generator as Generator
+    from gantk.parts import Loss as Loss
+    from gantk.parts import NoiseSource as NoiseSource
+    from gantk.parts import Part as Part
+    from gantk.parts import Posterior as Posterior
+    from gantk.parts import Refiner as Refiner
+    from gantk.parts import Verdict as Verdict
+    from gantk.parts import require as require
+    from gantk.schedule import Binding as Binding
+    from gantk.schedule import Play as Play
+    from gantk.schedule import Player as Player
+    from gantk.schedule import Stage as Stage
+    from gantk.schedule import Step as Step
+    from gantk.schedule import Terms as Terms
+
+_WHERE = {
+    "gantk.parts": (
+        "Discriminator",
+        "Generator",
+        "Loss",
+        "NoiseSource",
+        "Part",
+        "Posterior",
+        "Refiner",
+        "Verdict",
+        "require",
+    ),
+    "gantk.schedule": ("Binding", "Play", "Player", "Stage", "Step", "Terms"),
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [*sorted(_HOME)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gantk' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)
