@@ -1,0 +1,39 @@
+"""Building blocks for networks of any image size, shared by the bundled plugins and open to everybody's.
+
+Planning sizes (`halved`, `halve_until`), layers that hit them exactly (`upsampler`, `downsampler`), whole stacks
+(`DownStack`, `up_stack`), normalisation by name, initial weights, and the heads of discriminators.
+"""
+
+from gantk.nn.heads import Head, provided
+from gantk.nn.layers import (
+    Norm,
+    Output,
+    check_kernel,
+    downsampler,
+    init_weights,
+    normalisation,
+    output_activation,
+    upsampler,
+)
+from gantk.nn.modes import evaluating
+from gantk.nn.sizes import Size, halve_until, halved
+from gantk.nn.stacks import DownStack, up_stack
+
+__all__ = [
+    "DownStack",
+    "Head",
+    "Norm",
+    "Output",
+    "Size",
+    "check_kernel",
+    "downsampler",
+    "evaluating",
+    "halve_until",
+    "halved",
+    "init_weights",
+    "normalisation",
+    "output_activation",
+    "provided",
+    "up_stack",
+    "upsampler",
+]

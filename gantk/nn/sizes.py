@@ -1,0 +1,53 @@
+"""Planning sizes: chains of halved (height, width), from the image's down to the smallest map's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gantk.errors import FitError
+
+__all__ = ["Rounding", "Size", "halve_until", "halved"]
+
+Size = tuple[int, int]
+"""(height, width)"""
+
+Rounding = Literal["up", "down"]
+
+
+def _half(size: Size, rounding: Rounding) -> Size:
+    odd = 1 if rounding == "up" else 0
+    return (size[0] + odd) // 2, (size[1] + odd) // 2
+
+
+def halved(size: Size, times: int, rounding: Rounding = "up") -> list[Size]:
+    """The size and what `times` halvings make of it: `halved((28, 28), 2)` is 28x28, 14x14, 7x7.
+
+    Raises:
+        FitError: a side is down to one pixel before the last halving.
+    """
+    sizes = [size]
+    for done in range(times):
+        if min(sizes[-1]) < 2:
+            raise FitError(
+                f"{size[0]}x{size[1]} pixels can be halved {done} times at most and {times} are needed; "
+                "use larger images or fewer layers."
+            )
+        sizes.append(_half(sizes[-1], rounding))
+    return sizes
+
+
+def halve_until(size: Size, at_most: int, rounding: Rounding = "up") -> list[Size]:
+    """The size, halved until its shorter side is `at_most`: `halve_until((96, 64), 7)` ends at 6x4.
+
+    Raises:
+        FitError: the size is that small already, so that there is nothing to halve.
+    """
+    sizes = [size]
+    while min(sizes[-1]) > at_most:
+        sizes.append(_half(sizes[-1], rounding))
+    if len(sizes) == 1:
+        raise FitError(
+            f"{size[0]}x{size[1]} pixels are too small for this network: the shorter side must be at least "
+            f"{at_most + 1} pixels. Use larger images or a network without convolutions ('gan')."
+        )
+    return sizes

@@ -1,0 +1,73 @@
+"""Stacks: the convolutional trunks of discriminators and generators, planned from the image size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from torch import Tensor, nn
+
+from gantk.errors import FitError
+from gantk.nn.layers import Norm, downsampler, normalisation, upsampler
+from gantk.nn.sizes import Size, halved
+
+__all__ = ["DownStack", "up_stack"]
+
+
+class DownStack(nn.Module):
+    """Strided convolutions, each but the first normalised, with LeakyReLU(0.2); returns every activation map.
+
+    Args:
+        channels: channels of the images.
+        size: their height and width.
+        widths: channels of each layer; every layer halves the size, rounding up.
+        kernel: kernel size.
+        norm: normalisation after every layer but the first (Radford et al. 2016: none on the input layer).
+    """
+
+    features: int
+    """Numbers in the last map of one image."""
+
+    def __init__(
+        self, channels: int, size: Size, widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
+    ) -> None:
+        super().__init__()
+        sizes = halved(size, len(widths))
+        if norm == "instance" and (1, 1) in sizes[2:]:
+            raise FitError(
+                f"instance normalisation needs more than one pixel per map, and {len(widths)} halvings leave one "
+                f"of {size[0]}x{size[1]}; use norm=layer."
+            )
+        self.blocks = nn.ModuleList()
+        for depth, (source, width) in enumerate(zip(sizes, widths, strict=False)):
+            self.blocks.append(_down_block(channels, width, source, kernel, norm if depth else "none"))
+            channels = width
+        self.features = channels * sizes[-1][0] * sizes[-1][1]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self._maps(images))
+
+    def _maps(self, x: Tensor) -> Iterator[Tensor]:
+        for block in self.blocks:
+            x = cast(Tensor, block(x))
+            yield x
+
+
+def _down_block(channels: int, width: int, source: Size, kernel: int, norm: Norm) -> nn.Sequential:
+    convolution = downsampler(channels, width, source, kernel, bias=norm == "none")
+    return nn.Sequential(convolution, normalisation(norm, width), nn.LeakyReLU(0.2))
+
+
+def up_stack(
+    channels: int, sizes: Sequence[Size], widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
+) -> nn.Sequential:
+    """Transposed convolutions, each normalised, with ReLU: one to each of `sizes[1:]`, with `widths` channels."""
+    layers: list[nn.Module] = []
+    for source, target, width in zip(sizes[:-1], sizes[1:], widths, strict=True):
+        layers += [
+            upsampler(channels, width, source, target, kernel, bias=norm == "none"),
+            normalisation(norm, width),
+            nn.ReLU(),
+        ]
+        channels = width
+    return nn.Sequential(*layers)
