@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from gantk import toml
 from gantk.errors import OptionError, nearest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["CONTEXT", "Option", "check_options", "context_names", "parse_part", "parse_value", "read_options"]
 
@@ -218,8 +213,8 @@ def type_name(annotation: Any) -> str:
 def parse_value(text: str) -> Any:
     """A value as it is written on a command line: TOML where it is TOML (`0.5`, `[1, 2]`, `true`), else the text."""
     try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+        return toml.loads(f"v = {text}")["v"]
+    except toml.TOMLDecodeError:
         return text
 
 

@@ -114,6 +114,8 @@ class Posterior:
 class Generator(Part, ABC):
     """Noise `[N, noise_dim]` in, images `[N, C, H, W]` in [-1, 1] out."""
 
+    image_shape: ImageShape
+    """(channels, height, width) of its images."""
     provides: frozenset[str] = frozenset()
     """What losses may need of it: `posterior` where it has an encoder."""
     offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -184,4 +186,6 @@ class Loss(Part):
         """The roles that this loss has terms for: its public methods that take a `play`."""
         own = cls.__mro__[: cls.__mro__.index(Loss)]
         methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
-        return tuple(n for n, f in methods.items() if n[0] != "_" and [*inspect.signature(f).parameters][1:] == ["play"])
+        return tuple(
+            n for n, f in methods.items() if n[0] != "_" and [*inspect.signature(f).parameters][1:] == ["play"]
+        )

@@ -51,7 +51,7 @@ class Plugin:
             for step in attribute.split("."):
                 found = getattr(found, step)
             return found
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is reported as that plugin's
+        except Exception as error:
             raise BrokenPlugin(
                 f"{self.kind} '{self.name}' of package {self.package} {self.version} cannot be imported "
                 f"({self.target}): {type(error).__name__}: {error}"
@@ -65,8 +65,8 @@ def _kind(kind: str) -> str:
 
 
 @cache
-def _entry_points() -> importlib.metadata.EntryPoints:
-    return importlib.metadata.entry_points()
+def _entry_points(group: str) -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=group)
 
 
 def plugins(kind: str) -> list[Plugin]:
@@ -75,10 +75,9 @@ def plugins(kind: str) -> list[Plugin]:
     Raises:
         UnknownName: there is no such kind.
     """
-    group = f"gantk.{_kind(kind)}"
     found = (
         Plugin(kind, e.name, e.dist.name if e.dist else "?", e.dist.version if e.dist else "?", e.value)
-        for e in _entry_points().select(group=group)
+        for e in _entry_points(f"gantk.{_kind(kind)}")
     )
     return sorted(found, key=lambda p: (p.name, p.package))
 

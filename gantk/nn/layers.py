@@ -55,9 +55,7 @@ def upsampler(
         FitError: no padding of this kernel leads from the one size to the other.
     """
     kernels = (kernel, kernel) if isinstance(kernel, int) else kernel
-    (top, below), (left, right) = (
-        _transposed_padding(*axis) for axis in zip(source, target, kernels, strict=True)
-    )
+    (top, below), (left, right) = (_transposed_padding(*axis) for axis in zip(source, target, kernels, strict=True))
     return nn.ConvTranspose2d(
         in_channels, out_channels, kernels, 2, padding=(top, left), output_padding=(below, right), bias=bias
     )
@@ -75,9 +73,7 @@ def _transposed_padding(source: int, target: int, kernel: int) -> tuple[int, int
     return padding, 2 * padding - excess
 
 
-def downsampler(
-    in_channels: int, out_channels: int, source: Size, kernel: int = 5, *, bias: bool = True
-) -> nn.Conv2d:
+def downsampler(in_channels: int, out_channels: int, source: Size, kernel: int = 5, *, bias: bool = True) -> nn.Conv2d:
     """A convolution of stride 2 that halves a `source` size, rounding up, and lets no pixel out."""
     height, width = (_strided_padding(side, kernel) for side in source)
     return nn.Conv2d(in_channels, out_channels, kernel, 2, padding=(height, width), bias=bias)

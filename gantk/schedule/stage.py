@@ -76,6 +76,15 @@ class Player:
     def __post_init__(self) -> None:
         self.role = self.role or self.name
 
+    def settings(self) -> dict[str, Any]:
+        """What `model.toml` keeps of this player and settings can change."""
+        own = {
+            "repeats": self.repeats,
+            "clip_weights": self.clip_weights,
+            "clip_gradients": self.clip_gradients,
+        }
+        return {**self.optimizer, **own}
+
 
 @dataclass
 class Stage:
@@ -111,3 +120,19 @@ class Stage:
     def following(self, player: Player) -> Sequence[Player]:
         """The players that take their turn after this one, on the same batch."""
         return self.players[self.players.index(player) + 1 :]
+
+    def settings(self) -> dict[str, Any]:
+        """What `model.toml` keeps of this stage and settings can change."""
+        return {
+            "length": self.length,
+            "batch_size": self.batch_size,
+            **{player.name: player.settings() for player in self.players},
+        }
+
+    def batches(self) -> int:
+        """Batches of real images that one step reads: one, and one more per repeated turn."""
+        return 1 + sum(player.repeats - 1 for player in self.players)
+
+    def steps(self, images: int) -> int:
+        """Length in steps on a data set of `images`; an epoch reads every image once, repeated turns included."""
+        return Length.parse(self.length).steps(images, self.batch_size * self.batches())

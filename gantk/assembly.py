@@ -1,0 +1,242 @@
+"""Assembly: from a spec to a model whose parts are known to fit each other."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from gantk.construct import construct, part_class
+from gantk.data import DataSource
+from gantk.errors import FitError, UsageError
+from gantk.fit import check_needs, check_shapes, missing_needs
+from gantk.model import Model
+from gantk.options import check_options, read_options
+from gantk.parts import ImageShape, Loss, Part
+from gantk.recipe import Recipe
+from gantk.registry import find
+from gantk.seeds import derive_seed, forked
+from gantk.settings import TrainSettings
+from gantk.spec import SLOTS, Spec, apply_setting, bare_name, combine_losses, merge, normalise, recipe_spec
+from gantk.stages import resolve_stages
+
+__all__ = ["DEFAULT_RECIPE", "assemble", "build", "compose", "open_data"]
+
+DEFAULT_RECIPE = "dcgan"
+DEFAULT_DATA = "digits"
+
+PartLike = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]
+
+
+def build(
+    recipe: PartLike | None = None,
+    *,
+    data: PartLike | DataSource | None = None,
+    noise: PartLike | None = None,
+    generator: PartLike | None = None,
+    discriminator: PartLike | None = None,
+    refiner: PartLike | None = None,
+    loss: PartLike | Sequence[PartLike] | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+) -> Model:
+    """Put a model together from a recipe and parts of your choice, and check that everything fits.
+
+    Args:
+        recipe: a recipe's name; a DCGAN game where not given.
+        data: a data plugin, or a `gantk.data.DataSource` of your own; the embedded digits where nobody names one.
+        noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
+            `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`.
+        loss: one or more losses: an adversarial one replaces the recipe's, the others are added to it.
+        seed: from which the initial weights and everything random in training follow; 0 where not given.
+        settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
+
+    Raises:
+        UsageError: a name or an option is unknown, or the parts do not fit; the message names the mend.
+        DataError: the data cannot be read.
+    """
+    slots = {"noise": noise, "generator": generator, "discriminator": discriminator, "refiner": refiner}
+    own = data if isinstance(data, DataSource) else None
+    chosen: dict[str, Any] = {name: value for name, value in slots.items() if value is not None}
+    if data is not None and own is None:
+        chosen["data"] = data
+    if loss is not None:
+        chosen["loss"] = loss
+    if seed is not None:
+        chosen["seed"] = seed
+    spec = compose(recipe, chosen, list(settings.items()) if isinstance(settings, Mapping) else list(settings))
+    if own is not None:
+        spec.pop("data", None)
+    return assemble(spec, own)
+
+
+def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:
+    """The spec of a recipe with a user's parts laid over it and then the user's settings."""
+    lower = merge({"data": normalise({"data": DEFAULT_DATA}, "default")["data"]}, recipe_spec(recipe or DEFAULT_RECIPE))
+    upper = normalise(chosen, "build")
+    if "loss" in upper:
+        both = [*lower.get("loss", []), *upper["loss"]]
+        adversarial = {loss["plugin"]: part_class("loss", loss["plugin"]).adversarial for loss in both}
+        upper["loss"] = combine_losses(lower.get("loss", []), upper["loss"], adversarial)
+    spec = merge(lower, upper)
+    for setting in settings:
+        apply_setting(spec, setting)
+    return spec
+
+
+def open_data(spec: Spec) -> DataSource:
+    """The data source that a spec names."""
+    if "data" not in spec:
+        raise UsageError("this model was built on data given from Python; pass the same data again, as data=….")
+    source: DataSource = construct("data", spec["data"])
+    return source
+
+
+def assemble(spec: Spec, data: DataSource | None = None, *, open_source: bool = True) -> Model:
+    """The model that a spec describes, with every value resolved into `model.spec`.
+
+    Args:
+        spec: a composed spec, or what `model.toml` holds.
+        data: the data source, where it does not come from the spec.
+        open_source: whether to open the spec's data; without it, the spec says the images' shape (`shape`).
+    """
+    spec = {**spec, "seed": check_seed(spec.get("seed", 0))}
+    if data is None and open_source:
+        data = open_data(spec)
+    shape = _shape(data) if data is not None else spec["shape"]
+    recipe: Recipe = construct("recipe", spec["recipe"])
+    _check_slots(spec, recipe)
+    train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
+    model = _Assembler(spec, recipe, shape).model(train.ema)
+    model.data = data
+    model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
+    with forked(derive_seed(model.spec["seed"], "check")):
+        check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
+    stages = {stage.name: stage.settings() for stage in model.stages}
+    model.spec |= {
+        "stages": stages,
+        "train": asdict(train),
+        "shape": shape,
+        "versions": _versions(model.spec),
+    }
+    return model
+
+
+def check_seed(seed: Any) -> int:
+    """A seed in its range; `UsageError` otherwise."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, not {seed!r}.")
+    return seed
+
+
+def _shape(data: DataSource) -> dict[str, Any]:
+    classes = {"classes": list(data.classes)} if data.classes else {}
+    return {"image_shape": list(data.image_shape), "images": len(data), **classes}
+
+
+def _check_slots(spec: Spec, recipe: Recipe) -> None:
+    name = spec.get("preset", bare_name(spec["recipe"]))
+    for slot in recipe.slots:
+        if slot not in spec:
+            raise FitError(f"recipe '{name}' needs a {slot}: name one with --{slot}.")
+    for slot in SLOTS:
+        if slot in spec and slot not in (*recipe.slots, *recipe.optional):
+            raise FitError(f"recipe '{name}' takes no {slot}: leave out --{slot}, or choose another recipe.")
+
+
+class _Assembler:
+    """Constructs the parts of one spec in the order in which they follow from each other."""
+
+    def __init__(self, spec: Spec, recipe: Recipe, shape: Mapping[str, Any]) -> None:
+        self.recipe = recipe
+        self.shape = shape
+        self.spec: Spec = {k: v for k, v in spec.items() if k not in ("stages", "train", "shape", "versions")}
+        self.notes: list[str] = []
+        for kind in ("recipe", "data"):
+            if kind in self.spec:
+                self.spec[kind] = resolved(kind, self.spec[kind])
+
+    def model(self, ema: float) -> Model:
+        image_shape: ImageShape = tuple(self.shape["image_shape"])
+        context: dict[str, Any] = {
+            "image_shape": image_shape,
+            "class_count": len(self.shape.get("classes", ())),
+        }
+        noise = self._part("noise", context)
+        context["noise_dim"] = noise.dim
+        losses = self._losses(context)
+        generator = self._part("generator", context, losses)
+        judged = {**context, "image_shape": self.recipe.judged_shape(generator)}
+        discriminator = self._part("discriminator", judged, losses)
+        refiner = self._part("refiner", context)
+        model = Model(noise, generator, discriminator, refiner, losses, ema)
+        check_needs(model, labelled="classes" in self.shape)
+        model.spec, model.notes = self.spec, self.notes
+        return model
+
+    def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:
+        if slot not in self.spec:
+            return None
+        part = self._construct(slot, slot, self.spec[slot], context)
+        options = self._offered(slot, part, losses or {})
+        if options:
+            self.spec[slot] = {**self.spec[slot], **options}
+            part = self._construct(slot, slot, self.spec[slot], context)
+        self.spec[slot] = resolved(slot, self.spec[slot])
+        return part
+
+    def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
+        # A seed of its own for each place: changing one part leaves the others' initial weights alone.
+        with forked(derive_seed(self.spec["seed"], "init", place)):
+            return construct(kind, table, **context)
+
+    def _offered(self, slot: str, part: Part, losses: Mapping[str, Loss]) -> dict[str, Any]:
+        """Options that nobody chose and by which the part provides what a loss needs."""
+        options: dict[str, Any] = {}
+        for loss, need in missing_needs(losses, part):
+            offer = getattr(part, "offers", {}).get(need, {})
+            if offer and not set(offer) & set(self.spec[slot]):
+                options |= offer
+                written = ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in offer.items())
+                self.notes.append(f"{slot} {bare_name(self.spec[slot])} got {written}, which loss {loss} needs.")
+        return options
+
+    def _losses(self, context: Mapping[str, Any]) -> dict[str, Loss]:
+        losses: dict[str, Loss] = {}
+        tables = self.spec.get("loss", [])
+        for table in tables:
+            name = bare_name(table)
+            if name in losses:
+                raise UsageError(f"loss '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
+            losses[name] = self._construct(f"loss.{name}", "loss", table, context)
+        self.spec["loss"] = [resolved("loss", table) for table in tables]
+        return losses
+
+
+def resolved(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's table with every option that the constructor has, defaults included (an option at none is left out)."""
+    factory = find(kind, table["plugin"]).load()
+    given = {k: v for k, v in table.items() if k != "plugin"}
+    checked = check_options(factory, given, f"{kind} '{bare_name(table)}'")
+    options = {o.name: checked.get(o.name, o.default) for o in read_options(factory).values()}
+    return {"plugin": table["plugin"], **{k: plain(v) for k, v in options.items() if v is not None}}
+
+
+def plain(value: Any) -> Any:
+    """An option's value as TOML can hold it."""
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _versions(spec: Spec) -> dict[str, str]:
+    tables = [spec[slot] for slot in ("recipe", "data", *SLOTS) if slot in spec] + spec.get("loss", [])
+    packages = sorted({table["plugin"].rpartition(":")[0] for table in tables} | {"gantk"})
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    return {**versions, "python": platform.python_version(), "torch": str(torch.__version__)}

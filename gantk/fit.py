@@ -1,0 +1,92 @@
+"""Whether parts fit each other: needs against provides, and shapes along the whole way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import FitError
+from gantk.model import Model, evaluating
+from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
+
+__all__ = ["check_needs", "check_shapes", "missing_needs"]
+
+DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
+GENERATOR_NEEDS = frozenset({"posterior"})
+
+
+def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
+    """(loss, need) for what losses need of this kind of part and it does not provide."""
+    own = {Discriminator: DISCRIMINATOR_NEEDS, Generator: GENERATOR_NEEDS}
+    relevant = next((needs for kind, needs in own.items() if isinstance(part, kind)), frozenset())
+    provides: frozenset[str] = getattr(part, "provides", frozenset())
+    for name, loss in losses.items():
+        for need in sorted((loss.needs & relevant) - provides):
+            yield name, need
+
+
+def check_needs(model: Model, labelled: bool) -> None:
+    """Every loss finds what it needs; `FitError` names the mend otherwise."""
+    for slot, part in (("generator", model.generator), ("discriminator", model.discriminator)):
+        if part is None:
+            continue
+        for loss, need in missing_needs(dict(model.losses), part):
+            raise FitError(f"loss '{loss}' needs {need}, which this {slot} does not provide{_mend(slot, part, need)}")
+    for name, loss in model.losses:
+        if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
+            raise FitError(
+                f"loss '{name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
+            )
+        if "labels" in loss.needs and not labelled:
+            raise FitError(f"loss '{name}' needs labels, and this data set has none.")
+        unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
+        if unknown:
+            raise FitError(f"loss '{name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
+
+
+def _mend(slot: str, part: Part, need: str) -> str:
+    offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
+    if not offer:
+        return f": choose another --{slot}, or leave the loss out."
+    options = ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in offer.items())
+    return f": give it {options} (--{slot} NAME:{options})."
+
+
+@torch.no_grad()
+def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape) -> None:
+    """Two images go the whole way from noise to verdict, and each part returns what its kind promises."""
+    with evaluating(model):
+        noise = model.noise.sample(2)
+        _expect(noise, (2, model.noise.dim), "noise", model.noise)
+        images = model.generator(noise)
+        _expect(images, (2, *image_shape), "generator", model.generator)
+        if model.refiner is not None:
+            _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
+        if model.discriminator is not None:
+            judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
+            _check_verdict(model.discriminator(judged), model.discriminator, model.noise.dim)
+
+
+def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:
+    name = type(part).__name__
+    if not isinstance(found, Tensor):
+        raise FitError(f"{slot} {name} returned a {type(found).__name__}; a tensor {list(shape)} is needed.")
+    if tuple(found.shape) != shape:
+        raise FitError(f"{slot} {name} returned {list(found.shape)}; {list(shape)} is needed.")
+
+
+def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int) -> None:
+    name = type(discriminator).__name__
+    if not isinstance(verdict, Verdict):
+        raise FitError(f"discriminator {name} returned a {type(verdict).__name__}; a gantk.Verdict is needed.")
+    for field in ("logits", "hidden", "code", "classes"):
+        if (getattr(verdict, field) is not None) != (field in discriminator.provides):
+            says, holds = field in discriminator.provides, getattr(verdict, field) is not None
+            raise FitError(f"discriminator {name}: provides {field} is {says}, its verdict has it is {holds}.")
+    if verdict.logits is not None:
+        _expect(verdict.logits, (2,), "logits of discriminator", discriminator)
+    if verdict.code is not None:
+        _expect(verdict.code, (2, noise_dim), "code of discriminator", discriminator)

@@ -1,0 +1,49 @@
+"""Optimizers by name: those of `torch.optim`, with their own constructors' options."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from gantk.errors import OptionError, nearest
+from gantk.options import check_options, read_options
+
+__all__ = ["OPTIMIZERS", "check_optimizer", "make_optimizer"]
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    name.lower(): found
+    for name, found in vars(torch.optim).items()
+    # LBFGS evaluates its objective several times a step, which a player's turn does not offer.
+    if inspect.isclass(found) and issubclass(found, torch.optim.Optimizer) and name not in ("Optimizer", "LBFGS")
+}
+"""`adam`, `rmsprop`, `sgd`, … → class."""
+
+
+def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Settings `{"optimizer": name, option: value, …}` with every option known and of its type.
+
+    Raises:
+        OptionError: the optimizer or one of its options is unknown, or a value is not of its type.
+    """
+    given = dict(settings)
+    name = str(given.pop("optimizer", "adam")).lower()
+    if name not in OPTIMIZERS:
+        raise OptionError(f"{what}: there is no optimizer '{name}'.{nearest(name, OPTIMIZERS)}")
+    factory = functools.partial(OPTIMIZERS[name], ())
+    return {"optimizer": name, **check_options(factory, given, f"{what}: optimizer '{name}'")}
+
+
+def optimizer_options(name: str) -> list[str]:
+    """The option names of an optimizer."""
+    return list(read_options(functools.partial(OPTIMIZERS[name], ())))
+
+
+def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer that checked settings describe, over these parameters."""
+    options = {name: value for name, value in settings.items() if name != "optimizer"}
+    return OPTIMIZERS[settings["optimizer"]](list(parameters), **options)

@@ -1,0 +1,232 @@
+"""Specs: what a model is made of, as plain data. A recipe's TOML, a build's arguments and `model.toml` are all specs.
+
+A spec is a mapping with the keys `recipe`, `seed`, `data`, one per slot, `loss` (a list), `stages` and `train`. A part
+is written `"de:dim=64"` or `{plugin = "de", dim = 64}`; `normalise` turns the first form into the second and the
+names into `package:name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from gantk import toml
+from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
+from gantk.options import parse_part, parse_value
+from gantk.registry import Plugin, find
+
+__all__ = [
+    "SLOTS",
+    "Spec",
+    "apply_setting",
+    "combine_losses",
+    "merge",
+    "normalise",
+    "part_table",
+    "recipe_spec",
+]
+
+Spec = dict[str, Any]
+
+SLOTS = ("noise", "generator", "discriminator", "refiner")
+"""Parts of which a model has at most one."""
+SINGLE = ("data", *SLOTS)
+KEYS = (
+    "recipe",
+    "preset",
+    "extends",
+    "title",
+    "paper",
+    "seed",
+    *SINGLE,
+    "loss",
+    "stages",
+    "train",
+    "shape",
+    "versions",
+)
+
+
+def part_table(kind: str, value: Any) -> dict[str, Any]:
+    """One part as `{"plugin": "package:name", option: value, …}`.
+
+    Args:
+        kind: the plugin's kind.
+        value: `"name"`, `"name:option=value"`, `(name, {option: value})` or `{"plugin": name, option: value}`.
+
+    Raises:
+        OptionError: it is none of these.
+        UnknownName: there is no such plugin.
+    """
+    if isinstance(value, str):
+        name, options = parse_part(value)
+    elif isinstance(value, Mapping) and isinstance(value.get("plugin"), str):
+        name, options = value["plugin"], {k: v for k, v in value.items() if k != "plugin"}
+    elif isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], Mapping):
+        name, options = str(value[0]), dict(value[1])
+    else:
+        raise OptionError(f"{kind}: expected 'name', 'name:option=value' or {{plugin = 'name', …}}, not {value!r}.")
+    return {"plugin": find(kind, name).qualified, **options}
+
+
+def bare_name(table: Mapping[str, Any]) -> str:
+    """A part's name without its package."""
+    return str(table["plugin"]).rpartition(":")[2]
+
+
+def normalise(spec: Mapping[str, Any], what: str) -> Spec:
+    """A spec with every part as a table; unknown keys are errors that name `what` holds them."""
+    for key in spec:
+        if key not in KEYS:
+            raise OptionError(f"{what} has no entry '{key}'.{nearest(key, KEYS)}")
+    result: Spec = deepcopy(dict(spec))
+    for kind in SINGLE:
+        if kind in result:
+            result[kind] = part_table(kind, result[kind])
+    if "loss" in result:
+        losses = result["loss"]
+        listed = losses if isinstance(losses, (list, tuple)) else [losses]
+        result["loss"] = [part_table("loss", loss) for loss in listed]
+    for table in ("stages", "train"):
+        if not isinstance(result.get(table, {}), Mapping):
+            raise OptionError(f"{what}: '{table}' is a table, not {result[table]!r}.")
+    return result
+
+
+def merge(lower: Spec, upper: Spec) -> Spec:
+    """`upper` laid over `lower`: parts of the same plugin and tables merge, everything else replaces."""
+    result = deepcopy(lower)
+    for key, value in upper.items():
+        if key in SINGLE and key in result and result[key]["plugin"] == value["plugin"]:
+            result[key] = {**result[key], **value}
+        elif key == "stages":
+            result[key] = _merge_stages(result.get(key, {}), value)
+        elif key == "train":
+            result[key] = {**result.get(key, {}), **value}
+        else:
+            result[key] = deepcopy(value)
+    return result
+
+
+def _merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = deepcopy(dict(lower))
+    for stage, settings in upper.items():
+        if not isinstance(settings, Mapping):
+            raise OptionError(f"stages.{stage} is a table, not {settings!r}.")
+        below = result.setdefault(stage, {})
+        for name, value in settings.items():
+            below[name] = merge_player(below.get(name, {}), value) if isinstance(value, Mapping) else value
+    return result
+
+
+def merge_player(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """A player's settings over others; naming another optimizer drops the options of the one before."""
+    own = ("repeats", "clip_weights", "clip_gradients")
+    if "optimizer" in upper and upper["optimizer"] != lower.get("optimizer"):
+        lower = {k: v for k, v in lower.items() if k in own}
+    return {**lower, **upper}
+
+
+def combine_losses(
+    lower: Sequence[dict[str, Any]], upper: Sequence[dict[str, Any]], adversarial: Mapping[str, bool]
+) -> list[dict[str, Any]]:
+    """A recipe's losses with a user's: an adversarial one replaces the recipe's, the others are added to it.
+
+    Args:
+        adversarial: qualified loss name → whether it is adversarial.
+    """
+    chosen = [loss["plugin"] for loss in upper if adversarial[loss["plugin"]]]
+    if len(chosen) > 1:
+        raise UsageError(f"a game has exactly one adversarial loss, not {' and '.join(chosen)}.")
+    result: list[dict[str, Any]] = []
+    for loss in lower:
+        if chosen and adversarial[loss["plugin"]] and loss["plugin"] != chosen[0]:
+            continue
+        result.append(dict(loss))
+    for loss in upper:
+        same = next((known for known in result if known["plugin"] == loss["plugin"]), None)
+        if same is not None:
+            same.update(loss)
+        elif adversarial[loss["plugin"]]:
+            result.insert(0, dict(loss))
+        else:
+            result.append(dict(loss))
+    return result
+
+
+def recipe_spec(value: Any) -> Spec:
+    """The spec of a recipe, a preset resolved down to the schedule it extends.
+
+    Returns:
+        a normalised spec whose `recipe` is the schedule's table and whose `preset` is the name that was asked for.
+
+    Raises:
+        UnknownName, BrokenPlugin: there is no such recipe, or its TOML cannot be read.
+    """
+    table = part_table("recipe", value)
+    plugin = find("recipe", table["plugin"])
+    options = {k: v for k, v in table.items() if k != "plugin"}
+    spec = _load_recipe(plugin, ())
+    spec["recipe"] = {**spec["recipe"], **options}
+    spec["preset"] = plugin.name
+    return spec
+
+
+def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
+    if plugin.qualified in seen:
+        raise BrokenPlugin(f"recipe '{plugin.qualified}' extends itself: {' → '.join((*seen, plugin.qualified))}.")
+    loaded = plugin.load()
+    if not isinstance(loaded, str):
+        return {
+            "recipe": {"plugin": plugin.qualified},
+            **normalise(loaded.defaults, f"recipe '{plugin.name}'"),
+        }
+    where = f"recipe '{plugin.name}' ({plugin.package}, {plugin.name}.toml)"
+    try:
+        preset = toml.loads(loaded)
+    except toml.TOMLDecodeError as error:
+        raise BrokenPlugin(f"{where} is not valid TOML: {error}") from error
+    base = preset.pop("extends", None)
+    if not isinstance(base, str):
+        raise BrokenPlugin(f"{where} must say which recipe it extends, as extends = 'game'.")
+    lower = _load_recipe(find("recipe", base), (*seen, plugin.qualified))
+    return merge(lower, normalise(preset, where))
+
+
+def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
+    """Apply `PATH=VALUE`, as `noise.dim=64`, `stages.game.length=5 epochs` or `loss.hidden.weight=0.5`, in place.
+
+    Raises:
+        OptionError: it is not of that form, or its path leads nowhere.
+    """
+    path, value = _split_setting(setting)
+    keys = path.split(".")
+    if keys[0] == "loss" and len(keys) == 3:
+        by_name = {bare_name(loss): loss for loss in spec.get("loss", [])}
+        if keys[1] not in by_name:
+            raise OptionError(f"--set {path}: there is no loss '{keys[1]}' here.{nearest(keys[1], by_name)}")
+        by_name[keys[1]][keys[2]] = value
+    elif keys == ["seed"]:
+        spec["seed"] = value
+    elif keys[0] in ("recipe", *SINGLE) and len(keys) == 2:
+        if keys[0] not in spec:
+            raise OptionError(f"--set {path}: this model has no {keys[0]}; name one with --{keys[0]}.")
+        spec[keys[0]][keys[1]] = value
+    elif keys[0] == "train" and len(keys) == 2:
+        spec.setdefault("train", {})[keys[1]] = value
+    elif keys[0] == "stages" and len(keys) in (3, 4):
+        nested = {keys[3]: value} if len(keys) == 4 else value
+        spec["stages"] = _merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
+    else:
+        forms = "PART.OPTION, loss.NAME.OPTION, stages.STAGE.SETTING, stages.STAGE.PLAYER.SETTING, train.SETTING, seed"
+        raise OptionError(f"--set {path}: no setting is called that; paths are {forms}.")
+
+
+def _split_setting(setting: str | tuple[str, Any]) -> tuple[str, Any]:
+    if isinstance(setting, tuple):
+        return setting
+    path, equals, value = setting.partition("=")
+    if not equals or not path.strip():
+        raise OptionError(f"--set takes PATH=VALUE, as noise.dim=64, not '{setting}'.")
+    return path.strip(), parse_value(value.strip())

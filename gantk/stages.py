@@ -1,0 +1,109 @@
+"""Stages of an assembled model: those its parts bring, those of its recipe, and the settings laid over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.errors import FitError, OptionError, nearest
+from gantk.model import Model
+from gantk.options import convert
+from gantk.recipe import Recipe
+from gantk.schedule import Length, Player, Stage, Terms
+from gantk.schedule.optimizers import check_optimizer
+from gantk.spec import merge_player
+
+__all__ = ["resolve_stages"]
+
+PLAYER_SETTINGS: dict[str, tuple[type, float]] = {
+    "repeats": (int, 1),
+    "clip_weights": (float, 0),
+    "clip_gradients": (float, 0),
+}
+"""Setting → its type and its least value."""
+
+
+def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
+    """Every stage in order, with `settings` (`{stage: {setting: value, player: {setting: value}}}`) applied.
+
+    Raises:
+        OptionError: a stage, player or setting is unknown, or a value is out of its range.
+        FitError: a player has nothing to minimise, or a loss has nobody to speak to.
+    """
+    stages = [stage for path, part in model.parts.items() for stage in part.stages(path)]
+    stages += recipe.stages(model)
+    for stage in stages:
+        for path, part in model.parts.items():
+            stage.players += part.players(path, stage)
+    by_name = {stage.name: stage for stage in stages}
+    if len(by_name) != len(stages):
+        raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
+    for name in settings:
+        if name not in by_name:
+            raise OptionError(f"stages.{name}: there is no such stage.{nearest(name, by_name)}")
+    for stage in stages:
+        _apply(stage, settings.get(stage.name, {}), model)
+    _check_objectives(model, stages)
+    return stages
+
+
+def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
+    players = {player.name: player for player in stage.players}
+    for name, value in settings.items():
+        where = f"stages.{stage.name}.{name}"
+        if name == "length":
+            stage.length = str(Length.parse(value))
+        elif name == "batch_size":
+            stage.batch_size = _at_least(convert(value, int, where), 1, where)
+        elif name not in players:
+            raise OptionError(f"{where}: no such setting or player.{nearest(name, ['length', 'batch_size', *players])}")
+        elif not isinstance(value, Mapping):
+            raise OptionError(f"{where} is a player; its settings are {where}.lr and so on, not {value!r}.")
+    for player in stage.players:
+        brought = [loss.settings.get(player.role, {}) for loss in _losses_of(player)]
+        for layer in (*brought, settings.get(player.name, {})):
+            _apply_player(player, layer, f"stages.{stage.name}.{player.name}")
+
+
+def _losses_of(player: Player) -> list[Any]:
+    return [loss for _, loss in player.objective.losses] if isinstance(player.objective, Terms) else []
+
+
+def _apply_player(player: Player, settings: Mapping[str, Any], where: str) -> None:
+    merged = merge_player(player.optimizer, settings)
+    for name, (kind, least) in PLAYER_SETTINGS.items():
+        if name in merged:
+            setattr(
+                player,
+                name,
+                _at_least(convert(merged.pop(name), kind, f"{where}.{name}"), least, f"{where}.{name}"),
+            )
+    player.optimizer = check_optimizer(merged, where)
+
+
+def _at_least(value: Any, least: float, where: str) -> Any:
+    if not value >= least:
+        raise OptionError(f"{where} must be at least {least}, not {value}.")
+    return value
+
+
+def _check_objectives(model: Model, stages: list[Stage]) -> None:
+    players = [player for stage in stages for player in stage.players]
+    for stage in stages:
+        for player in stage.players:
+            if isinstance(player.objective, Terms) and not player.objective.losses:
+                raise FitError(
+                    f"stage '{stage.name}': player '{player.name}' has nothing to minimise: no loss speaks to a "
+                    f"{player.objective.role}; add one with --loss."
+                )
+            for path in player.moves:
+                if not list(model.get_submodule(path).parameters()):
+                    raise FitError(f"stage '{stage.name}': '{path}', which '{player.name}' moves, has no parameters.")
+    heard = {id(loss) for player in players for loss in _losses_of(player)}
+    spoken = sorted({player.role for player in players})
+    for name, loss in model.losses:
+        if id(loss) not in heard:
+            raise FitError(
+                f"loss '{name}' speaks to {' and '.join(loss.roles())}; the players here are {', '.join(spoken)}: "
+                "leave the loss out, or choose another recipe."
+            )
