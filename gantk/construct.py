@@ -1,87 +1,75 @@
-"""Constructing parts: from a kind and a spec such as `de:dim=64,sample=false` to the part itself."""
+"""Construction: from a plugin's name and options to a part, with the context that it asks for."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import Any
 
-from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
+from gantk.data import DataSource
+from gantk.errors import BrokenPlugin, GantkError
 from gantk.options import check_options, context_names, parse_part
-from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
-from gantk.registry import Plugin, find
+from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
+from gantk.recipe import Recipe
+from gantk.registry import find
 
-__all__ = ["BASES", "construct", "construct_plugin"]
+__all__ = ["construct", "part_class"]
 
-BASES: Mapping[str, type[Part]] = {
+BASES: Mapping[str, type] = {
     "noise": NoiseSource,
     "generator": Generator,
     "refiner": Refiner,
     "discriminator": Discriminator,
     "loss": Loss,
+    "data": DataSource,
+    "recipe": Recipe,
 }
-"""kind → what a part of this kind is."""
+"""What a plugin of each kind is a subclass of."""
 
 
-@overload
-def construct(kind: Literal["noise"], spec: str, **context: Any) -> NoiseSource: ...
-@overload
-def construct(kind: Literal["generator"], spec: str, **context: Any) -> Generator: ...
-@overload
-def construct(kind: Literal["refiner"], spec: str, **context: Any) -> Refiner: ...
-@overload
-def construct(kind: Literal["discriminator"], spec: str, **context: Any) -> Discriminator: ...
-@overload
-def construct(kind: Literal["loss"], spec: str, **context: Any) -> Loss: ...
-@overload
-def construct(kind: str, spec: str, **context: Any) -> Part: ...
-def construct(kind: str, spec: str, **context: Any) -> Part:
-    """The part that a spec means, as in `construct("noise", "gaussian:dim=64")`.
-
-    Args:
-        kind: `noise`, `generator`, `refiner`, `discriminator` or `loss`.
-        spec: a plugin's name, with options where wanted.
-        context: what follows from the other parts (`image_shape`, `noise_dim`, `class_count`); the constructor gets
-            what it asks for.
+def part_class(kind: str, name: str) -> Any:
+    """The class that a plugin name stands for.
 
     Raises:
-        UnknownName: nobody registers the name.
-        OptionError: an option does not exist, or does not take its value.
-        FitError: the part does not fit the context.
-        BrokenPlugin: the plugin's code cannot be imported, fails, or makes something else than its kind.
+        UnknownName: there is no such plugin.
+        BrokenPlugin: it cannot be imported, or is not what its kind asks for.
     """
-    name, options = parse_part(spec)
-    return construct_plugin(find(kind, name), options, context)
-
-
-def construct_plugin(plugin: Plugin, options: Mapping[str, Any], context: Mapping[str, Any]) -> Part:
-    """The part that a plugin makes with these options; errors are those of `construct`."""
-    what = f"{plugin.kind} '{plugin.name}'"
-    factory = plugin.load()
-    try:
-        part = factory(**check_options(factory, options, what), **_asked_for(factory, context, what))
-    except (OptionError, FitError) as error:
-        # The constructor does not know the name it was called by, and a reader needs it.
-        message = str(error)
-        raise type(error)(message if message.startswith(what) else f"{what}: {message}") from error
-    except GantkError:
-        raise
-    except Exception as error:
+    plugin = find(kind, name)
+    found = plugin.load()
+    base = BASES[kind]
+    if not (inspect.isclass(found) and issubclass(found, base)):
         raise BrokenPlugin(
-            f"{what} of package {plugin.package} {plugin.version} cannot be constructed: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    base = BASES[plugin.kind]
-    if not isinstance(part, base):
-        raise BrokenPlugin(
-            f"{what} of package {plugin.package} {plugin.version} is a {type(part).__name__}, "
-            f"which is not a gantk.{base.__name__}."
+            f"{kind} '{name}' of package {plugin.package} is {found!r:.80}, not a subclass of {base.__name__}."
         )
-    return part
+    return found
 
 
-def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The part of the context that a constructor asks for."""
-    names = context_names(factory)
-    if missing := sorted(n for n in names if context.get(n) is None):
-        raise FitError(f"{what} needs {', '.join(missing)}, which no other part of this system says.")
-    return {name: context[name] for name in sorted(names)}
+def construct(kind: str, spec: str | Mapping[str, Any], **context: Any) -> Any:
+    """One part: its options checked and converted, and of the context just what its constructor asks for.
+
+    Args:
+        kind: the plugin's kind.
+        spec: `"name:option=value"` or `{"plugin": name, option: value}`.
+        context: `image_shape`, `noise_dim`, `class_count`.
+
+    Raises:
+        UnknownName, OptionError, FitError: the name, an option, or what the part was asked to fit is not possible.
+        BrokenPlugin: the plugin's own code failed.
+    """
+    name, options = parse_part(spec) if isinstance(spec, str) else (spec["plugin"], without_plugin(spec))
+    factory = part_class(kind, name)
+    what = f"{kind} '{name.rpartition(':')[2]}'"
+    checked = check_options(factory, options, what)
+    needed = context_names(factory)
+    try:
+        return factory(**{k: v for k, v in context.items() if k in needed}, **checked)
+    except GantkError as error:
+        raise type(error)(f"{what}: {error}" if what not in str(error) else str(error)) from error
+    except Exception as error:
+        package = find(kind, name).package
+        raise BrokenPlugin(f"{what} of package {package} failed: {type(error).__name__}: {error}") from error
+
+
+def without_plugin(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's options alone."""
+    return {key: value for key, value in table.items() if key != "plugin"}
