@@ -1,0 +1,1 @@
+"""The embedded digits: IDX files, their licence, and the script that makes them."""

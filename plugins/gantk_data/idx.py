@@ -1,0 +1,227 @@
+"""MNIST and its kin: images and labels in IDX files (LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.data import ArraySource
+from gantk.errors import DataError
+from gantk_data.download import Remote, fetch
+from gantk_data.lazy import LazySource
+from gantk_data.reading import Readable, open_plain_or_gzip, read_exactly, shown
+from gantk_data.roots import base_folder, check_choice, missing, places
+
+__all__ = ["MNIST", "Digits", "FashionMNIST", "idx_shape", "read_idx"]
+
+SIZE_LIMIT = 1 << 30
+"""The most bytes that an IDX file may announce."""
+
+_UBYTE = 0x08
+
+
+def _header(stream: Readable, name: str, rank: int, most: int) -> tuple[int, ...]:
+    head = stream.read(4 + 4 * rank)
+    expected = bytes((0, 0, _UBYTE, rank))
+    if head[:4] != expected:
+        raise DataError(
+            f"{name}: begins with {head[:4].hex() or 'nothing'}, but an IDX file of {rank}-dimensional bytes "
+            f"begins with {expected.hex()}; it is not the file that its name says."
+        )
+    if len(head) < 4 + 4 * rank:
+        raise DataError(f"{name}: truncated in its header; copy or download it again.")
+    shape = struct.unpack(f">{rank}I", head[4:])
+    total = 1
+    for extent in shape:
+        total *= extent
+    if total == 0 or total > SIZE_LIMIT:
+        raise DataError(f"{name}: announces {total} bytes ({_times(shape)}); expected 1 to {SIZE_LIMIT}.")
+    if total > most:
+        raise DataError(
+            f"{name}: announces {total} bytes ({_times(shape)}), more than the file can hold; it is truncated or "
+            "its header is wrong: copy or download it again."
+        )
+    return shape
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def idx_shape(path: Path, rank: int) -> tuple[int, ...]:
+    """The extents that an IDX file of bytes announces, checked against what the file can hold."""
+    with open_plain_or_gzip(path) as (stream, most):
+        return _header(stream, shown(path), rank, most)
+
+
+def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
+    """The array in an IDX file of bytes, gzipped or not.
+
+    Raises:
+        DataError: wrong magic, absurd extents, truncated or trailing bytes; the message names the file.
+    """
+    name = shown(path)
+    with open_plain_or_gzip(path) as (stream, most):
+        shape = _header(stream, name, rank, most)
+        data = read_exactly(stream, int(np.prod(shape)), name)
+        if stream.read(1):
+            raise DataError(
+                f"{name}: bytes follow the {_times(shape)} that its header announces; copy or download it again."
+            )
+    return data.reshape(shape)
+
+
+class _IdxSource(LazySource):
+    """A pair of IDX files of 28x28 images and their labels."""
+
+    def __init__(self, images: Path, labels: Path, classes: Sequence[str]) -> None:
+        count, height, width = idx_shape(images, 3)
+        if (height, width) != (28, 28):
+            raise DataError(f"{shown(images)}: images are {height}x{width}; expected 28x28.")
+        self._images_path, self._labels_path = images, labels
+        self._label_array = self._read_labels(count, len(classes))
+        super().__init__(count, (1, height, width), classes)
+
+    def _read_labels(self, count: int, class_count: int) -> npt.NDArray[np.int64]:
+        labels = read_idx(self._labels_path, 1)
+        name = shown(self._labels_path)
+        if len(labels) != count:
+            raise DataError(
+                f"{name}: {len(labels)} labels for the {count} images of {shown(self._images_path)}; "
+                "the two files do not belong together."
+            )
+        if labels.max() >= class_count:
+            at = int(np.argmax(labels >= class_count))
+            raise DataError(f"{name}: label {labels[at]} at index {at}; expected 0 to {class_count - 1}.")
+        return labels.astype(np.int64)
+
+    def _load(self) -> ArraySource:
+        images = read_idx(self._images_path, 3)[:, None]
+        return ArraySource(images, self._label_array, self.classes, shown(self._images_path))
+
+
+class Digits(_IdxSource):
+    """10,000 handwritten digits that come with gantk: the first 1000 of each class of MNIST's training images.
+
+    28x28 grey, in MNIST's order. MNIST by Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+    """
+
+    def __init__(self) -> None:
+        here = Path(__file__).parent / "digits"
+        super().__init__(here / "images-idx3-ubyte.gz", here / "labels-idx1-ubyte.gz", tuple("0123456789"))
+
+
+class _Published(_IdxSource):
+    """A data set published in MNIST's four files."""
+
+    name: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
+    mirrors: ClassVar[tuple[str, ...]]
+    md5: ClassVar[dict[str, str]]
+
+    def __init__(self, *, root: Path | None, split: str, download: bool) -> None:
+        check_choice("split", split, ("train", "test"))
+        stem = "train" if split == "train" else "t10k"
+        base = base_folder(self.name, root)
+        files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+        looked = places(base, (self.name,))
+        found = _find_pair(looked, files)
+        if found is None and download:
+            folder = base if base.name == self.name else base / self.name
+            self._fetch(folder, files)
+            found = _find_pair([folder], files)
+        if found is None:
+            raise missing(self.name, f"{files[0]}[.gz] with {files[1]}[.gz]", looked)
+        super().__init__(*found, self.names)
+
+    def _fetch(self, folder: Path, files: Sequence[str]) -> None:
+        for file in (f"{file}.gz" for file in files):
+            fetch(Remote(self.name, file, self.mirrors, self.md5[file], limit=1 << 26), folder)
+
+
+def _find_pair(folders: Sequence[Path], files: tuple[str, str]) -> tuple[Path, Path] | None:
+    for folder in folders:
+        images, labels = (_find_file(folder, file) for file in files)
+        if images and labels:
+            return images, labels
+    return None
+
+
+def _find_file(folder: Path, file: str) -> Path | None:
+    """`train-images-idx3-ubyte`, or `train-images.idx3-ubyte` as some archives spell it, gzipped or not."""
+    spellings = (file, file.replace("-idx", ".idx"))
+    candidates = (folder / f"{spelling}{suffix}" for spelling in spellings for suffix in (".gz", ""))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+class MNIST(_Published):
+    """MNIST: 60,000 + 10,000 handwritten digits, 28x28 grey, in its original IDX files, gzipped or not.
+
+    By Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+
+    Args:
+        root: the folder that holds the files, or their folder `mnist`; without it the variable GANTK_DATA.
+        split: which of the two published sets.
+        download: fetch the files into the root, checked by checksum, where they are missing.
+    """
+
+    name = "mnist"
+    names = tuple("0123456789")
+    mirrors = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+    md5: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    }
+
+    def __init__(
+        self, *, root: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
+    ) -> None:
+        super().__init__(root=root, split=split, download=download)
+
+
+class FashionMNIST(_Published):
+    """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 28x28 grey, in its original IDX files, gzipped or not.
+
+    By Zalando SE (Xiao, Rasul & Vollgraf 2017), MIT.
+
+    Args:
+        root: the folder that holds the files, or their folder `fashion-mnist`; without it the variable GANTK_DATA.
+        split: which of the two published sets.
+        download: fetch the files into the root, checked by checksum, where they are missing.
+    """
+
+    name = "fashion-mnist"
+    names = (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    )
+    mirrors = (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    )
+    md5: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    }
+
+    def __init__(
+        self, *, root: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
+    ) -> None:
+        super().__init__(root=root, split=split, download=download)

@@ -1,0 +1,52 @@
+"""A data source that knows its length, shape and classes at once and reads its images on first use."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from gantk.data import ArraySource, DataSource
+from gantk.errors import DataError
+from gantk.parts import ImageShape
+
+__all__ = ["LazySource"]
+
+Indices = Sequence[int] | npt.NDArray[np.int64]
+
+
+class LazySource(DataSource):
+    """Images whose number and shape are known from names and headers; `_load` reads them when they are asked for."""
+
+    def __init__(self, count: int, image_shape: ImageShape, classes: Sequence[str] | None) -> None:
+        self._count = count
+        self._loaded: ArraySource | None = None
+        self.image_shape = image_shape
+        self.classes = None if classes is None else tuple(classes)
+
+    @abstractmethod
+    def _load(self) -> ArraySource:
+        """Read every image."""
+
+    def _source(self) -> ArraySource:
+        if self._loaded is None:
+            loaded = self._load()
+            if (len(loaded), loaded.image_shape) != (self._count, self.image_shape):
+                raise DataError(
+                    f"{type(self).__name__}: {len(loaded)} images of {loaded.image_shape} were read where "
+                    f"{self._count} of {self.image_shape} were announced; the files changed: construct it again."
+                )
+            self._loaded = loaded
+        return self._loaded
+
+    def __len__(self) -> int:
+        return self._count
+
+    def images(self, indices: Indices) -> Tensor:
+        return self._source().images(indices)
+
+    def labels(self, indices: Indices) -> Tensor | None:
+        return None if self.classes is None else self._source().labels(indices)
