@@ -1,0 +1,96 @@
+"""The variational autoencoder: a decoder that is a generator, and an encoder that gives posteriors over its noise."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gantk import Generator, Posterior, require
+from gantk.nn import Output, Size, downsampler, halve_until, halved, output_activation, up_stack, upsampler
+from gantk.parts import ImageShape
+
+__all__ = ["VAE"]
+
+KERNEL = 5
+LARGEST_BASE = 4
+"""The decoder starts at the image size, halved and rounded down until its shorter side is at most this."""
+
+ENCODER_HALVINGS = 3
+LARGEST_CODE_MAP = 8
+"""The encoder halves three times, and further until the shorter side is at most this."""
+
+LOG_VARIANCE = (-30.0, 20.0)
+"""Beyond these bounds a variance would under- or overflow in half precision and make a NaN of the loss."""
+
+
+class VAE(Generator):
+    """The variational autoencoder of DE-GAN's Tables II, III and IV, as one rule for any image size.
+
+    Decoder: noise → a map of at most 4 pixels on the shorter side, by one transposed convolution → stride-2
+    transposed convolutions of 5x5 up to the image. Encoder: three 5x5 convolutions of stride 2 (more for images above
+    64 pixels), dropout, and a linear layer to mean and log-variance. Batch normalisation and ReLU follow every
+    convolution but the decoder's last, as the paper's text has it; its tables print neither for the VAE.
+
+    Args:
+        width: channels of the encoder's first layer, at least 2; the paper's 32 gives decoder channels 128, 64, 32, 16.
+        dropout: probability with which the encoder drops a feature before its last layer, 0 … 1 exclusive.
+        output: what bounds the images to [-1, 1]; the paper has sigmoid on MNIST and tanh on colour images.
+    """
+
+    paper = "Kingma & Welling 2014, arXiv:1312.6114; layers of Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"
+    provides = frozenset({"posterior"})
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        *,
+        width: int = 32,
+        dropout: float = 0.1,
+        output: Output = "tanh",
+    ) -> None:
+        super().__init__()
+        require(width >= 2, f"width is at least 2, not {width}.")
+        require(0 <= dropout < 1, f"dropout is 0 … 1 exclusive, not {dropout}.")
+        self.image_shape = image_shape
+        self.noise_dim = noise_dim
+        self.decoder = _decoder(image_shape, noise_dim, width, output)
+        self.encoder = _encoder(image_shape, noise_dim, width, dropout)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        images: Tensor = self.decoder(noise)
+        return images
+
+    def encode(self, images: Tensor) -> Posterior:
+        mean, log_variance = self.encoder(images).chunk(2, dim=1)
+        return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
+
+
+def _decoder(image_shape: ImageShape, noise_dim: int, width: int, output: Output) -> nn.Sequential:
+    sizes = halve_until(image_shape[1:], LARGEST_BASE, rounding="down")[::-1]
+    widths = [max(4 * width // 2**depth, width // 2) for depth in range(len(sizes) - 1)]
+    return nn.Sequential(
+        nn.Unflatten(1, (noise_dim, 1, 1)),
+        upsampler(noise_dim, widths[0], (1, 1), sizes[0], kernel=sizes[0], bias=False),
+        nn.BatchNorm2d(widths[0]),
+        nn.ReLU(),
+        *up_stack(widths[0], sizes[:-1], widths[1:], kernel=KERNEL),
+        upsampler(widths[-1], image_shape[0], sizes[-2], sizes[-1], KERNEL),
+        output_activation(output),
+    )
+
+
+def _encoder(image_shape: ImageShape, noise_dim: int, width: int, dropout: float) -> nn.Sequential:
+    sizes = _encoder_sizes(image_shape[1:])
+    layers: list[nn.Module] = []
+    channels = image_shape[0]
+    for depth, source in enumerate(sizes[:-1]):
+        wide = width * min(2**depth, 4)
+        layers += [downsampler(channels, wide, source, KERNEL, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
+        channels = wide
+    features = channels * sizes[-1][0] * sizes[-1][1]
+    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Flatten(), nn.Linear(features, 2 * noise_dim))
+
+
+def _encoder_sizes(size: Size) -> list[Size]:
+    sizes = halved(size, ENCODER_HALVINGS)
+    return sizes if min(sizes[-1]) <= LARGEST_CODE_MAP else halve_until(size, LARGEST_CODE_MAP)

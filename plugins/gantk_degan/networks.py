@@ -1,0 +1,198 @@
+"""DE-GAN's generator and discriminator: Tables II, III and IV as one rule for any image size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from gantk import Discriminator, Generator, Verdict, require
+from gantk.nn import (
+    DownStack,
+    Head,
+    Norm,
+    Output,
+    Size,
+    halved,
+    init_weights,
+    normalisation,
+    output_activation,
+    provided,
+    up_stack,
+    upsampler,
+)
+from gantk.parts import ImageShape
+
+__all__ = ["DEGANDiscriminator", "DEGANGenerator"]
+
+KERNEL = 5
+LARGEST_BASE = 8
+"""Where widths are not given, the table's last one is repeated until the shorter side of the smallest map is this."""
+
+BASE_CHANNELS = 128
+"""Channels of the base map where the first fully connected layer does not fill it (Table II: 6272 = 7 · 7 · 128)."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One of the paper's tables, in the numbers in which they differ."""
+
+    generator_widths: tuple[int, ...]
+    closing_conv: bool
+    discriminator_widths: tuple[int, ...]
+    discriminator_fc: int
+
+
+TABLE_II = _Table((128,), False, (11, 74), 1024)
+TABLE_III = _Table((512, 256, 512, 64), True, (64, 128, 256), 64)
+
+
+def _table(size: Size) -> _Table:
+    """Table III (and IV, which is the same) where both sides divide by its generator's 16, else Table II."""
+    return TABLE_II if size[0] % 16 or size[1] % 16 else TABLE_III
+
+
+def _extended(widths: tuple[int, ...], size: Size, unlisted: int) -> tuple[int, ...]:
+    """Widths with the last one repeated until they, and `unlisted` halvings more, leave a small map."""
+    while min(halved(size, len(widths) + unlisted)[-1]) > LARGEST_BASE:
+        widths += widths[-1:]
+    return widths
+
+
+def _check(widths: tuple[int, ...] | None, fc: int | None, init_std: float) -> None:
+    require(
+        widths is None or (len(widths) > 0 and min(widths) >= 1), f"widths are one or more of at least 1, not {widths}."
+    )
+    require(fc is None or fc >= 1, f"fc is at least 1, not {fc}.")
+    require(init_std > 0, f"init_std is positive, not {init_std}.")
+
+
+def _connected(inputs: int, outputs: int, activation: nn.Module, norm: Norm = "batch") -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, outputs, bias=norm == "none"), normalisation(norm, outputs, vectors=True), activation
+    )
+
+
+class DEGANGenerator(Generator):
+    """DE-GAN's generator: fully connected layers to a small map, then transposed 5x5 convolutions of stride 2.
+
+    Batch normalisation and ReLU follow every layer but the one that makes the image: the paper's text has
+    batch normalisation on every convolutional layer, while Tables III and IV print it for the first two only. Their
+    `tanh` after 64 channels is read as a closing 5x5 convolution to the image's channels.
+
+    Args:
+        fc: width of the first fully connected layer, at least 1; where the base map's area does not divide it, a
+            second one with 128 channels per pixel follows (Table II).
+        widths: channels of each transposed convolution; by default those of Table III where both sides of the image
+            divide by 16, else those of Table II, the last one repeated for images that are larger still.
+        closing_conv: whether a stride-1 convolution makes the image (Table III) or one more transposed convolution
+            does (Table II); by default as in the table that the size selects.
+        output: what bounds the images to [-1, 1]; the paper has sigmoid on MNIST and tanh on colour images.
+        init_std: standard deviation of the initial weights, above 0.
+    """
+
+    paper = "Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        *,
+        fc: int = 1024,
+        widths: tuple[int, ...] | None = None,
+        closing_conv: bool | None = None,
+        output: Output = "tanh",
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        _check(widths, fc, init_std)
+        self.image_shape = image_shape
+        self.noise_dim = noise_dim
+        channels, size = image_shape[0], image_shape[1:]
+        table = _table(size)
+        closing = table.closing_conv if closing_conv is None else closing_conv
+        last_upsampler = 0 if closing else 1
+        if widths is None:
+            widths = _extended(table.generator_widths, size, last_upsampler)
+        sizes = halved(size, len(widths) + last_upsampler)[::-1]
+        base = _Base(fc, sizes[0])
+        self.project = nn.Sequential(_connected(noise_dim, fc, nn.ReLU()), base)
+        self.up = up_stack(base.channels, sizes[: len(widths) + 1], widths, kernel=KERNEL)
+        self.image = nn.Sequential(
+            nn.Conv2d(widths[-1], channels, KERNEL, padding=KERNEL // 2)
+            if closing
+            else upsampler(widths[-1], channels, sizes[-2], sizes[-1], KERNEL),
+            output_activation(output),
+        )
+        init_weights(self, init_std)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        images: Tensor = self.image(self.up(self.project(noise)))
+        return images
+
+
+class _Base(nn.Sequential):
+    """From the first fully connected layer to the base map: a reshape, with a second layer where it needs one."""
+
+    channels: int
+
+    def __init__(self, features: int, size: Size) -> None:
+        area = size[0] * size[1]
+        fits = features % area == 0
+        channels = features // area if fits else BASE_CHANNELS
+        fill = () if fits else (_connected(features, channels * area, nn.ReLU()),)
+        super().__init__(*fill, nn.Unflatten(1, (channels, *size)))
+        self.channels = channels
+
+
+class DEGANDiscriminator(Discriminator):
+    """DE-GAN's discriminator: 5x5 convolutions of stride 2, one fully connected layer, one logit; LeakyReLU(0.2).
+
+    Normalisation follows every layer but the first and the logit. Tables III and IV print `FC 1, FC 64`, which is
+    read as FC 64 → FC 1, with batch normalisation and LeakyReLU after FC 64 as Table II has them after its FC 1024.
+    Its hidden maps are the convolutions' activations; the code, where there is one, is read off the last of them.
+
+    Args:
+        widths: channels of each convolution; by default those of Table III where both sides of the image divide by
+            16, else those of Table II, the last one repeated for images that are larger still.
+        fc: width of the fully connected layer, at least 1; by default 64 (Table III) or 1024 (Table II).
+        norm: normalisation of every layer but the first; gradient penalties need one other than batch.
+        code: whether it also reads a code of the noise's length off each image.
+        init_std: standard deviation of the initial weights, above 0.
+    """
+
+    paper = "Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"
+    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"per-sample": {"norm": "layer"}, "code": {"code": True}}
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        *,
+        widths: tuple[int, ...] | None = None,
+        fc: int | None = None,
+        norm: Norm = "batch",
+        code: bool = False,
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        _check(widths, fc, init_std)
+        self.provides = provided(norm=norm, code=code)
+        channels, size = image_shape[0], image_shape[1:]
+        table = _table(size)
+        if widths is None:
+            widths = _extended(table.discriminator_widths, size, 0)
+        if fc is None:
+            fc = table.discriminator_fc
+        self.down = DownStack(channels, size, widths, kernel=KERNEL, norm=norm)
+        self.connected = nn.Sequential(nn.Flatten(), _connected(self.down.features, fc, nn.LeakyReLU(0.2), norm))
+        self.logit = Head(fc, 1)
+        self.code = Head(self.down.features, noise_dim) if code else None
+        init_weights(self, init_std)
+
+    def forward(self, images: Tensor) -> Verdict:
+        hidden: tuple[Tensor, ...] = self.down(images)
+        code = self.code(hidden[-1]) if self.code is not None else None
+        return Verdict(logits=self.logit(self.connected(hidden[-1])).squeeze(1), hidden=hidden, code=code)
