@@ -1,0 +1,148 @@
+"""The images in a zip: entries are read in memory, within what they declare, and never extracted."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from gantk.errors import DataError
+from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips, is_image_name
+from gantk_data.reading import DEFLATE_RATIO, shown
+
+__all__ = ["ZipFiles"]
+
+_ENCRYPTED = 0x1 | 0x40
+
+
+class ZipFiles(Files):
+    """The images of a zip, below the folder `inside`; one common top folder is looked through.
+
+    Raises:
+        DataError: not a zip, damaged, encrypted, with paths that leave it, or with sizes that cannot be true.
+    """
+
+    def __init__(self, path: Path, skips: Skips, inside: str = "") -> None:
+        self.where = path
+        self._inside = inside.strip("/")
+        with _opened(path) as archive:
+            entries = self._checked(archive, skips)
+        prefix = self._inside + "/" if self._inside else ""
+        below = {name[len(prefix) :]: raw for name, raw in entries.items() if name.startswith(prefix)}
+        if entries and not below:
+            tops = ", ".join(sorted({shown(name.split("/", 1)[0]) for name in entries})[:8])
+            raise DataError(f"{shown(path)}: no image below inside={shown(inside)}; at the top: {tops}.")
+        self._raw = _without_common_folder(below)
+        self.names = sorted(self._raw)
+
+    def _checked(self, archive: zipfile.ZipFile, skips: Skips) -> dict[str, str]:
+        """The usable images: name without `.` parts → the entry's own name."""
+        entries: dict[str, str] = {}
+        packed = 0
+        for info in archive.infolist():
+            packed += info.compress_size
+            parts = [part for part in info.filename.split("/") if part not in ("", ".")]
+            name = "/".join(parts)
+            try:
+                _check_path(info)
+                if info.is_dir() or not parts or not is_image_name(parts):
+                    continue
+                _check_entry(info)
+                if name in entries:
+                    raise ValueError("it occurs twice")
+            except ValueError as error:
+                skips.refuse(DataError(f"{self._title(info.orig_filename)}: {error}; remove it or pack the zip again."))
+                continue
+            entries[name] = info.filename
+        if packed > self.where.stat().st_size:
+            raise DataError(f"{shown(self.where)}: its entries overlap, as in a zip bomb; pack it again.")
+        return entries
+
+    def _title(self, entry: str) -> str:
+        return f"{shown(self.where)}: entry {entry!r}"
+
+    def title(self, name: str) -> str:
+        return self._title(self._raw[name])
+
+    def stamp(self) -> object:
+        status = self.where.stat()
+        return [self._inside, status.st_size, status.st_mtime_ns]
+
+    @contextmanager
+    def opener(self) -> Iterator[Opener]:
+        lock = threading.Lock()
+        with _opened(self.where) as archive:
+
+            def open_entry(name: str) -> IO[bytes]:
+                with lock:
+                    return io.BytesIO(self._read(archive, name))
+
+            yield open_entry
+
+    def _read(self, archive: zipfile.ZipFile, name: str) -> bytes:
+        try:
+            info = archive.getinfo(self._raw[name])
+            with archive.open(info) as stream:
+                # A bounded read: without a count zipfile inflates as much as the stream holds, whatever it declares.
+                data = stream.read(min(info.file_size, FILE_LIMIT) + 1)
+            if len(data) != info.file_size:
+                raise ValueError(f"holds {len(data)} bytes and declares {info.file_size}")
+        except Exception as error:
+            raise DataError(
+                f"{self.title(name)}: damaged ({error}); pack it again, or skip=true skips and counts it."
+            ) from error
+        return data
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    if not path.is_file():
+        raise DataError(f"{shown(path)}: no such file, or not a regular one; set path=FILE to a zip of images.")
+    try:
+        archive = zipfile.ZipFile(path)
+    except Exception as error:
+        raise DataError(f"{shown(path)}: not a zip, or a damaged one ({error}); pack it again.") from error
+    with archive:
+        yield archive
+
+
+def _check_path(info: zipfile.ZipInfo) -> None:
+    """Refuse what could name a file outside of the archive; nothing is extracted, but such a zip is not honest."""
+    name = info.orig_filename
+    if "\\" in name or "\0" in name:
+        raise ValueError("its path holds a backslash or a NUL")
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        raise ValueError("its path is absolute")
+    if ".." in name.split("/"):
+        raise ValueError("its path leads out of the archive")
+
+
+def _check_entry(info: zipfile.ZipInfo) -> None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise ValueError("it is a symbolic link or another special file")
+    if info.flag_bits & _ENCRYPTED:
+        raise ValueError("it is encrypted")
+    # zipfile bounds what it inflates only for these two; a bzip2 or LZMA entry could fill the memory.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("its compression is neither 'stored' nor 'deflated'")
+    if info.file_size > FILE_LIMIT:
+        raise ValueError(f"it declares {info.file_size} bytes, more than {FILE_LIMIT}")
+    if info.file_size > max(info.compress_size, 1) * DEFLATE_RATIO:
+        raise ValueError(f"it declares {info.file_size} bytes, more than {info.compress_size} can inflate to")
+
+
+def _without_common_folder(entries: dict[str, str]) -> dict[str, str]:
+    """Names without the folders that all of them share."""
+    while entries:
+        tops = {name.partition("/")[0] if "/" in name else "" for name in entries}
+        if len(tops) != 1 or "" in tops:
+            break
+        entries = {name.partition("/")[2]: raw for name, raw in entries.items()}
+    return entries

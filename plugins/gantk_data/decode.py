@@ -1,0 +1,154 @@
+"""One encoded image → uint8 `[C, H, W]`, the same on every machine, or a `DataError` that names it.
+
+Pillow raises almost any exception on a damaged file; here is the one place that turns them into gantk's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gantk.errors import DataError
+from gantk.parts import ImageShape
+
+__all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe"]
+
+Colour = Literal["rgb", "grey", "rgba", "keep"]
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+"""What Pillow may open: without the list a file's content, not its name, would choose among all its decoders."""
+
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .bmp .webp .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
+)
+
+PIXEL_LIMIT = 1 << 26
+"""The most pixels of one image (8192 x 8192): below Pillow's own limit, and not to be switched off by accident."""
+
+_MODES = {"rgb": "RGB", "grey": "L", "rgba": "RGBA"}
+_CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+_EIGHT_BIT = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
+_GREY = frozenset({"1", "L", "I;16", "I;16L", "I;16B", "I;16N", "I"})
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What becomes of every image: its size (height, width), how it is brought to it, and its colours."""
+
+    size: tuple[int, int] | None = None
+    crop: Literal["none", "center"] = "none"
+    colour: Colour = "rgb"
+
+
+def probe(stream: IO[bytes], decoding: Decoding, title: str) -> ImageShape:
+    """The shape that an image will have, from its header alone."""
+    with _opened(stream, title) as image:
+        height, width = decoding.size or _oriented_size(image)
+        return _CHANNELS[_target_mode(image, decoding.colour)], height, width
+
+
+def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.uint8]:
+    """An image's pixels, uint8 `[C, H, W]`; of an animation, the first frame."""
+    with _opened(stream, title) as image:
+        target = _target_mode(image, decoding.colour)
+        image.load()
+        converted = _convert(image, target)
+        if turn := _TURNS.get(_orientation(image)):
+            converted = converted.transpose(turn)
+        pixels = np.asarray(_resized(converted, decoding))
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > PIXEL_LIMIT:
+                raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT}")
+            yield image
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{title}: not an image ({', '.join(FORMATS)} are read); remove it, or skip=true skips and counts it."
+        ) from error
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(
+            f"{title}: cannot be decoded ({reason}); replace it, or skip=true skips and counts it."
+        ) from error
+
+
+def _oriented_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) as the EXIF orientation says the image is to be seen."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return image.height, image.width  # asking further would decode the whole image
+    if _orientation(image) < 5:
+        return image.height, image.width
+    if image.format == "TIFF":
+        image.load()  # Pillow turns a TIFF itself, in some versions only here
+        return image.height, image.width
+    return image.width, image.height
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) where there is none or the EXIF data are damaged: pixels matter more."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - Pillow's EXIF reader raises anything on damaged data
+        return 1
+    return value if value in _TURNS else 1
+
+
+def _target_mode(image: Image.Image, colour: Colour) -> str:
+    if colour != "keep":
+        return _MODES[colour]
+    if image.has_transparency_data:
+        return "RGBA"
+    return "L" if image.mode in _GREY else "RGB"
+
+
+def _convert(image: Image.Image, target: str) -> Image.Image:
+    """8-bit colours: 16-bit grey is scaled, transparency is laid over white where the target has none."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return _from_16_bit(image).convert(target)
+    if image.mode not in _EIGHT_BIT:
+        raise ValueError(f"pixels of mode {image.mode} have no defined 8-bit colours")
+    if target != "RGBA" and image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        return white.convert(target)
+    return image.convert(target)
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("its pixels go beyond 16 bits")
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _resized(image: Image.Image, decoding: Decoding) -> Image.Image:
+    if decoding.size is None:
+        return image
+    height, width = decoding.size
+    if decoding.crop == "center":
+        return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.LANCZOS)

@@ -1,0 +1,225 @@
+"""Image files as a data set: a folder or a zip, with class folders as labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.data import ArraySource
+from gantk.errors import DataError
+from gantk.parts import ImageShape, require
+from gantk_data.archive import ZipFiles
+from gantk_data.decode import Decoding, decode, probe
+from gantk_data.lazy import LazySource
+from gantk_data.listing import Files, FolderFiles, Skips, label_by_folder
+from gantk_data.reading import shown
+from gantk_data.roots import check_choice
+from gantk_data.store import Decoded, cached, decoded, key_of
+
+__all__ = ["Folder", "ImageFiles", "Zip", "decode_files"]
+
+SIDE_LIMIT = 8192
+"""The longest side that `size` may ask for."""
+
+T = TypeVar("T")
+_CHUNK = 256
+
+
+def _in_order(function: Callable[[str], T], names: Sequence[str]) -> Iterator[T | DataError]:
+    """The results for names, computed in threads, in order; a `DataError` stands in its result's place."""
+
+    def attempt(name: str) -> T | DataError:
+        try:
+            return function(name)
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(names), _CHUNK):
+            yield from pool.map(attempt, names[start : start + _CHUNK])
+
+
+def _size_error(title: str, shape: ImageShape, first: str, expected: ImageShape) -> DataError:
+    def said(s: ImageShape) -> str:
+        return f"{s[1]} x {s[2]} (height x width) with {s[0]} channels"
+
+    return DataError(
+        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and colour=… to make them one."
+    )
+
+
+def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: Skips) -> tuple[list[int], ImageShape]:
+    """Read every header: which images can be used, and the shape that all of them have."""
+    kept: list[int] = []
+    expected: ImageShape | None = None
+    with files.opener() as opener:
+
+        def shape_of(name: str) -> ImageShape:
+            with opener(name) as stream:
+                return probe(stream, decoding, files.title(name))
+
+        for index, shape in enumerate(_in_order(shape_of, names)):
+            if isinstance(shape, DataError):
+                skips.refuse(shape)
+            elif expected is not None and shape != expected:
+                skips.refuse(_size_error(files.title(names[index]), shape, files.title(names[kept[0]]), expected))
+            else:
+                expected = shape
+                kept.append(index)
+    if expected is None:
+        raise DataError(f"{shown(files.where)}: not one of {len(names)} images can be used.")
+    return kept, expected
+
+
+def decode_files(
+    files: Files, names: Sequence[str], decoding: Decoding, skips: Skips, into: npt.NDArray[np.uint8]
+) -> list[int]:
+    """Decode images into an array's first rows; the index in `names` of each row."""
+    kept: list[int] = []
+    expected: ImageShape = into.shape[1:]
+    with files.opener() as opener:
+
+        def pixels_of(name: str) -> npt.NDArray[np.uint8]:
+            with opener(name) as stream:
+                return decode(stream, decoding, files.title(name))
+
+        for index, pixels in enumerate(_in_order(pixels_of, names)):
+            if isinstance(pixels, DataError):
+                skips.refuse(pixels)
+            elif pixels.shape != expected:
+                skips.refuse(_size_error(files.title(names[index]), pixels.shape, "the set", expected))
+            else:
+                into[len(kept)] = pixels
+                kept.append(index)
+    if not kept:
+        raise DataError(f"{shown(files.where)}: not one of {len(names)} images can be decoded.")
+    return kept
+
+
+class ImageFiles(LazySource):
+    """Images in files, of one shape; what cannot be used is an error, or skipped where that is allowed."""
+
+    def __init__(self, files: Files, decoding: Decoding, skips: Skips) -> None:
+        if not files.names:
+            raise DataError(
+                f"{shown(files.where)}: no image file in it; expected PNG, JPEG, BMP, WebP, GIF, TIFF or PPM."
+            )
+        self._files, self._decoding, self._skips = files, decoding, skips
+        self._all_labels, classes = label_by_folder(files.names, files.where)
+        self._key = key_of(str(files.where), asdict(decoding), skips.allowed, files.stamp())
+        self._usable: list[int] = list(range(len(files.names)))
+        self._construct(classes)
+        skips.report(files.where)
+
+    @property
+    def skipped(self) -> int:
+        """How many files could not be used and were left out; 0 unless `skip=true`."""
+        return self._skips.count
+
+    def _construct(self, classes: Sequence[str] | None) -> None:
+        if found := cached(self._key):
+            self._skips.count += len(self._files.names) - len(found[1])
+            super().__init__(len(found[1]), (0, 0, 0), classes)
+            self._loaded = self._labelled(found)
+            self.image_shape = self._loaded.image_shape
+            return
+        self._usable, shape = probe_files(self._files, self._files.names, self._decoding, self._skips)
+        super().__init__(len(self._usable), shape, classes)
+        if self._skips.allowed:
+            # Only decoding tells which files are sound, and `len()` must be right from the start.
+            self._loaded = self._load()
+            self._count = len(self._loaded)
+
+    def _load(self) -> ArraySource:
+        names = [self._files.names[index] for index in self._usable]
+
+        def fill(into: npt.NDArray[np.uint8]) -> list[int]:
+            kept = decode_files(self._files, names, self._decoding, self._skips, into)
+            return [self._usable[row] for row in kept]
+
+        return self._labelled(decoded(len(names), self.image_shape, self._key, fill))
+
+    def _labelled(self, found: Decoded) -> ArraySource:
+        images, kept = found
+        labels = None if self._all_labels is None else self._all_labels[kept]
+        return ArraySource(images, labels, self.classes, shown(self._files.where))
+
+
+def _decoding(size: int | tuple[int, int] | None, crop: str, colour: str) -> Decoding:
+    check_choice("crop", crop, ("none", "center"))
+    check_choice("colour", colour, ("rgb", "grey", "rgba", "keep"))
+    pair = (size, size) if isinstance(size, int) else size
+    require(pair is not None or crop == "none", "crop=center needs size=… to crop to.")
+    require(
+        pair is None or (len(pair) == 2 and all(1 <= side <= SIDE_LIMIT for side in pair)),
+        f"size is 1 to {SIDE_LIMIT}, or two of those (height, width), not {size}.",
+    )
+    return Decoding(pair, crop, colour)  # type: ignore[arg-type]
+
+
+class Folder(ImageFiles):
+    """Images in a folder. Its sub-folders are the classes (a deeper folder belongs to its class); without any,
+    images have no labels.
+
+    PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files by their suffix; other and hidden files are ignored. EXIF
+    orientation is applied, 16-bit grey scaled to 8 bits, transparency laid over white, the first frame of an
+    animation taken. Resizing is Lanczos.
+
+    Args:
+        root: the folder.
+        size: side length in pixels, or [height, width]; without it all images must be of one size already.
+        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
+        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+        skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        size: int | tuple[int, int] | None = None,
+        crop: Literal["none", "center"] = "none",
+        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+        skip: bool = False,
+    ) -> None:
+        skips = Skips(skip)
+        decoding = _decoding(size, crop, colour)
+        super().__init__(FolderFiles(Path(root).expanduser().absolute(), skips), decoding, skips)
+
+
+class Zip(ImageFiles):
+    """Images in a zip, read without extracting it. Folders are the classes, after the folders that all images share;
+    without any, images have no labels.
+
+    Everything else is as for `folder`. Entries that are encrypted, lead out of the zip, are links, or cannot be as
+    large as they declare are errors.
+
+    Args:
+        path: the zip.
+        inside: read only what lies below this folder of the zip, as `train`.
+        size: side length in pixels, or [height, width]; without it all images must be of one size already.
+        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
+        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+        skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        inside: str = "",
+        size: int | tuple[int, int] | None = None,
+        crop: Literal["none", "center"] = "none",
+        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+        skip: bool = False,
+    ) -> None:
+        skips = Skips(skip)
+        decoding = _decoding(size, crop, colour)
+        super().__init__(ZipFiles(Path(path).expanduser().absolute(), skips, inside), decoding, skips)

@@ -1,0 +1,163 @@
+"""The image files of a folder or a zip: listed without decoding, checked for tricks, never extracted."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import DataError
+from gantk_data.decode import SUFFIXES
+from gantk_data.reading import shown
+
+__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "Opener", "Skips", "is_image_name", "label_by_folder"]
+
+FILE_LIMIT = 1 << 28
+"""The most bytes of one encoded image."""
+
+Opener = Callable[[str], IO[bytes]]
+
+
+class Skips:
+    """What happens to a file that cannot be used: its error is raised, or, where skipping is allowed, counted."""
+
+    def __init__(self, allowed: bool) -> None:
+        self.allowed = allowed
+        self.count = 0
+        self._first = ""
+
+    def refuse(self, error: DataError) -> None:
+        """Raise the error, or count it."""
+        if not self.allowed:
+            raise error
+        self.count += 1
+        self._first = self._first or str(error)
+
+    def report(self, where: Path) -> None:
+        """Warn, once, of everything that was skipped."""
+        if self.count:
+            first = f"; the first: {self._first}" if self._first else ""
+            warnings.warn(f"{shown(where)}: {self.count} files were skipped{first}", stacklevel=4)
+
+
+class Files(ABC):
+    """Encoded images by name; names are relative, with `/`, and sorted."""
+
+    where: Path
+    names: list[str]
+
+    @abstractmethod
+    def title(self, name: str) -> str:
+        """What errors call a file."""
+
+    @abstractmethod
+    def stamp(self) -> object:
+        """Plain values that change when a file does."""
+
+    @abstractmethod
+    def opener(self) -> AbstractContextManager[Opener]:
+        """A function that opens a file by name, from any thread."""
+
+
+def is_image_name(parts: Sequence[str]) -> bool:
+    """Whether a path is an image's by its suffix and not hidden (`.x`, `__MACOSX`)."""
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return not hidden and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
+
+
+def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...] | None]:
+    """Labels and class names from the first folder of each name; none where no image lies in a folder.
+
+    Raises:
+        DataError: some images lie in folders and some do not.
+    """
+    flat = next((name for name in names if "/" not in name), None)
+    nested = next((name for name in names if "/" in name), None)
+    if nested is None:
+        return None, None
+    if flat is not None:
+        raise DataError(
+            f"{shown(where)}: {shown(flat)} lies outside of every class folder and {shown(nested)} inside of one; "
+            "put every image into a class folder, or none."
+        )
+    tops = [name.split("/", 1)[0] for name in names]
+    classes = sorted(set(tops))
+    index = {name: label for label, name in enumerate(classes)}
+    return np.array([index[top] for top in tops], dtype=np.int64), tuple(classes)
+
+
+class FolderFiles(Files):
+    """The images below a folder; symbolic links are followed, but into no folder twice."""
+
+    def __init__(self, root: Path, skips: Skips) -> None:
+        if not root.is_dir():
+            raise DataError(f"{shown(root)}: no such folder; set root=FOLDER to the folder that holds the images.")
+        self.where = root
+        self._stats: dict[str, tuple[int, int]] = {}
+        self._scan(skips)
+        self.names = sorted(self._stats)
+
+    def _scan(self, skips: Skips) -> None:
+        seen: dict[tuple[int, int], Path] = {}
+        waiting = [self.where]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                self._enter(folder, seen)
+                with os.scandir(folder) as entries:
+                    visible = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+                waiting += [Path(entry.path) for entry in visible if self._take(entry, skips)]
+            except OSError as error:
+                skips.refuse(DataError(f"{shown(folder)}: cannot be listed ({error.strerror})."))
+            except DataError as error:
+                skips.refuse(error)
+
+    def _enter(self, folder: Path, seen: dict[tuple[int, int], Path]) -> None:
+        status = folder.stat()
+        other = seen.setdefault((status.st_dev, status.st_ino), folder)
+        if other != folder:
+            raise DataError(f"{shown(folder)}: the same folder as {shown(other)}, by a symbolic link; remove the link.")
+
+    def _take(self, entry: os.DirEntry[str], skips: Skips) -> bool:
+        """Note an image; whether the entry is a folder to look into."""
+        is_image = is_image_name([entry.name])
+        try:
+            status = entry.stat()
+        except OSError as error:
+            if is_image:
+                skips.refuse(DataError(f"{shown(entry.path)}: cannot be read ({error.strerror}); remove it."))
+            return False
+        if stat.S_ISDIR(status.st_mode):
+            return True
+        if is_image and not stat.S_ISREG(status.st_mode):
+            skips.refuse(DataError(f"{shown(entry.path)}: not a regular file; remove it."))
+        elif is_image and status.st_size > FILE_LIMIT:
+            skips.refuse(DataError(f"{shown(entry.path)}: {status.st_size} bytes; expected at most {FILE_LIMIT}."))
+        elif is_image:
+            name = Path(entry.path).relative_to(self.where).as_posix()
+            self._stats[name] = (status.st_size, status.st_mtime_ns)
+        return False
+
+    def title(self, name: str) -> str:
+        return shown(self.where / name)
+
+    def stamp(self) -> object:
+        return [(name, *self._stats[name]) for name in self.names]
+
+    @contextmanager
+    def opener(self) -> Iterator[Opener]:
+        def open_file(name: str) -> IO[bytes]:
+            try:
+                return (self.where / name).open("rb")
+            except OSError as error:
+                raise DataError(f"{self.title(name)}: cannot be read ({error.strerror}).") from error
+
+        yield open_file

@@ -1,0 +1,105 @@
+"""Where decoded images lie: one array in memory, or, where they are many, one memory-mapped file in a cache.
+
+The cache is `GANTK_CACHE`, by default `~/.cache/gantk`. A set is written aside and renamed whole, so that a killed
+run leaves nothing that a later one would take for finished; deleting the folder is always safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import DataError
+from gantk.parts import ImageShape
+from gantk_data.reading import shown
+
+__all__ = ["Decoded", "cached", "decoded", "key_of"]
+
+MEMORY_LIMIT = 1 << 30
+"""Bytes of decoded images up to which they are held in memory."""
+
+Decoded = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+"""The images `[n, C, H, W]` that could be decoded, and their indices among all that were tried."""
+
+Fill = Callable[[npt.NDArray[np.uint8]], list[int]]
+"""Writes images into the array's first rows; returns the index of each among all that were tried."""
+
+
+def cache_folder() -> Path:
+    """`GANTK_CACHE`, or the default."""
+    return Path(os.environ.get("GANTK_CACHE") or "~/.cache/gantk").expanduser().absolute()
+
+
+def key_of(*values: object) -> str:
+    """The name under which a decoded set is cached: a digest of everything that it depends on."""
+    return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:32]
+
+
+def cached(key: str) -> Decoded | None:
+    """A decoded set from the cache, memory-mapped, or `None`; what is damaged there counts as absent."""
+    folder = cache_folder() / key
+    try:
+        kept = np.load(folder / "kept.npy", allow_pickle=False)
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if images.ndim != 4 or images.dtype != np.uint8 or kept.ndim != 1 or not 0 < len(kept) <= len(images):
+        return None
+    return images[: len(kept)], kept.astype(np.int64)
+
+
+def decoded(count: int, shape: ImageShape, key: str, fill: Fill) -> Decoded:
+    """Room for `count` images, filled; in memory if they fit there, else in the cache."""
+    if count * int(np.prod(shape)) <= MEMORY_LIMIT:
+        images = np.empty((count, *shape), dtype=np.uint8)
+        kept = np.array(fill(images), dtype=np.int64)
+        return images[: len(kept)], kept
+    try:
+        _write(count, shape, cache_folder() / key, fill)
+    except OSError as error:
+        raise DataError(
+            f"{shown(cache_folder())}: decoded images cannot be written there ({error}); "
+            "set GANTK_CACHE to a folder with room for them."
+        ) from error
+    found = cached(key)
+    if found is None:
+        raise DataError(f"{shown(cache_folder() / key)}: the decoded images there cannot be read; delete the folder.")
+    return found
+
+
+def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
+    parent = folder.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    needed = count * int(np.prod(shape))
+    if needed > (free := shutil.disk_usage(parent).free):
+        raise OSError(f"{needed} bytes are needed and {free} are free")
+    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+    try:
+        images = np.lib.format.open_memmap(aside / "images.npy", mode="w+", dtype=np.uint8, shape=(count, *shape))
+        kept = fill(images)
+        images.flush()
+        np.save(aside / "kept.npy", np.array(kept, dtype=np.int64), allow_pickle=False)
+        _publish(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(aside: Path, folder: Path) -> None:
+    """Rename into place; where another process was first, its set, if sound, is as good."""
+    if folder.exists():
+        if cached(folder.name) is not None:
+            return
+        shutil.rmtree(folder)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if cached(folder.name) is None:
+            raise
