@@ -9,6 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gantk.assembly import build as build
+    from gantk.checkpoint import load as load
+    from gantk.construct import construct as construct
+    from gantk.model import Model as Model
     from gantk.parts import Discriminator as Discriminator
     from gantk.parts import Generator as Generator
     from gantk.parts import Loss as Loss
@@ -24,8 +28,14 @@ if TYPE_CHECKING:
     from gantk.schedule import Stage as Stage
     from gantk.schedule import Step as Step
     from gantk.schedule import Terms as Terms
+    from gantk.training import train as train
 
 _WHERE = {
+    "gantk.assembly": ("build",),
+    "gantk.checkpoint": ("load",),
+    "gantk.construct": ("construct",),
+    "gantk.model": ("Model",),
+    "gantk.training": ("train",),
     "gantk.parts": (
         "Discriminator",
         "Generator",

@@ -92,8 +92,7 @@ def open_data(spec: Spec) -> DataSource:
     """The data source that a spec names."""
     if "data" not in spec:
         raise UsageError("this model was built on data given from Python; pass the same data again, as data=….")
-    source: DataSource = construct("data", spec["data"])
-    return source
+    return construct("data", spec["data"])
 
 
 def assemble(spec: Spec, data: DataSource | None = None, *, open_source: bool = True) -> Model:
@@ -108,7 +107,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, open_source: bool = 
     if data is None and open_source:
         data = open_data(spec)
     shape = _shape(data) if data is not None else spec["shape"]
-    recipe: Recipe = construct("recipe", spec["recipe"])
+    recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
     model = _Assembler(spec, recipe, shape).model(train.ema)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError
-from gantk.model import Model, evaluating
+from gantk.model import Model
+from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 
 __all__ = ["check_needs", "check_shapes", "missing_needs"]
@@ -33,8 +34,10 @@ def check_needs(model: Model, labelled: bool) -> None:
     for slot, part in (("generator", model.generator), ("discriminator", model.discriminator)):
         if part is None:
             continue
-        for loss, need in missing_needs(dict(model.losses), part):
-            raise FitError(f"loss '{loss}' needs {need}, which this {slot} does not provide{_mend(slot, part, need)}")
+        for loss_name, need in missing_needs(dict(model.losses), part):
+            raise FitError(
+                f"loss '{loss_name}' needs {need}, which this {slot} does not provide{_mend(slot, part, need)}"
+            )
     for name, loss in model.losses:
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(

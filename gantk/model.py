@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -11,10 +10,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gantk.data import DataSource
+from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
 from gantk.schedule import Batch, Stage, Step, Value
 
-__all__ = ["CHUNK", "Model", "evaluating"]
+__all__ = ["CHUNK", "Model"]
 
 CHUNK = 32
 """Images are sampled in chunks of this many, so that image i of a seed is the same whatever n is."""
@@ -151,19 +151,7 @@ class Model(nn.Module):
 
         Args:
             n: how many.
-            seed: 0 … 2⁶³−1, or a generator to draw from.
+            seed: 0 … 2⁶³ - 1, or a generator to draw from.
             refine: whether images go through the refiner, where the model has one.
         """
         return self.generate(self.sample_noise(n, seed), refine)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode and give every module its own mode back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

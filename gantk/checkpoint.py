@@ -1,0 +1,132 @@
+"""Checkpoints: weights as safetensors, optimizers as what torch loads with `weights_only`. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gantk.assembly import assemble
+from gantk.data import DataSource
+from gantk.errors import CheckpointError
+from gantk.model import Model
+from gantk.run import Run
+
+__all__ = ["Place", "load", "load_optimizers", "load_weights", "save"]
+
+WEIGHTS = "model.safetensors"
+TRAINING = "training.pt"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where training stands: everything else that a step needs follows from it and the run's seed."""
+
+    stage: int = 0
+    """Index of the stage; the number of stages where training is finished."""
+    step: int = 0
+    """Steps of that stage that are done."""
+    total: int = 0
+    """Steps of all stages that are done."""
+
+
+def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
+    """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`."""
+    aside, final = run.unfinished(place.total), run.checkpoint(place.total)
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    run.clean(keep)
+    aside.mkdir()
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    save_file(weights, aside / WEIGHTS)
+    states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
+    torch.save({"place": asdict(place), "optimizers": states}, aside / TRAINING)
+    for name in (WEIGHTS, TRAINING):
+        _flush(aside / name)
+    aside.rename(final)
+    _flush(run.checkpoints)
+    run.clean(keep)
+    return final
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load_weights(model: Model, checkpoint: Path) -> None:
+    """Load a checkpoint's weights into a model.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds the weights of another model.
+    """
+    path = checkpoint / WEIGHTS
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path} holds the weights of another model: {reason:.300}") from error
+
+
+def load_training(checkpoint: Path) -> dict[str, Any]:
+    """A checkpoint's place and optimizer states.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    path = checkpoint / TRAINING
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return {"place": Place(**state["place"]), "optimizers": dict(state["optimizers"])}
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())
+    mend = f"remove the folder {path.parent} to go on from the checkpoint before it"
+    return CheckpointError(f"{path} cannot be read: {type(error).__name__}: {reason:.200}; {mend}.")
+
+
+def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: Path) -> None:
+    """Give a stage's optimizers the states of a checkpoint.
+
+    Raises:
+        CheckpointError: the states belong to other players.
+    """
+    if set(states) != set(optimizers):
+        raise CheckpointError(f"{where} was written by players {sorted(states)}, not {sorted(optimizers)}.")
+    for name, optimizer in optimizers.items():
+        try:
+            optimizer.load_state_dict(states[name])
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise CheckpointError(f"{where}: the state of '{name}' is of another optimizer: {error}") from error
+
+
+def load(run: str | os.PathLike[str] | Run, *, data: DataSource | None = None) -> Model:
+    """The model of a run with the weights of its newest checkpoint; its data set is not opened.
+
+    Args:
+        run: the folder.
+        data: the data set to go on training with, where it was given from Python and not by a plugin's name.
+
+    Raises:
+        RunError: it is not a run, or was never trained, or its checkpoint is damaged.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    model = assemble(run.spec(), data, open_source=False)
+    load_weights(model, run.latest())
+    return model

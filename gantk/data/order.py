@@ -1,0 +1,46 @@
+"""The order in which images are read: an endless row of permutations that follows from a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gantk.seeds import generator_for
+
+__all__ = ["Order"]
+
+
+class Order:
+    """Which images stand at which positions, when every epoch is a permutation of its own.
+
+    The sampler's place is a position and nothing else, so a resumed run reads what an undisturbed one reads.
+
+    Args:
+        images: size of the data set.
+        seed: what the permutations follow from; any values.
+    """
+
+    def __init__(self, images: int, *seed: object) -> None:
+        self._images = images
+        self._seed = seed
+        self._epoch = -1
+        self._permutation = np.empty(0, dtype=np.int64)
+
+    def indices(self, position: int, count: int) -> npt.NDArray[np.int64]:
+        """The indices of the `count` images from a position on; a batch may reach into the next epoch."""
+        parts: list[npt.NDArray[np.int64]] = []
+        while count > 0:
+            epoch, within = divmod(position, self._images)
+            part = self._of(epoch)[within : within + count]
+            parts.append(part)
+            position += len(part)
+            count -= len(part)
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    def _of(self, epoch: int) -> npt.NDArray[np.int64]:
+        if epoch != self._epoch:
+            generator = generator_for(*self._seed, "epoch", epoch)
+            self._permutation = torch.randperm(self._images, generator=generator).numpy()
+            self._epoch = epoch
+        return self._permutation

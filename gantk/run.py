@@ -1,0 +1,124 @@
+"""A run: the folder that `build` writes and everything else reads."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from gantk import toml
+from gantk.errors import CheckpointError, RunError
+
+__all__ = ["Run", "replace_file"]
+
+CHECKPOINT = re.compile(r"step-(\d+)")
+UNFINISHED = ".unfinished-"
+
+
+class Run:
+    """The names of things in a run folder; it holds no state of its own.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.model_toml = self.path / "model.toml"
+        self.log = self.path / "log.jsonl"
+        self.tensorboard = self.path / "tensorboard"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self, spec: Mapping[str, Any]) -> None:
+        """Write `model.toml` into a new folder.
+
+        Raises:
+            RunError: there is something in that place already; nothing is overwritten.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self} exists already: choose another place with -o, or remove it first.")
+        order = ("recipe", "preset", "title", "paper", "seed", "data", "noise", "generator", "discriminator", "refiner")
+        written = {key: spec[key] for key in order if key in spec}
+        written |= {key: value for key, value in spec.items() if key not in written}
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            replace_file(self.model_toml, tomli_w.dumps(written).encode())
+        except OSError as error:
+            raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
+
+    def spec(self) -> dict[str, Any]:
+        """What `model.toml` holds.
+
+        Raises:
+            RunError: there is no such run, or its `model.toml` is not TOML.
+        """
+        try:
+            return toml.loads(self.model_toml.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(f"{self} is not a run: it has no model.toml; make one with gantk build -o {self}.") from None
+        except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.model_toml} is damaged: {error}") from error
+        except OSError as error:
+            raise RunError(f"{self.model_toml} cannot be read: {error.strerror or error}.") from error
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of the checkpoint after a step."""
+        return self.checkpoints / f"step-{step:07d}"
+
+    def steps(self) -> list[int]:
+        """The steps that there are whole checkpoints of, in order."""
+        if not self.checkpoints.is_dir():
+            return []
+        found = (CHECKPOINT.fullmatch(entry.name) for entry in self.checkpoints.iterdir() if entry.is_dir())
+        return sorted(int(match.group(1)) for match in found if match)
+
+    def latest(self) -> Path:
+        """The newest checkpoint.
+
+        Raises:
+            CheckpointError: the run has never been trained.
+        """
+        steps = self.steps()
+        if not steps:
+            raise CheckpointError(f"{self} has never been trained: run gantk train {self} first.")
+        return self.checkpoint(steps[-1])
+
+    def unfinished(self, step: int) -> Path:
+        """Where the checkpoint after a step is written before it gets its name."""
+        return self.checkpoints / f"{UNFINISHED}step-{step:07d}"
+
+    def clean(self, keep: int) -> None:
+        """Delete what a killed run left half written, and all but the newest `keep` checkpoints."""
+        if not self.checkpoints.is_dir():
+            return
+        for entry in self.checkpoints.iterdir():
+            if entry.name.startswith(UNFINISHED):
+                shutil.rmtree(entry)
+        for step in self.steps()[:-keep]:
+            shutil.rmtree(self.checkpoint(step))
+
+    def forget_training(self) -> None:
+        """Delete everything that training wrote; `model.toml` stays."""
+        for folder in (self.checkpoints, self.samples, self.tensorboard):
+            if folder.exists():
+                shutil.rmtree(folder)
+        self.log.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file aside and rename it, so that a reader never sees half of it."""
+    aside = path.with_name(f"{UNFINISHED}{path.name}")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,81 @@
+"""The log of a run: `log.jsonl`, one line per interval, and the same figures for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from gantk.run import Run, replace_file
+
+__all__ = ["Averages", "Log", "read_log"]
+
+
+class Averages:
+    """Means of named values since they were last taken; they stay on their device until then."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means, as plain numbers; starts over."""
+        if not self._sums:
+            return {}
+        means = (torch.stack([value.reshape(()) for value in self._sums.values()]) / self._count).tolist()
+        taken = dict(zip(self._sums, means, strict=True))
+        self._sums, self._count = {}, 0
+        return taken
+
+
+def read_log(run: Run) -> list[dict[str, Any]]:
+    """Every whole line of a run's log; a last line that a killed run left half written is not one."""
+    if not run.log.exists():
+        return []
+    entries = []
+    for line in run.log.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return entries
+
+
+class Log:
+    """Appends to a run's log; what a killed run wrote after its checkpoint is taken out first.
+
+    Args:
+        run: the run.
+        total: the step that training goes on from.
+    """
+
+    def __init__(self, run: Run, total: int) -> None:
+        kept = [entry for entry in read_log(run) if entry["step"] <= total]
+        replace_file(run.log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+        self._file = run.log.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(run.tensorboard), purge_step=total + 1)
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Add one line; its `values` become scalars under the stage's name."""
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+        for name, value in entry["values"].items():
+            self._board.add_scalar(f"{entry['stage']}/{name}", value, entry["step"])
+
+    def picture(self, name: str, grid: Tensor, step: int) -> None:
+        """Add a picture, uint8 `[C, H, W]`, to TensorBoard."""
+        if grid.shape[0] in (1, 3):
+            self._board.add_image(name, grid, step)
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()

@@ -1,0 +1,120 @@
+"""What a person sees of training: a bar per stage on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol, TextIO
+
+from tqdm import tqdm
+
+__all__ = ["Bar", "Lines", "Progress", "Silent", "for_stream"]
+
+
+class Progress(Protocol):
+    """Told of everything that happens; all counts are of this stage."""
+
+    def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None: ...
+
+    def step(self) -> None: ...
+
+    def report(self, values: Mapping[str, float], rate: float, left: float) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def figures(values: Mapping[str, float]) -> str:
+    """`discriminator 0.412 generator 1.873`: each player's terms, without the gradient norms."""
+    shown: dict[str, list[str]] = {}
+    for name, value in values.items():
+        player, _, term = name.partition("/")
+        if term != "gradient_norm":
+            shown.setdefault(player, []).append(f"{value:.4g}")
+    return "  ".join(f"{player} {' + '.join(terms)}" for player, terms in shown.items())
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
+
+
+class Bar:
+    """A progress bar per stage: images done, losses, images per second and time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: tqdm[Any] | None = None
+        self._images = 1
+
+    def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
+        self._images = images_per_step
+        self._bar = tqdm(
+            total=steps * images_per_step,
+            initial=done * images_per_step,
+            desc=stage,
+            unit=" images",
+            unit_scale=True,
+            dynamic_ncols=True,
+            file=self._stream,
+        )
+
+    def step(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._images)
+
+    def report(self, values: Mapping[str, float], rate: float, left: float) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(figures(values), refresh=False)
+
+    def say(self, text: str) -> None:
+        tqdm.write(text, file=self._stream)
+
+    def finish(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class Lines:
+    """One plain line per report, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._stage, self._steps, self._done = "", 0, 0
+
+    def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
+        self._stage, self._steps, self._done = stage, steps, done
+        self.say(f"{stage}: {steps - done} steps of {images_per_step} images" + (f", {done} done" if done else ""))
+
+    def step(self) -> None:
+        self._done += 1
+
+    def report(self, values: Mapping[str, float], rate: float, left: float) -> None:
+        place = f"{self._stage} {self._done}/{self._steps}"
+        self.say(f"{place}  {figures(values)}  {rate:.0f} images/s  {clock(left)} left")
+
+    def say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def finish(self) -> None:
+        return
+
+
+class Silent(Lines):
+    """Shows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def say(self, text: str) -> None:
+        return
+
+
+def for_stream(stream: TextIO | None = None) -> Progress:
+    """A bar where the stream is a terminal, else lines."""
+    stream = stream or sys.stderr
+    return Bar(stream) if stream.isatty() else Lines(stream)

@@ -1,0 +1,253 @@
+"""The trainer: one for every recipe. It plays stages of players, and knows no paper, part or device by name."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import tomli_w
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from gantk import toml
+from gantk.assembly import open_data
+from gantk.checkpoint import Place, load_optimizers, load_training, load_weights, save
+from gantk.data import DataSource, to_float
+from gantk.data.order import Order
+from gantk.errors import DataError, Diverged, Interrupted, UsageError
+from gantk.model import Model
+from gantk.pictures import grid, save_picture
+from gantk.run import Run
+from gantk.schedule import Batch, Stage
+from gantk.seeds import derive_seed, forked, generator_for, seed_everything
+from gantk.settings import TrainSettings
+from gantk.training.log import Averages, Log
+from gantk.training.progress import Progress, Silent, for_stream
+from gantk.training.signals import StopRequest, stop_on_signals
+from gantk.training.turn import Turns
+
+__all__ = ["Trainer", "train"]
+
+
+def train(
+    model: Model,
+    run: str | os.PathLike[str] | Run,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a built model in a run folder, from where the run stands.
+
+    Args:
+        model: what `gantk.build` or `gantk.load` returned.
+        run: the folder; made where it does not exist.
+        fresh: start over: delete the run's checkpoints, samples and logs first.
+        progress: who is told; a bar, or lines where standard error is no terminal.
+
+    Raises:
+        RunError: the folder holds another model's run, or something else.
+        Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
+        Interrupted: SIGINT or SIGTERM came; everything is saved.
+    """
+    if not model.spec:
+        raise UsageError("this model was put together by hand: gantk.train needs one from gantk.build or gantk.load.")
+    run = run if isinstance(run, Run) else Run(run)
+    if run.model_toml.exists():
+        if not same_model(run.spec(), model.spec):
+            raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
+    else:
+        run.create(model.spec)
+    with deterministic(), forked(model.spec["seed"]), stop_on_signals() as stop:
+        Trainer(model, run, progress or for_stream(), stop).fit(fresh)
+    return model
+
+
+class Trainer:
+    """Plays the stages of one model in one run.
+
+    Args:
+        model: the model.
+        run: where everything is written.
+        progress: who is told.
+        stop: asked after every step.
+    """
+
+    def __init__(self, model: Model, run: Run, progress: Progress, stop: StopRequest) -> None:
+        self.model, self.run, self.progress, self.stop = model, run, progress, stop
+        self.settings = TrainSettings(**model.spec["train"])
+        self.seed: int = model.spec["seed"]
+        self.data = _data(model)
+        self.fabric = Fabric(
+            accelerator=self.settings.accelerator,
+            devices=self.settings.devices,
+            strategy=self.settings.strategy,
+            precision=self.settings.precision,
+        )
+        if self.settings.devices > 1:
+            self.fabric.launch()
+        if not self.fabric.is_global_zero:
+            self.progress = Silent()
+
+    def fit(self, fresh: bool = False) -> None:
+        """Train from the newest checkpoint, or from the start, to the end of the last stage."""
+        if fresh and self.fabric.is_global_zero:
+            self.run.forget_training()
+        self.fabric.barrier()
+        place, states = Place(), {}
+        if self.run.steps():
+            latest = self.run.latest()
+            state = load_training(latest)
+            load_weights(self.model, latest)
+            place, states = state["place"], state["optimizers"]
+            self.progress.say(f"going on from {latest}")
+        self.run.clean(self.settings.keep)
+        self.fabric.to_device(self.model)
+        self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
+        try:
+            for index in range(place.stage, len(self.model.stages)):
+                place = self._stage(place, self.model.stages[index], states)
+                states = {}
+        finally:
+            self.progress.finish()
+            if self.log:
+                self.log.close()
+            self.model.requires_grad_(True)
+            self.fabric.to_device(self.model.to("cpu"))
+
+    def _stage(self, place: Place, stage: Stage, states: dict[str, object]) -> Place:
+        turns = Turns(self.fabric, self.model, stage)
+        if states:
+            load_optimizers(turns.optimizers, states, self.run.latest())
+        if place.step == 0 and stage.enter is not None:
+            seed_everything(derive_seed(self.seed, stage.name, "enter"))
+            stage.enter(self.model)
+        steps, images = stage.steps(len(self.data)), stage.batch_size * stage.batches()
+        self._modes(stage)
+        self.progress.start(stage.name, steps, place.step, images)
+        order, averages, since, first = (
+            Order(len(self.data), self.seed, stage.name),
+            Averages(),
+            time.monotonic(),
+            place.step,
+        )
+        while place.step < steps:
+            averages.add(self._step(stage, turns, order, place.step, steps))
+            place = replace(place, step=place.step + 1, total=place.total + 1)
+            self.progress.step()
+            last = place.step == steps
+            if last or place.total % self.settings.log_every == 0:
+                seconds = time.monotonic() - since
+                rate = (place.step - first) * images / seconds
+                self._report(stage, place, averages.take(), rate, (steps - place.step) * images / rate)
+                since, first = time.monotonic(), place.step
+            if last or place.total % self.settings.sample_every == 0:
+                self._picture(stage, place)
+            if last:
+                place = Place(place.stage + 1, 0, place.total)
+            if last or self.stop or place.total % self.settings.checkpoint_every == 0:
+                self._checkpoint(place, {} if last else turns.optimizers)
+            if self.stop:
+                raise Interrupted(self._interrupted(place))
+        self.progress.finish()
+        return place
+
+    def _step(self, stage: Stage, turns: Turns, order: Order, done: int, steps: int) -> dict[str, Tensor]:
+        seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
+        if stage.each is not None:
+            stage.each(self.model, done / steps)
+        batches = self._batches(stage, order, done)
+        try:
+            values = turns.play(self.model.step(batch, stage.values) for batch in batches)
+        except Diverged as error:
+            raise Diverged(f"stage '{stage.name}', step {done + 1}, {error}; {self._go_back()}") from None
+        self.model.update_average()
+        return values
+
+    def _batches(self, stage: Stage, order: Order, done: int) -> Iterator[Batch]:
+        """The batches of one step: this device's share of each."""
+        count = stage.batches()
+        for number in range(done * count, (done + 1) * count):
+            indices = order.indices(number * stage.batch_size, stage.batch_size)
+            mine = indices[self.fabric.global_rank :: self.fabric.world_size]
+            images, labels = self.data.images(mine), self.data.labels(mine)
+            yield Batch(
+                to_float(self.fabric.to_device(images)), None if labels is None else self.fabric.to_device(labels)
+            )
+
+    def _modes(self, stage: Stage) -> None:
+        """What this stage moves trains; everything else is frozen as it is sampled from."""
+        self.model.eval().requires_grad_(False)
+        for path in stage.moves():
+            self.model.get_submodule(path).train()
+
+    def _report(self, stage: Stage, place: Place, values: dict[str, float], rate: float, left: float) -> None:
+        self.progress.report(values, rate, left)
+        if self.log:
+            entry = {"step": place.total, "stage": stage.name, "stage_step": place.step, "values": values}
+            self.log.write({**entry, "images_per_second": round(rate, 1), "time": round(time.time(), 3)})
+
+    def _picture(self, stage: Stage, place: Place) -> None:
+        if not self.log:
+            return
+        with forked(self.seed):
+            generator = generator_for(self.seed, "samples")
+            draw = stage.preview or Model.sample
+            images = draw(self.model, self.settings.samples, generator)
+        if images.shape[1] <= 4:
+            drawn = grid(images.detach().cpu())
+            save_picture(drawn, self.run.samples / f"step-{place.total:07d}.png")
+            self.log.picture("samples", drawn, place.total)
+
+    def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+        for name, tensor in self.model.state_dict().items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise Diverged(f"step {place.total}: {name} holds NaN or infinity; {self._go_back()}")
+        if self.fabric.is_global_zero:
+            save(self.run, self.model, place, optimizers, self.settings.keep)
+        self.fabric.barrier()
+
+    def _go_back(self) -> str:
+        steps = self.run.steps()
+        return f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
+
+    def _interrupted(self, place: Place) -> str:
+        name = self.stop.signal.name if self.stop.signal else "a signal"
+        return f"stopped by {name} after step {place.total}, saved; go on with: gantk train {self.run}"
+
+
+def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two specs say the same as TOML, whatever the versions that wrote them."""
+    first, second = (toml.loads(tomli_w.dumps(spec)) for spec in (one, other))
+    return {**first, "versions": {}} == {**second, "versions": {}}
+
+
+def _data(model: Model) -> DataSource:
+    """The model's data set, checked to be the one that it was built on."""
+    data = model.data or open_data(model.spec)
+    built = model.spec["shape"]
+    found = {"image_shape": list(data.image_shape), "images": len(data)}
+    for name, value in found.items():
+        if value != built[name]:
+            raise DataError(f"the data set has changed: {name} was {built[name]} at build and is {value}; build anew.")
+    model.data = data
+    return data
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Ask torch for the same bits every time, where it has a deterministic kernel, and undo that afterwards."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

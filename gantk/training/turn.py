@@ -1,0 +1,110 @@
+"""A turn: one player moves its parameters once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from gantk.errors import Diverged, FitError
+from gantk.model import Model
+from gantk.schedule import Player, Stage, Step
+from gantk.schedule.optimizers import make_optimizer
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """The turns of one stage: its optimizers, and which parameters are live in whose turn."""
+
+    def __init__(self, fabric: Fabric, model: Model, stage: Stage) -> None:
+        self._fabric = fabric
+        self.stage = stage
+        self._moved = {p.name: list(_parameters(model.get_submodule(path) for path in p.moves)) for p in stage.players}
+        self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
+        self._stepping: dict[str, Any] = {n: fabric.setup_optimizers(o) for n, o in self.optimizers.items()}
+
+    def play(self, steps: Iterable[Step]) -> dict[str, Tensor]:
+        """Every player's turns on these steps: one per repeated turn, and at last the one that all share.
+
+        Returns:
+            `player/term` → value, and `player/gradient_norm`, of each player's last turn.
+
+        Raises:
+            Diverged: a term or a gradient is NaN or infinite; the parameters have not been moved by it.
+        """
+        fresh = iter(steps)
+        private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in self.stage.players}
+        shared = next(fresh)
+        values: dict[str, Tensor] = {}
+        for player in self.stage.players:
+            for step in private[player.name]:
+                self._turn(player, step, ())
+            values |= self._turn(player, shared, self.stage.following(player))
+        return values
+
+    def _turn(self, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor]:
+        self._wake([player, *following])
+        optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
+        optimizer.zero_grad(set_to_none=True)
+        step.begin(player.moves, [path for other in following for path in other.moves])
+        with self._fabric.autocast():
+            terms = player.objective(step)
+        values = self._check(player, terms)
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        if not total.requires_grad:
+            raise FitError(f"stage '{self.stage.name}': no term of '{player.name}' depends on what it moves.")
+        self._fabric.backward(total)
+        self._average_gradients(parameters)
+        values["gradient_norm"] = self._clip(player, parameters)
+        self._stepping[player.name].step()
+        if player.clip_weights:
+            with torch.no_grad():
+                for parameter in parameters:
+                    parameter.clamp_(-player.clip_weights, player.clip_weights)
+        step.end()
+        return {f"{player.name}/{name}": value for name, value in values.items()}
+
+    def _wake(self, players: Sequence[Player]) -> None:
+        """Only parameters that this player, or a later one on the same batch, moves take gradients."""
+        live = {parameter for player in players for parameter in self._moved[player.name]}
+        for parameters in self._moved.values():
+            for parameter in parameters:
+                parameter.requires_grad_(parameter in live)
+
+    def _check(self, player: Player, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if not terms:
+            raise FitError(f"stage '{self.stage.name}': no loss has a term for '{player.name}'.")
+        values = {name: term.detach().float() for name, term in terms.items()}
+        if not torch.isfinite(torch.stack([value.reshape(()) for value in values.values()])).all():
+            bad = next(f"{name} = {value.item()}" for name, value in values.items() if not torch.isfinite(value))
+            raise Diverged(f"player '{player.name}': {bad}")
+        return values
+
+    def _clip(self, player: Player, parameters: Sequence[nn.Parameter]) -> Tensor:
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):
+            raise Diverged(f"player '{player.name}': gradient norm = {norm.item()}")
+        if player.clip_gradients:
+            torch.nn.utils.clip_grads_with_norm_(parameters, player.clip_gradients, norm)
+        return norm
+
+    def _average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Average over devices, for any player and any graph; a wrapper around each module could not share a step."""
+        if self._fabric.world_size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        mean = cast(Tensor, self._fabric.all_reduce(flat, reduce_op="mean"))
+        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+def _parameters(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:
+    """Every parameter once, in order, though modules may contain one another."""
+    return dict.fromkeys(itertools.chain.from_iterable(module.parameters() for module in modules))
