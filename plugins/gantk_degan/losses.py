@@ -1,0 +1,77 @@
+"""DE-GAN's hidden-space loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gantk import Loss, Play, Verdict, require
+from gantk.errors import FitError, OptionError
+
+__all__ = ["HiddenSpace"]
+
+
+class HiddenSpace(Loss):
+    """The hidden-space loss: (1/N) Σ ‖h(xᵢ) - h(G(zᵢ))‖₂, h being an activation map of D (Zhong et al. 2018, eq. 12).
+
+    The pairs are those of the batch, and the norm is over the whole map of one image. In the paper D ascends
+    λ₁ L_adv + λ₂ L_hid, so that in D's turn, which minimises, this term is -L_hid.
+
+    Args:
+        layer: which of the discriminator's hidden maps is h; 0 is the first, -1 the deepest.
+        players: whose objective it joins: both, as in the paper's Algorithm 1, or the generator's alone.
+        weight: factor λ₂ of this loss in its players' sums, 0 or more.
+    """
+
+    paper = "Zhong et al. 2018, arXiv:1807.03923"
+    needs = frozenset({"hidden"})
+
+    def __init__(
+        self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
+        self.layer = layer
+        self.joins_discriminator = players == "both"
+        self.weight = weight
+
+    def discriminator(self, play: Play) -> Tensor | None:
+        """-L_hid where both players have it: the discriminator drives the maps apart."""
+        if not self.joins_discriminator:
+            return None
+        return -_mean_distance(self._map(play.real_verdict), self._map(play.fake_verdict))
+
+    def generator(self, play: Play) -> Tensor:
+        """L_hid: the generator draws its maps to those of the real images, which are constants to it."""
+        return _mean_distance(self._map(play.real_verdict).detach(), self._map(play.fake_verdict))
+
+    def _map(self, verdict: Verdict) -> Tensor:
+        maps = verdict.hidden
+        if maps is None:
+            raise FitError("this discriminator's verdict has no hidden maps; use one that provides 'hidden'.")
+        if not -len(maps) <= self.layer < len(maps):
+            raise OptionError(
+                f"loss 'hidden': layer={self.layer} is out of range; this discriminator has {len(maps)} hidden "
+                f"{'map' if len(maps) == 1 else 'maps'}: {-len(maps)} … {len(maps) - 1}."
+            )
+        return maps[self.layer]
+
+
+def _mean_distance(real: Tensor, fake: Tensor) -> Tensor:
+    if real.shape != fake.shape:
+        raise FitError(
+            f"the hidden-space loss pairs real with generated images, but their maps are {list(real.shape)} and "
+            f"{list(fake.shape)}; generate as many as there are real ones, of the same shape."
+        )
+    difference = _wide(real) - _wide(fake)
+    # vector_norm's gradient at zero is zero; that of a square root of squares would be NaN.
+    distances: Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1)
+    return distances.mean()
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: a map's sum of squares is too much for what autocast makes of it."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
