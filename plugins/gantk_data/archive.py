@@ -74,6 +74,9 @@ class ZipFiles(Files):
         status = self.where.stat()
         return [self._inside, status.st_size, status.st_mtime_ns]
 
+    def average_size(self) -> float:
+        return self.where.stat().st_size / max(len(self.names), 1)
+
     @contextmanager
     def opener(self) -> Iterator[Opener]:
         lock = threading.Lock()

@@ -133,7 +133,7 @@ def _convert(image: Image.Image, target: str) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
         return white.convert(target)
-    return image.convert(target)
+    return image if image.mode == target else image.convert(target)
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:

@@ -31,9 +31,12 @@ SIDE_LIMIT = 8192
 T = TypeVar("T")
 _CHUNK = 256
 
+THREADS_FROM = 1 << 15
+"""Bytes of an average file from which threads pay: small ones are decoded faster than the interpreter changes threads."""
 
-def _in_order(function: Callable[[str], T], names: Sequence[str]) -> Iterator[T | DataError]:
-    """The results for names, computed in threads, in order; a `DataError` stands in its result's place."""
+
+def _in_order(function: Callable[[str], T], names: Sequence[str], threads: bool) -> Iterator[T | DataError]:
+    """The results for names, in order, computed in threads or not; a `DataError` stands in its result's place."""
 
     def attempt(name: str) -> T | DataError:
         try:
@@ -41,6 +44,9 @@ def _in_order(function: Callable[[str], T], names: Sequence[str]) -> Iterator[T 
         except DataError as error:
             return error
 
+    if not threads:
+        yield from map(attempt, names)
+        return
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(names), _CHUNK):
             yield from pool.map(attempt, names[start : start + _CHUNK])
@@ -65,7 +71,7 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
             with opener(name) as stream:
                 return probe(stream, decoding, files.title(name))
 
-        for index, shape in enumerate(_in_order(shape_of, names)):
+        for index, shape in enumerate(_in_order(shape_of, names, threads=False)):
             if isinstance(shape, DataError):
                 skips.refuse(shape)
             elif expected is not None and shape != expected:
@@ -90,7 +96,7 @@ def decode_files(
             with opener(name) as stream:
                 return decode(stream, decoding, files.title(name))
 
-        for index, pixels in enumerate(_in_order(pixels_of, names)):
+        for index, pixels in enumerate(_in_order(pixels_of, names, files.average_size() >= THREADS_FROM)):
             if isinstance(pixels, DataError):
                 skips.refuse(pixels)
             elif pixels.shape != expected:

@@ -63,6 +63,10 @@ class Files(ABC):
         """Plain values that change when a file does."""
 
     @abstractmethod
+    def average_size(self) -> float:
+        """Bytes of an encoded image, on average."""
+
+    @abstractmethod
     def opener(self) -> AbstractContextManager[Opener]:
         """A function that opens a file by name, from any thread."""
 
@@ -151,6 +155,9 @@ class FolderFiles(Files):
 
     def stamp(self) -> object:
         return [(name, *self._stats[name]) for name in self.names]
+
+    def average_size(self) -> float:
+        return sum(size for size, _ in self._stats.values()) / max(len(self._stats), 1)
 
     @contextmanager
     def opener(self) -> Iterator[Opener]:
