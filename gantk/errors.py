@@ -73,6 +73,10 @@ class Diverged(WorkError):
 class Interrupted(WorkError):
     """Training was stopped by a signal; everything up to the last step is saved."""
 
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` for a name close to a known one, else the known names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -151,8 +152,8 @@ class Trainer:
                 place = Place(place.stage + 1, 0, place.total)
             if last or self.stop or place.total % self.settings.checkpoint_every == 0:
                 self._checkpoint(place, {} if last else turns.optimizers)
-            if self.stop:
-                raise Interrupted(self._interrupted(place))
+            if self.stop.signal is not None:
+                raise self._interrupted(place, self.stop.signal)
         self.progress.finish()
         return place
 
@@ -215,9 +216,9 @@ class Trainer:
         steps = self.run.steps()
         return f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
 
-    def _interrupted(self, place: Place) -> str:
-        name = self.stop.signal.name if self.stop.signal else "a signal"
-        return f"stopped by {name} after step {place.total}, saved; go on with: gantk train {self.run}"
+    def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
+        message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run}"
+        return Interrupted(message, signal.value)
 
 
 def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ class Turns:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         mean = cast(Tensor, self._fabric.all_reduce(flat, reduce_op="mean"))
-        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
+        for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
 

@@ -1,0 +1,26 @@
+"""`gantk train`: from a run's model to its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("train")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--fresh", is_flag=True, help="Start over: delete this run's checkpoints, samples and logs first.")
+def command(run: Path, fresh: bool) -> None:
+    """Train the model of RUN, from where it stands.
+
+    Ctrl-C saves and stops; the same command goes on. Losses go to log.jsonl and TensorBoard, sample grids to samples.
+    """
+    from gantk.assembly import assemble
+    from gantk.run import Run
+    from gantk.training import train
+
+    folder = Run(run)
+    train(assemble(folder.spec()), folder, fresh=fresh)
+    click.echo(f"trained; draw images with: gantk sample {run} -n 64 -o grid.png")

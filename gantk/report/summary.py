@@ -1,0 +1,90 @@
+"""A built model as a table: its parts, then its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.model import Model
+from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
+from gantk.report.table import table
+from gantk.schedule import Player, Stage
+from gantk.spec import bare_name
+
+__all__ = ["option_text", "summary"]
+
+
+def summary(model: Model) -> str:
+    """The table that `gantk build` prints."""
+    shape = model.spec["shape"]
+    rows = [_data_row(model.spec, shape)] + [_row(model, slot, part) for slot, part in model.parts.items()]
+    head = f"{model.spec['preset']}: {model.spec['title']}" if "title" in model.spec else model.spec["preset"]
+    parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
+    stages = "\n".join(_stage(stage, shape["images"]) for stage in model.stages)
+    notes = "".join(f"\nnote: {note}" for note in model.notes)
+    return f"{head}\n\n{parts}\n\n{stages}{notes}"
+
+
+def option_text(table: Mapping[str, Any]) -> str:
+    """`dim=128, sample=true`."""
+    return ", ".join(f"{key}={_value(value)}" for key, value in table.items() if key != "plugin")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _package(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    package = entry["plugin"].rpartition(":")[0]
+    return f"{package} {spec['versions'].get(package, '')}".rstrip()
+
+
+def _data_row(spec: Mapping[str, Any], shape: Mapping[str, Any]) -> tuple[str, ...]:
+    entry = spec.get("data")
+    output = f"{shape['images']:,} × {shape['image_shape']}"
+    if entry is None:
+        return ("data", "(from Python)", "", "", output, "")
+    return ("data", bare_name(entry), _package(spec, entry), "", output, option_text(entry))
+
+
+def _row(model: Model, slot: str, part: Part) -> tuple[str, ...]:
+    kind, _, name = slot.partition(".")
+    tables = model.spec["loss"] if kind == "loss" else [model.spec[kind]]
+    entry = next(t for t in tables if not name or bare_name(t) == name)
+    parameters = sum(parameter.numel() for parameter in part.parameters())
+    count = f"{parameters:,}" if parameters else ""
+    return (kind, bare_name(entry), _package(model.spec, entry), count, _output(part), option_text(entry))
+
+
+def _output(part: Part) -> str:
+    if isinstance(part, NoiseSource):
+        return f"[N, {part.dim}]"
+    if isinstance(part, Generator):
+        return f"[N, {', '.join(map(str, part.image_shape))}]"
+    if isinstance(part, Discriminator):
+        return ", ".join(sorted(part.provides))
+    if isinstance(part, Loss):
+        return "for " + ", ".join(part.roles())
+    return "as its input" if isinstance(part, Refiner) else ""
+
+
+def _stage(stage: Stage, images: int) -> str:
+    head = f"stage {stage.name}: {stage.length} = {stage.steps(images):,} steps of {stage.batch_size} images"
+    return "\n".join([head, table([_player(player) for player in stage.players])])
+
+
+def _player(player: Player) -> tuple[str, ...]:
+    extras = {"repeats": (player.repeats, 1), "clip_weights": (player.clip_weights, 0)}
+    extras["clip_gradients"] = (player.clip_gradients, 0)
+    extra = "".join(f", {name}={_value(value)}" for name, (value, usual) in extras.items() if value != usual)
+    options = {key: value for key, value in player.optimizer.items() if key != "optimizer"}
+    return (
+        f"  {player.name}",
+        f"moves {', '.join(player.moves)}",
+        f"to lower {player.objective}",
+        f"by {player.optimizer['optimizer']}({option_text(options)}){extra}",
+    )

@@ -1,0 +1,15 @@
+"""Plain text tables, the same on a terminal, in a pipe and in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["table"]
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
+    """Columns as wide as their widest cell, two spaces between them."""
+    everything = [list(header), *rows] if header else list(rows)
+    widths = [max(len(cell) for cell in column) for column in zip(*everything, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in everything]
+    return "\n".join(line.rstrip() for line in lines)
