@@ -19,7 +19,7 @@ LARGEST_CODE_MAP = 8
 """The encoder halves three times, and further until the shorter side is at most this."""
 
 LOG_VARIANCE = (-30.0, 20.0)
-"""Beyond these bounds a variance would under- or overflow in half precision and make a NaN of the loss."""
+"""Bounds of the log-variance, which a trained encoder keeps well within: they keep exp() finite while it is far off."""
 
 
 class VAE(Generator):
