@@ -32,7 +32,7 @@ T = TypeVar("T")
 _CHUNK = 256
 
 THREADS_FROM = 1 << 15
-"""Bytes of an average file from which threads pay: small ones are decoded faster than the interpreter changes threads."""
+"""Bytes of an average file from which threads pay; small ones lose more by changing threads than they gain."""
 
 
 def _in_order(function: Callable[[str], T], names: Sequence[str], threads: bool) -> Iterator[T | DataError]:
