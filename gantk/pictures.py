@@ -13,7 +13,7 @@ from torch import Tensor
 from gantk.data import to_uint8
 from gantk.errors import UsageError
 
-__all__ = ["grid", "picture", "save_picture"]
+__all__ = ["grid", "picture", "save_array", "save_images", "save_picture", "writable"]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Channels → what a PNG of them is."""
@@ -55,4 +55,41 @@ def save_picture(image: Tensor, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".unfinished-{path.name}")
     picture(image).save(aside, format="PNG")
+    aside.replace(path)
+
+
+def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", "")) -> None:
+    """Refuse an output that cannot become what was asked for, before any work is done.
+
+    Raises:
+        UsageError: its suffix is none of these, or a file stands where a folder is wanted.
+    """
+    if output.suffix.lower() not in suffixes and not output.is_dir():
+        kinds = ", ".join(suffix or "a folder" for suffix in suffixes)
+        raise UsageError(f"-o {output}: expected {kinds}.")
+    if output.suffix and output.is_dir() and output.suffix.lower() in suffixes:
+        raise UsageError(f"-o {output} is a folder; name a file.")
+    parent = output if not output.suffix else output.parent
+    if parent.exists() and not parent.is_dir():
+        raise UsageError(f"-o {output}: {parent} is a file, a folder is wanted there.")
+
+
+def save_images(images: Tensor, output: Path) -> None:
+    """Write `[N, C, H, W]` images in [-1, 1] as one grid (`.png`), an array (`.npz`), or a folder of single PNGs."""
+    if output.suffix.lower() == ".npz":
+        save_array(images, output)
+    elif output.suffix.lower() == ".png":
+        save_picture(grid(images), output)
+    else:
+        digits = len(str(len(images) - 1))
+        for index, image in enumerate(to_uint8(images)):
+            save_picture(image, output / f"{index:0{digits}d}.png")
+
+
+def save_array(images: Tensor, path: Path) -> None:
+    """Write `[N, C, H, W]` images in [-1, 1] as an `.npz` with one array, `images`: uint8 `[N, H, W, C]`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".unfinished-{path.name}")
+    with aside.open("wb") as file:
+        np.savez_compressed(file, images=to_uint8(images).permute(0, 2, 3, 1).numpy())
     aside.replace(path)

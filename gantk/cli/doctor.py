@@ -1,0 +1,24 @@
+"""`gantk doctor`: what this installation is and whether its pieces work."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Show versions, devices, native code, data roots and the state of every plugin.
+
+    Exits 1 where a plugin is broken.
+    """
+    from gantk.report.doctor import examine, examine_text
+
+    findings = examine()
+    click.echo(json.dumps(findings, indent=2) if as_json else examine_text(findings))
+    if any(plugin["state"] != "ok" for plugin in findings["plugins"]):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,48 @@
+"""`gantk interpolate`: strips of images between random points of the noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("interpolate")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=8, show_default=True, help="Strips, one per pair of points."
+)
+@click.option(
+    "--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Images per strip, ends included."
+)
+@click.option(
+    "--path",
+    type=click.Choice(["linear", "spherical"]),
+    default="linear",
+    show_default=True,
+    help="Along a line, or along the great circle.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("interpolation.png"),
+    show_default=True,
+    metavar="PNG",
+    help="The picture to write.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same points.")
+@click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
+def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool) -> None:
+    """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
+    from gantk.checkpoint import load
+    from gantk.interpolation import PATHS, strips
+    from gantk.pictures import grid, save_picture, writable
+
+    writable(output, suffixes=(".png",))
+    model = load(run)
+    images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)
+    save_picture(grid(images, columns=steps), output)
+    click.echo(f"{rows} {path} strips of {steps} images written to {output}")

@@ -1,0 +1,34 @@
+"""`gantk list`: what is installed, from metadata alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import click
+
+from gantk.registry import KINDS, plugins
+from gantk.report.table import table
+
+__all__ = ["command"]
+
+
+@click.command("list")
+@click.argument("kind", required=False, metavar="[KIND]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(kind: str | None, as_json: bool) -> None:
+    """List the installed plugins, all or of one KIND.
+
+    Kinds: noise, generator, refiner, discriminator, loss, data, metric, extractor, recipe. Nothing is imported for it.
+    """
+    found = [plugin for each in ([kind] if kind else KINDS) for plugin in plugins(each)]
+    claims = Counter((plugin.kind, plugin.name) for plugin in found)
+    if as_json:
+        keys = ("kind", "name", "package", "version", "target")
+        click.echo(json.dumps([{key: getattr(plugin, key) for key in keys} for plugin in found], indent=2))
+        return
+    rows = []
+    for plugin in found:
+        clash = f"claimed by several packages: say {plugin.qualified}" if claims[plugin.kind, plugin.name] > 1 else ""
+        rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", clash))
+    click.echo(table(rows, ("KIND", "NAME", "PACKAGE", "")) if rows else f"no {kind or 'plugin'} is installed")

@@ -1,0 +1,84 @@
+"""The state of an installation."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gantk.construct import BASES, part_class
+from gantk.errors import GantkError
+from gantk.registry import Plugin, everything
+from gantk.report.table import table
+
+__all__ = ["examine", "examine_text"]
+
+PACKAGES = ("gantk", "torch", "lightning-fabric", "numpy", "safetensors", "pillow", "click", "tensorboard")
+
+
+def examine() -> dict[str, Any]:
+    """Versions, devices, threads, native code, data roots and every plugin, as JSON can hold them."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "machine": platform.platform(),
+        "devices": _devices(),
+        "threads": torch.get_num_threads(),
+        "native": "none in this version: every operation runs on torch's own kernels",
+        "data": _data_roots(),
+        "plugins": [_plugin(plugin) for plugin in everything()],
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _devices() -> list[str]:
+    found = [f"cpu: {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"]
+    for index in range(torch.cuda.device_count()):
+        memory = torch.cuda.get_device_properties(index).total_memory / 2**30
+        found.append(f"cuda:{index}: {torch.cuda.get_device_name(index)}, {memory:.0f} GiB")
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
+
+
+def _data_roots() -> dict[str, str]:
+    root = os.environ.get("GANTK_DATA")
+    if not root:
+        return {"GANTK_DATA": "not set: name data sets with root=…"}
+    path = Path(root).expanduser()
+    if not path.is_dir():
+        return {"GANTK_DATA": f"{root} is not a folder"}
+    folders = sorted(entry.name for entry in path.iterdir())
+    return {"GANTK_DATA": f"{root} holds {', '.join(folders) or 'nothing'}"}
+
+
+def _plugin(plugin: Plugin) -> dict[str, str]:
+    entry = {"kind": plugin.kind, "name": plugin.name, "package": f"{plugin.package} {plugin.version}"}
+    try:
+        if plugin.kind in BASES and ":" in plugin.target:
+            part_class(plugin.kind, plugin.qualified)
+        else:
+            plugin.load()
+    except GantkError as error:
+        return entry | {"state": str(error)}
+    return entry | {"state": "ok"}
+
+
+def examine_text(findings: Mapping[str, Any]) -> str:
+    """The same for a person."""
+    versions = table([(f"  {name}", version) for name, version in findings["versions"].items()])
+    devices = "\n".join(f"  {device}" for device in findings["devices"])
+    data = "\n".join(f"  {name}: {state}" for name, state in findings["data"].items())
+    rows = [(f"  {p['kind']}", p["name"], p["package"], p["state"]) for p in findings["plugins"]]
+    return (
+        f"versions\n{versions}\n\nmachine: {findings['machine']}\n\ndevices\n{devices}\n"
+        f"threads: {findings['threads']}\n\nnative code: {findings['native']}\n\ndata\n{data}\n\nplugins\n{table(rows)}"
+    )

@@ -1,0 +1,130 @@
+"""One plugin described: from its docstring, its constructor and its class attributes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.assembly import plain
+from gantk.construct import BASES, construct, part_class
+from gantk.errors import BrokenPlugin
+from gantk.options import Option, read_options
+from gantk.parts import Loss
+from gantk.registry import Plugin, find
+from gantk.report.table import table
+from gantk.seeds import forked
+from gantk.spec import SLOTS, recipe_spec
+
+__all__ = ["describe", "describe_text"]
+
+
+def describe(kind: str, name: str) -> dict[str, Any]:
+    """What is known of a plugin, as JSON can hold it.
+
+    Raises:
+        UnknownName, BrokenPlugin: there is no such plugin, or it cannot be imported.
+    """
+    plugin = find(kind, name)
+    head = {"kind": plugin.kind, "name": plugin.name, "package": plugin.package, "version": plugin.version}
+    loaded = plugin.load()
+    if isinstance(loaded, str):
+        return head | _preset(plugin)
+    if kind in BASES:
+        loaded = part_class(kind, name)
+    elif not callable(loaded):
+        raise BrokenPlugin(f"{kind} '{name}' of package {plugin.package} is {loaded!r:.80}, which cannot be called.")
+    doc = inspect.getdoc(loaded) or ""
+    options = [_option(option) for option in read_options(loaded).values()]
+    return head | {
+        "summary": doc.partition("\n\nArgs:")[0].strip(),
+        "paper": getattr(loaded, "paper", ""),
+        "options": options,
+        **_contract(loaded),
+        **_provides(kind, plugin),
+    }
+
+
+def _provides(kind: str, plugin: Plugin) -> dict[str, Any]:
+    """What a generator or discriminator provides with its default options, asked of one that is built small."""
+    if kind not in ("generator", "discriminator"):
+        return {}
+    with forked(0):
+        part = construct(kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10)
+    return {"provides": sorted(part.provides)}
+
+
+def _option(option: Option) -> dict[str, Any]:
+    known = {"name": option.name, "type": option.type_name, "doc": option.doc, "required": option.required}
+    return known if option.required else known | {"default": None if option.default is None else plain(option.default)}
+
+
+def _contract(cls: Any) -> dict[str, Any]:
+    """What the class says that it needs and provides; an option can change both."""
+    found: dict[str, Any] = {}
+    needs = getattr(cls, "needs", None)
+    if isinstance(needs, frozenset) and needs:
+        found["needs"] = sorted(needs)
+    if offers := getattr(cls, "offers", None):
+        found["offers"] = {need: dict(options) for need, options in offers.items()}
+    if inspect.isclass(cls) and issubclass(cls, Loss):
+        found |= {"adversarial": cls.adversarial, "roles": list(cls.roles())}
+        if cls.settings:
+            found["settings"] = {role: dict(settings) for role, settings in cls.settings.items()}
+    for name in ("slots", "optional"):
+        if value := getattr(cls, name, None):
+            found[name] = list(value)
+    return found
+
+
+def _preset(plugin: Plugin) -> dict[str, Any]:
+    spec = recipe_spec(plugin.qualified)
+    parts = {key: spec[key] for key in ("recipe", "data", *SLOTS, "loss", "stages", "train") if key in spec}
+    return {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "options": [], "values": parts}
+
+
+def describe_text(description: Mapping[str, Any]) -> str:
+    """The same for a person."""
+    lines = [f"{description['kind']} {description['name']}  ({description['package']} {description['version']})", ""]
+    lines += [description["summary"]] if description["summary"] else []
+    lines += [f"\npaper: {description['paper']}"] if description["paper"] else []
+    lines += [f"\n{_options(description['options'])}"] if description["options"] else []
+    words = ("needs", "provides", "roles", "slots", "optional")
+    facts = [f"{word}: {', '.join(description[word])}" for word in words if description.get(word)]
+    facts += [f"offers {need} with {_pairs(options)}" for need, options in description.get("offers", {}).items()]
+    facts += [f"brings to a {role}: {_pairs(values)}" for role, values in description.get("settings", {}).items()]
+    facts += ["adversarial: a game has exactly one such loss"] if description.get("adversarial") else []
+    lines += ["", *facts] if facts else []
+    lines += ["", *_values(description["values"])] if "values" in description else []
+    return "\n".join(lines)
+
+
+def _options(options: list[dict[str, Any]]) -> str:
+    rows = []
+    for option in options:
+        default = "(required)" if option["required"] else str(_word(option["default"]))
+        rows.append((option["name"], option["type"], default, option["doc"]))
+    return table(rows, ("OPTION", "TYPE", "DEFAULT", ""))
+
+
+def _pairs(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_word(value)}" for name, value in options.items())
+
+
+def _word(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return "none" if value is None else str(value).lower()
+    return value
+
+
+def _values(values: Mapping[str, Any], path: str = "") -> list[str]:
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _values(value, f"{path}{key}.")
+        elif key == "loss":
+            for loss in value:
+                lines += _values(loss, f"loss.{loss['plugin'].rpartition(':')[2]}.")
+        else:
+            lines.append(f"{path}{key} = {_word(value)}")
+    return lines
