@@ -98,7 +98,7 @@ class ZipFiles(Files):
                 raise ValueError(f"holds {len(data)} bytes and declares {info.file_size}")
         except Exception as error:
             raise DataError(
-                f"{self.title(name)}: damaged ({error}); pack it again, or skip=true skips and counts it."
+                f"{self.title(name)}: damaged ({shown(error)}); pack it again, or skip=true skips and counts it."
             ) from error
         return data
 
@@ -110,7 +110,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
     except Exception as error:
-        raise DataError(f"{shown(path)}: not a zip, or a damaged one ({error}); pack it again.") from error
+        raise DataError(f"{shown(path)}: not a zip, or a damaged one ({shown(error)}); pack it again.") from error
     with archive:
         yield archive
 

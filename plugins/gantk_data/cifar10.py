@@ -114,7 +114,7 @@ class _Tar(_Form):
             tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.TarError as error:
             raise DataError(
-                f"{shown(path)}: not a tar archive ({error}); download the binary version again."
+                f"{shown(path)}: not a tar archive ({shown(error)}); download the binary version again."
             ) from error
 
     def load(self) -> ArraySource:
@@ -125,7 +125,7 @@ class _Tar(_Form):
         except DataError:
             raise
         except Exception as error:
-            raise DataError(f"{name}: damaged ({error}); download the binary version again.") from error
+            raise DataError(f"{name}: damaged ({shown(error)}); download the binary version again.") from error
         if absent := [batch for batch in self._wanted if batch not in found]:
             raise DataError(f"{name}: holds no {absent[0]}; expected the binary version of CIFAR-10.")
         return _split_records([found[batch] for batch in self._wanted], name)

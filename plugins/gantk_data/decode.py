@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gantk.errors import DataError
 from gantk.parts import ImageShape
+from gantk_data.reading import shown
 
 __all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe"]
 
@@ -69,7 +70,7 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
         target = _target_mode(image, decoding.colour)
         image.load()
         converted = _convert(image, target)
-        if turn := _TURNS.get(_orientation(image)):
+        if (turn := _TURNS.get(_orientation(image))) is not None:
             converted = converted.transpose(turn)
         pixels = np.asarray(_resized(converted, decoding))
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
@@ -88,7 +89,7 @@ def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
             f"{title}: not an image ({', '.join(FORMATS)} are read); remove it, or skip=true skips and counts it."
         ) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = shown(error) or type(error).__name__
         raise DataError(
             f"{title}: cannot be decoded ({reason}); replace it, or skip=true skips and counts it."
         ) from error

@@ -53,7 +53,7 @@ def open_plain_or_gzip(path: Path) -> Iterator[tuple[Readable, int]]:
             else:
                 yield raw, size
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{shown(path)}: damaged or unreadable ({error}); copy or download it again.") from error
+        raise DataError(f"{shown(path)}: damaged or unreadable ({shown(error)}); copy or download it again.") from error
 
 
 def read_exactly(stream: Readable, count: int, name: str) -> npt.NDArray[np.uint8]:
