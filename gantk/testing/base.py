@@ -1,0 +1,185 @@
+"""What all contracts share: construction through the registry, and what every plugin says of itself."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gantk.construct import BASES, construct, part_class
+from gantk.errors import FitError
+from gantk.options import Option, convert, parse_part, read_options
+from gantk.parts import ImageShape, Part
+
+__all__ = ["PartContract", "PluginContract", "ShapedContract", "close"]
+
+
+def close(found: Tensor, expected: Tensor, message: str) -> None:
+    """Assert that two tensors are equal up to rounding; the message comes first, then by how much they differ."""
+    torch.testing.assert_close(
+        found, expected, rtol=1e-4, atol=1e-5, msg=lambda differences: f"{message} {differences}"
+    )
+
+
+class PluginContract:
+    """What every plugin of every kind keeps to."""
+
+    kind: ClassVar[str]
+    plugin: ClassVar[str]
+    """The plugin under test, as on the command line: `name` or `name:option=value`."""
+
+    @pytest.fixture(autouse=True)
+    def _seeded(self) -> Iterator[None]:
+        """Every test starts from the same random numbers and leaves the global ones as they were."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            yield
+
+    @property
+    def _factory(self) -> Any:
+        return part_class(self.kind, parse_part(self.plugin)[0])
+
+    @property
+    def _options(self) -> dict[str, Option]:
+        return read_options(self._factory)
+
+    def _make(self, seed: int = 0, options: dict[str, Any] | None = None, **context: Any) -> Any:
+        """The plugin, constructed as a user's command line would, with further options over its own."""
+        name, given = parse_part(self.plugin)
+        torch.manual_seed(seed)
+        return construct(self.kind, {"plugin": name, **given, **(options or {})}, **context)
+
+    def test_has_a_first_line(self) -> None:
+        text = inspect.getdoc(self._factory) if "__doc__" in vars(self._factory) else None
+        assert text, (
+            f"{self._factory.__name__} has no docstring; `gantk list` shows its first line. Say what the plugin is."
+        )
+
+    def test_every_option_is_documented(self) -> None:
+        bare = [option.name for option in self._options.values() if not option.doc]
+        assert not bare, (
+            f"{', '.join(bare)}: no line of documentation; `gantk show` prints it. Give each option a line "
+            "`name: what it does, and its range.` under `Args:` in the class's docstring."
+        )
+
+    def test_every_option_has_a_type(self) -> None:
+        bare = [option.name for option in self._options.values() if option.type is inspect.Parameter.empty]
+        assert not bare, (
+            f"{', '.join(bare)}: no type; values from a command line are checked and converted by it. "
+            "Annotate the constructor's argument."
+        )
+
+    def test_every_default_is_of_its_type(self) -> None:
+        for option in self._options.values():
+            if not option.required:
+                kept = convert(option.default, option.type, f"default of {option.name}")
+                assert kept == option.default, (
+                    f"default of {option.name}: {option.default!r} becomes {kept!r} as {option.type_name}; "
+                    "a preset that writes it down would mean something else. Give a default of the annotated type."
+                )
+
+
+class PartContract(PluginContract):
+    """What every part, a plugin that is a module, keeps to."""
+
+    def _part(self) -> Part:
+        raise NotImplementedError
+
+    def test_attributes_leave_its_methods_alone(self) -> None:
+        part = self._part()
+        own = {**vars(part), **part._modules, **part._buffers, **part._parameters}
+        public = [name for name in dir(BASES[self.kind]) if not name.startswith("_")]
+        hidden = [n for n in public if n in own and callable(getattr(BASES[self.kind], n))]
+        assert not hidden, (
+            f"self.{', self.'.join(hidden)} hides the method of that name, which gantk calls; "
+            "keep the value under another name."
+        )
+
+    def test_can_be_copied(self) -> None:
+        part = self._part()
+        expected, found = part.state_dict(), copy.deepcopy(part).state_dict()
+        assert found.keys() == expected.keys(), (
+            f"a deep copy has {[*found]}; the same entries are expected: {[*expected]}"
+        )
+        for name, value in expected.items():
+            close(found[name], value, f"a deep copy's {name} differs; do not share or redraw tensors when copied.")
+
+    def test_state_holds_tensors_only(self) -> None:
+        others = [name for name, value in self._part().state_dict().items() if not isinstance(value, Tensor)]
+        assert not others, (
+            f"{', '.join(others)} of the state_dict are no tensors; checkpoints keep tensors only and are never "
+            "unpickled. Keep such state in buffers, or derive it from options."
+        )
+
+    def test_what_it_moves_is_its_own(self) -> None:
+        part, root = self._part(), nn.Module()
+        root.add_module("part", part)
+        for stage in part.stages("part"):
+            for path in stage.moves():
+                assert path == "part" or path.startswith("part."), (
+                    f"stage '{stage.name}' moves '{path}', which is not within '{part.__class__.__name__}'; "
+                    "build paths from the `path` that stages() is given."
+                )
+                root.get_submodule(path)
+
+
+class ShapedContract(PartContract):
+    """What every part that follows the image shape keeps to; every test runs for each of `shapes`."""
+
+    shapes: ClassVar[tuple[ImageShape, ...]] = ((1, 28, 28), (3, 32, 32), (4, 96, 64), (1, 33, 17))
+    noise_dim: ClassVar[int] = 16
+    class_count: ClassVar[int] = 10
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run each test that asks for a `shape` once per shape."""
+        if "shape" in metafunc.fixturenames and metafunc.cls is not None:
+            metafunc.parametrize("shape", metafunc.cls.shapes, ids=lambda shape: "x".join(map(str, shape)))
+
+    def _built(self, shape: ImageShape, seed: int = 0, options: dict[str, Any] | None = None) -> Any:
+        """The part for a shape; a refusal by `FitError` skips the test and is shown as its reason."""
+        try:
+            return self._make(seed, options, image_shape=shape, noise_dim=self.noise_dim, class_count=self.class_count)
+        except FitError as refusal:
+            pytest.skip(f"refused: {refusal}")
+
+    def _part(self) -> Part:
+        refusals = []
+        for shape in self.shapes:
+            try:
+                part: Part = self._make(image_shape=shape, noise_dim=self.noise_dim, class_count=self.class_count)
+                return part
+            except FitError as refusal:
+                refusals.append(f"{shape}: {refusal}")
+        raise AssertionError("every shape is refused; take at least one, or set `shapes`. " + "; ".join(refusals))
+
+    def _images(self, shape: ImageShape, n: int = 4, seed: int = 1) -> Tensor:
+        """Images with values all over [-1, 1]."""
+        return torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+    def test_takes_some_shape(self) -> None:
+        self._part()
+
+    def test_keeps_its_weights(self, shape: ImageShape) -> None:
+        one, other = self._built(shape, seed=0), self._built(shape, seed=1)
+        found = other.load_state_dict(one.state_dict(), strict=False)
+        assert not found.missing_keys + found.unexpected_keys, (
+            f"two parts with the same options differ in their state_dict: {found}; a checkpoint could not be read. "
+            "Build the same modules every time."
+        )
+        expected, loaded = self._probe(one.eval(), shape), self._probe(other.eval(), shape)
+        for name, value in expected.items():
+            close(
+                loaded[name],
+                value,
+                f"{name} differs after the weights went to another instance; what it computes with must live in "
+                "parameters or buffers.",
+            )
+
+    def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
+        """What the part computes, by name; the same random numbers at each call."""
+        raise NotImplementedError

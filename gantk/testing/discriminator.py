@@ -1,0 +1,140 @@
+"""The contract of discriminators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gantk.parts import Discriminator, ImageShape, Verdict
+from gantk.testing.base import ShapedContract, close
+
+__all__ = ["DiscriminatorContract"]
+
+FIELDS = ("logits", "hidden", "code", "classes")
+
+
+def _tensors(verdict: Verdict) -> dict[str, Tensor]:
+    """Every tensor of a verdict, by name."""
+    single = {name: getattr(verdict, name) for name in ("logits", "code", "classes")}
+    maps = {f"hidden[{i}]": h for i, h in enumerate(verdict.hidden or ())}
+    return {name: value for name, value in {**single, **maps}.items() if value is not None}
+
+
+def _total(verdict: Verdict) -> Tensor:
+    """One number that everything in a verdict has a part in."""
+    return torch.stack([value.float().square().mean() for value in _tensors(verdict).values()]).sum()
+
+
+class DiscriminatorContract(ShapedContract):
+    """What users of a `gantk.Discriminator` rely on."""
+
+    kind = "discriminator"
+
+    def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
+        with torch.no_grad():
+            return _tensors(part(self._images(shape)))
+
+    def test_verdict_holds_what_it_provides(self, shape: ImageShape) -> None:
+        part = self._built(shape)
+        self._check_verdict(part, part(self._images(shape)))
+
+    def _check_verdict(self, part: Discriminator, verdict: Verdict) -> None:
+        assert isinstance(verdict, Verdict), f"it returned a {type(verdict).__name__}; a gantk.Verdict is expected."
+        held = {name for name in FIELDS if getattr(verdict, name) is not None}
+        assert held == part.provides & set(FIELDS), (
+            f"its verdict holds {sorted(held)}, but it provides {sorted(part.provides)}; losses are matched with "
+            "discriminators by `provides`, so that the two must agree. Leave None what it does not say."
+        )
+        unknown = part.provides - {*FIELDS, "per-sample"}
+        assert not unknown, f"it provides {sorted(unknown)}, which no verdict holds; known: {[*FIELDS, 'per-sample']}."
+        expected = {"logits": (4,), "code": (4, self.noise_dim), "classes": (4, self.class_count)}
+        for name, value in _tensors(verdict).items():
+            wanted = expected.get(name, (4, *value.shape[1:]))
+            assert value.shape == wanted, f"{name} of 4 images is {list(value.shape)}; {list(wanted)} is expected."
+            assert value.dtype == torch.float32, f"{name} is {value.dtype}; float32 is expected."
+            assert torch.isfinite(value).all(), f"{name} holds NaN or infinite numbers."
+        if verdict.hidden is not None:
+            assert isinstance(verdict.hidden, tuple), "hidden is a tuple of maps, the deepest last."
+            assert verdict.hidden, "hidden is empty; it is a tuple of at least one map, or None."
+
+    def test_depends_on_the_image(self, shape: ImageShape) -> None:
+        for name, value in _tensors(self._built(shape)(self._images(shape))).items():
+            assert not torch.equal(value[0], value[1]), f"{name} is the same for two images; read it off the image."
+
+    def test_gradients_reach_the_images(self, shape: ImageShape) -> None:
+        part, images = self._built(shape), self._images(shape).requires_grad_()
+        for name, value in _tensors(part(images)).items():
+            (gradient,) = torch.autograd.grad(value.float().square().sum(), images, retain_graph=True)
+            assert torch.isfinite(gradient).all(), f"the gradient of {name} in the images is NaN or infinite."
+            assert gradient.any(), f"the gradient of {name} in the images is zero; the generator learns by it."
+
+    def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
+        part = self._built(shape).train()
+        torch.autograd.backward(_total(part(self._images(shape))))
+        moved = {name: p.grad for name, p in part.named_parameters() if p.requires_grad}
+        idle = [name for name, gradient in moved.items() if gradient is None]
+        assert not idle, f"no gradient reaches {', '.join(idle)}; use these parameters or do not create them."
+        wrong = [name for name, gradient in moved.items() if not torch.isfinite(gradient).all()]
+        assert not wrong, f"the gradients of {', '.join(wrong)} are NaN or infinite."
+
+    def test_evaluation_is_deterministic(self, shape: ImageShape) -> None:
+        part, images = self._built(shape).eval(), self._images(shape)
+        first = _tensors(part(images))
+        torch.manual_seed(99)
+        for name, value in _tensors(part(images)).items():
+            assert torch.equal(value, first[name]), (
+                f"in evaluation mode {name} of the same images differs; keep random numbers to training mode."
+            )
+
+    def test_evaluation_looks_at_one_image_at_a_time(self, shape: ImageShape) -> None:
+        part, images = self._built(shape).eval(), self._images(shape)
+        self._compare_first(part, images, "in evaluation mode", "use running statistics then")
+
+    def test_per_sample_is_true(self, shape: ImageShape) -> None:
+        part = self._built(shape).train()
+        if "per-sample" not in part.provides:
+            pytest.skip("does not claim 'per-sample'")
+        self._check_per_sample(part, shape)
+
+    def _check_per_sample(self, part: Discriminator, shape: ImageShape) -> None:
+        mend = "it claims 'per-sample', which gradient penalties rely on: take the claim or batch normalisation out"
+        self._compare_first(part, self._images(shape), "in training mode", mend)
+
+    def _compare_first(self, part: Discriminator, images: Tensor, when: str, mend: str) -> None:
+        """The verdict on the first image stays when the others change."""
+        others = torch.cat([images[:1], -images[1:].flip(0)])
+        with torch.no_grad():
+            torch.manual_seed(0)
+            first = _tensors(part(images))
+            torch.manual_seed(0)
+            second = _tensors(part(others))
+        for name, value in second.items():
+            close(
+                value[0], first[name][0], f"{when} {name} of an image depends on the other images of its batch; {mend}."
+            )
+
+    def test_gradient_penalties_have_gradients(self, shape: ImageShape) -> None:
+        part, images = self._built(shape).train(), self._images(shape).requires_grad_()
+        if not {"per-sample", "logits"} <= part.provides:
+            pytest.skip("does not claim 'per-sample' and 'logits'")
+        (gradient,) = torch.autograd.grad(part(images).logits.sum(), images, create_graph=True)
+        torch.autograd.backward(gradient.square().sum())
+        found = [p.grad for p in part.parameters() if p.grad is not None]
+        assert any(g.any() for g in found), (
+            "the squared gradient of the logits in the images has no gradient in any parameter; every operation must "
+            "be differentiable twice."
+        )
+        assert all(torch.isfinite(g).all() for g in found), "a gradient penalty's gradient is NaN or infinite."
+
+    def test_offers_are_true(self, shape: ImageShape) -> None:
+        for need, options in self._factory.offers.items():
+            part = self._built(shape, options=dict(options))
+            assert need in part.provides, (
+                f"offers say that {options} make it provide '{need}', but it then provides {sorted(part.provides)}."
+            )
+            self._check_verdict(part, part(self._images(shape)))
+            if need == "per-sample":
+                self._check_per_sample(part.train(), shape)

@@ -1,0 +1,117 @@
+"""The contract of generators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gantk.parts import Generator, ImageShape
+from gantk.testing.base import ShapedContract, close
+
+__all__ = ["GeneratorContract"]
+
+
+class GeneratorContract(ShapedContract):
+    """What users of a `gantk.Generator` rely on."""
+
+    kind = "generator"
+
+    def _noise(self, n: int = 4, seed: int = 2) -> Tensor:
+        return torch.randn(n, self.noise_dim, generator=torch.Generator().manual_seed(seed))
+
+    def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
+        with torch.no_grad():
+            found = {"images": part(self._noise())}
+            if "posterior" in part.provides:
+                posterior = part.encode(self._images(shape))
+                found |= {"posterior mean": posterior.mean, "posterior log_variance": posterior.log_variance}
+        return found
+
+    def test_makes_images(self, shape: ImageShape) -> None:
+        part = self._built(shape)
+        images = part(self._noise())
+        assert images.shape == (4, *shape), (
+            f"4 noise vectors became {list(images.shape)}; {[4, *shape]} is expected. Refuse a shape that the network "
+            "cannot make by raising gantk.errors.FitError with the reason."
+        )
+        assert images.dtype == torch.float32, f"images are {images.dtype}; float32 is expected."
+        assert part.image_shape == shape, f"image_shape is {part.image_shape}; set it to what the constructor got."
+
+    def test_stays_in_range(self, shape: ImageShape) -> None:
+        images = self._built(shape)(10 * self._noise())
+        low, high = images.min().item(), images.max().item()
+        assert -1 <= low <= high <= 1, (
+            f"pixels are {low:g} … {high:g}; [-1, 1] is expected. End with torch.tanh or 2 * sigmoid - 1 "
+            "(gantk.nn.output_activation)."
+        )
+
+    def test_depends_on_noise(self, shape: ImageShape) -> None:
+        images = self._built(shape)(self._noise())
+        assert not torch.equal(images[0], images[1]), "two noise vectors made the same image; use the noise."
+
+    def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
+        part = self._built(shape).train()
+        images = part(self._noise())
+        total = (images * self._images(shape)).sum()
+        if "posterior" in part.provides:
+            posterior = part.encode(self._images(shape))
+            total = total + posterior.mean.sum() + posterior.log_variance.sum()
+        total.backward()
+        self._check_gradients(part)
+
+    @staticmethod
+    def _check_gradients(part: Generator) -> None:
+        moved = {name: p for name, p in part.named_parameters() if p.requires_grad}
+        idle = [name for name, p in moved.items() if p.grad is None]
+        assert not idle, f"no gradient reaches {', '.join(idle)}; use these parameters or do not create them."
+        gradients = {name: p.grad for name, p in moved.items() if p.grad is not None}
+        wrong = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
+        assert not wrong, f"the gradients of {', '.join(wrong)} are NaN or infinite."
+        assert any(gradient.any() for gradient in gradients.values()), (
+            "every gradient is zero; nothing would be learned."
+        )
+
+    def test_evaluation_is_deterministic(self, shape: ImageShape) -> None:
+        part = self._built(shape).eval()
+        first = part(self._noise())
+        torch.manual_seed(99)
+        assert torch.equal(part(self._noise()), first), (
+            "in evaluation mode the same noise made different images; random numbers beyond the noise, as dropout's, "
+            "belong to training mode only."
+        )
+
+    def test_evaluation_looks_at_one_vector_at_a_time(self, shape: ImageShape) -> None:
+        part, noise = self._built(shape).eval(), self._noise()
+        others = torch.cat([noise[:1], self._noise(3, seed=7)])
+        close(
+            part(others)[0],
+            part(noise)[0],
+            "in evaluation mode an image depends on the other vectors of its batch; use running statistics then.",
+        )
+        close(part(noise[:1])[0], part(noise)[0], "in evaluation mode an image depends on the size of its batch.")
+
+    def test_posterior(self, shape: ImageShape) -> None:
+        part, images = self._built(shape), self._images(shape)
+        if "posterior" not in part.provides:
+            with pytest.raises(TypeError):
+                part.encode(images)
+            return
+        posterior = part.encode(images)
+        for name in ("mean", "log_variance"):
+            value = getattr(posterior, name)
+            assert value.shape == (4, self.noise_dim), (
+                f"posterior.{name} is {list(value.shape)}; [N, noise_dim] = {[4, self.noise_dim]} is expected, since "
+                "a draw from it is decoded as noise."
+            )
+            assert torch.isfinite(value).all(), f"posterior.{name} holds NaN or infinite numbers."
+        close(posterior.sample(torch.zeros(4, self.noise_dim)), posterior.mean, "its sample at ε = 0 is not its mean.")
+
+    def test_offers_are_true(self, shape: ImageShape) -> None:
+        for need, options in self._factory.offers.items():
+            part = self._built(shape, options=dict(options))
+            assert need in part.provides, (
+                f"offers say that {options} make it provide '{need}', but it then provides {sorted(part.provides)}."
+            )

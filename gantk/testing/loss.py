@@ -1,0 +1,182 @@
+"""The contract of losses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gantk.fit import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
+from gantk.parts import ImageShape, Loss, Part
+from gantk.schedule import Batch, Play, Player, Step, Terms
+from gantk.schedule.objective import Objective
+from gantk.testing.base import PartContract, close
+from gantk.testing.toys import ToyDiscriminator, ToyGenerator
+
+__all__ = ["LossContract"]
+
+KNOWN_NEEDS = DISCRIMINATOR_NEEDS | GENERATOR_NEEDS | {"labels"}
+
+
+class _Toys(nn.Module):
+    """A toy model that provides what a loss says that it needs, and nothing else."""
+
+    def __init__(self, needs: frozenset[str], shape: ImageShape, noise_dim: int, class_count: int) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.discriminator = ToyDiscriminator(needs & DISCRIMINATOR_NEEDS, shape, noise_dim, class_count)
+        self.generator = ToyGenerator(shape, noise_dim)
+        self.real = torch.rand(6, *shape) * 2 - 1
+        self.noise = torch.randn(6, noise_dim)
+        self.labels = torch.arange(6) % class_count if "labels" in needs else None
+        self.judges = bool(needs & DISCRIMINATOR_NEEDS)
+        self.encodes = bool(needs & GENERATOR_NEEDS)
+
+    def play(self, role: str) -> Play:
+        fake: Tensor = self.generator(self.noise)
+        return Play(
+            self.discriminator if self.judges else None,
+            real=self.real,
+            fake=fake.detach() if role == "discriminator" else fake,
+            noise=self.noise,
+            labels=self.labels,
+            autoencoder=self.generator if self.encodes else None,
+        )
+
+    def mover(self, role: str) -> nn.Module:
+        """What the role's player moves: its namesake, or anything for a role of the loss's own."""
+        return {"discriminator": self.discriminator, "generator": self.generator, "autoencoder": self.generator}.get(
+            role, self
+        )
+
+    def step(self) -> Step:
+        return Step(self, Batch(self.real, self.labels), {"noise": lambda step: self.noise, "fake": _fake})
+
+
+def _fake(step: Step) -> Tensor:
+    images: Tensor = step.use("generator", ToyGenerator)(step["noise"])
+    return images
+
+
+class LossContract(PartContract):
+    """What users of a `gantk.Loss` rely on.
+
+    It plays with toy networks that provide what `needs` says and nothing else. A loss that reads other things
+    overrides `_toys`.
+    """
+
+    kind = "loss"
+    image_shape: ClassVar[ImageShape] = (1, 4, 3)
+    noise_dim: ClassVar[int] = 5
+    class_count: ClassVar[int] = 3
+
+    def _part(self) -> Part:
+        return self._loss()
+
+    def _loss(self, **options: Any) -> Loss:
+        loss: Loss = self._make(
+            options=options, image_shape=self.image_shape, noise_dim=self.noise_dim, class_count=self.class_count
+        )
+        return loss
+
+    def _toys(self, loss: Loss) -> _Toys:
+        return _Toys(loss.needs, self.image_shape, self.noise_dim, self.class_count)
+
+    def _term(self, loss: Loss, role: str, toys: _Toys) -> Tensor | None:
+        torch.manual_seed(2)
+        try:
+            term: Tensor | None = getattr(loss, role)(toys.play(role))
+        except Exception as error:
+            raise AssertionError(
+                f"{role}(play) failed where a play offers only what `needs` = {sorted(loss.needs)} says: "
+                f"{type(error).__name__}: {error}. Name everything that it reads in `needs`."
+            ) from error
+        return term
+
+    def _terms(self, loss: Loss) -> Iterator[tuple[str, Tensor, _Toys]]:
+        """(role, term, toys) for every role that the loss has something to say to."""
+        for role in loss.roles():
+            toys = self._toys(loss)
+            term = self._term(loss, role, toys)
+            if term is not None:
+                yield role, term, toys
+
+    def test_speaks_to_a_role(self) -> None:
+        assert self._loss().roles(), (
+            "it has no role; give it a public method named after each role it speaks to, as `generator(self, play)`."
+        )
+        assert any(self._terms(self._loss())), "it returned None in every role; with these options it does nothing."
+
+    def test_a_game_has_two_sides(self) -> None:
+        loss = self._loss()
+        if not loss.adversarial:
+            pytest.skip("not adversarial")
+        spoken = {role for role, _, _ in self._terms(loss)}
+        assert {"discriminator", "generator"} <= spoken, (
+            f"it is adversarial and speaks to {sorted(spoken)}; a game's loss speaks to discriminator and generator."
+        )
+
+    def test_needs_are_known(self) -> None:
+        unknown = self._loss().needs - KNOWN_NEEDS
+        assert not unknown, f"it needs {sorted(unknown)}, which no part can provide; known: {sorted(KNOWN_NEEDS)}."
+
+    def test_terms_are_scalars(self) -> None:
+        for role, term, _ in self._terms(self._loss()):
+            assert isinstance(term, Tensor), f"{role} returned a {type(term).__name__}; a tensor or None is expected."
+            assert term.shape == (), (
+                f"{role} returned {list(term.shape)}; a scalar is expected: average over the batch."
+            )
+            assert torch.isfinite(term), f"{role} returned {term.item()}."
+
+    def test_terms_move_their_player(self) -> None:
+        for role, term, toys in self._terms(self._loss()):
+            assert term.requires_grad, f"the term of {role} has no gradient; compute it from what the player moves."
+            torch.autograd.backward(term)
+            gradients = [p.grad for p in toys.mover(role).parameters() if p.grad is not None]
+            assert any(g.any() for g in gradients), f"the term of {role} does not depend on what that player moves."
+            assert all(torch.isfinite(g).all() for g in gradients), f"a gradient of the term of {role} is not finite."
+
+    def test_only_returns_tensors(self) -> None:
+        for role, _, toys in self._terms(self._loss()):
+            touched = [name for name, p in toys.named_parameters() if p.grad is not None]
+            assert not touched, (
+                f"{role} left gradients in {', '.join(touched)}; a loss never calls backward. For a gradient in the "
+                "images use torch.autograd.grad(..., create_graph=True)."
+            )
+
+    def test_survives_autocast(self) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            for role, term, _ in self._terms(self._loss()):
+                assert torch.isfinite(term), f"{role} returned {term.item()} under bfloat16; compute in float32."
+
+    def test_has_a_weight(self) -> None:
+        assert "weight" in self._options, "it has no option `weight: float = 1.0`, by which users balance losses."
+        assert self._loss(weight=0.25).weight == 0.25, "weight=0.25 is not kept in `self.weight`, which gantk reads."
+
+    def test_weight_is_applied_once(self) -> None:
+        single, double = self._loss(weight=1.0), self._loss(weight=2.0)
+        for role, term, toys in self._terms(double):
+            unweighted = self._term(single, role, toys)
+            assert unweighted is not None, f"{role} says nothing at weight 1 and something at weight 2."
+            close(term, unweighted, f"the term of {role} changes with weight; return it unweighted, gantk multiplies.")
+            found = {loss.weight: self._through_terms(loss, role, toys) for loss in (single, double)}
+            close(found[2.0], 2 * found[1.0], f"weight=2 does not double the objective of {role}.")
+
+    def _through_terms(self, loss: Loss, role: str, toys: _Toys) -> Tensor:
+        """The weighted term, as a player's objective computes it."""
+        torch.manual_seed(2)
+        objective: Objective = Terms([("it", loss)], role)
+        step = toys.step()
+        step.begin(Player(role, ("discriminator" if role == "discriminator" else "generator",), objective).moves)
+        return objective(step)["it"]
+
+    def test_settings_are_known(self) -> None:
+        known = set(inspect.signature(Player).parameters) - {"name", "moves", "objective", "role"}
+        for role, settings in self._loss().settings.items():
+            assert role in self._loss().roles(), f"it brings settings for '{role}', a role that it does not speak to."
+            unknown = set(settings) - known
+            assert not unknown, f"it brings settings {sorted(unknown)} for '{role}'; known: {sorted(known)}."

@@ -1,0 +1,92 @@
+"""The contract of noise sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.parts import ImageShape
+from gantk.testing.base import ShapedContract, close
+
+__all__ = ["NoiseContract"]
+
+MEND_GENERATOR = (
+    "draw every random number from the `generator` that sample() is given: draw_normal and draw_uniform do that."
+)
+
+
+def _seed(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+class NoiseContract(ShapedContract):
+    """What users of a `gantk.NoiseSource` rely on."""
+
+    kind = "noise"
+
+    def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
+        return {"noise": part.sample(6, _seed(3))}
+
+    def test_draws_vectors(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        for n in (6, 1, 0):
+            drawn = source.sample(n)
+            assert drawn.shape == (n, source.dim), (
+                f"sample({n}) returned {list(drawn.shape)}; [n, dim] = {[n, source.dim]} is expected: a generator is "
+                "built for `dim` numbers, and callers draw any number of vectors."
+            )
+            assert drawn.dtype == torch.float32, f"sample returned {drawn.dtype}; float32 is expected."
+            assert torch.isfinite(drawn).all(), "sample returned NaN or infinite numbers."
+
+    def test_draws_constants(self, shape: ImageShape) -> None:
+        drawn = self._built(shape).sample(2)
+        assert not drawn.requires_grad, (
+            "noise carries a gradient; it is a constant in every player's turn. Decorate sample with torch.no_grad()."
+        )
+
+    def test_vectors_differ(self, shape: ImageShape) -> None:
+        drawn = self._built(shape).sample(6, _seed(3))
+        assert not torch.equal(drawn[0], drawn[1]), "the first two noise vectors are equal; draw each one anew."
+
+    def test_the_same_seed_draws_the_same(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        one, other = source.sample(6, _seed(3)), source.sample(6, _seed(3))
+        assert torch.equal(one, other), f"the same seed drew different noise; {MEND_GENERATOR}"
+
+    def test_another_seed_draws_another(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        one, other = source.sample(6, _seed(3)), source.sample(6, _seed(4))
+        assert not torch.equal(one, other), f"two seeds drew the same noise; {MEND_GENERATOR}"
+
+    def test_goes_on_from_where_the_generator_is(self, shape: ImageShape) -> None:
+        source, generator = self._built(shape), _seed(3)
+        one, other = source.sample(6, generator), source.sample(6, generator)
+        assert not torch.equal(one, other), (
+            f"two draws from one generator are equal; do not seed it again or copy it: {MEND_GENERATOR}"
+        )
+
+    def test_leaves_the_global_generator_alone(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        before = torch.random.get_rng_state()
+        source.sample(6, _seed(3))
+        assert torch.equal(torch.random.get_rng_state(), before), (
+            "sample consumed torch's global random numbers though it was given a generator, so that previews would "
+            f"change training; {MEND_GENERATOR}"
+        )
+
+    def test_follows_the_global_generator_else(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        torch.manual_seed(5)
+        one = source.sample(6)
+        torch.manual_seed(5)
+        close(source.sample(6), one, "the same torch.manual_seed drew different noise; use no other random numbers.")
+
+    def test_leaves_modes_as_they_were(self, shape: ImageShape) -> None:
+        source = self._built(shape).train()
+        source.sample(2)
+        switched = [name or "the source" for name, module in source.named_modules() if not module.training]
+        assert not switched, (
+            f"sample left {', '.join(switched)} in evaluation mode; use `with gantk.nn.evaluating(module):`."
+        )

@@ -1,0 +1,67 @@
+"""Small smooth networks that loss contracts play with; every activation has a gradient everywhere."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from gantk.parts import Discriminator, Generator, ImageShape, Posterior, Verdict
+
+__all__ = ["ToyDiscriminator", "ToyGenerator"]
+
+
+class ToyDiscriminator(Discriminator):
+    """A discriminator that provides exactly what it is told to.
+
+    Args:
+        provides: any of `logits`, `hidden`, `code`, `classes`, `per-sample`; it is per-sample in any case.
+        image_shape: (channels, height, width) of what it judges.
+        noise_dim: length of its code.
+        class_count: number of its class logits.
+    """
+
+    def __init__(
+        self, provides: frozenset[str], image_shape: ImageShape = (1, 4, 3), noise_dim: int = 5, class_count: int = 3
+    ) -> None:
+        super().__init__()
+        self.provides = provides
+        self.first = nn.Linear(math.prod(image_shape), 8)
+        self.second = nn.Linear(8, 6)
+        outputs = {"logits": 1, "code": noise_dim, "classes": class_count}
+        self.heads = nn.ModuleDict({name: nn.Linear(6, n) for name, n in outputs.items() if name in provides})
+
+    def forward(self, images: Tensor) -> Verdict:
+        first = torch.tanh(self.first(images.flatten(1)))
+        second = torch.tanh(self.second(first))
+        read = {name: head(second) for name, head in self.heads.items()}
+        return Verdict(
+            logits=read["logits"].squeeze(1) if "logits" in read else None,
+            hidden=(first, second) if "hidden" in self.provides else None,
+            code=read.get("code"),
+            classes=read.get("classes"),
+        )
+
+
+class ToyGenerator(Generator):
+    """A generator with an encoder.
+
+    Args:
+        image_shape: (channels, height, width) of its images.
+        noise_dim: length of a noise vector.
+    """
+
+    provides = frozenset({"posterior"})
+
+    def __init__(self, image_shape: ImageShape = (1, 4, 3), noise_dim: int = 5) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.decoder = nn.Linear(noise_dim, math.prod(image_shape))
+        self.encoder = nn.Linear(math.prod(image_shape), 2 * noise_dim)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return torch.tanh(self.decoder(noise)).view(-1, *self.image_shape)
+
+    def encode(self, images: Tensor) -> Posterior:
+        return Posterior(*self.encoder(images.flatten(1)).chunk(2, dim=1))

@@ -1,0 +1,111 @@
+"""Every bundled plugin keeps its kind's contract, and none is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gantk.options import parse_part
+from gantk.registry import plugins
+from gantk.testing import DataContract, DiscriminatorContract, GeneratorContract, LossContract, NoiseContract
+from gantk.testing.base import PluginContract
+
+
+class TestGaussian(NoiseContract):
+    plugin = "gaussian"
+
+
+class TestUniform(NoiseContract):
+    plugin = "uniform:dim=3"
+
+
+class TestDecoderEncoder(NoiseContract):
+    plugin = "de:dim=8,autoencoder='vae:width=8'"
+
+
+class TestDecoderEncoderMean(NoiseContract):
+    plugin = "de:dim=8,sample=false,autoencoder='vae:width=8'"
+
+
+class TestMLPGenerator(GeneratorContract):
+    plugin = "gan:widths=[32, 16]"
+
+
+class TestDCGANGenerator(GeneratorContract):
+    plugin = "dcgan:width=8"
+
+
+class TestDEGANGenerator(GeneratorContract):
+    plugin = "degan:fc=64,widths=[16, 8]"
+
+
+class TestVAE(GeneratorContract):
+    plugin = "vae:width=8"
+
+
+class TestMLPDiscriminator(DiscriminatorContract):
+    plugin = "gan:widths=[32, 16]"
+
+
+class TestDCGANDiscriminator(DiscriminatorContract):
+    plugin = "dcgan:width=8"
+
+
+class TestDCGANDiscriminatorPerSample(DiscriminatorContract):
+    plugin = "dcgan:width=8,norm=layer,code=true"
+
+
+class TestDEGANDiscriminator(DiscriminatorContract):
+    plugin = "degan:widths=[8, 16],fc=32"
+
+
+class TestDEGANDiscriminatorPerSample(DiscriminatorContract):
+    plugin = "degan:widths=[8, 16],fc=32,norm=instance,code=true"
+
+
+class TestMinimax(LossContract):
+    plugin = "minimax"
+
+
+class TestNonSaturating(LossContract):
+    plugin = "nonsaturating"
+
+
+class TestWasserstein(LossContract):
+    plugin = "wasserstein"
+
+
+class TestWassersteinGP(LossContract):
+    plugin = "wgan-gp"
+
+
+class TestVariationalBound(LossContract):
+    plugin = "vae"
+
+
+class TestVariationalBoundOfBits(LossContract):
+    plugin = "vae:reconstruction=bce,beta=0.5"
+
+
+class TestHiddenSpace(LossContract):
+    plugin = "hidden"
+
+
+class TestHiddenSpaceOfBoth(LossContract):
+    plugin = "hidden:players=both,layer=0"
+
+
+class TestDigits(DataContract):
+    plugin = "digits"
+
+
+def _contracts(base: type[PluginContract]) -> set[str]:
+    """Names of the plugins that some class of this module tests."""
+    own = [value for value in globals().values() if isinstance(value, type) and issubclass(value, base)]
+    return {parse_part(contract.plugin)[0] for contract in own if contract.__module__ == __name__}
+
+
+@pytest.mark.parametrize("base", [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract])
+def test_no_bundled_plugin_is_without_its_contract(base: type[PluginContract]) -> None:
+    bundled = {plugin.name for plugin in plugins(base.kind) if plugin.package == "gantk"}
+    assert bundled - _contracts(base) == set(), "add a class of three lines above for each of these"
+    assert bundled, f"gantk registers no {base.kind}: is it installed?"
