@@ -19,7 +19,7 @@ from gantk_data.idx import MNIST
 PER_CLASS = 1000
 
 
-def first_of_each_class(labels: npt.NDArray[np.int64], per_class: int = PER_CLASS) -> npt.NDArray[np.int64]:
+def first_of_each_class(labels: npt.NDArray[np.int64], per_class: int) -> npt.NDArray[np.int64]:
     """Indices of the first `per_class` of every class, ascending."""
     kept = [np.flatnonzero(labels == label)[:per_class] for label in np.unique(labels)]
     return np.sort(np.concatenate(kept)).astype(np.int64)
@@ -35,8 +35,8 @@ def main(root: str, out: str) -> None:
     source = MNIST(root=Path(root))
     everything = np.arange(len(source), dtype=np.int64)
     labels = source.labels(everything)
-    assert labels is not None
-    indices = first_of_each_class(labels.numpy())
+    assert labels is not None  # MNIST always has them
+    indices = first_of_each_class(labels.numpy(), PER_CLASS)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     write_idx(folder / "images-idx3-ubyte.gz", source.images(indices)[:, 0].numpy())
