@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import tomli_w
@@ -130,32 +129,25 @@ class Trainer:
         steps, images = stage.steps(len(self.data)), stage.batch_size * stage.batches()
         self._modes(stage)
         self.progress.start(stage.name, steps, place.step, images)
-        order, averages, since, first = (
-            Order(len(self.data), self.seed, stage.name),
-            Averages(),
-            time.monotonic(),
-            place.step,
-        )
-        while place.step < steps:
-            averages.add(self._step(stage, turns, order, place.step, steps))
-            place = replace(place, step=place.step + 1, total=place.total + 1)
+        order, averages = Order(len(self.data), self.seed, stage.name), Averages()
+        since, first = time.monotonic(), place.step
+        for done in range(place.step, steps):
+            averages.add(self._step(stage, turns, order, done, steps))
             self.progress.step()
-            last = place.step == steps
-            if last or place.total % self.settings.log_every == 0:
-                seconds = time.monotonic() - since
-                rate = (place.step - first) * images / seconds
-                self._report(stage, place, averages.take(), rate, (steps - place.step) * images / rate)
-                since, first = time.monotonic(), place.step
-            if last or place.total % self.settings.sample_every == 0:
-                self._picture(stage, place)
-            if last:
-                place = Place(place.stage + 1, 0, place.total)
-            if last or self.stop or place.total % self.settings.checkpoint_every == 0:
-                self._checkpoint(place, {} if last else turns.optimizers)
+            last, total = done + 1 == steps, place.total + done + 1 - place.step
+            if last or total % self.settings.log_every == 0:
+                rate = (done + 1 - first) * images / (time.monotonic() - since)
+                self._report(stage, done + 1, total, averages.take(), rate, (steps - done - 1) * images / rate)
+                since, first = time.monotonic(), done + 1
+            if last or total % self.settings.sample_every == 0:
+                self._picture(stage, total)
+            reached = Place(place.stage + 1, 0, total) if last else Place(place.stage, done + 1, total)
+            if last or self.stop or total % self.settings.checkpoint_every == 0:
+                self._checkpoint(reached, {} if last else turns.optimizers)
             if self.stop.signal is not None:
-                raise self._interrupted(place, self.stop.signal)
+                raise self._interrupted(reached, self.stop.signal)
         self.progress.finish()
-        return place
+        return reached
 
     def _step(self, stage: Stage, turns: Turns, order: Order, done: int, steps: int) -> dict[str, Tensor]:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
@@ -186,13 +178,13 @@ class Trainer:
         for path in stage.moves():
             self.model.get_submodule(path).train()
 
-    def _report(self, stage: Stage, place: Place, values: dict[str, float], rate: float, left: float) -> None:
+    def _report(self, stage: Stage, done: int, total: int, values: dict[str, float], rate: float, left: float) -> None:
         self.progress.report(values, rate, left)
         if self.log:
-            entry = {"step": place.total, "stage": stage.name, "stage_step": place.step, "values": values}
+            entry = {"step": total, "stage": stage.name, "stage_step": done, "values": values}
             self.log.write({**entry, "images_per_second": round(rate, 1), "time": round(time.time(), 3)})
 
-    def _picture(self, stage: Stage, place: Place) -> None:
+    def _picture(self, stage: Stage, total: int) -> None:
         if not self.log:
             return
         with forked(self.seed):
@@ -201,8 +193,8 @@ class Trainer:
             images = draw(self.model, self.settings.samples, generator)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
-            save_picture(drawn, self.run.samples / f"step-{place.total:07d}.png")
-            self.log.picture("samples", drawn, place.total)
+            save_picture(drawn, self.run.samples / f"step-{total:07d}.png")
+            self.log.picture("samples", drawn, total)
 
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         for name, tensor in self.model.state_dict().items():
