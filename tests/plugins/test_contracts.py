@@ -19,11 +19,11 @@ class TestUniform(NoiseContract):
 
 
 class TestDecoderEncoder(NoiseContract):
-    plugin = "de:dim=8,autoencoder='vae:width=8'"
+    plugin = "de:dim=8,autoencoder='vae:width=2'"
 
 
 class TestDecoderEncoderMean(NoiseContract):
-    plugin = "de:dim=8,sample=false,autoencoder='vae:width=8'"
+    plugin = "de:dim=8,sample=false,autoencoder='vae:width=2'"
 
 
 class TestMLPGenerator(GeneratorContract):
