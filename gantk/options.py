@@ -117,9 +117,7 @@ def _convert(value: Any, to: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _convert_union(value, args)
     if origin is Literal:
-        if value in args:
-            return value
-        raise ValueError(value)
+        return _choice(value, args)
     if to is bool:
         return _boolean(value)
     if to is int:
@@ -135,6 +133,14 @@ def _convert(value: Any, to: Any) -> Any:
     if origin in (dict, Mapping) or to is dict or getattr(origin, "__name__", "") == "Mapping":
         return dict(_exactly(value, Mapping))
     return value if isinstance(value, origin or to) else _exactly(value, origin or to)
+
+
+def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        # True equals 1, and does not mean it.
+        if choice == value and isinstance(choice, bool) == isinstance(value, bool):
+            return choice
+    raise ValueError(value)
 
 
 def _convert_union(value: Any, members: tuple[Any, ...]) -> Any:
@@ -213,9 +219,11 @@ def type_name(annotation: Any) -> str:
 def parse_value(text: str) -> Any:
     """A value as it is written on a command line: TOML where it is TOML (`0.5`, `[1, 2]`, `true`), else the text."""
     try:
-        return toml.loads(f"v = {text}")["v"]
+        # Within brackets a comment or a line break cannot silently end the value.
+        document = toml.loads(f"v = [{text}]")
     except toml.TOMLDecodeError:
         return text
+    return document["v"][0] if len(document) == 1 and len(document["v"]) == 1 else text
 
 
 def parse_part(text: str) -> tuple[str, dict[str, Any]]:
