@@ -51,7 +51,7 @@ class Plugin:
             for step in attribute.split("."):
                 found = getattr(found, step)
             return found
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script that was registered by mistake ends in sys.exit
             raise BrokenPlugin(
                 f"{self.kind} '{self.name}' of package {self.package} {self.version} cannot be imported "
                 f"({self.target}): {type(error).__name__}: {error}"
