@@ -115,7 +115,7 @@ class Step:
     def _serves(self, entry: _Entry) -> bool:
         """Whether the player whose turn it is can take the tensor as it is, or detached."""
         wanted = overlap(entry.uses, self._moving)
-        return not wanted or wanted == entry.carries
+        return wanted <= entry.carries
 
     def _compute(self, name: str) -> _Entry:
         recording = _Recording()

@@ -207,6 +207,21 @@ def test_parts_of_one_value_moved_by_two_players(step: Step, toys: Toys) -> None
     assert counts == {"encoder": 1, "decoder": 2}
 
 
+def test_a_value_of_two_modules_is_computed_once_in_a_turn(toys: Toys) -> None:
+    """Also where one of them is moved by this player and the other by a later one."""
+    values = {"both": lambda step: step.use("refiner")(step.use("generator")(torch.randn(step.size, 3)))}
+    step = Step(toys, Batch(torch.rand(4, 3)), values)
+    step.begin(["generator"], later=["refiner"])
+    assert step["both"] is step["both"]
+    assert gradients(step["both"], toys.generator)
+    assert toys.generator.forwards == 1
+    step.end()
+    step.begin(["refiner"])
+    assert step["both"] is step["both"]
+    assert gradients(step["both"], toys.refiner)
+    assert toys.generator.forwards == 2
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
