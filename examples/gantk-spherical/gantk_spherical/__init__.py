@@ -1,0 +1,1 @@
+"""Noise on a sphere, and feature matching, for gantk."""

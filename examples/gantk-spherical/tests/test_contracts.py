@@ -1,0 +1,9 @@
+from gantk.testing import LossContract, NoiseContract
+
+
+class TestSpherical(NoiseContract):
+    plugin = "spherical:dim=3"
+
+
+class TestFeatureMatching(LossContract):
+    plugin = "feature-matching"

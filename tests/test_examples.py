@@ -1,0 +1,91 @@
+"""The example package, installed with pip beside gantk, is used by name from the command line, unchanged gantk and all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "gantk-spherical"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy to install from: pip builds in place, and would leave its folders in the repository."""
+    copy = tmp_path_factory.mktemp("source") / EXAMPLE.name
+    return Path(shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__")))
+
+
+@pytest.fixture(scope="module")
+def place(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the package is installed."""
+    target = tmp_path_factory.mktemp("installed")
+    without_network = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    _run([sys.executable, "-m", "pip", "install", *without_network, "--target", str(target), str(source)], target)
+    return target
+
+
+def _run(command: list[str], cwd: Path, place: Path | None = None) -> str:
+    given = {**os.environ, "PYTHONPATH": str(place)} if place else {**os.environ}
+    done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _gantk(arguments: list[str], cwd: Path, place: Path) -> str:
+    start = [sys.executable, "-c", "from gantk.cli.main import main; main()"]
+    return _run([*start, *arguments], cwd, place)
+
+
+def test_is_listed_with_its_package(place: Path, tmp_path: Path) -> None:
+    rows = [line.split() for line in _gantk(["list", "noise"], tmp_path, place).splitlines()]
+    assert ["noise", "spherical", "gantk-spherical", "0.1.0"] in rows
+    assert ["noise", "gaussian", "gantk", "0.1.0"] in rows
+
+
+def test_is_shown_with_its_options(place: Path, tmp_path: Path) -> None:
+    shown = json.loads(_gantk(["show", "loss", "feature-matching", "--json"], tmp_path, place))
+    assert shown["package"] == "gantk-spherical"
+    assert "Salimans" in shown["paper"]
+    assert [option["name"] for option in shown["options"]] == ["layer", "weight"]
+    assert (shown["needs"], shown["roles"]) == (["hidden"], ["generator"])
+
+
+@pytest.mark.slow
+def test_is_built_trained_and_sampled_by_name(place: Path, tmp_path: Path) -> None:
+    parts = ["--noise", "spherical:dim=32", "--loss", "feature-matching:weight=0.5", "--generator", "dcgan:width=8"]
+    settings = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=8"]
+    built = _gantk(["build", *parts, *settings, "-o", "run"], tmp_path, place)
+    assert "gantk-spherical 0.1.0" in built
+    assert "nonsaturating + 0.5·feature-matching" in built
+    _gantk(["train", "run"], tmp_path, place)
+    logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert "generator/feature-matching" in logged[-1]["values"]
+    _gantk(["sample", "run", "-n", "4", "-o", "grid.png"], tmp_path, place)
+    assert (tmp_path / "grid.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_without_its_package_a_run_says_what_is_missing(place: Path, tmp_path: Path) -> None:
+    _gantk(["build", "--noise", "spherical:dim=4", "-o", "run"], tmp_path, place)
+    start = [sys.executable, "-c", "from gantk.cli.main import main; main()"]
+    done = subprocess.run(
+        [*start, "train", "run"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 2
+    assert "spherical" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_its_own_tests_pass(source: Path, place: Path) -> None:
+    found = _run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "tests"], source, place
+    )
+    assert " passed" in found
+    assert "failed" not in found
