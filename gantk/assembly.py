@@ -13,7 +13,7 @@ import torch
 from gantk.construct import construct, part_class
 from gantk.data import DataSource
 from gantk.errors import FitError, UsageError
-from gantk.fit import check_needs, check_shapes, missing_needs
+from gantk.fit import check_needs, check_objectives, check_shapes, missing_needs
 from gantk.model import Model
 from gantk.options import check_options, read_options
 from gantk.parts import ImageShape, Loss, Part
@@ -95,16 +95,16 @@ def open_data(spec: Spec) -> DataSource:
     return construct("data", spec["data"])
 
 
-def assemble(spec: Spec, data: DataSource | None = None, *, open_source: bool = True) -> Model:
+def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool = True) -> Model:
     """The model that a spec describes, with every value resolved into `model.spec`.
 
     Args:
         spec: a composed spec, or what `model.toml` holds.
         data: the data source, where it does not come from the spec.
-        open_source: whether to open the spec's data; without it, the spec says the images' shape (`shape`).
+        for_training: open the spec's data and check that everything fits; without it, the spec's `shape` is believed.
     """
     spec = {**spec, "seed": check_seed(spec.get("seed", 0))}
-    if data is None and open_source:
+    if data is None and for_training:
         data = open_data(spec)
     shape = _shape(data) if data is not None else spec["shape"]
     recipe = construct("recipe", spec["recipe"])
@@ -113,8 +113,15 @@ def assemble(spec: Spec, data: DataSource | None = None, *, open_source: bool = 
     model = _Assembler(spec, recipe, shape).model(train.ema)
     model.data = data
     model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
-    with forked(derive_seed(model.spec["seed"], "check")):
-        check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
+    for stage in model.stages:
+        if stage.batch_size % train.devices:
+            raise UsageError(
+                f"stage '{stage.name}': {stage.batch_size} images do not divide among {train.devices} devices."
+            )
+    if for_training:
+        with forked(derive_seed(model.spec["seed"], "check")):
+            check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
+            check_objectives(model, model.stages)
     stages = {stage.name: stage.settings() for stage in model.stages}
     model.spec |= {
         "stages": stages,
@@ -173,8 +180,8 @@ class _Assembler:
         discriminator = self._part("discriminator", judged, losses)
         refiner = self._part("refiner", context)
         model = Model(noise, generator, discriminator, refiner, losses, ema)
-        check_needs(model, labelled="classes" in self.shape)
         model.spec, model.notes = self.spec, self.notes
+        check_needs(model, labelled="classes" in self.shape)
         return model
 
     def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:

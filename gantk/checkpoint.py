@@ -127,6 +127,6 @@ def load(run: str | os.PathLike[str] | Run, *, data: DataSource | None = None) -
         RunError: it is not a run, or was never trained, or its checkpoint is damaged.
     """
     run = run if isinstance(run, Run) else Run(run)
-    model = assemble(run.spec(), data, open_source=False)
+    model = assemble(run.spec(), data, for_training=False)
     load_weights(model, run.latest())
     return model

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gantk.errors import FitError
+from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
+from gantk.schedule import Batch, Stage
 
-__all__ = ["check_needs", "check_shapes", "missing_needs"]
+__all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs"]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
@@ -50,12 +51,12 @@ def check_needs(model: Model, labelled: bool) -> None:
             raise FitError(f"loss '{name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
 
 
-def _mend(slot: str, part: Part, need: str) -> str:
+def _mend(slot: str, name: str, part: Part, need: str) -> str:
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
     if not offer:
         return f": choose another --{slot}, or leave the loss out."
     options = ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in offer.items())
-    return f": give it {options} (--{slot} NAME:{options})."
+    return f" with its options: use --{slot} {name}:{options}."
 
 
 @torch.no_grad()
@@ -71,6 +72,47 @@ def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
             _check_verdict(model.discriminator(judged), model.discriminator, model.noise.dim)
+
+
+def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
+    """Every player's terms are computed once, on a small random batch, as in training; nothing is moved.
+
+    Raises:
+        FitError: a player has no term that depends on what it moves, or its losses fail on such a batch.
+    """
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    with evaluating(model):
+        for stage in stages:
+            _check_stage(model, stage)
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+
+
+def _check_stage(model: Model, stage: Stage) -> None:
+    size = min(stage.batch_size, 2)
+    batch = Batch(torch.rand(size, *model.image_shape) * 2 - 1, torch.zeros(size, dtype=torch.int64))
+    model.eval()
+    for path in stage.moves():
+        model.get_submodule(path).train()
+    step = model.step(batch, stage.values)
+    for player in stage.players:
+        where = f"stage '{stage.name}', player '{player.name}'"
+        step.begin(player.moves, [path for other in stage.following(player) for path in other.moves])
+        try:
+            terms = player.objective(step)
+        except GantkError:
+            raise
+        except Exception as error:
+            raise FitError(
+                f"{where} fails on a batch of {stage.batch_size}: {type(error).__name__}: {error}"
+            ) from error
+        if not any(term.requires_grad for term in terms.values()):
+            raise FitError(
+                f"{where} has no term that depends on what it moves: add a loss that speaks to it with --loss, "
+                "or change that loss's options."
+            )
+        step.end()
 
 
 def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:

@@ -98,7 +98,7 @@ def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
             raise OptionError(f"{what} has no option '{name}'.{nearest(name, options)}")
     for option in options.values():
         if option.required and option.name not in given:
-            raise OptionError(f"{what} needs {option.name}=… ({option.type_name}). {option.doc}".rstrip())
+            raise OptionError(f"{what} needs {option.name}=… ({option.type_name}): {option.doc}".rstrip(": "))
     return {name: convert(value, options[name].type, f"{what}: {name}") for name, value in given.items()}
 
 

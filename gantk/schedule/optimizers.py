@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gantk.errors import OptionError, nearest
-from gantk.options import check_options, read_options
+from gantk.options import check_options
 
 __all__ = ["OPTIMIZERS", "check_optimizer", "make_optimizer"]
 
@@ -28,19 +28,19 @@ def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Settings `{"optimizer": name, option: value, …}` with every option known and of its type.
 
     Raises:
-        OptionError: the optimizer or one of its options is unknown, or a value is not of its type.
+        OptionError: the optimizer or one of its options is unknown, or a value is not of its type or range.
     """
     given = dict(settings)
     name = str(given.pop("optimizer", "adam")).lower()
     if name not in OPTIMIZERS:
         raise OptionError(f"{what}: there is no optimizer '{name}'.{nearest(name, OPTIMIZERS)}")
     factory = functools.partial(OPTIMIZERS[name], ())
-    return {"optimizer": name, **check_options(factory, given, f"{what}: optimizer '{name}'")}
-
-
-def optimizer_options(name: str) -> list[str]:
-    """The option names of an optimizer."""
-    return list(read_options(functools.partial(OPTIMIZERS[name], ())))
+    checked = {"optimizer": name, **check_options(factory, given, f"{what}: optimizer '{name}'")}
+    try:
+        make_optimizer(checked, [nn.Parameter(torch.zeros(1))])
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise OptionError(f"{what}: optimizer '{name}': {error}.") from error
+    return checked
 
 
 def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -67,7 +67,11 @@ class DiscriminatorContract(ShapedContract):
     def test_gradients_reach_the_images(self, shape: ImageShape) -> None:
         part, images = self._built(shape), self._images(shape).requires_grad_()
         for name, value in _tensors(part(images)).items():
-            (gradient,) = torch.autograd.grad(value.float().square().sum(), images, retain_graph=True)
+            assert value.requires_grad, f"{name} has no gradient; do not detach it or compute it under no_grad."
+            (gradient,) = torch.autograd.grad(
+                value.float().square().sum(), images, retain_graph=True, allow_unused=True
+            )
+            assert gradient is not None, f"no gradient of {name} reaches the images; do not detach them."
             assert torch.isfinite(gradient).all(), f"the gradient of {name} in the images is NaN or infinite."
             assert gradient.any(), f"the gradient of {name} in the images is zero; the generator learns by it."
 
