@@ -1,4 +1,4 @@
-"""The example package, installed with pip beside gantk, is used by name from the command line, unchanged gantk and all."""
+"""The example package, installed with pip beside gantk, is used by name from the command line; gantk stays as it is."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+# `make demo` and `make test` set up what they need in .venv, and skip what is done.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= runs/demo
+
+# Installed before gantk: given gantk's range alone, pip takes the newest torch, which on Linux brings gigabytes of CUDA
+# libraries. A build of this version that pip finds nearer by (PIP_FIND_LINKS) is taken instead; a CPU build from
+# PyTorch's own index is TORCH='torch==2.13.0 --index-url …'.
+TORCH ?= torch==2.13.0
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check clean
+
+help:
+	@echo "make demo   train a small DE-GAN on digits and draw $(DEMO)/grid.png"
+	@echo "make test   run the tests"
+	@echo "make check  lint, types and layers"
+	@echo "make clean  remove $(VENV) and what tools left; runs stay"
+
+demo: $(DEMO)/grid.png
+	@echo "The picture: $(DEMO)/grid.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# Set up anew where the dependencies change.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("gantk needs Python 3.10 or newer; name one with PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# `|`: a run that exists is gone on with, whatever has changed since it was built.
+$(DEMO)/model.toml: | $(READY)
+	$(BIN)/gantk build --noise de --loss hidden -o $(DEMO)
+
+$(DEMO)/grid.png: | $(DEMO)/model.toml
+	$(BIN)/gantk train $(DEMO)
+	$(BIN)/gantk sample $(DEMO) -n 64 -o $@
