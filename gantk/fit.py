@@ -36,19 +36,20 @@ def check_needs(model: Model, labelled: bool) -> None:
         if part is None:
             continue
         for loss_name, need in missing_needs(dict(model.losses), part):
+            name = bare_name(model.spec[slot])
             raise FitError(
-                f"loss '{loss_name}' needs {need}, which this {slot} does not provide{_mend(slot, part, need)}"
+                f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{_mend(slot, name, part, need)}"
             )
-    for name, loss in model.losses:
+    for loss_name, loss in model.losses:
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
-                f"loss '{name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
+                f"loss '{loss_name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
             )
         if "labels" in loss.needs and not labelled:
-            raise FitError(f"loss '{name}' needs labels, and this data set has none.")
+            raise FitError(f"loss '{loss_name}' needs labels, and this data set has none.")
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
         if unknown:
-            raise FitError(f"loss '{name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
+            raise FitError(f"loss '{loss_name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
 
 
 def _mend(slot: str, name: str, part: Part, need: str) -> str:
