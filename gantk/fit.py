@@ -13,6 +13,7 @@ from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.schedule import Batch, Stage
+from gantk.spec import bare_name
 
 __all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs"]
 
@@ -37,9 +38,8 @@ def check_needs(model: Model, labelled: bool) -> None:
             continue
         for loss_name, need in missing_needs(dict(model.losses), part):
             name = bare_name(model.spec[slot])
-            raise FitError(
-                f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{_mend(slot, name, part, need)}"
-            )
+            mend = _mend(slot, name, part, need)
+            raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
     for loss_name, loss in model.losses:
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
