@@ -1,0 +1,127 @@
+"""A run that is killed and resumed ends in the same bits as one that was never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import gantk
+from gantk.checkpoint import load_training
+from gantk.run import Run
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+SETTINGS = {
+    "stages.pretrain.length": "12 steps",
+    "stages.game.length": "16 steps",
+    "stages.pretrain.batch_size": 8,
+    "stages.game.batch_size": 8,
+    "train.checkpoint_every": 3,
+    "train.log_every": 1,
+    "train.sample_every": 5,
+    "train.samples": 4,
+    "train.ema": 0.9,
+}
+
+
+def build(run: Path) -> None:
+    """Dropout and posterior draws in the pre-training, two optimizers with state, repeats and an average."""
+    model = gantk.build(
+        noise="de:dim=6,autoencoder='vae:width=4'",
+        generator="dcgan:width=4",
+        discriminator="dcgan:width=4",
+        loss=["wgan-gp", "hidden"],
+        data="digits",
+        settings=SETTINGS,
+    )
+    Run(run).create(model.spec)
+
+
+def start(run: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "gantk", "train", str(run)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+
+def lines(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def same(one: object, other: object) -> bool:
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return one == other
+
+
+def kill_after(run: Path, step: int) -> None:
+    """Kill the training outright as soon as its log holds a step."""
+    process = start(run)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if (run / "log.jsonl").exists() and any(f'"step": {step},' in line for line in open(run / "log.jsonl")):
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "the training was over before it was killed"
+
+
+@pytest.mark.slow
+def test_killed_at_several_points_it_ends_in_the_same_bits(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for run in (whole, killed):
+        build(run)
+    assert start(whole).wait() == 0
+    for step in (2, 7, 13, 20):  # before the first checkpoint, in the pre-training, in the game, again in the game
+        kill_after(killed, step)
+    process = start(killed)
+    assert process.wait() == 0
+    assert process.stderr is not None
+    assert "going on from" in process.stderr.read()
+
+    assert Run(killed).steps() == Run(whole).steps()
+    for step in Run(whole).steps():
+        one, other = Run(whole).checkpoint(step), Run(killed).checkpoint(step)
+        assert same(load_file(one / "model.safetensors"), load_file(other / "model.safetensors"))
+        assert same(load_training(one), load_training(other))
+    logged = [(line["step"], line["values"]) for line in lines(whole)]
+    assert [(line["step"], line["values"]) for line in lines(killed)] == logged
+    for picture in Run(whole).samples.iterdir():
+        assert picture.read_bytes() == (Run(killed).samples / picture.name).read_bytes()
+
+
+def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    build(tmp_path / "run")
+    run = Run(tmp_path / "run")
+    (run.checkpoints / ".unfinished-step-0000003").mkdir(parents=True)
+    (run.checkpoints / ".unfinished-step-0000003" / "model.safetensors").write_bytes(b"half")
+    run.log.write_text('{"step": 1, "stage": "pretrain", "values": {}}\n{"step": 2, "sta')
+    assert start(tmp_path / "run").wait() == 0
+    assert sorted(entry.name for entry in run.checkpoints.iterdir()) == [f"step-{step:07d}" for step in run.steps()]
+    assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
+
+
+def test_a_terminated_run_saves_and_goes_on(tmp_path: Path) -> None:
+    build(tmp_path / "run")
+    process = start(tmp_path / "run")
+    assert process.stderr is not None
+    while "pretrain 4/12" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    rest = process.stderr.read()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in rest
+    assert f"gantk train {tmp_path / 'run'}" in rest
+    assert Run(tmp_path / "run").steps()[-1] >= 4
+    assert start(tmp_path / "run").wait() == 0

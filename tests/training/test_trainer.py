@@ -1,0 +1,167 @@
+"""The trainer, seen from outside: what a run holds, what moves, what stops it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import gantk
+from gantk.errors import DataError, Diverged, UsageError
+from gantk.run import Run
+from gantk.training.progress import Silent
+
+Build = Callable[..., gantk.Model]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(Run(run).latest() / "model.safetensors")
+
+
+def test_a_run_holds_what_the_design_says(tiny: Build, tmp_path: Path) -> None:
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    run = Run(tmp_path / "run")
+    assert run.steps() == [2, 4, 6]
+    assert sorted(path.name for path in run.samples.iterdir()) == ["step-0000003.png", "step-0000006.png"]
+    assert Image.open(run.samples / "step-0000006.png").size == (2 * 16 + 2, 2 * 16 + 2)
+    lines = [json.loads(line) for line in run.log.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert set(lines[0]["values"]) == {
+        f"{player}/{term}" for player in ("discriminator", "generator") for term in ("nonsaturating", "gradient_norm")
+    }
+    board = EventAccumulator(str(run.tensorboard))
+    board.Reload()
+    logged = {event.step: event.value for event in board.Scalars("game/generator/nonsaturating")}
+    assert logged == pytest.approx({line["step"]: line["values"]["generator/nonsaturating"] for line in lines})
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp", "vae", "degan"])
+def test_four_schedules_through_one_trainer(recipe: str, tiny: Build, tmp_path: Path) -> None:
+    parts = {"noise": "de:dim=6,autoencoder='vae:width=4'"} if recipe == "degan" else {}
+    parts |= {"discriminator": "dcgan:width=4,norm=layer"} if recipe == "wgan-gp" else {}
+    model = tiny(recipe, **parts)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    moved = {n.split(".")[0] for n, p in model.named_parameters() if not torch.equal(p.detach(), before[n])}
+    assert moved == {
+        "dcgan": {"discriminator", "generator"},
+        "wgan-gp": {"discriminator", "generator"},
+        "vae": {"generator"},
+        "degan": {"noise", "discriminator", "generator"},
+    }[recipe]
+    loaded = gantk.load(tmp_path / "run")
+    assert torch.equal(loaded.sample(5, seed=3), model.sample(5, seed=3))
+
+
+def test_the_frozen_noise_does_not_move_in_the_game(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings={"train.keep": 20, "train.checkpoint_every": 1})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    run = Run(tmp_path / "run")
+    first, last = (load_file(run.checkpoint(step) / "model.safetensors") for step in (6, 12))
+    noise = [name for name in first if name.startswith("noise.")]
+    assert noise
+    assert all(torch.equal(first[name], last[name]) for name in noise)
+
+
+def test_repeated_turns_read_batches_of_their_own(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(loss="wasserstein")
+    stage = model.stages[0]
+    assert stage.players[0].repeats == 5
+    assert stage.batches() == 5
+    seen: list[int] = []
+    assert model.data is not None
+    original = model.data.images
+    model.data.images = lambda indices: (seen.extend(int(i) for i in indices), original(indices))[1]  # type: ignore[method-assign,func-returns-value]
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert len(seen) == 6 * 5 * 8
+    assert np.bincount(seen).tolist() == [6] * 40  # 240 images read are six epochs of 40
+
+
+def test_clipped_weights_stay_within(tiny: Build, tmp_path: Path) -> None:
+    model = gantk.train(tiny(loss="wasserstein"), tmp_path / "run", progress=Silent())
+    assert model.discriminator is not None
+    assert max(float(p.abs().max()) for p in model.discriminator.parameters()) <= 0.01 + 1e-9
+
+
+def test_the_average_follows_the_generator_and_is_sampled_from(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(settings={"train.ema": 0.5, "stages.game.length": "2 steps", "train.checkpoint_every": 1})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    run = Run(tmp_path / "run")
+    one, two = (load_file(run.checkpoint(step) / "model.safetensors") for step in (1, 2))
+    name = next(name for name in one if name.startswith("generator.") and name.endswith("weight"))
+    averaged = f"average.generator.module.{name.removeprefix('generator.')}"
+    # torch's averaging copies the weights at its first update and averages from the second on
+    torch.testing.assert_close(one[averaged], one[name])
+    torch.testing.assert_close(two[averaged], 0.5 * one[name] + 0.5 * two[name])
+    plain = tiny(settings={"stages.game.length": "2 steps"})
+    plain.load_state_dict({k: v for k, v in two.items() if not k.startswith("average.")})
+    assert not torch.equal(plain.sample(2), gantk.load(run).sample(2))
+
+
+def test_not_a_number_stops_the_run_and_the_last_checkpoint_stays(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(settings={"stages.game.generator.lr": 1e30, "train.checkpoint_every": 1})
+    with pytest.raises(Diverged, match=r"stage 'game', step \d, player '\w+': .* = (nan|inf)|step \d: .* holds NaN"):
+        gantk.train(model, tmp_path / "run", progress=Silent())
+    run = Run(tmp_path / "run")
+    for step in run.steps():
+        assert all(torch.isfinite(t).all() for t in load_file(run.checkpoint(step) / "model.safetensors").values())
+
+
+def test_a_trained_run_is_left_alone_and_fresh_starts_over(tiny: Build, tmp_path: Path) -> None:
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    first, log = weights(tmp_path / "run"), (tmp_path / "run" / "log.jsonl").read_text()
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert (tmp_path / "run" / "log.jsonl").read_text() == log
+    gantk.train(tiny(), tmp_path / "run", fresh=True, progress=Silent())
+    again = weights(tmp_path / "run")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_another_model_is_refused_in_a_run(tiny: Build, tmp_path: Path) -> None:
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    with pytest.raises(UsageError, match="holds another model"):
+        gantk.train(tiny(seed=1), tmp_path / "run", progress=Silent())
+
+
+def test_changed_data_is_refused(tiny: Build, tmp_path: Path) -> None:
+    model = tiny()
+    model.spec["shape"]["images"] = 41
+    with pytest.raises(DataError, match="images was 41 at build and is 40"):
+        gantk.train(model, tmp_path / "run", progress=Silent())
+
+
+def test_logging_and_sampling_change_nothing(tiny: Build, tmp_path: Path) -> None:
+    gantk.train(tiny(), tmp_path / "often", progress=Silent())
+    seldom = {"train.log_every": 100, "train.sample_every": 100, "train.checkpoint_every": 100}
+    gantk.train(tiny(settings=seldom), tmp_path / "seldom", progress=Silent())
+    often, never = weights(tmp_path / "often"), weights(tmp_path / "seldom")
+    assert all(torch.equal(often[name], never[name]) for name in often)
+
+
+def test_training_leaves_the_callers_random_numbers_alone(tiny: Build, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_bfloat16_trains(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(settings={"train.precision": "bf16-mixed"})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert torch.isfinite(model.sample(4)).all()
+
+
+def test_a_vae_learns_two_kinds_of_stripes(tiny: Build, tmp_path: Path) -> None:
+    model = tiny("vae", settings={"stages.fit.length": "150 steps", "train.log_every": 10})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    losses = [line["values"]["autoencoder/vae"] for line in lines]
+    assert losses[-1] < 0.5 * losses[0]
