@@ -125,9 +125,9 @@ def _convert(value: Any, to: Any) -> Any:
     if to is float:
         return _float(value)
     if to is str:
-        return _exactly(value, str)
+        return _text(value)
     if to is Path:
-        return Path(value).expanduser().absolute()
+        return Path(_text(value)).expanduser().absolute()
     if origin in (tuple, list):
         return _sequence(value, origin, args)
     if origin in (dict, Mapping) or to is dict or getattr(origin, "__name__", "") == "Mapping":
@@ -183,6 +183,13 @@ def _float(value: Any) -> float:
     return float(_exactly(value, (int, float)))
 
 
+def _text(value: Any) -> str:
+    """Text or a path; a name that is all digits has been read as a number on the way here."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return str(_exactly(value, (str, Path)))
+
+
 def _exactly(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(value)
@@ -223,7 +230,9 @@ def parse_value(text: str) -> Any:
         document = toml.loads(f"v = [{text}]")
     except toml.TOMLDecodeError:
         return text
-    return document["v"][0] if len(document) == 1 and len(document["v"]) == 1 else text
+    whole = len(document) == 1 and len(document["v"]) == 1
+    # A folder called 2024-01-31 is not a date.
+    return document["v"][0] if whole and isinstance(document["v"][0], (bool, int, float, str, list, dict)) else text
 
 
 def parse_part(text: str) -> tuple[str, dict[str, Any]]:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+
+import gantk
+from gantk.data import ArraySource
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +24,39 @@ def data_root() -> Path:
     if not beside.is_dir():
         pytest.skip("no real data: set GANTK_DATA to a folder with mnist/, fashion-mnist/ and cifar10-jpeg/")
     return beside
+
+
+@pytest.fixture
+def images() -> ArraySource:
+    """40 random grey 14×14 images of two classes: stripes along and across."""
+    rng = np.random.default_rng(0)
+    stripes = np.tile(np.array([0, 255], dtype=np.uint8).repeat(2), 4)[:14]
+    labels = np.arange(40) % 2
+    pictures = np.stack([np.tile(stripes, (14, 1)) if k else np.tile(stripes[:, None], (1, 14)) for k in labels])
+    noisy = np.clip(pictures + rng.integers(-20, 20, pictures.shape), 0, 255).astype(np.uint8)
+    return ArraySource(noisy[:, None], labels, ("across", "along"))
+
+
+@pytest.fixture
+def tiny(images: ArraySource) -> Callable[..., gantk.Model]:
+    """Builds a small model on those images; every stage is 6 steps of 8 images unless settings say otherwise."""
+
+    def build(recipe: str = "dcgan", settings: dict[str, Any] | None = None, **parts: Any) -> gantk.Model:
+        usual = {"noise": "gaussian:dim=6", "generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+        if recipe == "vae":
+            usual = {"noise": "gaussian:dim=6", "generator": "vae:width=4"}
+        chosen = {**usual, **parts}
+        stage = "fit" if recipe == "vae" else "game"
+        stages = ["pretrain", stage] if str(chosen["noise"]).startswith("de") else [stage]
+        small = {f"stages.{name}.{k}": v for name in stages for k, v in (("length", "6 steps"), ("batch_size", 8))}
+        every = {"train.log_every": 2, "train.sample_every": 3, "train.checkpoint_every": 2, "train.samples": 4}
+        data = chosen.pop("data", images)
+        return gantk.build(recipe, data=data, settings={**small, **every, **(settings or {})}, **chosen)
+
+    return build
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tensors this small gain nothing from more."""
+    torch.set_num_threads(1)

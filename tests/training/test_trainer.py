@@ -50,12 +50,15 @@ def test_four_schedules_through_one_trainer(recipe: str, tiny: Build, tmp_path: 
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     gantk.train(model, tmp_path / "run", progress=Silent())
     moved = {n.split(".")[0] for n, p in model.named_parameters() if not torch.equal(p.detach(), before[n])}
-    assert moved == {
-        "dcgan": {"discriminator", "generator"},
-        "wgan-gp": {"discriminator", "generator"},
-        "vae": {"generator"},
-        "degan": {"noise", "discriminator", "generator"},
-    }[recipe]
+    assert (
+        moved
+        == {
+            "dcgan": {"discriminator", "generator"},
+            "wgan-gp": {"discriminator", "generator"},
+            "vae": {"generator"},
+            "degan": {"noise", "discriminator", "generator"},
+        }[recipe]
+    )
     loaded = gantk.load(tmp_path / "run")
     assert torch.equal(loaded.sample(5, seed=3), model.sample(5, seed=3))
 

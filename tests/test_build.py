@@ -1,0 +1,176 @@
+"""Build: every combination fits or says why not; layers of a spec; what is resolved is written and read back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from small import TINY
+
+import gantk
+from gantk.assembly import assemble, compose
+from gantk.errors import FitError, OptionError, UnknownName, UsageError
+from gantk.registry import plugins
+from gantk.run import Run
+from gantk.training.progress import Silent
+
+Build = Callable[..., gantk.Model]
+
+COMBINATIONS = list(
+    itertools.product(
+        *(
+            [plugin.name for plugin in plugins(kind) if plugin.package == "gantk"]
+            for kind in ("noise", "generator", "discriminator", "loss")
+        )
+    )
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("noise", "generator", "discriminator", "loss"), COMBINATIONS)
+def test_every_combination_trains_or_is_refused(
+    noise: str, generator: str, discriminator: str, loss: str, tiny: Build, tmp_path: Path
+) -> None:
+    parts = {"noise": noise, "generator": generator, "discriminator": discriminator}
+    small = {kind: TINY[kind][name] for kind, name in parts.items()}
+    settings = {"stages.game.length": "1 step"} | ({"stages.pretrain.length": "1 step"} if noise == "de" else {})
+    if loss == "vae":
+        with pytest.raises(FitError, match="loss 'vae'"):
+            tiny("dcgan", settings, **small, loss=loss)
+        return
+    model = tiny("dcgan", settings, **small, loss=loss)
+    before = [parameter.detach().clone() for parameter in model.generator.parameters()]
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert any(not torch.equal(p, q) for p, q in zip(model.generator.parameters(), before, strict=True))
+    assert model.sample(2).shape == (2, 1, 14, 14)
+
+
+def test_an_adversarial_loss_replaces_and_the_others_are_added() -> None:
+    def losses(recipe: str | None, *chosen: str) -> list[str]:
+        return [loss["plugin"] for loss in compose(recipe, {"loss": list(chosen)} if chosen else {})["loss"]]
+
+    assert losses(None) == ["gantk:nonsaturating"]
+    assert losses(None, "hidden") == ["gantk:nonsaturating", "gantk:hidden"]
+    assert losses(None, "hidden", "wgan-gp") == ["gantk:wgan-gp", "gantk:hidden"]
+    assert losses("degan", "minimax") == ["gantk:minimax", "gantk:hidden"]
+    assert losses("degan", "hidden:weight=3") == ["gantk:nonsaturating", "gantk:hidden"]
+    with pytest.raises(UsageError, match="exactly one adversarial loss, not gantk:minimax and gantk:wasserstein"):
+        losses(None, "minimax", "wasserstein")
+
+
+def test_options_of_the_recipes_plugin_stay_and_those_of_another_go() -> None:
+    assert compose("degan-mnist", {"noise": "de:dim=16"})["noise"] == {
+        "plugin": "gantk:de",
+        "dim": 16,
+        "sample": True,
+        "autoencoder": "vae:output=sigmoid",
+        "loss": "vae:reconstruction=bce",
+    }
+    assert compose("degan-mnist", {"noise": "gaussian"})["noise"] == {"plugin": "gantk:gaussian"}
+
+
+def test_another_optimizer_drops_the_options_of_the_one_before() -> None:
+    spec = compose("dcgan", {}, ["stages.game.discriminator.optimizer=sgd", "stages.game.discriminator.lr=0.5"])
+    assert spec["stages"]["game"]["discriminator"] == {"optimizer": "sgd", "lr": 0.5}
+    assert spec["stages"]["game"]["generator"]["betas"] == [0.5, 0.999]
+
+
+def test_the_three_forms_of_a_part_are_one() -> None:
+    forms = ["de:dim=7,sample=false", ("de", {"dim": 7, "sample": False}), {"plugin": "de", "dim": 7, "sample": False}]
+    assert all(compose(None, {"noise": form})["noise"] == compose(None, {"noise": forms[0]})["noise"] for form in forms)
+    assert compose(None, {"noise": "gantk:de"}) == compose(None, {"noise": "de"})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "chosen", "settings", "error", "message"),
+    [
+        ("dcgam", {}, [], UnknownName, "Did you mean 'dcgan'"),
+        (None, {"noise": "gausian"}, [], UnknownName, "Did you mean 'gaussian'"),
+        (None, {"noise": "gaussian:dims=3"}, [], OptionError, "no option 'dims'. Did you mean 'dim'"),
+        (None, {"noise": "gaussian:dim=many"}, [], OptionError, "dim takes int, not 'many'"),
+        (None, {"noise": "gaussian:image_shape=3"}, [], OptionError, "follows from the other parts"),
+        (None, {"loss": "hidden:layer=9"}, [], OptionError, "layer=9 is out of range"),
+        (None, {"loss": "vae"}, [], FitError, "loss 'vae' needs posterior"),
+        (None, {"loss": "wgan-gp", "discriminator": "dcgan:norm=batch"}, [], FitError, "dcgan:norm=layer"),
+        ("vae", {"loss": "hidden"}, [], FitError, "needs a discriminator, and this recipe has none"),
+        ("vae", {"discriminator": "dcgan"}, [], FitError, "takes no discriminator"),
+        ("vae", {"generator": "dcgan"}, [], FitError, "needs posterior, which generator 'dcgan' does not provide"),
+        ("game", {}, [], FitError, "recipe 'game' needs a noise"),
+        (None, {"seed": -1}, [], UsageError, "a seed is a whole number"),
+        (None, {}, ["stages.gam.length=3 steps"], OptionError, "Did you mean 'game'"),
+        (None, {}, ["stages.game.length=3"], OptionError, "like '25 epochs'"),
+        (None, {}, ["stages.game.batch_size=0"], OptionError, "at least 1"),
+        (None, {}, ["stages.game.generator.lr=-1"], OptionError, "Invalid learning rate"),
+        (None, {}, ["stages.game.generator.momentun=1"], OptionError, "no option 'momentun'"),
+        (None, {}, ["stages.game.generator.optimizer=adm"], OptionError, "Did you mean 'adam'"),
+        (None, {}, ["train.keep=0"], OptionError, "keep must be at least 1"),
+        (None, {}, ["train.precision=8"], OptionError, "'32-true' or 'bf16-mixed'"),
+        (None, {}, ["train.devices=3"], UsageError, "128 images do not divide among 3 devices"),
+        (None, {}, ["refiner.x=1"], OptionError, "has no refiner"),
+        (None, {}, ["loss.hidden.weight=2"], OptionError, "no loss 'hidden' here"),
+        (None, {}, ["nonsense"], OptionError, "takes PATH=VALUE"),
+        (None, {}, ["a.b.c.d.e=1"], OptionError, "no setting is called that"),
+        ("degan", {}, ["stages.game.batch_size=1"], FitError, "fails on a batch of 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_mend(
+    recipe: str | None, chosen: dict[str, str], settings: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        assemble(compose(recipe, chosen, settings))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("recipe", ["gan", "dcgan", "wgan", "wgan-gp", "vae", "degan"])
+def test_what_is_written_builds_the_same_model(recipe: str, tmp_path: Path) -> None:
+    model = gantk.build(recipe, seed=5)
+    Run(tmp_path / recipe).create(model.spec)
+    again = assemble(Run(tmp_path / recipe).spec())
+    Run(tmp_path / "again").create(again.spec)
+    assert (tmp_path / "again" / "model.toml").read_text() == (tmp_path / recipe / "model.toml").read_text()
+    state = again.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_changing_one_part_leaves_the_others_initial_weights_alone() -> None:
+    one, other = gantk.build("dcgan"), gantk.build("dcgan", discriminator="gan", loss="hidden")
+    for p, q in zip(one.generator.parameters(), other.generator.parameters(), strict=True):
+        assert torch.equal(p, q)
+    seeded = gantk.build("dcgan", seed=1)
+    assert not torch.equal(next(one.generator.parameters()), next(seeded.generator.parameters()))
+
+
+def test_a_loss_gets_what_it_needs_where_nobody_chose() -> None:
+    model = gantk.build(loss="wgan-gp")
+    assert model.spec["discriminator"]["norm"] == "layer"
+    assert model.notes == ["discriminator dcgan got norm=layer, which loss wgan-gp needs."]
+    assert {p.name: p.repeats for p in model.stages[0].players} == {"discriminator": 5, "generator": 1}
+
+
+def test_an_epoch_reads_every_image_once() -> None:
+    plain, critic = gantk.build("dcgan"), gantk.build("wgan-gp")
+    assert plain.stages[0].steps(10_000) == 1954  # 25 · 10,000 / 128
+    assert critic.stages[0].steps(10_000) == 782  # 25 · 10,000 / (64 · 5)
+
+
+def test_images_of_a_seed_do_not_depend_on_how_many(tiny: Build) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'")
+    many = model.sample(70, seed=4)
+    assert torch.equal(model.sample(3, seed=4), many[:3])
+    assert torch.equal(model.sample(33, seed=4), many[:33])
+    assert not torch.equal(model.sample(3, seed=5), many[:3])
+    assert many.min() >= -1
+    assert many.max() <= 1
+    assert model.training  # sampling gave every module its mode back
+
+
+def test_building_leaves_the_callers_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    gantk.build("degan")
+    assert torch.equal(torch.rand(2), expected)
