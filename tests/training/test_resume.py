@@ -69,7 +69,7 @@ def kill_after(run: Path, step: int) -> None:
     process = start(run)
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if (run / "log.jsonl").exists() and any(f'"step": {step},' in line for line in open(run / "log.jsonl")):
+        if (run / "log.jsonl").exists() and f'"step": {step},' in (run / "log.jsonl").read_text():
             break
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
