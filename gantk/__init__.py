@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gantk.assembly import build as build
     from gantk.checkpoint import load as load
-    from gantk.construct import construct as construct
     from gantk.model import Model as Model
     from gantk.parts import Discriminator as Discriminator
     from gantk.parts import Generator as Generator
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 _WHERE = {
     "gantk.assembly": ("build",),
     "gantk.checkpoint": ("load",),
-    "gantk.construct": ("construct",),
     "gantk.model": ("Model",),
     "gantk.training": ("train",),
     "gantk.parts": (
