@@ -1,8 +1,8 @@
 """The documentation's code runs, its files are the example's, and its tables are what is installed.
 
 Blocks of one page run in order, in one folder: ```python in one namespace, ```bash line by line (`gantk …` in this
-process; `make …` only has to exist). Training is cut to two steps a stage. A comment above a block says otherwise:
-`<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of `examples/`, or one to be written.
+process; `make …` only has to exist). Training is cut to two steps of eight images a stage. A comment above a block says
+otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of `examples/`, or one to write.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ import pytest
 from PIL import Image
 
 import gantk.registry
+import gantk.stages
+from gantk import toml
 from gantk.cli.main import cli
 from gantk.registry import KINDS, plugins
-from gantk.schedule import Length
+from gantk.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-STEPS = 2
+SHORT = ("2 steps", 8)
+"""What every stage is cut to: its length, and its batch size."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,13 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("GANTK_DATA", raising=False)
-    steps = Length.steps
-    monkeypatch.setattr(Length, "steps", lambda self, images, size: min(STEPS, steps(self, images, size)))
+    apply = gantk.stages._apply
+
+    def shorten(stage: Stage, settings: Any, model: Any) -> None:
+        apply(stage, settings, model)
+        stage.length, stage.batch_size = SHORT
+
+    monkeypatch.setattr(gantk.stages, "_apply", shorten)
     (tmp_path / "photos").mkdir()
     for number in range(12):
         pixels = np.random.default_rng(number).integers(0, 256, (80, 70, 3), dtype=np.uint8)
@@ -98,7 +106,7 @@ def _write(block: Block, folder: Path) -> None:
     path.write_text(block.code, encoding="utf-8")
     importlib.invalidate_caches()
     if path.name == "pyproject.toml":
-        project = gantk.registry.importlib.import_module("gantk.toml").loads(block.code)["project"]
+        project = toml.loads(block.code)["project"]
         info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(

@@ -187,7 +187,7 @@ class Trainer:
     def _picture(self, stage: Stage, total: int) -> None:
         if not self.log:
             return
-        with forked(self.seed):
+        with forked(self.seed), torch.no_grad():
             generator = generator_for(self.seed, "samples")
             draw = stage.preview or Model.sample
             images = draw(self.model, self.settings.samples, generator)
