@@ -166,6 +166,19 @@ def test_the_table_of_what_exists_is_what_exists() -> None:
     assert written == {kind: names for kind, names in installed.items() if names}
 
 
+def test_the_tables_of_degan_are_its_recipes() -> None:
+    text = (ROOT / "docs" / "degan.md").read_text(encoding="utf-8")
+    rows = {m[1]: m[0] for m in re.findall(r"^(\| [IV]+, .*\| `(degan-\w+)` \|)$", text, re.MULTILINE)}
+    assert set(rows) == {plugin.name for plugin in plugins("recipe") if plugin.name.startswith("degan-")}
+    for name, row in rows.items():
+        above = rows["degan-celeba"].split("|") if "as III" in row else row.split("|")
+        recipe = (ROOT / "plugins" / "gantk_degan" / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+        autoencoder, generator, discriminator = (cell.strip(" `") for cell in above[2:5])
+        assert f"autoencoder='vae:{autoencoder}'" in recipe
+        assert f'generator = "degan:{generator}"' in recipe
+        assert f'discriminator = "degan:{discriminator}"' in recipe
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
