@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.resources
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from gantk.errors import BrokenPlugin, UnknownName, nearest
 
-__all__ = ["KINDS", "Plugin", "find", "plugins"]
+__all__ = ["KINDS", "Plugin", "everything", "find", "plugins", "unreadable"]
 
 KINDS = ("noise", "generator", "refiner", "discriminator", "loss", "data", "metric", "extractor", "recipe")
 
@@ -42,11 +41,13 @@ class Plugin:
         Raises:
             BrokenPlugin: importing it failed; the message carries its package and the error.
         """
-        module_name, _, attribute = self.target.partition(":")
+        module_name, _, attribute = self.target.partition("[")[0].strip().partition(":")
         try:
             module = importlib.import_module(module_name)
             if not attribute:
-                return (importlib.resources.files(module) / f"{self.name}.toml").read_text(encoding="utf-8")
+                from importlib.resources import files  # no listing needs it
+
+                return (files(module) / f"{self.name}.toml").read_text(encoding="utf-8")
             found: Any = module
             for step in attribute.split("."):
                 found = getattr(found, step)
@@ -58,15 +59,48 @@ class Plugin:
             ) from error
 
 
-def _kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise UnknownName(f"'{kind}' is not a kind of plugin.{nearest(kind, KINDS)}")
-    return kind
-
-
 @cache
-def _entry_points(group: str) -> importlib.metadata.EntryPoints:
-    return importlib.metadata.entry_points(group=group)
+def _entry_points() -> tuple[tuple[Plugin, ...], Mapping[str, str]]:
+    """Every plugin of every package, and what is wrong with the metadata of packages where it cannot be read.
+
+    Each package is read by itself and once: reading is most of the time that a listing takes, and one package's damaged
+    metadata must not hide the others.
+    """
+    found: list[Plugin] = []
+    broken: dict[str, str] = {}
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        try:
+            if "[gantk." not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            name = str(distribution.metadata["Name"] or "")
+            if not name:
+                raise ValueError("its metadata has no Name")
+            if _plain(name) in seen:
+                continue
+            seen.add(_plain(name))
+            # What is imported is the first on the path, which may be another version, with other plugins.
+            found += _of(importlib.metadata.distribution(name), name)
+        except Exception as error:  # noqa: BLE001 - whatever a damaged package does, the others are listed
+            broken[_place(distribution)] = f"{type(error).__name__}: {error}"
+    return tuple(found), broken
+
+
+def _of(distribution: importlib.metadata.Distribution, package: str) -> list[Plugin]:
+    version = str(distribution.metadata["Version"] or "?")
+    groups = {f"gantk.{kind}": kind for kind in KINDS}
+    points = [point for point in distribution.entry_points if point.group in groups]
+    return [Plugin(groups[point.group], point.name, package, version, point.value) for point in points]
+
+
+def _place(distribution: importlib.metadata.Distribution) -> str:
+    """Where a package's metadata lies, as far as it says."""
+    return str(getattr(distribution, "_path", None) or distribution.locate_file(""))
+
+
+def unreadable() -> Mapping[str, str]:
+    """Packages that register plugins in metadata that cannot be read: its place → the error."""
+    return _entry_points()[1]
 
 
 def plugins(kind: str) -> list[Plugin]:
@@ -75,11 +109,9 @@ def plugins(kind: str) -> list[Plugin]:
     Raises:
         UnknownName: there is no such kind.
     """
-    found = (
-        Plugin(kind, e.name, e.dist.name if e.dist else "?", e.dist.version if e.dist else "?", e.value)
-        for e in _entry_points(f"gantk.{_kind(kind)}")
-    )
-    return sorted(found, key=lambda p: (p.name, p.package))
+    if kind not in KINDS:
+        raise UnknownName(f"'{kind}' is not a kind of plugin.{nearest(kind, KINDS)}")
+    return sorted((p for p in _entry_points()[0] if p.kind == kind), key=lambda p: (p.name, p.package))
 
 
 def find(kind: str, name: str) -> Plugin:
@@ -103,9 +135,13 @@ def find(kind: str, name: str) -> Plugin:
     raise UnknownName(f"there is no {kind} '{name}'.{nearest(bare, (p.name for p in known))}")
 
 
+def _plain(name: str) -> str:
+    """A distribution's name as the packaging standard compares it: case, `-`, `_` and `.` do not matter."""
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
 def _same(one: str, other: str) -> bool:
-    """Distribution names are compared as the packaging standard does: case, `-`, `_` and `.` do not matter."""
-    return one.lower().replace("_", "-").replace(".", "-") == other.lower().replace("_", "-").replace(".", "-")
+    return _plain(one) == _plain(other)
 
 
 def everything() -> Iterator[Plugin]:
