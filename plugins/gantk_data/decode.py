@@ -53,7 +53,7 @@ class Decoding:
     """What becomes of every image: its size (height, width), how it is brought to it, and its colours."""
 
     size: tuple[int, int] | None = None
-    crop: Literal["none", "center"] = "none"
+    crop: Literal["center", "none"] = "center"
     colour: Colour = "rgb"
 
 

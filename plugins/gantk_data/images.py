@@ -159,10 +159,9 @@ class ImageFiles(LazySource):
 
 
 def _decoding(size: int | tuple[int, int] | None, crop: str, colour: str) -> Decoding:
-    check_choice("crop", crop, ("none", "center"))
+    check_choice("crop", crop, ("center", "none"))
     check_choice("colour", colour, ("rgb", "grey", "rgba", "keep"))
     pair = (size, size) if isinstance(size, int) else size
-    require(pair is not None or crop == "none", "crop=center needs size=… to crop to.")
     require(
         pair is None or (len(pair) == 2 and all(1 <= side <= SIDE_LIMIT for side in pair)),
         f"size is 1 to {SIDE_LIMIT}, or two of those (height, width), not {size}.",
@@ -191,7 +190,7 @@ class Folder(ImageFiles):
         *,
         root: Path,
         size: int | tuple[int, int] | None = None,
-        crop: Literal["none", "center"] = "none",
+        crop: Literal["center", "none"] = "center",
         colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
     ) -> None:
@@ -222,7 +221,7 @@ class Zip(ImageFiles):
         path: Path,
         inside: str = "",
         size: int | tuple[int, int] | None = None,
-        crop: Literal["none", "center"] = "none",
+        crop: Literal["center", "none"] = "center",
         colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
     ) -> None:

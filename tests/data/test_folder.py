@@ -75,13 +75,13 @@ def test_mixed_sizes_name_both(tmp_path):
     assert Folder(root=tmp_path, size=(8, 4)).image_shape == (3, 8, 4)
 
 
-def test_size_without_crop_stretches_and_with_it_cuts_the_middle(tmp_path):
+def test_size_cuts_the_middle_and_without_crop_stretches(tmp_path):
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = 255
     put(tmp_path, {"a.png": encoded(wide)})
-    cut = everything(Folder(root=tmp_path, size=8, crop="center"))
+    cut = everything(Folder(root=tmp_path, size=8))
     np.testing.assert_array_equal(cut, np.full((1, 3, 8, 8), 255))
-    stretched = everything(Folder(root=tmp_path, size=24))[0, 0]
+    stretched = everything(Folder(root=tmp_path, size=24, crop="none"))[0, 0]
     assert stretched.shape == (24, 24)
     assert (stretched[:, :6] == 0).all()
     assert (stretched[:, 10:14] == 255).all()
@@ -93,7 +93,6 @@ def test_size_without_crop_stretches_and_with_it_cuts_the_middle(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"crop": "center"}, "crop=center needs size"),
         ({"size": 0}, "size is 1 to"),
         ({"size": (4, 10**6)}, "size is 1 to"),
         ({"crop": "middle"}, "crop takes"),
