@@ -38,8 +38,7 @@ def _run(command: list[str], cwd: Path, place: Path | None = None) -> str:
 
 
 def _gantk(arguments: list[str], cwd: Path, place: Path) -> str:
-    start = [sys.executable, "-c", "from gantk.cli.main import main; main()"]
-    return _run([*start, *arguments], cwd, place)
+    return _run([sys.executable, "-m", "gantk", *arguments], cwd, place)
 
 
 def test_is_listed_with_its_package(place: Path, tmp_path: Path) -> None:
@@ -73,9 +72,13 @@ def test_is_built_trained_and_sampled_by_name(place: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_without_its_package_a_run_says_what_is_missing(place: Path, tmp_path: Path) -> None:
     _gantk(["build", "--noise", "spherical:dim=4", "-o", "run"], tmp_path, place)
-    start = [sys.executable, "-c", "from gantk.cli.main import main; main()"]
     done = subprocess.run(
-        [*start, "train", "run"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", "gantk", "train", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 2
     assert "spherical" in done.stderr
