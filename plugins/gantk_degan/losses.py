@@ -23,14 +23,14 @@ class HiddenSpace(Loss):
     Args:
         layer: which of the discriminator's hidden maps is h; 0 is the first, -1 the deepest.
         players: whose objective it joins: both, as in the paper's Algorithm 1, or the generator's alone.
-        weight: factor λ₂ of this loss in its players' sums, 0 or more.
+        weight: factor λ₂ of this loss in its players' sums, 0 or more; the paper gives none, see docs/degan.md.
     """
 
     paper = "Zhong et al. 2018, arXiv:1807.03923"
     needs = frozenset({"hidden"})
 
     def __init__(
-        self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 1.0
+        self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 0.1
     ) -> None:
         super().__init__()
         require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
