@@ -148,7 +148,7 @@ def test_it_is_added_to_a_game_with_its_weight() -> None:
     step.begin(["generator"])
     terms = Terms(losses, "generator")(step)
     assert set(terms) == {"nonsaturating", "hidden:weight=0.5"}
-    single = Terms([("hidden", HiddenSpace())], "generator")(step)["hidden"]
+    single = Terms([("hidden", HiddenSpace(weight=1.0))], "generator")(step)["hidden"]
     torch.testing.assert_close(terms["hidden:weight=0.5"], 0.5 * single)
 
 
