@@ -12,7 +12,7 @@ import torch
 
 from gantk.construct import construct, part_class
 from gantk.data import DataSource
-from gantk.errors import FitError, UsageError
+from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.fit import check_needs, check_objectives, check_shapes, missing_needs
 from gantk.model import Model
 from gantk.options import check_options, read_options
@@ -21,7 +21,7 @@ from gantk.recipe import Recipe
 from gantk.registry import find
 from gantk.seeds import derive_seed, forked
 from gantk.settings import TrainSettings
-from gantk.spec import SLOTS, Spec, apply_setting, bare_name, combine_losses, merge, normalise, recipe_spec
+from gantk.spec import SLOTS, Spec, apply_setting, bare_name, combine_losses, merge, normalise, part_table, recipe_spec
 from gantk.stages import resolve_stages
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "compose", "open_data"]
@@ -103,10 +103,12 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         data: the data source, where it does not come from the spec.
         for_training: open the spec's data and check that everything fits; without it, the spec's `shape` is believed.
     """
-    spec = {**spec, "seed": check_seed(spec.get("seed", 0))}
+    spec = normalise(spec, "the model")
+    spec["recipe"] = part_table("recipe", spec.get("recipe"))
+    spec["seed"] = check_seed(spec.get("seed", 0))
     if data is None and for_training:
         data = open_data(spec)
-    shape = _shape(data) if data is not None else spec["shape"]
+    shape = _checked_shape(spec, data)
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
@@ -137,6 +139,21 @@ def check_seed(seed: Any) -> int:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise UsageError(f"a seed is a whole number from 0 to 2^63-1, not {seed!r}.")
     return seed
+
+
+def _checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
+    """The shape of the data, which is the one that the model was built for where it has been built before."""
+    built: Mapping[str, Any] = spec.get("shape", {})
+    if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):
+        raise OptionError("the model's table [shape] is damaged: put it back, or build anew.")
+    if data is None:
+        return built
+    found = _shape(data)
+    for key in {**built, **found} if built else ():
+        if built.get(key) != found.get(key):
+            change = f"{key} was {built.get(key)} at build and is {found.get(key)}"
+            raise DataError(f"the data set has changed: {change}; build anew.")
+    return found
 
 
 def _shape(data: DataSource) -> dict[str, Any]:

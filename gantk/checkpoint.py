@@ -78,7 +78,9 @@ def load_weights(model: Model, checkpoint: Path) -> None:
         model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path} holds the weights of another model: {reason:.300}") from error
+        raise CheckpointError(
+            f"{path} holds the weights of another model: {reason:.300}; gantk train --fresh starts over."
+        ) from error
 
 
 def load_training(checkpoint: Path) -> dict[str, Any]:
@@ -96,9 +98,10 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())
+    # What torch says of a file that is no checkpoint is how to have it run its code.
+    reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split()).partition(". ")[0]
     mend = f"remove the folder {path.parent} to go on from the checkpoint before it"
-    return CheckpointError(f"{path} cannot be read: {type(error).__name__}: {reason:.200}; {mend}.")
+    return CheckpointError(f"{path} cannot be read: {f'{type(error).__name__}: {reason:.200}'.rstrip(': ')}; {mend}.")
 
 
 def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: Path) -> None:

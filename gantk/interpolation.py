@@ -24,7 +24,8 @@ def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """
     lengths = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
     one, other = (v / n.clamp_min(torch.finfo(v.dtype).tiny) for v, n in zip((start, end), lengths, strict=True))
-    angle = torch.arccos((one * other).sum(-1, keepdim=True).clamp(-1, 1))
+    # Kahan's formula: an arccos of the product loses half of its digits near 0 and π.
+    angle = 2 * torch.atan2((one - other).norm(dim=-1, keepdim=True), (one + other).norm(dim=-1, keepdim=True))
     sine = torch.sin(angle)
     safe = sine.clamp_min(1e-6)
     direction = torch.sin((1 - t) * angle) / safe * one + torch.sin(t * angle) / safe * other

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from gantk import toml
-from gantk.errors import OptionError, nearest
+from gantk.errors import BrokenPlugin, OptionError, nearest
 
 __all__ = ["CONTEXT", "Option", "check_options", "context_names", "parse_part", "parse_value", "read_options"]
 
@@ -44,7 +44,10 @@ class Option:
 
 
 def _parameters(factory: Callable[..., Any]) -> list[inspect.Parameter]:
-    signature = inspect.signature(factory, eval_str=True)
+    try:
+        signature = inspect.signature(factory, eval_str=True)
+    except Exception as error:  # an annotation is any code of a plugin's
+        raise BrokenPlugin(f"the signature of {factory!r} cannot be read: {type(error).__name__}: {error}") from error
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p for p in signature.parameters.values() if p.kind not in variadic]
 

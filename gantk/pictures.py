@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from gantk.data import to_uint8
-from gantk.errors import UsageError
+from gantk.errors import UsageError, WorkError
 
 __all__ = ["grid", "picture", "save_array", "save_images", "save_picture", "writable"]
 
@@ -51,27 +53,63 @@ def picture(image: Tensor) -> Image.Image:
 
 
 def save_picture(image: Tensor, path: Path) -> None:
-    """Write a uint8 `[C, H, W]` tensor as a PNG, aside and then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".unfinished-{path.name}")
-    picture(image).save(aside, format="PNG")
-    aside.replace(path)
-
-
-def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", "")) -> None:
-    """Refuse an output that cannot become what was asked for, before any work is done.
+    """Write a uint8 `[C, H, W]` tensor as a PNG, aside and then renamed.
 
     Raises:
-        UsageError: its suffix is none of these, or a file stands where a folder is wanted.
+        UsageError: a PNG cannot show so many channels.
+        WorkError: the place cannot be written to.
     """
-    if output.suffix.lower() not in suffixes and not output.is_dir():
-        kinds = ", ".join(suffix or "a folder" for suffix in suffixes)
-        raise UsageError(f"-o {output}: expected {kinds}.")
-    if output.suffix and output.is_dir() and output.suffix.lower() in suffixes:
+    shown = picture(image)
+    _write(path, lambda file: shown.save(file, format="PNG"))
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file aside and rename it, so that a reader never sees half of it."""
+    aside = path.with_name(f".unfinished-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("wb") as file:
+                write(file)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), count: int = 0) -> None:
+    """Refuse an output that cannot become what was asked for, before any work is done.
+
+    Args:
+        output: where to write.
+        suffixes: what is offered; `""` is a folder.
+        count: how many single images the folder will hold.
+
+    Raises:
+        UsageError: its suffix is none of these, a file stands where a folder is wanted or the other way round, or the
+            folder holds other files, among which these images would be lost.
+    """
+    suffix = output.suffix.lower()
+    is_file = bool(suffix) and suffix in suffixes
+    if not is_file and ("" not in suffixes or (suffix and not output.is_dir())):
+        names = [f"NAME{suffix}" if suffix else "the NAME of a folder" for suffix in suffixes]
+        raise UsageError(f"-o {output}: expected {' or '.join(names)}.")
+    if is_file and output.is_dir():
         raise UsageError(f"-o {output} is a folder; name a file.")
-    parent = output if not output.suffix else output.parent
-    if parent.exists() and not parent.is_dir():
-        raise UsageError(f"-o {output}: {parent} is a file, a folder is wanted there.")
+    folder = output.parent if is_file else output
+    present = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if present.exists() and not present.is_dir():
+        raise UsageError(f"-o {output}: {present} is a file, a folder is wanted there.")
+    if not is_file and output.is_dir():
+        others = sorted({entry.name for entry in output.iterdir()} - {single(index) for index in range(count)})
+        if others:
+            raise UsageError(f"-o {output} holds {others[0]}, which is none of these images: name a new folder.")
+
+
+def single(index: int) -> str:
+    """The file name of one image in a folder; the same whatever their number is."""
+    return f"{index:06d}.png"
 
 
 def save_images(images: Tensor, output: Path) -> None:
@@ -81,15 +119,11 @@ def save_images(images: Tensor, output: Path) -> None:
     elif output.suffix.lower() == ".png":
         save_picture(grid(images), output)
     else:
-        digits = len(str(len(images) - 1))
         for index, image in enumerate(to_uint8(images)):
-            save_picture(image, output / f"{index:0{digits}d}.png")
+            save_picture(image, output / single(index))
 
 
 def save_array(images: Tensor, path: Path) -> None:
     """Write `[N, C, H, W]` images in [-1, 1] as an `.npz` with one array, `images`: uint8 `[N, H, W, C]`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".unfinished-{path.name}")
-    with aside.open("wb") as file:
-        np.savez_compressed(file, images=to_uint8(images).permute(0, 2, 3, 1).numpy())
-    aside.replace(path)
+    array = to_uint8(images).permute(0, 2, 3, 1).numpy()
+    _write(path, lambda file: np.savez_compressed(file, images=array))

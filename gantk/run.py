@@ -50,8 +50,11 @@ class Run:
         written = {key: spec[key] for key in order if key in spec}
         written |= {key: value for key, value in spec.items() if key not in written}
         try:
+            content = tomli_w.dumps(written).encode()
             self.path.mkdir(parents=True, exist_ok=True)
-            replace_file(self.model_toml, tomli_w.dumps(written).encode())
+            replace_file(self.model_toml, content)
+        except UnicodeEncodeError as error:
+            raise RunError(f"{self} cannot be written: an option holds what is not text: {error}.") from error
         except OSError as error:
             raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
 
@@ -66,7 +69,7 @@ class Run:
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self} is not a run: it has no model.toml; make one with gantk build -o {self}.") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.model_toml} is damaged: {error}") from error
+            raise RunError(f"{self.model_toml} is damaged: {error}; mend it, or build anew.") from error
         except OSError as error:
             raise RunError(f"{self.model_toml} cannot be read: {error.strerror or error}.") from error
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gantk.cli.shared import PLACE, quoted
+
 __all__ = ["command"]
 
 RUNS = Path("runs")
@@ -21,7 +23,7 @@ RUNS = Path("runs")
 @click.option("--data", metavar="PART", help="Data set, as digits or folder:root=photos,size=64.")
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Any setting of model.toml.")
 @click.option("--seed", type=int, help="What everything random follows from; 0 by default.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="The run folder to make.")
+@click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to make.")
 @click.option("--dry-run", is_flag=True, help="Check and print, and write nothing.")
 def command(
     recipe: str | None,
@@ -65,7 +67,7 @@ def command(
         run.create(model.spec)
     click.echo(summary(model))
     if not dry_run:
-        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run}")
+        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {quoted(run)}")
 
 
 def _free(path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 
 import click
 
@@ -14,11 +14,15 @@ __all__ = ["command"]
 def command(as_json: bool) -> None:
     """Show versions, devices, native code, data roots and the state of every plugin.
 
-    Exits 1 where a plugin is broken.
+    Exits 1 where a plugin or a package's metadata is broken.
     """
+    import json
+    from contextlib import redirect_stdout
+
     from gantk.report.doctor import examine, examine_text
 
-    findings = examine()
+    with redirect_stdout(sys.stderr):  # a plugin that prints when it is imported must not spoil the JSON
+        findings = examine()
     click.echo(json.dumps(findings, indent=2) if as_json else examine_text(findings))
-    if any(plugin["state"] != "ok" for plugin in findings["plugins"]):
+    if findings["unreadable"] or any(plugin["state"] != "ok" for plugin in findings["plugins"]):
         raise click.exceptions.Exit(1)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from gantk.cli.shared import PLACE, SEED, counted, naming
+
 __all__ = ["command"]
 
 
 @click.command("interpolate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
 @click.option(
     "--rows", type=click.IntRange(min=1), default=8, show_default=True, help="Strips, one per pair of points."
 )
@@ -27,13 +29,13 @@ __all__ = ["command"]
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PLACE,
     default=Path("interpolation.png"),
     show_default=True,
     metavar="PNG",
     help="The picture to write.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same points.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same points.")
 @click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
 def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool) -> None:
     """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
@@ -42,7 +44,8 @@ def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int
     from gantk.pictures import grid, save_picture, writable
 
     writable(output, suffixes=(".png",))
-    model = load(run)
+    with naming(run / "model.toml"):
+        model = load(run)
     images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)
     save_picture(grid(images, columns=steps), output)
-    click.echo(f"{rows} {path} strips of {steps} images written to {output}")
+    click.echo(f"{counted(rows, f'{path} strip')} of {steps} images written to {output}")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 import click
-
-from gantk.registry import KINDS, plugins
-from gantk.report.table import table
 
 __all__ = ["command"]
 
@@ -21,9 +17,16 @@ def command(kind: str | None, as_json: bool) -> None:
 
     Kinds: noise, generator, refiner, discriminator, loss, data, metric, extractor, recipe. Nothing is imported for it.
     """
+    from gantk.registry import KINDS, plugins, unreadable
+    from gantk.report.table import table
+
+    for place, error in unreadable().items():
+        click.echo(f"gantk: warning: {place}: this package's plugins cannot be read: {error}", err=True)
     found = [plugin for each in ([kind] if kind else KINDS) for plugin in plugins(each)]
     claims = Counter((plugin.kind, plugin.name) for plugin in found)
     if as_json:
+        import json
+
         keys = ("kind", "name", "package", "version", "target")
         click.echo(json.dumps([{key: getattr(plugin, key) for key in keys} for plugin in found], indent=2))
         return

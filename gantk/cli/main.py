@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -50,42 +49,62 @@ def _debug_option() -> click.Option:
     return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
 
-@click.group(cls=Commands, params=[_debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    params=[_debug_option()],
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(package_name="gantk")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Put a GAN together from parts, train it, and draw images from it.
 
     Start with: gantk build --noise de --loss hidden -o runs/first, then gantk train runs/first.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
     """The entry point: exits 0, 1 (the work failed), 2 (the request cannot be met) or 128 + a signal's number."""
-    debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a path need not be text
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except (GantkError, click.ClickException) as error:
-        if debug:
-            traceback.print_exc()
-        _say("" if isinstance(error, Interrupted) else "error: ", error)
-        sys.exit(_status(error))
-    except (click.Abort, KeyboardInterrupt):
-        _say("", "stopped")
-        sys.exit(130)
+        sys.exit(cli.main(prog_name="gantk", standalone_mode=False) or 0)
     except BrokenPipeError:
         # The reader has gone (`gantk list | head`); Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
-        if debug:
-            raise
-        _say("internal error: ", f"{type(error).__name__}: {error}; run it again with --debug to see where.")
-        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - a person gets one line, and the traceback with --debug
+        if "--debug" in sys.argv[1:]:
+            import traceback
+
+            traceback.print_exc()
+        _say(_message(error))
+        sys.exit(_status(error))
 
 
-def _say(prefix: str, error: object) -> None:
-    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    print(f"gantk: {prefix}{' '.join(message.split())}", file=sys.stderr)
+def _message(error: Exception) -> str:
+    if isinstance(error, Interrupted):
+        return str(error)
+    if isinstance(error, GantkError):
+        return f"error: {error}"
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"error: {error.format_message().rstrip('.')}; see {error.ctx.command_path} --help."
+    if isinstance(error, click.ClickException):
+        return f"error: {error.format_message()}"
+    if isinstance(error, OSError):
+        return f"error: {error.filename or 'output'}: {error.strerror or error}."
+    return f"internal error: {type(error).__name__}: {error}; run it again with --debug to see where."
+
+
+def _say(message: str) -> None:
+    print(f"gantk: {' '.join(message.split())}", file=sys.stderr)
 
 
 def _status(error: Exception) -> int:

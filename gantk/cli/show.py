@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import Any
 
 import click
@@ -21,7 +21,11 @@ def command(kind: str, name: str, as_json: bool) -> None:
     gantk show noise de
     gantk show recipe degan-mnist
     """
+    import json
+    from contextlib import redirect_stdout
+
     from gantk.report.plugin import describe, describe_text
 
-    description: dict[str, Any] = describe(kind, name)
+    with redirect_stdout(sys.stderr):  # a plugin that prints when it is imported must not spoil the JSON
+        description: dict[str, Any] = describe(kind, name)
     click.echo(json.dumps(description, indent=2) if as_json else describe_text(description))

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from gantk.cli.shared import PLACE, naming, quoted
+
 __all__ = ["command"]
 
 
 @click.command("train")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
 @click.option("--fresh", is_flag=True, help="Start over: delete this run's checkpoints, samples and logs first.")
 def command(run: Path, fresh: bool) -> None:
     """Train the model of RUN, from where it stands.
@@ -22,5 +24,7 @@ def command(run: Path, fresh: bool) -> None:
     from gantk.training import train
 
     folder = Run(run)
-    train(assemble(folder.spec()), folder, fresh=fresh)
-    click.echo(f"trained; draw images with: gantk sample {run} -n 64 -o grid.png")
+    with naming(folder.model_toml):
+        model = assemble(folder.spec())
+    train(model, folder, fresh=fresh)
+    click.echo(f"trained; draw images with: gantk sample {quoted(run)} -n 64 -o grid.png")

@@ -13,8 +13,10 @@ import torch
 
 from gantk.construct import BASES, part_class
 from gantk.errors import GantkError
-from gantk.registry import Plugin, everything
+from gantk.options import read_options
+from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
+from gantk.spec import recipe_spec
 
 __all__ = ["examine", "examine_text"]
 
@@ -31,6 +33,7 @@ def examine() -> dict[str, Any]:
         "native": "none in this version: every operation runs on torch's own kernels",
         "data": _data_roots(),
         "plugins": [_plugin(plugin) for plugin in everything()],
+        "unreadable": dict(unreadable()),
     }
 
 
@@ -56,19 +59,22 @@ def _data_roots() -> dict[str, str]:
     path = Path(root).expanduser()
     if not path.is_dir():
         return {"GANTK_DATA": f"{root} is not a folder"}
-    folders = sorted(entry.name for entry in path.iterdir())
+    try:
+        folders = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        return {"GANTK_DATA": f"{root} cannot be read: {error.strerror}"}
     return {"GANTK_DATA": f"{root} holds {', '.join(folders) or 'nothing'}"}
 
 
 def _plugin(plugin: Plugin) -> dict[str, str]:
     entry = {"kind": plugin.kind, "name": plugin.name, "package": f"{plugin.package} {plugin.version}"}
     try:
-        if plugin.kind in BASES and ":" in plugin.target:
-            part_class(plugin.kind, plugin.qualified)
-        else:
-            plugin.load()
+        if isinstance(plugin.load(), str):
+            recipe_spec(plugin.qualified)
+        elif plugin.kind in BASES:
+            read_options(part_class(plugin.kind, plugin.qualified))
     except GantkError as error:
-        return entry | {"state": str(error)}
+        return entry | {"state": " ".join(str(error).split())}
     return entry | {"state": "ok"}
 
 
@@ -77,8 +83,10 @@ def examine_text(findings: Mapping[str, Any]) -> str:
     versions = table([(f"  {name}", version) for name, version in findings["versions"].items()])
     devices = "\n".join(f"  {device}" for device in findings["devices"])
     data = "\n".join(f"  {name}: {state}" for name, state in findings["data"].items())
+    damaged = "".join(f"\n  {place}: cannot be read: {error}" for place, error in findings["unreadable"].items())
     rows = [(f"  {p['kind']}", p["name"], p["package"], p["state"]) for p in findings["plugins"]]
     return (
         f"versions\n{versions}\n\nmachine: {findings['machine']}\n\ndevices\n{devices}\n"
-        f"threads: {findings['threads']}\n\nnative code: {findings['native']}\n\ndata\n{data}\n\nplugins\n{table(rows)}"
+        f"threads: {findings['threads']}\n\nnative code: {findings['native']}\n\ndata\n{data}\n\n"
+        f"plugins\n{table(rows)}{damaged}"
     )

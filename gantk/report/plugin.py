@@ -8,7 +8,7 @@ from typing import Any
 
 from gantk.assembly import plain
 from gantk.construct import BASES, construct, part_class
-from gantk.errors import BrokenPlugin
+from gantk.errors import BrokenPlugin, GantkError
 from gantk.options import Option, read_options
 from gantk.parts import Loss
 from gantk.registry import Plugin, find
@@ -46,11 +46,17 @@ def describe(kind: str, name: str) -> dict[str, Any]:
 
 
 def _provides(kind: str, plugin: Plugin) -> dict[str, Any]:
-    """What a generator or discriminator provides with its default options, asked of one that is built small."""
+    """What a generator or discriminator provides with its default options, asked of one that is built small.
+
+    One that cannot be built so, as it has required options or other sizes, is shown without.
+    """
     if kind not in ("generator", "discriminator"):
         return {}
-    with forked(0):
-        part = construct(kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10)
+    try:
+        with forked(0):
+            part = construct(kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10)
+    except GantkError:
+        return {}
     return {"provides": sorted(part.provides)}
 
 

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
-from gantk.assembly import open_data
+from gantk.assembly import assemble, open_data
 from gantk.checkpoint import Place, load_optimizers, load_training, load_weights, save
 from gantk.data import DataSource, to_float
 from gantk.data.order import Order
@@ -58,7 +58,8 @@ def train(
         raise UsageError("this model was put together by hand: gantk.train needs one from gantk.build or gantk.load.")
     run = run if isinstance(run, Run) else Run(run)
     if run.model_toml.exists():
-        if not same_model(run.spec(), model.spec):
+        written = run.spec()
+        if not (same_model(written, model.spec) or same_model(assemble(written, for_training=False).spec, model.spec)):
             raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
     else:
         run.create(model.spec)
@@ -82,12 +83,7 @@ class Trainer:
         self.settings = TrainSettings(**model.spec["train"])
         self.seed: int = model.spec["seed"]
         self.data = _data(model)
-        self.fabric = Fabric(
-            accelerator=self.settings.accelerator,
-            devices=self.settings.devices,
-            strategy=self.settings.strategy,
-            precision=self.settings.precision,
-        )
+        self.fabric = _fabric(self.settings)
         if self.settings.devices > 1:
             self.fabric.launch()
         if not self.fabric.is_global_zero:
@@ -211,6 +207,20 @@ class Trainer:
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
         message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run}"
         return Interrupted(message, signal.value)
+
+
+def _fabric(settings: TrainSettings) -> Fabric:
+    """Lightning Fabric, with what it has to say of settings that this machine cannot meet."""
+    try:
+        return Fabric(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            precision=settings.precision,
+        )
+    except (ValueError, RuntimeError, ImportError) as error:
+        chosen = f"accelerator={settings.accelerator}, devices={settings.devices}, strategy={settings.strategy}"
+        raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
 
 
 def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
