@@ -114,7 +114,8 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
     model = _Assembler(spec, recipe, shape).model(train.ema)
     model.data = data
-    model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
+    with forked(derive_seed(spec["seed"], "init", "recipe")):
+        model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in model.stages:
         if stage.batch_size % train.devices:
             raise UsageError(

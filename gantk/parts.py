@@ -182,6 +182,10 @@ class Loss(Part):
     """role → player settings that this loss brings as defaults, as `{"discriminator": {"repeats": 5}}`."""
     weight: float = 1.0
 
+    def speaks_to(self, role: str) -> bool:
+        """Whether this loss, with its options, has a term for a role."""
+        return role in self.roles()
+
     @classmethod
     def roles(cls) -> tuple[str, ...]:
         """The roles that this loss has terms for: its public methods that take a `play`."""

@@ -44,7 +44,7 @@ class Run:
         Raises:
             RunError: there is something in that place already; nothing is overwritten.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and not _empty(self.path):
             raise RunError(f"{self} exists already: choose another place with -o, or remove it first.")
         order = ("recipe", "preset", "title", "paper", "seed", "data", "noise", "generator", "discriminator", "refiner")
         written = {key: spec[key] for key in order if key in spec}
@@ -115,6 +115,11 @@ class Run:
             if folder.exists():
                 shutil.rmtree(folder)
         self.log.unlink(missing_ok=True)
+
+
+def _empty(path: Path) -> bool:
+    """Whether a folder holds nothing but what a killed build left half written."""
+    return path.is_dir() and all(entry.name.startswith(UNFINISHED) for entry in path.iterdir())
 
 
 def replace_file(path: Path, content: bytes) -> None:

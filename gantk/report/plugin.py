@@ -128,7 +128,7 @@ def _values(values: Mapping[str, Any], path: str = "") -> list[str]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             lines += _values(value, f"{path}{key}.")
-        elif key == "loss":
+        elif isinstance(value, list) and key == "loss":
             for loss in value:
                 lines += _values(loss, f"loss.{loss['plugin'].rpartition(':')[2]}.")
         else:

@@ -63,7 +63,7 @@ class Terms:
     """The objective of a player in one role: the weighted terms of every loss that speaks to that role."""
 
     def __init__(self, losses: Sequence[tuple[str, Loss]], role: str, binding: Binding | None = None) -> None:
-        self.losses = [(name, loss) for name, loss in losses if role in loss.roles()]
+        self.losses = [(name, loss) for name, loss in losses if loss.speaks_to(role)]
         self.role = role
         self.binding = binding or Binding()
 

@@ -16,8 +16,8 @@ class Play:
 
     The trainer makes one per turn. By hand, in a loop of your own, give it what your losses read::
 
-        play = gantk.Play(discriminator, real=images, fake=generator(noise).detach(), noise=noise)
-        loss = nonsaturating.discriminator(play) + hidden.discriminator(play)
+        play = gantk.Play(discriminator, real=images, fake=generator(noise), noise=noise)
+        loss = nonsaturating.generator(play) + 0.1 * hidden.generator(play)
 
     Args:
         discriminator: judges `real` and `fake`.

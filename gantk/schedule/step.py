@@ -86,7 +86,12 @@ class Step:
 
     def end(self) -> None:
         """End the turn: its modules have moved, so what was computed with them is forgotten."""
-        self._entries = {n: e for n, e in self._entries.items() if not overlap(e.uses, self._moving)}
+        self.forget(self._moving)
+
+    def forget(self, moved: Iterable[str]) -> None:
+        """Forget what was computed with modules that have moved, in this step's turns or in another's."""
+        paths = list(moved)
+        self._entries = {n: e for n, e in self._entries.items() if not overlap(e.uses, paths)}
 
     def use(self, path: str, kind: type[M] = nn.Module) -> M:  # type: ignore[assignment]
         """The module at a dotted path of the model, noted as used by the value that is being computed."""

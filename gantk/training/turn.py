@@ -44,6 +44,7 @@ class Turns:
         for player in self.stage.players:
             for step in private[player.name]:
                 self._turn(player, step, ())
+                shared.forget(player.moves)
             values |= self._turn(player, shared, self.stage.following(player))
         return values
 

@@ -38,6 +38,10 @@ class HiddenSpace(Loss):
         self.joins_discriminator = players == "both"
         self.weight = weight
 
+    def speaks_to(self, role: str) -> bool:
+        """With `players=generator`, to the generator alone."""
+        return super().speaks_to(role) and (role == "generator" or self.joins_discriminator)
+
     def discriminator(self, play: Play) -> Tensor | None:
         """-L_hid where both players have it: the discriminator drives the maps apart."""
         if not self.joins_discriminator:
