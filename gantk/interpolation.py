@@ -30,7 +30,7 @@ def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     safe = sine.clamp_min(1e-6)
     direction = torch.sin((1 - t) * angle) / safe * one + torch.sin(t * angle) / safe * other
     on_circle = torch.lerp(lengths[0], lengths[1], t) * direction
-    return torch.where(sine > 1e-4, on_circle, linear(start, end, t))
+    return torch.where((sine > 1e-4) & (lengths[0] * lengths[1] > 0), on_circle, linear(start, end, t))
 
 
 PATHS: Mapping[str, Path] = {"linear": linear, "spherical": spherical}

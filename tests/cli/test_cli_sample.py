@@ -1,0 +1,187 @@
+"""sample and interpolate: what they write is read back and compared with what Python gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gantk as api
+from gantk.interpolation import PATHS, strips
+from gantk.model import CHUNK
+
+
+def as_bytes(images: torch.Tensor) -> np.ndarray:
+    scaled = (images.double().numpy() + 1) / 2 * 255
+    return np.clip(np.round(scaled), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def near(one: np.ndarray, other: np.ndarray) -> bool:
+    """Alike but for the rounding of halves."""
+    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max()) <= 1
+
+
+def read(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as file:
+        assert file.files == ["images"]
+        array: np.ndarray = file["images"]
+    assert array.dtype == np.uint8
+    return array
+
+
+def cut(path: Path, rows: int, columns: int, side: int = 28) -> np.ndarray:
+    """The images of a grid, row by row."""
+    drawn = Image.open(path)
+    assert drawn.format == "PNG"
+    picture = np.array(drawn)
+    gap = side + 2
+    assert picture.shape[:2] == (rows * gap + 2, columns * gap + 2)
+    places = [(row * gap + 2, column * gap + 2) for row in range(rows) for column in range(columns)]
+    return np.stack([picture[top : top + side, left : left + side] for top, left in places])
+
+
+@pytest.mark.slow
+def test_every_kind_of_output_holds_the_same_images(trained: Path, tmp_path: Path, gantk, call) -> None:
+    assert (
+        "10 images written to out/grid.png" in gantk("sample", "trained", "-n", "10", "-o", "out/grid.png").worked().out
+    )
+    call("sample", "trained", "-n", "10", "-o", "out/images.npz").worked()
+    call("sample", "trained", "-n", "10", "-o", "out/folder").worked()
+    array = read(tmp_path / "out/images.npz")
+    assert array.shape == (10, 28, 28, 1)
+    assert near(array, as_bytes(api.load(trained).sample(10, seed=0)))
+    assert np.array_equal(cut(tmp_path / "out/grid.png", 3, 4)[:10], array[..., 0])
+    files = sorted((tmp_path / "out/folder").iterdir())
+    assert np.array_equal(np.stack([np.array(Image.open(file)) for file in files]), array[..., 0])
+    assert (cut(tmp_path / "out/grid.png", 3, 4)[10:] == 255).all(), "the rest of the last row is white"
+
+
+def test_same_seed_same_bytes_and_other_seeds_others(trained: Path, tmp_path: Path, call) -> None:
+    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        for kind in ("png", "npz"):
+            call("sample", "trained", "-n", "5", "--seed", seed, "-o", f"{name}.{kind}").worked()
+    for kind in ("png", "npz"):
+        first, same, other = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "abc")
+        assert first == same
+        assert first != other
+    assert near(read(tmp_path / "c.npz"), as_bytes(api.load(trained).sample(5, seed=4)))
+
+
+def test_the_first_ten_are_the_first_of_forty(trained: Path, tmp_path: Path, call) -> None:
+    for n in ("1", "10", "40"):
+        call("sample", "trained", "-n", n, "-o", f"{n}.npz").worked()
+    one, ten, forty = (read(tmp_path / f"{n}.npz") for n in (1, 10, 40))
+    assert len(forty) == 40 > CHUNK
+    assert np.array_equal(ten, forty[:10])
+    assert np.array_equal(one, forty[:1])
+    assert len(np.unique(forty.reshape(40, -1), axis=0)) == 40
+
+
+def test_without_a_place_it_is_a_grid(trained: Path, tmp_path: Path, call) -> None:
+    assert call("sample", "trained").worked().out == "64 images written to grid.png\n"
+    assert cut(tmp_path / "grid.png", 8, 8).shape == (64, 28, 28)
+    assert call("sample", "trained", "-n", "1").worked().out == "1 image written to grid.png\n"
+    assert cut(tmp_path / "grid.png", 1, 1).shape == (1, 28, 28)
+
+
+def test_the_newest_checkpoint_is_sampled(trained: Path, tmp_path: Path, call) -> None:
+    import shutil
+
+    call("sample", "trained", "-n", "2", "-o", "new.npz").worked()
+    shutil.rmtree(trained / "checkpoints/step-0000008")
+    call("sample", "trained", "-n", "2", "-o", "old.npz").worked()
+    assert not np.array_equal(read(tmp_path / "new.npz"), read(tmp_path / "old.npz"))
+    (trained / "checkpoints/.unfinished-step-0000009").mkdir()
+    call("sample", "trained", "-n", "2", "-o", "again.npz").worked()
+    assert np.array_equal(read(tmp_path / "again.npz"), read(tmp_path / "old.npz")), "a half written one is none"
+
+
+def test_sampling_changes_nothing_in_the_run_and_needs_no_data(trained: Path, call, contents) -> None:
+    file = trained / "model.toml"
+    file.write_text(file.read_text().replace('plugin = "gantk:digits"', 'plugin = "gantk:folder"\nroot = "/gone"'))
+    before = contents(trained)
+    call("sample", "trained", "-n", "1").worked()
+    call("interpolate", "trained", "--rows", "1", "--steps", "2").worked()
+    assert contents(trained) == before
+
+
+@pytest.mark.parametrize("command", ["sample", "interpolate"])
+def test_a_run_never_trained(command: str, untrained: Path, tmp_path: Path, call) -> None:
+    error = call(command, "untrained").error(1)
+    assert "untrained has never been trained: run gantk train untrained first" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["untrained"]
+
+
+REFUSED = {
+    "jpg": (["-o", "grid.jpg"], 2, "expected NAME.png or NAME.npz"),
+    "dots": (["-o", "v1.5"], 2, "expected NAME.png or NAME.npz"),
+    "file": (["-o", "file"], 2, "is a file, a folder is wanted"),
+    "under a file": (["-o", "file/grid.png"], 2, "is a file, a folder is wanted"),
+    "folder.png": (["-o", "folder.png"], 2, "is a folder; name a file"),
+    "the run": (["-o", "trained"], 2, "name a new folder"),
+    "here": (["-o", "."], 2, "name a new folder"),
+    "empty": (["-o", ""], 2, "name a path"),
+    "proc": (["-o", "/proc/grid.png"], 1, "/proc/grid.png cannot be written"),
+    "long": (["-o", "x" * 300 + ".png"], 1, "File name too long"),
+    "n=0": (["-n", "0"], 2, "gantk sample --help"),
+    "n=-1": (["-n", "-1"], 2, "gantk sample --help"),
+    "n=many": (["-n", "many"], 2, "gantk sample --help"),
+    "seed=-1": (["--seed", "-1"], 2, "--seed"),
+    "huge seed": (["--seed", "9" * 30], 2, "--seed"),
+    "option": (["--sed", "1"], 2, "--seed"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "mend"), REFUSED.values(), ids=REFUSED)
+def test_odd_outputs_are_refused(
+    arguments: list[str], code: int, mend: str, trained: Path, tmp_path: Path, call, contents
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.png").mkdir()
+    before = contents(tmp_path)
+    assert mend in call("sample", "trained", *arguments).error(code)
+    assert contents(tmp_path) == before
+
+
+def test_the_largest_seed(trained: Path, tmp_path: Path, call) -> None:
+    call("sample", "trained", "-n", "1", "--seed", str(2**63 - 1), "-o", "a.npz").worked()
+    assert near(read(tmp_path / "a.npz"), as_bytes(api.load(trained).sample(1, seed=2**63 - 1)))
+
+
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_strips_go_from_one_sample_to_another(path: str, trained: Path, tmp_path: Path, call) -> None:
+    arguments = ("--rows", "3", "--steps", "5", "--path", path, "--seed", "6", "-o", "new/strips.png")
+    assert (
+        call("interpolate", "trained", *arguments).worked().out
+        == f"3 {path} strips of 5 images written to {arguments[-1]}\n"
+    )
+    images = cut(tmp_path / "new/strips.png", 3, 5).reshape(3, 5, 28, 28)
+    model = api.load(trained)
+    ends = as_bytes(model.sample(6, seed=6))[..., 0]
+    assert near(images[:, 0], ends[0::2])
+    assert near(images[:, -1], ends[1::2])
+    between = model.generate(strips(model.sample_noise(6, 6), 5, PATHS[path]))
+    assert near(images.reshape(15, 28, 28), as_bytes(between)[..., 0])
+
+
+def test_paths_and_seeds_differ_and_repeat(trained: Path, tmp_path: Path, call) -> None:
+    for name, arguments in {"a": [], "b": [], "c": ["--path", "spherical"], "d": ["--seed", "1"]}.items():
+        call("interpolate", "trained", *arguments, "-o", f"{name}.png").worked()
+    first, same, round_, other = ((tmp_path / f"{name}.png").read_bytes() for name in "abcd")
+    assert first == same
+    assert len({first, round_, other}) == 3
+    assert cut(tmp_path / "a.png", 8, 10).shape == (80, 28, 28)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--rows", "0"], ["--steps", "1"], ["--path", "round"], ["--seed", "-1"], ["-o", "a.npz"], ["-o", "folder"]],
+    ids=" ".join,
+)
+def test_odd_strips_are_refused(arguments: list[str], trained: Path, tmp_path: Path, call, contents) -> None:
+    before = contents(tmp_path)
+    call("interpolate", "trained", *arguments).error(2)
+    assert contents(tmp_path) == before

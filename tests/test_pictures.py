@@ -1,0 +1,135 @@
+"""Pictures are read back with another library's eyes: every pixel, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantk.errors import UsageError, WorkError
+from gantk.pictures import grid, picture, save_array, save_images, save_picture, writable
+
+
+def expected(images: torch.Tensor) -> np.ndarray:
+    """uint8 [N, H, W, C], by the definition: -1 is 0 and 1 is 255."""
+    scaled = (images.double().numpy() + 1) / 2 * 255
+    return np.clip(np.round(scaled), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def images(count: int, channels: int, height: int, width: int) -> torch.Tensor:
+    return torch.rand(count, channels, height, width, generator=torch.Generator().manual_seed(3)) * 2.4 - 1.2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(("count", "columns"), [(1, None), (5, None), (6, 2), (3, 10)])
+def test_a_grid_holds_every_image_in_order_on_white(channels: int, count: int, columns: int | None, tmp_path) -> None:
+    drawn = images(count, channels, 4, 7)
+    save_picture(grid(drawn, columns), tmp_path / "grid.png")
+    read = np.array(Image.open(tmp_path / "grid.png")).reshape((*grid(drawn, columns).shape[1:], channels)).copy()
+    across = columns or int(np.ceil(np.sqrt(count)))
+    assert read.shape == (-(-count // across) * 6 + 2, across * 9 + 2, channels)
+    for index, image in enumerate(expected(drawn)):
+        top, left = index // across * 6 + 2, index % across * 9 + 2
+        assert np.abs(read[top : top + 4, left : left + 7].astype(int) - image).max() <= 1
+        read[top : top + 4, left : left + 7] = 255
+    assert (read == 255).all()
+
+
+def test_the_ends_of_the_range_are_black_and_white() -> None:
+    shown = grid(torch.tensor([-1.0, 1.0, -5.0, 5.0, 0.0]).view(5, 1, 1, 1), columns=5, gap=0).flatten().tolist()
+    assert shown[:4] == [0, 255, 0, 255]
+    assert shown[4] in (127, 128)
+
+
+def test_five_channels_are_no_png(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"these images have 5: write an \.npz instead"):
+        save_images(images(2, 5, 4, 4), tmp_path / "grid.png")
+    assert list(tmp_path.iterdir()) == []
+    save_images(images(2, 5, 4, 4), tmp_path / "images.npz")
+    assert np.load(tmp_path / "images.npz")["images"].shape == (2, 4, 4, 5)
+
+
+def test_arrays_and_folders_hold_the_same(tmp_path: Path) -> None:
+    drawn = images(12, 3, 5, 6)
+    save_array(drawn, tmp_path / "deep" / "images.npz")
+    save_images(drawn, tmp_path / "folder")
+    with np.load(tmp_path / "deep" / "images.npz", allow_pickle=False) as file:
+        assert file.files == ["images"]
+        array = file["images"]
+    assert (array.dtype, array.shape) == (np.uint8, (12, 5, 6, 3))
+    assert np.abs(array.astype(int) - expected(drawn)).max() <= 1
+    files = sorted((tmp_path / "folder").iterdir())
+    assert [file.name for file in files] == [f"{index:06d}.png" for index in range(12)]
+    assert np.array_equal(np.stack([np.array(Image.open(file)) for file in files]), array)
+
+
+def test_grey_is_grey() -> None:
+    assert picture(torch.zeros(1, 3, 3, dtype=torch.uint8)).mode == "L"
+    assert picture(torch.zeros(3, 3, 3, dtype=torch.uint8)).mode == "RGB"
+
+
+def test_what_stood_there_stays_until_the_new_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "grid.png"
+    save_picture(grid(images(4, 1, 4, 4)), place)
+    before = place.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(WorkError, match=r"grid\.png cannot be written: No space left on device"):
+        save_picture(grid(images(1, 1, 4, 4)), place)
+    assert place.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"], "nothing half written is left"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "v1.2").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "000000.png").write_text("")
+    (tmp_path / "full" / "thesis.txt").write_text("")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "000001.png").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "A.PNG", "a.npz", "folder", "new/deep/a.png", "v1.2", "images", "v1.2/a.png", "not.yet/folder"]
+)
+def test_what_can_be_written(name: str, place: Path) -> None:
+    writable(place / name, count=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.jpg", r"expected NAME\.png or NAME\.npz or the NAME of a folder"),
+        ("v3.4", "expected"),
+        ("folder.png", "is a folder; name a file"),
+        ("file", "is a file, a folder is wanted there"),
+        ("file/a.png", "is a file, a folder is wanted there"),
+        ("file/deep/folder", "is a file, a folder is wanted there"),
+        ("full", r"thesis\.txt, which is none of these images: name a new folder"),
+    ],
+)
+def test_what_is_refused(name: str, message: str, place: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        writable(place / name, count=2)
+
+
+def test_images_of_an_earlier_call_do_not_mix_with_fewer(place: Path) -> None:
+    writable(place / "images", count=2)
+    with pytest.raises(UsageError, match=r"000001\.png, which is none of these images"):
+        writable(place / "images", count=1)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a", "v1.2", "a.jpg"])
+def test_where_only_a_png_will_do(name: str, place: Path) -> None:
+    with pytest.raises(UsageError, match=r"expected NAME\.png\."):
+        writable(place / name, suffixes=(".png",))
