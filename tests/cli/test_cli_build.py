@@ -106,9 +106,9 @@ def test_odd_names_are_names(name: str, small_build: list[str], tmp_path: Path, 
     assert shlex.split(last) == ["gantk", "train", name], "what it says next can be pasted"
 
 
-def test_names_that_are_not_text(small_build: list[str], tmp_path: Path, gantk) -> None:
+def test_names_that_are_not_text(small_build: list[str], tmp_path: Path, call) -> None:
     name = b"latin-\xe9".decode(errors="surrogateescape")
-    gantk(*small_build, "-o", name).worked()
+    call(*small_build, "-o", name).worked()
     assert (tmp_path / name / "model.toml").is_file()
 
 

@@ -85,8 +85,8 @@ def test_list_of_one_kind(call) -> None:
     assert json.loads(call("list", "extractor", "--json").worked().out) == [] or "extractor" in KINDS
 
 
-def test_show_agrees_with_its_json(gantk) -> None:
-    shown = json.loads(gantk("show", "noise", "de", "--json").worked().out)
+def test_show_agrees_with_its_json(gantk, call) -> None:
+    shown = json.loads(call("show", "noise", "de", "--json").worked().out)
     text = gantk("show", "noise", "de").worked().out
     assert shown["package"] == "gantk"
     assert "1807.03923" in shown["paper"]
