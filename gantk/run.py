@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,25 @@ class Run:
                 shutil.rmtree(entry)
         for step in self.steps()[:-keep]:
             shutil.rmtree(self.checkpoint(step))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other trainings out of this run for a while; the system lets go where this process is killed.
+
+        Raises:
+            RunError: another process is training this run.
+        """
+        if sys.platform == "win32":  # no lock there that a kill would release
+            yield
+            return
+        import fcntl
+
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
+            yield
 
     def forget_training(self) -> None:
         """Delete everything that training wrote; `model.toml` stays."""

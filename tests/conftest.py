@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch loads
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import tomli_w
@@ -91,6 +91,10 @@ class Trainer:
 
     def fit(self, fresh: bool = False) -> None:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
+        with self.run.locked() if self.fabric.is_global_zero else nullcontext():
+            self._fit(fresh)
+
+    def _fit(self, fresh: bool) -> None:
         if fresh and self.fabric.is_global_zero:
             self.run.forget_training()
         self.fabric.barrier()

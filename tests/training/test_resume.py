@@ -112,6 +112,16 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 
 
+def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path) -> None:
+    build(tmp_path / "run")
+    with Run(tmp_path / "run").locked():
+        second = start(tmp_path / "run")
+        _, message = second.communicate()
+    assert second.returncode == 1
+    assert "is being trained by another process" in message
+    assert start(tmp_path / "run").wait() == 0
+
+
 def test_a_terminated_run_saves_and_goes_on(tmp_path: Path) -> None:
     build(tmp_path / "run")
     process = start(tmp_path / "run")
