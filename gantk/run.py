@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 import tomli_w
 
 from gantk import toml
-from gantk.errors import CheckpointError, RunError
+from gantk.errors import CheckpointError, RunError, UsageError
 
 __all__ = ["Run", "replace_file"]
 
@@ -40,14 +41,28 @@ class Run:
     def __str__(self) -> str:
         return str(self.path)
 
+    @property
+    def typed(self) -> str:
+        """The folder as it is typed in a shell."""
+        return shlex.quote(str(self))
+
+    def check_free(self) -> None:
+        """Refuse a place where there is something already, before any work is done for it.
+
+        Raises:
+            UsageError: there is; nothing is overwritten.
+        """
+        if self.path.exists() and not _empty(self.path):
+            raise UsageError(f"{self} exists already: choose another place with -o, or remove it first.")
+
     def create(self, spec: Mapping[str, Any]) -> None:
         """Write `model.toml` into a new folder.
 
         Raises:
-            RunError: there is something in that place already; nothing is overwritten.
+            UsageError: there is something in that place already; nothing is overwritten.
+            RunError: the place cannot be written.
         """
-        if self.path.exists() and not _empty(self.path):
-            raise RunError(f"{self} exists already: choose another place with -o, or remove it first.")
+        self.check_free()
         order = ("recipe", "preset", "title", "paper", "seed", "data", "noise", "generator", "discriminator", "refiner")
         written = {key: spec[key] for key in order if key in spec}
         written |= {key: value for key, value in spec.items() if key not in written}
@@ -69,7 +84,8 @@ class Run:
         try:
             return toml.loads(self.model_toml.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise RunError(f"{self} is not a run: it has no model.toml; make one with gantk build -o {self}.") from None
+            mend = f"make one with gantk build -o {self.typed}"
+            raise RunError(f"{self} is not a run: it has no model.toml; {mend}.") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{self.model_toml} is damaged: {error}; mend it, or build anew.") from error
         except OSError as error:
@@ -94,7 +110,7 @@ class Run:
         """
         steps = self.steps()
         if not steps:
-            raise CheckpointError(f"{self} has never been trained: run gantk train {self} first.")
+            raise CheckpointError(f"{self} has never been trained: run gantk train {self.typed} first.")
         return self.checkpoint(steps[-1])
 
     def unfinished(self, step: int) -> Path:

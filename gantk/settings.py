@@ -21,9 +21,9 @@ class TrainSettings:
         keep: how many checkpoints stay; older ones are deleted.
         samples: images in a sample grid.
         ema: decay of the exponential moving average of the generator's weights, used for sampling; 0 for none.
-        accelerator: where to train: auto, cpu, cuda, mps (Lightning Fabric).
+        accelerator: where to train (Lightning Fabric chooses where it is auto).
         devices: how many devices.
-        strategy: how several devices work together: auto, ddp (Lightning Fabric).
+        strategy: how several devices work together; ddp where it is auto.
         precision: 32-true, or bf16-mixed for bfloat16 where it is safe.
     """
 
@@ -33,9 +33,9 @@ class TrainSettings:
     keep: int = 3
     samples: int = 64
     ema: float = 0.0
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = 1
-    strategy: str = "auto"
+    strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, quoted
+from gantk.cli.shared import PLACE
 
 __all__ = ["command"]
 
@@ -51,6 +51,8 @@ def command(
     from gantk.report.summary import summary
     from gantk.run import Run
 
+    if output and not dry_run:
+        Run(output).check_free()
     model = build(
         recipe,
         noise=noise,
@@ -67,7 +69,7 @@ def command(
         run.create(model.spec)
     click.echo(summary(model))
     if not dry_run:
-        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {quoted(run)}")
+        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run.typed}")
 
 
 def _free(path: Path) -> Path:

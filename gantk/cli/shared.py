@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from gantk.errors import UsageError
 
-__all__ = ["PLACE", "SEED", "counted", "naming", "quoted"]
+__all__ = ["PLACE", "SEED", "counted", "naming"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -29,11 +28,6 @@ class _Place(click.ParamType[Path]):
 
 
 PLACE = _Place()
-
-
-def quoted(path: object) -> str:
-    """A path as it is typed in a shell."""
-    return shlex.quote(str(path))
 
 
 def counted(count: int, thing: str) -> str:

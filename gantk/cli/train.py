@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, naming, quoted
+from gantk.cli.shared import PLACE, naming
 
 __all__ = ["command"]
 
@@ -27,4 +27,4 @@ def command(run: Path, fresh: bool) -> None:
     with naming(folder.model_toml):
         model = assemble(folder.spec())
     train(model, folder, fresh=fresh)
-    click.echo(f"trained; draw images with: gantk sample {quoted(run)} -n 64 -o grid.png")
+    click.echo(f"trained; draw images with: gantk sample {folder.typed} -n 64 -o grid.png")

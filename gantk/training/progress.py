@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
@@ -52,13 +53,15 @@ class Bar:
 
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
         self._images = images_per_step
+        wide = os.get_terminal_size(self._stream.fileno()).columns > 0  # some terminals do not say
         self._bar = tqdm(
             total=steps * images_per_step,
             initial=done * images_per_step,
             desc=stage,
             unit=" images",
             unit_scale=True,
-            dynamic_ncols=True,
+            dynamic_ncols=wide,
+            ncols=None if wide else 80,
             file=self._stream,
         )
 

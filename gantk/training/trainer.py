@@ -209,7 +209,7 @@ class Trainer:
         return f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
 
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
-        message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run}"
+        message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run.typed}"
         return Interrupted(message, signal.value)
 
 

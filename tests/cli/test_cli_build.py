@@ -69,7 +69,7 @@ def test_nothing_is_overwritten(before: str, small_build: list[str], tmp_path: P
         place.mkdir()
         (place / ("model.toml" if before == "run" else "thesis.txt")).write_text("mine")
     found = contents(tmp_path)
-    error = call(*small_build, "-o", "place").error(1)
+    error = call(*small_build, "-o", "place").error(2)
     assert "place exists already" in error
     assert "choose another place with -o" in error
     assert contents(tmp_path) == found
