@@ -26,8 +26,8 @@ from gantk.stages import resolve_stages
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "compose", "open_data"]
 
-DEFAULT_RECIPE = "dcgan"
-DEFAULT_DATA = "digits"
+DEFAULT_RECIPE = "gantk:dcgan"
+DEFAULT_DATA = "gantk:digits"
 
 PartLike = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]
 
@@ -79,6 +79,9 @@ def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tup
     lower = merge({"data": normalise({"data": DEFAULT_DATA}, "default")["data"]}, recipe_spec(recipe or DEFAULT_RECIPE))
     upper = normalise(chosen, "build")
     if "loss" in upper:
+        named = [loss["plugin"] for loss in upper["loss"]]
+        if twice := {name for name in named if named.count(name) > 1}:
+            raise UsageError(f"loss {', '.join(sorted(twice))} is named twice: a model has each loss once.")
         both = [*lower.get("loss", []), *upper["loss"]]
         adversarial = {loss["plugin"]: part_class("loss", loss["plugin"]).adversarial for loss in both}
         upper["loss"] = combine_losses(lower.get("loss", []), upper["loss"], adversarial)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from gantk.data import DataSource
 from gantk.errors import CheckpointError
 from gantk.model import Model
 from gantk.run import Run
+from gantk.spec import SLOTS
 
-__all__ = ["Place", "load", "load_optimizers", "load_weights", "save"]
+__all__ = ["Place", "check_unchanged", "load", "load_optimizers", "load_weights", "save"]
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training.pt"
@@ -38,7 +41,23 @@ class Place:
 
 
 def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
-    """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`."""
+    """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`.
+
+    Raises:
+        CheckpointError: it cannot be written; the checkpoints before it stay.
+    """
+    try:
+        return _save(run, model, place, optimizers, keep)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        shutil.rmtree(run.unfinished(place.total), ignore_errors=True)
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{run.checkpoint(place.total)} cannot be written: {reason:.200}; "
+            f"the checkpoints before it stay: make room there, then go on with gantk train {run.typed}."
+        ) from error
+
+
+def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
     aside, final = run.unfinished(place.total), run.checkpoint(place.total)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     run.clean(keep)
@@ -46,7 +65,8 @@ def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.op
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(weights, aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
-    torch.save({"place": asdict(place), "optimizers": states}, aside / TRAINING)
+    trained = json.dumps(_trained(model.spec))
+    torch.save({"place": asdict(place), "optimizers": states, "trained": trained}, aside / TRAINING)
     for name in (WEIGHTS, TRAINING):
         _flush(aside / name)
     aside.rename(final)
@@ -83,8 +103,38 @@ def load_weights(model: Model, checkpoint: Path) -> None:
         ) from error
 
 
+def _trained(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What may not change between the steps of one run, as `path` → value."""
+    kept = ("recipe", "seed", *SLOTS, "loss", "stages")
+    return dict(_leaves({key: spec[key] for key in kept if key in spec}))
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+def check_unchanged(model: Model, checkpoint: Path, trained: Mapping[str, Any]) -> None:
+    """Refuse to go on with other settings than those that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: one has changed; the message names it.
+    """
+    now = json.loads(json.dumps(_trained(model.spec)))
+    for path in {**trained, **now}:
+        if trained.get(path) != now.get(path):
+            before, after = trained.get(path), now.get(path)
+            raise CheckpointError(
+                f"{path} was {before} when {checkpoint} was trained and is {after}: "
+                "put it back, build another run, or start this one over with --fresh."
+            )
+
+
 def load_training(checkpoint: Path) -> dict[str, Any]:
-    """A checkpoint's place and optimizer states.
+    """A checkpoint's place, optimizer states, and the settings that it was trained with.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -92,7 +142,10 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / TRAINING
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return {"place": Place(**state["place"]), "optimizers": dict(state["optimizers"])}
+        place = Place(**state["place"])
+        if not all(isinstance(count, int) and count >= 0 for count in astuple(place)):
+            raise ValueError(f"its place is {place}")
+        return {"place": place, "optimizers": dict(state["optimizers"]), "trained": json.loads(state["trained"])}
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error
 
@@ -116,7 +169,9 @@ def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Map
         try:
             optimizer.load_state_dict(states[name])
         except (ValueError, KeyError, RuntimeError) as error:
-            raise CheckpointError(f"{where}: the state of '{name}' is of another optimizer: {error}") from error
+            raise CheckpointError(
+                f"{where}: the state of '{name}' is of another optimizer: {error}; --fresh starts over."
+            ) from error
 
 
 def load(run: str | os.PathLike[str] | Run, *, data: DataSource | None = None) -> Model:

@@ -97,8 +97,10 @@ class Run:
 
     def steps(self) -> list[int]:
         """The steps that there are whole checkpoints of, in order."""
-        if not self.checkpoints.is_dir():
+        if not self.checkpoints.exists():
             return []
+        if not self.checkpoints.is_dir():
+            raise RunError(f"{self.checkpoints} is a file, a folder is wanted there: move it away.")
         found = (CHECKPOINT.fullmatch(entry.name) for entry in self.checkpoints.iterdir() if entry.is_dir())
         return sorted(int(match.group(1)) for match in found if match)
 

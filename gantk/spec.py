@@ -14,7 +14,7 @@ from typing import Any
 from gantk import toml
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.options import parse_part, parse_value
-from gantk.registry import Plugin, find
+from gantk.registry import Plugin, find, plugins
 
 __all__ = [
     "SLOTS",
@@ -48,12 +48,13 @@ KEYS = (
 )
 
 
-def part_table(kind: str, value: Any) -> dict[str, Any]:
+def part_table(kind: str, value: Any, home: str = "") -> dict[str, Any]:
     """One part as `{"plugin": "package:name", option: value, …}`.
 
     Args:
         kind: the plugin's kind.
         value: `"name"`, `"name:option=value"`, `(name, {option: value})` or `{"plugin": name, option: value}`.
+        home: the package whose recipe this stands in; its own plugins come before those of other packages.
 
     Raises:
         OptionError: it is none of these.
@@ -67,7 +68,13 @@ def part_table(kind: str, value: Any) -> dict[str, Any]:
         name, options = str(value[0]), dict(value[1])
     else:
         raise OptionError(f"{kind}: expected 'name', 'name:option=value' or {{plugin = 'name', …}}, not {value!r}.")
-    return {"plugin": find(kind, name).qualified, **options}
+    return {"plugin": _find(kind, name, home).qualified, **options}
+
+
+def _find(kind: str, name: str, home: str) -> Plugin:
+    """What a name means in a package's recipe: another package that claims it too cannot change that."""
+    own = next((plugin for plugin in plugins(kind) if plugin.name == name and plugin.package == home), None)
+    return own or find(kind, name)
 
 
 def bare_name(table: Mapping[str, Any]) -> str:
@@ -75,7 +82,7 @@ def bare_name(table: Mapping[str, Any]) -> str:
     return str(table["plugin"]).rpartition(":")[2]
 
 
-def normalise(spec: Mapping[str, Any], what: str) -> Spec:
+def normalise(spec: Mapping[str, Any], what: str, home: str = "") -> Spec:
     """A spec with every part as a table; unknown keys are errors that name `what` holds them."""
     for key in spec:
         if key not in KEYS:
@@ -83,11 +90,11 @@ def normalise(spec: Mapping[str, Any], what: str) -> Spec:
     result: Spec = deepcopy(dict(spec))
     for kind in SINGLE:
         if kind in result:
-            result[kind] = part_table(kind, result[kind])
+            result[kind] = part_table(kind, result[kind], home)
     if "loss" in result:
         losses = result["loss"]
         listed = losses if isinstance(losses, (list, tuple)) else [losses]
-        result["loss"] = [part_table("loss", loss) for loss in listed]
+        result["loss"] = [part_table("loss", loss, home) for loss in listed]
     for table in ("stages", "train"):
         if not isinstance(result.get(table, {}), Mapping):
             raise OptionError(f"{what}: '{table}' is a table, not {result[table]!r}.")
@@ -180,7 +187,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     if not isinstance(loaded, str):
         return {
             "recipe": {"plugin": plugin.qualified},
-            **normalise(loaded.defaults, f"recipe '{plugin.name}'"),
+            **normalise(loaded.defaults, f"recipe '{plugin.name}'", plugin.package),
         }
     where = f"recipe '{plugin.name}' ({plugin.package}, {plugin.name}.toml)"
     try:
@@ -190,8 +197,8 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     base = preset.pop("extends", None)
     if not isinstance(base, str):
         raise BrokenPlugin(f"{where} must say which recipe it extends, as extends = 'game'.")
-    lower = _load_recipe(find("recipe", base), (*seen, plugin.qualified))
-    return merge(lower, normalise(preset, where))
+    lower = _load_recipe(_find("recipe", base, plugin.package), (*seen, plugin.qualified))
+    return merge(lower, normalise(preset, where, plugin.package))
 
 
 def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:

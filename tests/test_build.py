@@ -66,8 +66,8 @@ def test_options_of_the_recipes_plugin_stay_and_those_of_another_go() -> None:
         "plugin": "gantk:de",
         "dim": 16,
         "sample": True,
-        "autoencoder": "vae:output=sigmoid",
-        "loss": "vae:reconstruction=bce",
+        "autoencoder": "gantk:vae:output=sigmoid",
+        "loss": "gantk:vae:reconstruction=bce",
     }
     assert compose("degan-mnist", {"noise": "gaussian"})["noise"] == {"plugin": "gantk:gaussian"}
 

@@ -174,7 +174,7 @@ def test_the_tables_of_degan_are_its_recipes() -> None:
         above = rows["degan-celeba"].split("|") if "as III" in row else row.split("|")
         recipe = (ROOT / "plugins" / "gantk_degan" / "presets" / f"{name}.toml").read_text(encoding="utf-8")
         autoencoder, generator, discriminator = (cell.strip(" `") for cell in above[2:5])
-        assert f"autoencoder='vae:{autoencoder}'" in recipe
+        assert f"autoencoder='gantk:vae:{autoencoder}'" in recipe
         assert f'generator = "degan:{generator}"' in recipe
         assert f'discriminator = "degan:{discriminator}"' in recipe
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,3 +178,21 @@ def test_every_bundled_plugin_loads(plugin: registry.Plugin) -> None:
     found = plugin.load()
     if not isinstance(found, str):
         assert read_options(found) is not None
+
+
+def test_a_claim_on_a_bundled_name_leaves_the_recipes_alone(tmp_path: Path) -> None:
+    install(
+        tmp_path, "claimant", "[gantk.noise]\ngaussian = ones:Ones\n[gantk.generator]\nvae = ones:Ones\n", ones=GOOD
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def build(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gantk", "build", *arguments, "--dry-run"]
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    assert build("wgan-gp").returncode == 0
+    assert build("degan").returncode == 0
+    refused = build("wgan-gp", "--noise", "gaussian")
+    assert refused.returncode == 2
+    assert "claimant:gaussian or gantk:gaussian" in refused.stderr
+    assert "claimant" in build("wgan-gp", "--noise", "claimant:gaussian").stdout

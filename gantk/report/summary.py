@@ -68,12 +68,14 @@ def _output(part: Part) -> str:
     if isinstance(part, Discriminator):
         return ", ".join(sorted(part.provides))
     if isinstance(part, Loss):
-        return "for " + ", ".join(part.roles())
+        return "for " + ", ".join(role for role in part.roles() if part.speaks_to(role))
     return "as its input" if isinstance(part, Refiner) else ""
 
 
 def _stage(stage: Stage, images: int) -> str:
-    head = f"stage {stage.name}: {stage.length} = {stage.steps(images):,} steps of {stage.batch_size} images"
+    steps = stage.steps(images)
+    count = f"{steps:,} step{'' if steps == 1 else 's'}"
+    head = f"stage {stage.name}: {stage.length} = {count} of {stage.batch_size} images"
     return "\n".join([head, table([_player(player) for player in stage.players])])
 
 

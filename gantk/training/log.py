@@ -38,15 +38,18 @@ class Averages:
 
 
 def read_log(run: Run) -> list[dict[str, Any]]:
-    """Every whole line of a run's log; a last line that a killed run left half written is not one."""
+    """Every whole line of a run's log, up to one that a killed run left half written or that is not of a log."""
     if not run.log.exists():
         return []
-    entries = []
-    for line in run.log.read_text(encoding="utf-8").splitlines():
+    entries: list[dict[str, Any]] = []
+    for line in run.log.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except json.JSONDecodeError:
             break
+        if not (isinstance(entry, dict) and isinstance(entry.get("step"), int)):
+            break
+        entries.append(entry)
     return entries
 
 

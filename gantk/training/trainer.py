@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gantk import toml
 from gantk.assembly import assemble, open_data
-from gantk.checkpoint import Place, load_optimizers, load_training, load_weights, save
+from gantk.checkpoint import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.data import DataSource, to_float
 from gantk.data.order import Order
 from gantk.errors import DataError, Diverged, Interrupted, UsageError
@@ -102,6 +102,7 @@ class Trainer:
         if self.run.steps():
             latest = self.run.latest()
             state = load_training(latest)
+            check_unchanged(self.model, latest, state["trained"])
             load_weights(self.model, latest)
             place, states = state["place"], state["optimizers"]
             self.progress.say(f"going on from {latest}")

@@ -5,6 +5,7 @@ Pillow raises almost any exception on a damaged file; here is the one place that
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,10 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
 @contextmanager
 def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
     try:
-        with Image.open(stream, formats=FORMATS) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is an error
+            opened = Image.open(stream, formats=FORMATS)
+        with opened as image:
             width, height = image.size
             if width * height > PIXEL_LIMIT:
                 raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT}")

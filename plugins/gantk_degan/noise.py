@@ -38,8 +38,8 @@ class DecoderEncoder(NoiseSource):
         *,
         dim: int = 128,
         sample: bool = True,
-        autoencoder: str = "vae",
-        loss: str = "vae",
+        autoencoder: str = "gantk:vae",
+        loss: str = "gantk:vae",
     ) -> None:
         super().__init__()
         require(dim >= 1, f"dim is at least 1, not {dim}.")

@@ -15,8 +15,11 @@ import torch
 from safetensors.torch import load_file
 
 import gantk
+from gantk.assembly import assemble
 from gantk.checkpoint import load_training
+from gantk.errors import CheckpointError
 from gantk.run import Run
+from gantk.training.progress import Silent
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 SETTINGS = {
@@ -109,6 +112,45 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     run.log.write_text('{"step": 1, "stage": "pretrain", "values": {}}\n{"step": 2, "sta')
     assert start(tmp_path / "run").wait() == 0
     assert sorted(entry.name for entry in run.checkpoints.iterdir()) == [f"step-{step:07d}" for step in run.steps()]
+    assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ('length = "16 steps"', 'length = "20 steps"', "stages.game.length was 16 steps"),
+        ("lr = 0.0002", "lr = 0.1", "stages.game.discriminator.lr was 0.0002"),
+        ("seed = 0", "seed = 1", "seed was 0"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_settings(tmp_path: Path, old: str, new: str, path: str) -> None:
+    build(tmp_path / "run")
+    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
+    written = (tmp_path / "run" / "model.toml").read_text()
+    (tmp_path / "run" / "model.toml").write_text(written.replace(old, new))
+    with pytest.raises(CheckpointError, match=f"{path}.*--fresh"):
+        gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
+    (tmp_path / "run" / "model.toml").write_text(written)
+    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
+
+
+def test_a_full_disk_leaves_the_checkpoints_before(tmp_path: Path) -> None:
+    build(tmp_path / "run")
+    assert start(tmp_path / "run").wait() == 0
+    limited = f"ulimit -f 40; exec {sys.executable} -m gantk train {tmp_path / 'run'} --fresh"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr.splitlines()[-1]
+    assert "make room" in done.stderr.splitlines()[-1]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".unfinished*"))
+    assert start(tmp_path / "run").wait() == 0
+
+
+@pytest.mark.parametrize("content", [b"3\n[]\n", b"\xff\xfe", b'{"step": "x"}\n'])
+def test_a_damaged_log_does_not_stop_training(tmp_path: Path, content: bytes) -> None:
+    build(tmp_path / "run")
+    Run(tmp_path / "run").log.write_bytes(content)
+    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 
 
