@@ -18,6 +18,7 @@ __all__ = [
     "Interrupted",
     "OptionError",
     "RunError",
+    "SlowFallback",
     "UnknownName",
     "UsageError",
     "WorkError",
@@ -67,6 +68,10 @@ class CheckpointError(RunError):
 
 class Diverged(WorkError):
     """A loss, a gradient or a parameter that is NaN or infinite."""
+
+
+class SlowFallback(RuntimeWarning):
+    """A warning, and no error: something works, many times slower than it could."""
 
 
 class Interrupted(WorkError):

@@ -1,0 +1,39 @@
+// gantk.ops._native: the CPU's kernels, and which instruction sets they may use.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cpu_features.h"
+
+namespace py = pybind11;
+
+void bind_knn(py::module_& m);
+void bind_losses(py::module_& m);
+
+PYBIND11_MODULE(_native, m) {
+    m.doc() = "gantk's kernels for CPUs. Tensors are pointers and sizes: what they must be is checked in gantk.ops.";
+    m.def(
+        "instruction_sets",
+        [] {
+            std::vector<std::string> names;
+            for (int i = 0; i <= static_cast<int>(gantk::best()); ++i) names.push_back(name(static_cast<gantk::Level>(i)));
+            return names;
+        },
+        "What both this build and this machine have, the best one last.");
+    m.def("chosen", [] { return gantk::name(gantk::chosen()); }, "The instruction set in use.");
+    m.def(
+        "choose",
+        [](const std::string& wanted) {
+            for (int i = 0; i < gantk::kLevels; ++i) {
+                const auto level = static_cast<gantk::Level>(i);
+                if (wanted == gantk::name(level)) return gantk::choose(level);
+            }
+            throw std::invalid_argument(wanted + " is no instruction set");
+        },
+        py::arg("name"), "Use this instruction set from now on, in the whole process.");
+    bind_knn(m);
+    bind_losses(m);
+}

@@ -1,0 +1,1 @@
+"""What must be fast: native code behind tensors, and a plain-torch reference of each operation."""

@@ -1,0 +1,150 @@
+"""The native code of this installation: the modules, why one is missing, and the instruction sets.
+
+What is not there is not an error: every operation has a plain-torch reference. `gantk doctor` prints `state()`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gantk.errors import OptionError, SlowFallback, nearest
+
+__all__ = ["INSTRUCTION_SETS", "NativeState", "cpu", "cuda", "instruction_set", "state", "using", "warn_missing"]
+
+INSTRUCTION_SETS = ("portable", "avx2", "avx512vnni", "amx")
+"""What `GANTK_CPU` can be; each holds all that the ones before it hold."""
+
+_BUILD = Path(__file__).with_name("_build.json")
+
+
+@dataclass(frozen=True)
+class NativeState:
+    """One of the two native modules, as it was built and as it is here."""
+
+    available: bool
+    reason: str
+    """Why it is not available; empty where it is."""
+    compiler: str
+    compiled: tuple[str, ...]
+    """CPU: the instruction sets that the compiler knew. CUDA: the architectures."""
+    usable: tuple[str, ...] = ()
+    """CPU: those of them that this machine has; the best one last."""
+    chosen: str = ""
+    """CPU: the one in use."""
+
+
+def cpu() -> ModuleType | None:
+    """The CPU's kernels; None where there are none (`state("cpu")` says why).
+
+    Raises:
+        OptionError: `GANTK_CPU` names no instruction set, or one that this machine or build does not have.
+    """
+    module = _load("_native")
+    return None if isinstance(module, str) else _configured(module)
+
+
+def cuda() -> ModuleType | None:
+    """CUDA's kernels; None where there are none (`state("cuda")` says why). A GPU need not be there."""
+    module = _load("_native_cuda")
+    return None if isinstance(module, str) else module
+
+
+def state(part: str) -> NativeState:
+    """What there is of the native code for `part`: `cpu` or `cuda`."""
+    build = _build_record().get(part, {})
+    about = (str(build.get("compiler", "")), tuple(build.get("targets", ())))
+    module = _load("_native" if part == "cpu" else "_native_cuda")
+    if isinstance(module, str):
+        return NativeState(False, str(build.get("reason", "")) or module, *about)
+    if part == "cuda":
+        return NativeState(True, "", *about)
+    return NativeState(True, "", *about, tuple(module.instruction_sets()), _configured(module).chosen())
+
+
+def instruction_set() -> str:
+    """The CPU's instruction set that native code uses; `portable` where there is no native code."""
+    module = cpu()
+    return "portable" if module is None else str(module.chosen())
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Native code in the block uses a lower instruction set, in all threads of the process: for tests and benchmarks.
+
+    Raises:
+        OptionError: there is no such instruction set, or not here.
+    """
+    module = cpu()
+    if module is None:
+        raise OptionError(f"instruction set '{name}': there is no native code here: {state('cpu').reason}.")
+    before = module.chosen()
+    _choose(module, name, "instruction set")
+    try:
+        yield
+    finally:
+        module.choose(before)
+
+
+@functools.cache
+def warn_missing(operation: str, device: str = "cpu") -> None:
+    """Warn, once per process for each operation, that its slow reference is used for want of native code.
+
+    Call it where the reference is many times slower and somebody would wonder, and only for data of any size.
+    """
+    part = "cuda" if device == "cuda" else "cpu"
+    warnings.warn(
+        f"{operation} runs on plain torch operations, many times slower than native code: {state(part).reason}. "
+        "gantk doctor shows the state; docs/native.md says how to build it.",
+        SlowFallback,
+        stacklevel=3,
+    )
+
+
+@functools.cache
+def _load(name: str) -> ModuleType | str:
+    """The module, or why it cannot be had."""
+    full = f"gantk.ops.{name}"
+    if importlib.util.find_spec(full) is None:
+        return f"this installation has no {full}"
+    try:
+        return importlib.import_module(full)
+    except ImportError as error:
+        return f"{full} cannot be loaded: {' '.join(str(error).split())}"
+
+
+@functools.cache
+def _configured(module: ModuleType) -> ModuleType:
+    """The module, with the instruction set of GANTK_CPU as it was when native code was first needed."""
+    if wanted := os.environ.get("GANTK_CPU"):
+        _choose(module, wanted, "GANTK_CPU")
+    return module
+
+
+def _choose(module: ModuleType, name: str, what: str) -> None:
+    usable = module.instruction_sets()
+    if name not in INSTRUCTION_SETS:
+        raise OptionError(f"{what} '{name}' is unknown.{nearest(name, INSTRUCTION_SETS)}")
+    if name not in usable:
+        raise OptionError(f"{what} '{name}' is not to be had here: this machine and build have {', '.join(usable)}.")
+    module.choose(name)
+
+
+@functools.cache
+def _build_record() -> dict[str, dict[str, Any]]:
+    """What setup.py wrote down."""
+    try:
+        record: dict[str, dict[str, Any]] = json.loads(_BUILD.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record
