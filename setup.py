@@ -138,7 +138,7 @@ class Ninja:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lines = ["ninja_required_version = 1.5"]
+        self.lines = ["ninja_required_version = 1.5", f"builddir = {path(folder)}"]
 
     def rule(self, name: str, command: str, dependencies: bool) -> None:
         self.lines += [f"rule {name}", f"  command = {command}", f"  description = {name} $out"]
