@@ -1,0 +1,190 @@
+// Two ways to use the same tiles of products: write all distances, or keep those below thresholds.
+#include <string>
+
+#include "knn/tile.cuh"
+#include "launch.cuh"
+
+namespace gantk::cuda {
+namespace {
+
+constexpr std::uint32_t kBeyond = 0x80000000u;  // a norm for rows that do not exist: farther than any limit
+
+// 2³¹ at most, as distances are below it; arithmetic modulo 2³² is enough, though norms may add up to more than 2³¹.
+__device__ __forceinline__ std::uint32_t distance(std::uint32_t row_norm, std::uint32_t column_norm, std::int32_t product) {
+    return row_norm + column_norm - 2u * static_cast<std::uint32_t>(product);
+}
+
+__global__ void __launch_bounds__(kThreads, 2)
+    dense_kernel(ByteRows rows, ByteRows columns, long long stride, std::int32_t* distances, long long distances_stride) {
+    __shared__ __align__(128) unsigned char memory[kStages * kStageBytes];
+    const TileIndex tile = tile_of_block();
+    const long long first_row = tile.row * kTile, first_column = tile.column * kTile;
+    if (first_row >= rows.count) return;
+    Products products;
+    products.add(memory, strip(rows, first_row, stride), strip(columns, first_column, stride), stride);
+#pragma unroll
+    for (int r = 0; r < kRowFragments; ++r)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const long long row = first_row + products.row(r, 2 * half);
+            if (row >= rows.count) continue;
+            const std::uint32_t norm = static_cast<std::uint32_t>(rows.norms[row]);
+            std::int32_t* out = distances + row * distances_stride;
+#pragma unroll
+            for (int c = 0; c < kColumnFragments; ++c)
+#pragma unroll
+                for (int i = 2 * half; i < 2 * half + 2; ++i) {
+                    const long long column = first_column + products.column(c, i);
+                    if (column >= columns.count) continue;
+                    const auto other = static_cast<std::uint32_t>(__ldg(columns.norms + column));
+                    out[column] = static_cast<std::int32_t>(distance(norm, other, products.sums[r][c][i]));
+                }
+        }
+}
+
+// A row's norm, and the distance from which on nothing is near it.
+struct Limit {
+    std::uint32_t norm, limit;
+};
+
+__device__ __forceinline__ Limit limit_of(const std::int32_t* norms, const std::int32_t* thresholds, long long index, long long count) {
+    if (index >= count) return {kBeyond, 0};
+    return {static_cast<std::uint32_t>(__ldg(norms + index)), static_cast<std::uint32_t>(__ldg(thresholds + index)) + 1u};
+}
+
+__device__ __forceinline__ void append(const NearLists& near, long long to, long long position, std::uint32_t distance, long long of) {
+    if (position < near.capacity)
+        near.lists[to * near.capacity + position] = static_cast<long long>(distance) << 32 | of;
+}
+
+// A near pair waits in shared memory, in the column of its thread, until the tile is looked through: the lists are in global
+// memory, and a look-through that stopped at each pair for an answer from there would take longer than the products.
+constexpr int kWaiting = kStages * kStageBytes / kThreads / 8;
+constexpr int kAtOnce = 4;
+
+struct Hit {
+    std::uint32_t distance;
+    std::uint32_t place;  // row in the tile, column in the tile << 8, near the row << 16, near the column << 17
+};
+
+template <bool pairs>
+__global__ void __launch_bounds__(kThreads, 2)
+    collect_kernel(ByteRows rows, ByteRows columns, long long first, long long last, long long stride, NearLists near) {
+    __shared__ __align__(128) unsigned char memory[kStages * kStageBytes];
+    const TileIndex tile = tile_of_block();
+    // With pairs, the tiles begin at `first` in both directions, and those below the diagonal have nothing to do.
+    const long long first_row = first + tile.row * kTile, first_column = (pairs ? first : 0) + tile.column * kTile;
+    if (first_row >= last || (pairs && first_column < first_row)) return;
+    Products products;
+    products.add(memory, strip(rows, first_row, stride), strip(columns, first_column, stride), stride);
+
+    Hit* const waiting = reinterpret_cast<Hit*>(memory) + threadIdx.x;
+    int hits = 0;
+    Limit row_limits[kRowsOfThread];
+#pragma unroll
+    for (int r = 0; r < kRowsOfThread; ++r)
+        row_limits[r] = limit_of(rows.norms, near.thresholds, first_row + products.row(r / 2, r % 2 * 2), last);
+#pragma unroll
+    for (int c = 0; c < kColumnFragments; ++c)
+#pragma unroll
+        for (int side = 0; side < 2; ++side) {
+            const int column = products.column(c, side);
+            Limit other;
+            if constexpr (pairs)
+                other = limit_of(columns.norms, near.thresholds, first_column + column, columns.count);
+            else
+                other = {first_column + column < columns.count ? static_cast<std::uint32_t>(__ldg(columns.norms + first_column + column)) : kBeyond, 0};
+#pragma unroll
+            for (int r = 0; r < kRowsOfThread; ++r) {
+                const std::uint32_t between = distance(row_limits[r].norm, other.norm, products.sums[r / 2][c][r % 2 * 2 + side]);
+                const bool near_row = between < row_limits[r].limit, near_column = pairs && between < other.limit;
+                if (near_row || near_column) {
+                    const int row = products.row(r / 2, r % 2 * 2);
+                    if (pairs && first_column + column <= first_row + row) continue;
+                    if (hits < kWaiting) {
+                        waiting[hits * kThreads] = {between, static_cast<std::uint32_t>(row | column << 8 | near_row << 16 | near_column << 17)};
+                    } else {
+                        const long long i = first_row + row, j = first_column + column;
+                        if (near_row) append(near, i, atomicAdd(near.counts + i, 1), between, j);
+                        if (near_column) append(near, j, atomicAdd(near.counts + j, 1), between, i);
+                    }
+                    ++hits;
+                }
+            }
+        }
+    if (hits > kWaiting) hits = kWaiting;
+
+    // A few at once, so that their answers come together.
+    for (int from = 0; from < hits; from += kAtOnce) {
+        Hit hit[kAtOnce];
+        int row_position[kAtOnce], column_position[kAtOnce];
+#pragma unroll
+        for (int h = 0; h < kAtOnce; ++h) {
+            hit[h] = from + h < hits ? waiting[(from + h) * kThreads] : Hit{0, 0};
+            const long long i = first_row + (hit[h].place & 0xff), j = first_column + (hit[h].place >> 8 & 0xff);
+            if (hit[h].place >> 16 & 1) row_position[h] = atomicAdd(near.counts + i, 1);
+            if (pairs && (hit[h].place >> 17 & 1)) column_position[h] = atomicAdd(near.counts + j, 1);
+        }
+#pragma unroll
+        for (int h = 0; h < kAtOnce; ++h) {
+            const long long i = first_row + (hit[h].place & 0xff), j = first_column + (hit[h].place >> 8 & 0xff);
+            if (hit[h].place >> 16 & 1) append(near, i, row_position[h], hit[h].distance, j);
+            if (pairs && (hit[h].place >> 17 & 1)) append(near, j, column_position[h], hit[h].distance, i);
+        }
+    }
+}
+
+long long tiles(long long count) { return (count + kTile - 1) / kTile; }
+
+// tile_of_block's inverse: bands of tiles of rows along y, the tiles of a band along x.
+dim3 grid(long long rows, long long columns) {
+    return dim3(static_cast<unsigned>(tiles(columns) * kBand), static_cast<unsigned>((tiles(rows) + kBand - 1) / kBand));
+}
+
+void require(bool right, const char* what) {
+    if (!right) throw std::invalid_argument(std::string("gantk's CUDA kNN: ") + what);
+}
+
+void require_rows(const ByteRows& rows, long long stride) {
+    constexpr long long kMost = static_cast<long long>(kTile) * kBand * 65535;
+    require(stride > 0 && stride % kSlice == 0, "the stride is no multiple of 64 bytes");
+    require(reinterpret_cast<std::uintptr_t>(rows.bytes) % 16 == 0, "the rows' address is no multiple of 16");
+    require(rows.count >= 0 && rows.count <= kMost, "there are too many rows");
+}
+
+cudaStream_t as_stream(std::uintptr_t stream) { return reinterpret_cast<cudaStream_t>(stream); }
+
+}  // namespace
+
+void knn_dense(ByteRows rows, ByteRows columns, std::int64_t stride, std::int32_t* distances, std::int64_t distances_stride,
+               int device, std::uintptr_t stream) {
+    require_rows(rows, stride);
+    require_rows(columns, stride);
+    require(distances_stride >= columns.count, "a row of distances is shorter than the columns' number");
+    if (rows.count == 0 || columns.count == 0) return;
+    const OnDevice on(device);
+    launch("the kernel of dense distances", dense_kernel, grid(rows.count, columns.count), dim3(kThreads), 0, as_stream(stream),
+           rows, columns, static_cast<long long>(stride), distances, static_cast<long long>(distances_stride));
+}
+
+void knn_collect(ByteRows rows, ByteRows columns, std::int64_t stride, NearLists near, int device, std::uintptr_t stream) {
+    require_rows(rows, stride);
+    require_rows(columns, stride);
+    if (rows.count == 0 || columns.count == 0) return;
+    const OnDevice on(device);
+    launch("the kernel that collects neighbours", collect_kernel<false>, grid(rows.count, columns.count), dim3(kThreads), 0,
+           as_stream(stream), rows, columns, 0ll, static_cast<long long>(rows.count), static_cast<long long>(stride), near);
+}
+
+void knn_collect_pairs(ByteRows points, std::int64_t first, std::int64_t last, std::int64_t stride, NearLists near, int device,
+                       std::uintptr_t stream) {
+    require_rows(points, stride);
+    require(first >= 0 && first % kTile == 0 && last <= points.count, "the range of rows does not begin at a tile, or ends beyond them");
+    if (first >= last) return;
+    const OnDevice on(device);
+    launch("the kernel that collects pairs", collect_kernel<true>, grid(last - first, points.count - first), dim3(kThreads), 0,
+           as_stream(stream), points, points, static_cast<long long>(first), static_cast<long long>(last),
+           static_cast<long long>(stride), near);
+}
+
+}  // namespace gantk::cuda

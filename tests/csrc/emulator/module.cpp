@@ -1,0 +1,6 @@
+// A Python module of emulated kernels: whatever -DGANTK_BIND=<function> binds.
+#include <pybind11/pybind11.h>
+
+void GANTK_BIND(pybind11::module_& m);
+
+PYBIND11_MODULE(emulated, m) { GANTK_BIND(m); }
