@@ -1,0 +1,12 @@
+// gantk.ops._native_cuda: the kernels for NVIDIA's GPUs. It loads without a GPU or its driver: the runtime is linked in, and
+// looks for the driver at the first call.
+#include <pybind11/pybind11.h>
+
+void bind_knn_cuda(pybind11::module_& m);
+void bind_losses_cuda(pybind11::module_& m);
+
+PYBIND11_MODULE(_native_cuda, m) {
+    m.doc() = "gantk's kernels for CUDA. Tensors are pointers and sizes: what they must be is checked in gantk.ops.";
+    bind_knn_cuda(m);
+    bind_losses_cuda(m);
+}
