@@ -1,0 +1,57 @@
+// The inner loops of the losses, one table of functions for each instruction set.
+//
+// All of them give the same bits: a sum has 64 partial sums whatever the width of a vector, nothing is contracted to
+// fused multiply-adds (-ffp-contract=off), and the functions that libm would be asked for are written out in float32.
+#pragma once
+
+#include <cstdint>
+
+namespace gantk::losses {
+
+// f(a, b) of one pair of elements, and what its sum makes of two tensors:
+//   square         (a − b)²                          L2 norms, mse
+//   absolute       |a − b|                           L1 norms, l1
+//   cross_entropy  −(t log p + (1 − t) log(1 − p))    bce; p and t are a and b mapped from [−1, 1] to [0, 1]
+//   divergence     (a² + expm1(b) − b) / 2           KL(N(a, exp b) ‖ N(0, 1))
+constexpr int kPairs = 4;
+enum class Pair : int { square, absolute, cross_entropy, divergence };
+
+// Elements that a kernel is given at a time at most. Fixed: sums over blocks are combined in their order.
+constexpr int64_t kBlock = 2048;
+
+// Probabilities are kept this far from 0 and 1, where their logarithms end; 1 − kSmallest is not 1 in float32.
+constexpr double kSmallest = 1e-7;
+
+template <typename S>
+struct Arithmetic {
+    // Σ f(a, b), n ≤ kBlock.
+    double (*sum[kPairs])(const S* a, const S* b, int64_t n);
+    // scale × ∂f/∂a and scale × ∂f/∂b; a null pointer is a gradient that nobody asked for. With `stream`, past the
+    // caches: the gradients are then aligned to 64 bytes.
+    void (*gradient[kPairs])(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n, bool stream);
+    // Σ softplus(x) and Σ softplus(−x).
+    void (*softplus_sums)(const S* x, int64_t n, double* of_x, double* of_minus_x);
+    double (*plain_sum)(const S* x, int64_t n);
+    // a × σ(x) − b × σ(−x)
+    void (*sigmoids)(const S* x, S a, S b, S* gradient, int64_t n);
+};
+
+struct Kernels {
+    Arithmetic<float> single;
+    Arithmetic<double> twofold;
+    void (*widen_bfloat16)(const uint16_t* from, float* to, int64_t n);
+    void (*widen_float16)(const uint16_t* from, float* to, int64_t n);
+    // To nearest, ties to even. With `stream`, `to` is aligned to 64 bytes.
+    void (*narrow_bfloat16)(const float* from, uint16_t* to, int64_t n, bool stream);
+    void (*narrow_float16)(const float* from, uint16_t* to, int64_t n, bool stream);
+};
+
+extern const Kernels kPortable;
+#if defined(GANTK_HAS_AVX2)
+extern const Kernels kAvx2;
+#endif
+#if defined(GANTK_HAS_AVX512VNNI)
+extern const Kernels kAvx512;
+#endif
+
+}  // namespace gantk::losses

@@ -1,0 +1,223 @@
+// The kernels, written once and compiled for each instruction set. As vectors.h: nothing shared between them.
+#pragma once
+
+#include "losses/halves.h"
+#include "losses/kernels.h"
+#include "losses/vectors.h"
+
+namespace gantk::losses {
+namespace {
+
+// The sign of x, 0 at 0.
+template <typename V>
+GANTK_INLINE V sign(V x) {
+    return x > 0 ? V{} + 1 : x < 0 ? V{} - 1 : V{};
+}
+
+struct Square {
+    template <typename V>
+    static GANTK_INLINE V value(V a, V b) {
+        return (a - b) * (a - b);
+    }
+    template <typename V>
+    static GANTK_INLINE void gradient(V a, V b, V scale, V& of_a, V& of_b) {
+        of_a = (scale + scale) * (a - b);
+        of_b = -of_a;
+    }
+};
+
+struct Absolute {
+    template <typename V>
+    static GANTK_INLINE V value(V a, V b) {
+        return magnitude(a - b);
+    }
+    template <typename V>
+    static GANTK_INLINE void gradient(V a, V b, V scale, V& of_a, V& of_b) {
+        of_a = scale * sign(a - b);
+        of_b = -of_a;
+    }
+};
+
+struct CrossEntropy {
+    template <typename V>
+    static GANTK_INLINE V clamped(V p) {
+        using S = __typeof__(+p[0]);
+        const V low = all(static_cast<S>(kSmallest)), high = all(static_cast<S>(1 - kSmallest));
+        return p < low ? low : p > high ? high : p;
+    }
+    template <typename V>
+    static GANTK_INLINE V value(V a, V b) {
+        const V p = clamped((a + 1) / 2), t = (b + 1) / 2;
+        return -(t * log(p) + (1 - t) * log1p(-p));
+    }
+    template <typename V>
+    static GANTK_INLINE void gradient(V a, V b, V scale, V& of_a, V& of_b) {
+        const V raw = (a + 1) / 2, p = clamped(raw), t = (b + 1) / 2, half = scale / 2;
+        of_a = raw == p ? half * ((1 - t) / (1 - p) - t / p) : V{};
+        of_b = half * (log1p(-p) - log(p));
+    }
+};
+
+struct Divergence {
+    template <typename V>
+    static GANTK_INLINE V value(V a, V b) {
+        return (a * a + expm1(b) - b) / 2;
+    }
+    template <typename V>
+    static GANTK_INLINE void gradient(V a, V b, V scale, V& of_a, V& of_b) {
+        of_a = scale * a;
+        of_b = scale * expm1(b) / 2;
+    }
+};
+
+constexpr int kPartialSums = 64;
+
+// Adds the partial sums up in one order.
+template <typename S>
+GANTK_INLINE double combined(const S* partial) {
+    double total = 0;
+    for (int i = 0; i < 16; ++i) total += (partial[i] + partial[i + 16]) + (partial[i + 32] + partial[i + 48]);
+    return total;
+}
+
+// The last elements of a block, padded with zeros to a stripe of kPartialSums.
+template <typename S>
+struct Padded {
+    S values[kPartialSums] = {};
+    Padded(const S* from, int64_t n) {
+        for (int64_t i = 0; i < n; ++i) values[i] = from[i];
+    }
+};
+
+template <typename F, typename S>
+double sum(const S* a, const S* b, int64_t n) {
+    using V = Vector<S>;
+    constexpr int kStep = kLanes<S>, kVectors = kPartialSums / kStep;
+    V sums[kVectors] = {};
+    int64_t i = 0;
+    for (; i + kPartialSums <= n; i += kPartialSums) {
+#pragma GCC unroll 32
+        for (int k = 0; k < kVectors; ++k) {
+            sums[k] += F::value(load<V>(a + i + k * kStep), load<V>(b + i + k * kStep));
+        }
+    }
+    S partial[kPartialSums];
+    for (int k = 0; k < kVectors; ++k) store(partial + k * kStep, sums[k]);
+    if (i < n) {
+        const Padded<S> rest_a(a + i, n - i), rest_b(b + i, n - i);
+        S found[kPartialSums];
+        for (int k = 0; k < kPartialSums; k += kStep) {
+            store(found + k, F::value(load<V>(rest_a.values + k), load<V>(rest_b.values + k)));
+        }
+        for (int64_t j = i; j < n; ++j) partial[j - i] += found[j - i];
+    }
+    return combined(partial);
+}
+
+template <bool kStream, typename V>
+GANTK_INLINE void put(void* place, V v) {
+    if constexpr (kStream) {
+        stream(place, v);
+    } else {
+        store(place, v);
+    }
+}
+
+template <typename F, typename S, bool kOfA, bool kOfB, bool kStream>
+GANTK_INLINE void gradient_loop(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
+    using V = Vector<S>;
+    constexpr int kStep = kLanes<S>;
+    const V scales = all(scale);
+    V x, y;
+    int64_t i = 0;
+    for (; i + kStep <= n; i += kStep) {
+        F::gradient(load<V>(a + i), load<V>(b + i), scales, x, y);
+        if constexpr (kOfA) put<kStream>(of_a + i, x);
+        if constexpr (kOfB) put<kStream>(of_b + i, y);
+    }
+    if (i < n) {
+        const Padded<S> rest_a(a + i, n - i), rest_b(b + i, n - i);
+        F::gradient(load<V>(rest_a.values), load<V>(rest_b.values), scales, x, y);
+        for (int64_t j = i; j < n; ++j) {
+            if constexpr (kOfA) of_a[j] = x[j - i];
+            if constexpr (kOfB) of_b[j] = y[j - i];
+        }
+    }
+}
+
+template <typename F, typename S, bool kStream>
+GANTK_INLINE void gradient_for(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
+    if (of_a && of_b) return gradient_loop<F, S, true, true, kStream>(a, b, scale, of_a, of_b, n);
+    if (of_a) return gradient_loop<F, S, true, false, kStream>(a, b, scale, of_a, of_b, n);
+    return gradient_loop<F, S, false, true, kStream>(a, b, scale, of_a, of_b, n);
+}
+
+template <typename F, typename S>
+void gradient(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n, bool past_caches) {
+    if (past_caches) return gradient_for<F, S, true>(a, b, scale, of_a, of_b, n);
+    return gradient_for<F, S, false>(a, b, scale, of_a, of_b, n);
+}
+
+// softplus(x) = max(x, 0) + log(1 + e^−|x|), and softplus(−x) = softplus(x) − x.
+template <typename S>
+void softplus_sums(const S* x, int64_t n, double* of_x, double* of_minus_x) {
+    using V = Vector<S>;
+    constexpr int kStep = kLanes<S>;
+    S plus[kPartialSums] = {}, minus[kPartialSums] = {};
+    for (int64_t i = 0; i < n; i += kPartialSums) {
+        const int64_t count = n - i < kPartialSums ? n - i : kPartialSums;
+        const Padded<S> part(x + i, count);
+        S found_plus[kPartialSums], found_minus[kPartialSums];
+        for (int k = 0; k < kPartialSums; k += kStep) {
+            const V v = load<V>(part.values + k), bend = log1p(exp_of_negative(-magnitude(v)));
+            store(found_plus + k, (v < 0 ? V{} : v) + bend);
+            store(found_minus + k, (v < 0 ? -v : v - v) + bend);  // v − v: NaN stays NaN
+        }
+        for (int64_t j = 0; j < count; ++j) {
+            plus[j] += found_plus[j];
+            minus[j] += found_minus[j];
+        }
+    }
+    *of_x = combined(plus);
+    *of_minus_x = combined(minus);
+}
+
+template <typename S>
+double plain_sum(const S* x, int64_t n) {
+    S partial[kPartialSums] = {};
+    for (int64_t i = 0; i < n; ++i) partial[i % kPartialSums] += x[i];
+    return combined(partial);
+}
+
+template <typename S>
+void sigmoids(const S* x, S a, S b, S* gradient, int64_t n) {
+    using V = Vector<S>;
+    constexpr int kStep = kLanes<S>;
+    for (int64_t i = 0; i < n; i += kStep) {
+        const int64_t count = n - i < kStep ? n - i : kStep;
+        S part[kStep] = {};
+        for (int64_t j = 0; j < count; ++j) part[j] = x[i + j];
+        const V v = load<V>(part), power = exp_of_negative(-magnitude(v));
+        const V nearer = 1 / (1 + power), farther = power / (1 + power);
+        const V of_x = v < 0 ? farther : nearer, of_minus_x = v < 0 ? nearer : farther;
+        store(part, a * of_x - b * of_minus_x);
+        for (int64_t j = 0; j < count; ++j) gradient[i + j] = part[j];
+    }
+}
+
+template <typename S>
+constexpr Arithmetic<S> arithmetic() {
+    return {{sum<Square, S>, sum<Absolute, S>, sum<CrossEntropy, S>, sum<Divergence, S>},
+            {gradient<Square, S>, gradient<Absolute, S>, gradient<CrossEntropy, S>, gradient<Divergence, S>},
+            softplus_sums<S>,
+            plain_sum<S>,
+            sigmoids<S>};
+}
+
+constexpr Kernels kernels() {
+    return {arithmetic<float>(), arithmetic<double>(), widen<Bfloat16>,  widen<Float16>,
+            narrow<Bfloat16>,    narrow<Float16>};
+}
+
+}  // namespace
+}  // namespace gantk::losses

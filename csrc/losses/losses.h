@@ -1,0 +1,70 @@
+// Fused losses on the CPU: each forward and each backward is one pass over the tensors.
+//
+// Every sum is over blocks of fixed size and is combined in a fixed order, so that neither the number of threads nor
+// the instruction set changes a bit. Tensors are dense blocks of memory; one is float64 only where all are, and the
+// results are then float64, else float32 (here: "wide").
+#pragma once
+
+#include <cstdint>
+
+#include "losses/games.h"
+#include "losses/kernels.h"
+
+namespace gantk::losses {
+
+// In the order of TYPES in gantk/ops/_losses_native.py.
+enum class Type : int { float32, float64, bfloat16, float16 };
+
+struct Input {
+    const void* data;  // null: there is none
+    Type type;
+};
+
+struct Output {
+    void* data;  // null: nobody asked for it
+    Type type;
+};
+
+// Two tensors of the same shape, as a matrix: the pairs whose elements are compared.
+struct Matrices {
+    Input a, b;
+    int64_t rows, columns;
+};
+
+// norms[row] = ‖a − b‖ of that row, L2 for Pair::square and L1 for Pair::absolute; loss = their mean. Both wide.
+void norm_forward(int threads, Pair pair, const Matrices& m, void* norms, void* loss);
+
+// The gradients of grad × loss; grad and norms are wide. A row of distance 0 has gradient 0.
+void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms, const void* grad, Output of_a,
+                   Output of_b);
+
+// A sum over all pairs of elements, times a factor.
+struct Term {
+    Pair pair;
+    Matrices matrices;
+    double factor;
+};
+
+// loss = first + second, wide.
+void two_terms_forward(int threads, const Term& first, const Term& second, void* loss);
+
+struct Gradients {
+    Output of_a, of_b;
+};
+
+void two_terms_backward(int threads, const Term& first, const Term& second, const void* grad, Gradients of_first,
+                        Gradients of_second);
+
+struct Logits {
+    Input input;
+    int64_t count;
+};
+
+// Both players' terms, wide. Without real logits, the discriminator's is that of the fake ones alone.
+void game_forward(int threads, const Game& game, Logits real, Logits fake, void* discriminator, void* generator);
+
+// The gradients of grad_discriminator × discriminator + grad_generator × generator; a null gradient is zero.
+void game_backward(int threads, const Game& game, Logits real, Logits fake, const void* grad_discriminator,
+                   const void* grad_generator, Output of_real, Output of_fake);
+
+}  // namespace gantk::losses

@@ -1,0 +1,9 @@
+#if defined(GANTK_HAS_AVX2)  // else this is compiled without its flags
+#include "losses/loops.h"
+
+namespace gantk::losses {
+
+const Kernels kAvx2 = kernels();
+
+}  // namespace gantk::losses
+#endif
