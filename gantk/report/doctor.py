@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from gantk.construct import BASES, part_class
 from gantk.errors import GantkError
+from gantk.ops import native
 from gantk.options import read_options
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
@@ -30,7 +32,7 @@ def examine() -> dict[str, Any]:
         "machine": platform.platform(),
         "devices": _devices(),
         "threads": torch.get_num_threads(),
-        "native": "none in this version: every operation runs on torch's own kernels",
+        "native": {part: asdict(native.state(part)) for part in ("cpu", "cuda")},
         "data": _data_roots(),
         "plugins": [_plugin(plugin) for plugin in everything()],
         "unreadable": dict(unreadable()),
@@ -78,15 +80,26 @@ def _plugin(plugin: Plugin) -> dict[str, str]:
     return entry | {"state": "ok"}
 
 
+def _native_text(found: Mapping[str, Any]) -> str:
+    """One of the two native modules in one line."""
+    by = f"; built by {found['compiler']}" if found["compiler"] else ""
+    if not found["available"]:
+        return f"no: {found['reason']}"
+    if not found["usable"]:
+        return f"yes, for {', '.join(found['compiled'])}{by}"
+    return f"yes, {found['chosen']} of {', '.join(found['usable'])} (compiled: {', '.join(found['compiled'])}){by}"
+
+
 def examine_text(findings: Mapping[str, Any]) -> str:
     """The same for a person."""
     versions = table([(f"  {name}", version) for name, version in findings["versions"].items()])
     devices = "\n".join(f"  {device}" for device in findings["devices"])
+    native_code = table([(f"  {part}", _native_text(found)) for part, found in findings["native"].items()])
     data = "\n".join(f"  {name}: {state}" for name, state in findings["data"].items())
     damaged = "".join(f"\n  {place}: cannot be read: {error}" for place, error in findings["unreadable"].items())
     rows = [(f"  {p['kind']}", p["name"], p["package"], p["state"]) for p in findings["plugins"]]
     return (
         f"versions\n{versions}\n\nmachine: {findings['machine']}\n\ndevices\n{devices}\n"
-        f"threads: {findings['threads']}\n\nnative code: {findings['native']}\n\ndata\n{data}\n\n"
+        f"threads: {findings['threads']}\n\nnative code\n{native_code}\n\ndata\n{data}\n\n"
         f"plugins\n{table(rows)}{damaged}"
     )

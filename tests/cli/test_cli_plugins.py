@@ -143,6 +143,8 @@ def test_doctor_of_a_sound_installation(gantk) -> None:
     assert {"python", "gantk", "torch", "numpy"} <= set(found["versions"])
     assert found["threads"] == 1
     assert found["devices"][0].startswith("cpu")
+    for state in found["native"].values():
+        assert state["available"] == (state["reason"] == "")
     assert {(p["kind"], p["name"]) for p in found["plugins"]} >= {("noise", "de"), ("recipe", "degan-mnist")}
     assert {p["state"] for p in found["plugins"]} == {"ok"}
     assert found["unreadable"] == {}
