@@ -20,12 +20,23 @@ from typing import Any
 
 from gantk.errors import OptionError, SlowFallback, nearest
 
-__all__ = ["INSTRUCTION_SETS", "NativeState", "cpu", "cuda", "instruction_set", "state", "using", "warn_missing"]
+__all__ = [
+    "INSTRUCTION_SETS",
+    "NativeState",
+    "available",
+    "cpu",
+    "cuda",
+    "instruction_set",
+    "state",
+    "using",
+    "warn_missing",
+]
 
 INSTRUCTION_SETS = ("portable", "avx2", "avx512vnni", "amx")
 """What `GANTK_CPU` can be; each holds all that the ones before it hold."""
 
 _BUILD = Path(__file__).with_name("_build.json")
+_MODULES = {"cpu": "_native", "cuda": "_native_cuda"}
 
 
 @dataclass(frozen=True)
@@ -60,11 +71,16 @@ def cuda() -> ModuleType | None:
     return None if isinstance(module, str) else module
 
 
+def available(part: str) -> bool:
+    """Whether there is native code for `part`, `cpu` or `cuda`; `GANTK_CPU` is not looked at yet."""
+    return not isinstance(_load(_MODULES[part]), str)
+
+
 def state(part: str) -> NativeState:
     """What there is of the native code for `part`: `cpu` or `cuda`."""
     build = _build_record().get(part, {})
     about = (str(build.get("compiler", "")), tuple(build.get("targets", ())))
-    module = _load("_native" if part == "cpu" else "_native_cuda")
+    module = _load(_MODULES[part])
     if isinstance(module, str):
         return NativeState(False, str(build.get("reason", "")) or module, *about)
     if part == "cuda":

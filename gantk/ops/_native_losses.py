@@ -1,0 +1,182 @@
+"""From tensors to the pointers and sizes of the native losses; the same calls for the CPU and for CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import WorkError
+from gantk.ops import native
+
+__all__ = [
+    "adversarial_backward",
+    "adversarial_forward",
+    "dense_alike",
+    "norm_backward",
+    "norm_forward",
+    "serves",
+    "vae_backward",
+    "vae_forward",
+]
+
+# These are csrc/losses' numbers for the same things.
+TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
+GAMES = {"minimax": 0, "nonsaturating": 1, "wasserstein": 2}
+DISTANCES = {"mse": 0, "l1": 1, "bce": 2}
+NORMS = {2: 0, 1: 1}
+
+DEVICES = frozenset(device for device in ("cpu", "cuda") if native.available(device))
+"""Where there is native code. Known on import: torch.compile cannot trace the loading of a module."""
+
+
+def wide_dtype(x: Tensor) -> torch.dtype:
+    """In what the loss of these inputs comes."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def serves(*tensors: Tensor) -> bool:
+    """Whether native code takes these together: it is there for their device, and their types fit."""
+    device = tensors[0].device
+    if device.type not in DEVICES or any(x.device != device or x.dtype not in TYPES for x in tensors):
+        return False
+    return len({x.dtype == torch.float64 for x in tensors}) == 1
+
+
+def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as blocks of memory in the same order, images one after the other; copied only where they are not."""
+    if a.is_contiguous() and b.is_contiguous():
+        return a, b
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(a.dim())
+    if layout and a.is_contiguous(memory_format=layout) and b.is_contiguous(memory_format=layout):
+        return a, b
+    return a.contiguous(), b.contiguous()
+
+
+def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
+    """The loss, and the distance of each row, which its gradient needs."""
+    a, b = dense_alike(a, b)
+    loss = a.new_empty((), dtype=wide_dtype(a))
+    norms = a.new_empty(len(a), dtype=loss.dtype)
+    pointers = (*_pair(a, b), norms.data_ptr(), loss.data_ptr())
+    _call("norm_loss_forward", a, NORMS[p], *pointers, sums=[(len(a), a.numel() // len(a))])
+    return loss, norms
+
+
+def norm_backward(
+    grad: Tensor, a: Tensor, b: Tensor, norms: Tensor, p: int, need_a: bool, need_b: bool
+) -> list[Tensor]:
+    """The gradients that are needed, in order."""
+    a, b = dense_alike(a, b)
+    found = _Gradients((a, need_a), (b, need_b))
+    _call("norm_loss_backward", a, NORMS[p], *_pair(a, b), norms.data_ptr(), grad.data_ptr(), *found.pointers)
+    return found.tensors
+
+
+def adversarial_forward(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    """Both players' terms."""
+    real, fake = real if real is None else real.contiguous(), fake.contiguous()
+    discriminator, generator = (fake.new_empty((), dtype=wide_dtype(fake)) for _ in range(2))
+    terms = (discriminator.data_ptr(), generator.data_ptr())
+    sums = [(1, x.numel()) for x in (real, fake) if x is not None]
+    _call("adversarial_loss_forward", fake, GAMES[kind], *_logits(real), *_logits(fake), *terms, sums=sums)
+    return discriminator, generator
+
+
+def adversarial_backward(
+    grad_discriminator: Tensor | None,
+    grad_generator: Tensor | None,
+    real: Tensor | None,
+    fake: Tensor,
+    kind: str,
+    need_real: bool,
+    need_fake: bool,
+) -> list[Tensor]:
+    """The gradients that are needed, in order."""
+    real, fake = real if real is None else real.contiguous(), fake.contiguous()
+    found = _Gradients((real, need_real), (fake, need_fake))
+    grads = [0 if grad is None else grad.data_ptr() for grad in (grad_discriminator, grad_generator)]
+    _call("adversarial_loss_backward", fake, GAMES[kind], *_logits(real), *_logits(fake), *grads, *found.pointers)
+    return found.tensors
+
+
+def vae_forward(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> Tensor:
+    """The loss."""
+    images, target = dense_alike(images, target)
+    mean, log_variance = dense_alike(mean, log_variance)
+    loss = images.new_empty((), dtype=wide_dtype(images))
+    pairs = (*_pair(images, target), *_pair(mean, log_variance))
+    sums = [(1, images.numel()), (1, mean.numel())]
+    _call("vae_loss_forward", images, DISTANCES[kind], *pairs, beta, loss.data_ptr(), sums=sums)
+    return loss
+
+
+def vae_backward(
+    grad: Tensor,
+    images: Tensor,
+    target: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    kind: str,
+    beta: float,
+    needs: Sequence[bool],
+) -> list[Tensor]:
+    """The gradients that are needed, in order."""
+    images, target = dense_alike(images, target)
+    mean, log_variance = dense_alike(mean, log_variance)
+    found = _Gradients(*zip((images, target, mean, log_variance), needs, strict=True))
+    pairs = (*_pair(images, target), *_pair(mean, log_variance))
+    _call("vae_loss_backward", images, DISTANCES[kind], *pairs, beta, grad.data_ptr(), *found.pointers)
+    return found.tensors
+
+
+class _Gradients:
+    """Room for the gradients that are needed."""
+
+    def __init__(self, *inputs: tuple[Tensor | None, bool]) -> None:
+        of_all = [torch.empty_like(x) if needed and x is not None else None for x, needed in inputs]
+        self.tensors = [x for x in of_all if x is not None]
+        self.pointers = [0 if x is None else x.data_ptr() for x in of_all]
+
+
+def _pair(a: Tensor, b: Tensor) -> tuple[int, ...]:
+    """Two tensors and their shape as a matrix, one row per image."""
+    return (a.data_ptr(), TYPES[a.dtype], b.data_ptr(), TYPES[b.dtype], len(a), a.numel() // len(a))
+
+
+def _logits(x: Tensor | None) -> tuple[int, ...]:
+    return (0, 0, 0) if x is None else (x.data_ptr(), TYPES[x.dtype], x.numel())
+
+
+def _call(name: str, like: Tensor, *arguments: Any, sums: Sequence[tuple[int, int]] = ()) -> None:
+    """Call a native function where the tensors are; `sums` are the rows and columns of what a forward adds up."""
+    _CALLERS[like.device.type](name, like, sums, arguments)
+
+
+def _call_cpu(name: str, _: Tensor, __: Sequence[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
+    getattr(_module("cpu", native.cpu()), name)(torch.get_num_threads(), *arguments)
+
+
+def _call_cuda(name: str, like: Tensor, sums: Sequence[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
+    module = _module("cuda", native.cuda())
+    # Each block of threads leaves two numbers, which a second kernel combines in their order. This room is freed before
+    # the kernels have run, but only to what follows them on the same stream.
+    spans = sum(rows * -(-columns // module.loss_span) for rows, columns in sums)
+    room = like.new_empty(2 * spans, dtype=torch.float64)
+    stream = torch.cuda.current_stream(like.device).cuda_stream
+    getattr(module, name)(like.device.index, stream, room.data_ptr(), *arguments)
+
+
+def _module(part: str, module: ModuleType | None) -> ModuleType:
+    if module is None:
+        raise WorkError(
+            f"torch.ops.gantk's losses need native code for {part}, which is not here: {native.state(part).reason}; "
+            "gantk.ops has the same losses for everybody."
+        )
+    return module
+
+
+_CALLERS = {"cpu": _call_cpu, "cuda": _call_cuda}

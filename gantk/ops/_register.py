@@ -1,0 +1,193 @@
+"""The native losses as operators of torch's dispatcher: schema, CPU and CUDA kernels, fake tensors, autograd.
+
+Of torch's ways to register, `Library` with `register_autograd` costs least of those that torch.compile and other
+dispatch modes see through; docs/native.md has the figures. Second derivatives go through the plain-torch reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.ops import _native_losses as kernels
+from gantk.ops import _reference_losses as reference
+
+__all__ = ["adversarial_loss", "norm_loss", "vae_loss"]
+
+_library = torch.library.Library("gantk", "DEF")  # the operators live as long as it does
+
+
+def _define(schema: str, kernel: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+    name = schema.partition("(")[0]
+    _library.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    for key in ("CPU", "CUDA"):
+        _library.impl(name, kernel, key)
+    torch.library.register_fake(f"gantk::{name}", fake, lib=_library)
+    return getattr(torch.ops.gantk, name).default
+
+
+def _like_needed(inputs: Sequence[Tensor | None], needs: Sequence[bool]) -> list[Tensor]:
+    return [torch.empty_like(x) for x, needed in zip(inputs, needs, strict=True) if needed and x is not None]
+
+
+def _fake_norm(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
+    dtype = kernels.wide_dtype(a)
+    return a.new_empty((), dtype=dtype), a.new_empty(a.shape[0], dtype=dtype)
+
+
+def _fake_norm_backward(
+    grad: Tensor, a: Tensor, b: Tensor, norms: Tensor, p: int, need_a: bool, need_b: bool
+) -> list[Tensor]:
+    return _like_needed(kernels.dense_alike(a, b), (need_a, need_b))
+
+
+def _fake_adversarial(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    dtype = kernels.wide_dtype(fake)
+    return fake.new_empty((), dtype=dtype), fake.new_empty((), dtype=dtype)
+
+
+def _fake_adversarial_backward(
+    grad_discriminator: Tensor | None,
+    grad_generator: Tensor | None,
+    real: Tensor | None,
+    fake: Tensor,
+    kind: str,
+    need_real: bool,
+    need_fake: bool,
+) -> list[Tensor]:
+    dense = (real if real is None else real.contiguous(), fake.contiguous())
+    return _like_needed(dense, (need_real, need_fake))
+
+
+def _fake_vae(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> Tensor:
+    return images.new_empty((), dtype=kernels.wide_dtype(images))
+
+
+def _fake_vae_backward(
+    grad: Tensor,
+    images: Tensor,
+    target: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    kind: str,
+    beta: float,
+    needs: Sequence[bool],
+) -> list[Tensor]:
+    dense = (*kernels.dense_alike(images, target), *kernels.dense_alike(mean, log_variance))
+    return _like_needed(dense, needs)
+
+
+norm_loss = _define("norm_loss(Tensor a, Tensor b, int p) -> (Tensor, Tensor)", kernels.norm_forward, _fake_norm)
+_norm_loss_backward = _define(
+    "norm_loss_backward(Tensor grad, Tensor a, Tensor b, Tensor norms, int p, bool need_a, bool need_b) -> Tensor[]",
+    kernels.norm_backward,
+    _fake_norm_backward,
+)
+adversarial_loss = _define(
+    "adversarial_loss(Tensor? real, Tensor fake, str kind) -> (Tensor, Tensor)",
+    kernels.adversarial_forward,
+    _fake_adversarial,
+)
+_adversarial_loss_backward = _define(
+    "adversarial_loss_backward(Tensor? grad_discriminator, Tensor? grad_generator, Tensor? real, Tensor fake, "
+    "str kind, bool need_real, bool need_fake) -> Tensor[]",
+    kernels.adversarial_backward,
+    _fake_adversarial_backward,
+)
+vae_loss = _define(
+    "vae_loss(Tensor images, Tensor target, Tensor mean, Tensor log_variance, str kind, float beta) -> Tensor",
+    kernels.vae_forward,
+    _fake_vae,
+)
+_vae_loss_backward = _define(
+    "vae_loss_backward(Tensor grad, Tensor images, Tensor target, Tensor mean, Tensor log_variance, str kind, "
+    "float beta, bool[4] needs) -> Tensor[]",
+    kernels.vae_backward,
+    _fake_vae_backward,
+)
+
+
+def _in_places(found: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
+    """The gradients at their inputs' places, None where none is needed."""
+    rest = iter(found)
+    return [next(rest) if needed else None for needed in needs]
+
+
+def _differentiable(
+    function: Callable[..., Any], inputs: Sequence[Tensor | None], needs: Sequence[bool], grads: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients by way of the reference, so that they can be differentiated again."""
+    # Views, for the same tensor given twice to be two inputs.
+    views = [x.view_as(x) if x is not None and needed else x for x, needed in zip(inputs, needs, strict=True)]
+    results = function(*views)
+    results = results if isinstance(results, tuple) else (results,)
+    reached = [(result, grad) for result, grad in zip(results, grads, strict=True) if grad is not None]
+    wanted = [x for x, needed in zip(views, needs, strict=True) if x is not None and needed]
+    outputs, of_outputs = zip(*reached, strict=True)
+    found = torch.autograd.grad(
+        outputs, wanted, of_outputs, create_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return _in_places(found, needs)
+
+
+# In a backward, gradients are enabled exactly where somebody wants to differentiate it again.
+
+
+def _keep_norm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    a, b, ctx.p = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(a, b, output[1])
+
+
+def _norm_gradients(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return None, None, None
+    a, b, norms = ctx.saved_tensors
+    needs = ctx.needs_input_grad[:2]
+    if torch.is_grad_enabled():
+        return (*_differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, [grad]), None)
+    return (*_in_places(_norm_loss_backward(grad, a, b, norms, ctx.p, *needs), needs), None)
+
+
+def _keep_adversarial(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    real, fake, ctx.kind = inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(real, fake)
+
+
+def _adversarial_gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    needs = ctx.needs_input_grad[:2]
+    if all(grad is None for grad in grads):
+        return None, None, None
+    real, fake = ctx.saved_tensors
+    if torch.is_grad_enabled():
+        again = _differentiable(lambda *x: reference.adversarial_loss(*x, ctx.kind), (real, fake), needs, grads)
+        return (*again, None)
+    return (*_in_places(_adversarial_loss_backward(*grads, real, fake, ctx.kind, *needs), needs), None)
+
+
+def _keep_vae(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.kind, ctx.beta = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _vae_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    needs = ctx.needs_input_grad[:4]
+    if torch.is_grad_enabled():
+        kind, beta = ctx.kind, ctx.beta
+        again = _differentiable(lambda *x: reference.vae_loss(*x, kind, beta), ctx.saved_tensors, needs, [grad])
+        return (*again, None, None)
+    found = _vae_loss_backward(grad, *ctx.saved_tensors, ctx.kind, ctx.beta, needs)
+    return (*_in_places(found, needs), None, None)
+
+
+for _name, _backward, _keep in (
+    ("norm_loss", _norm_gradients, _keep_norm),
+    ("adversarial_loss", _adversarial_gradients, _keep_adversarial),
+    ("vae_loss", _vae_gradients, _keep_vae),
+):
+    torch.library.register_autograd(f"gantk::{_name}", _backward, setup_context=_keep, lib=_library)
