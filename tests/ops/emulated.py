@@ -31,7 +31,7 @@ def build(folder: Path, bind: str, *sources: Path) -> ModuleType:
         pytest.skip("the emulation needs pybind11")
     import pybind11
 
-    target = folder / f"emulated{sysconfig.get_config_var('EXT_SUFFIX')}"
+    target = folder / f"emulated_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
     includes = [EMULATOR, ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
     flags = ["-std=c++20", "-O1", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", f"-DGANTK_BIND={bind}"]
     strict = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DGANTK_EMULATED"]
@@ -39,7 +39,7 @@ def build(folder: Path, bind: str, *sources: Path) -> ModuleType:
     command = [compiler, *flags, *strict, *(f"-I{place}" for place in includes), "-shared", *inputs, "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    spec = importlib.util.spec_from_file_location("emulated", target)
+    spec = importlib.util.spec_from_file_location("emulated_kernels", target)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -3,4 +3,4 @@
 
 void GANTK_BIND(pybind11::module_& m);
 
-PYBIND11_MODULE(emulated, m) { GANTK_BIND(m); }
+PYBIND11_MODULE(emulated_kernels, m) { GANTK_BIND(m); }

@@ -1,0 +1,269 @@
+"""Exact nearest neighbours among bytes on a GPU.
+
+Squared distances between uint8 vectors are integers, which the tensor cores' 8-bit products give exactly. What is near
+is found without selecting among all pairs:
+
+1. Every row's distances to a random sample of the columns give a threshold: somewhat more than k columns should be
+   within it.
+2. One pass over all pairs appends what is within its row's threshold to the row's list. Among one set of points, each
+   pair is looked at once, for both of its rows.
+3. A list that holds at least k and has not overflowed holds the k nearest, whatever the sample was.
+4. The few other rows are searched again, against everything.
+
+The order in a list is left to chance; keys (squared distance, index) are sorted, so results are not: of equally far
+columns, the one with the smaller index comes first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.ops._knn_cuda_kernels import BLOCK, FAR, ByteRows, Kernels, Near, kernels_here, pack, parts, why_not
+
+__all__ = ["Plan", "Progress", "collect", "sample_thresholds", "search", "why_not"]
+
+Progress = Callable[[int, int], object]
+
+LAUNCH = 2**44
+"""Products of two bytes in one launch: some hundredths of a second."""
+BAND = 2048
+"""Rows of a launch are a multiple of this: what runs side by side, see kBand in csrc/knn/tile.cuh."""
+SLICE = 32768
+"""Dimensions at a time where there are too many for 32 bits; a multiple of 64."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How thresholds are found: the `rank`-th smallest of the distances to `sample` columns; and how long lists are."""
+
+    sample: int
+    rank: int
+    capacity: int
+
+    @classmethod
+    def of(cls, columns: int, k: int) -> Plan | None:
+        """The plan for the k nearest of so many columns; None where searching everything costs no more.
+
+        Of the k nearest, Poisson(k · sample / columns) fall into the sample. The rank is such that fewer than 0.5 %
+        of the rows have so many there, and with it a threshold that is too low. A row's list then has Gamma(rank) ·
+        columns / sample entries; fewer than 0.1 % do not fit.
+        """
+        if columns < 4096 or k > columns // 16:
+            return None
+        expected = max(3.4, k / 60)
+        sample = max(64, min(math.ceil(expected * columns / k), columns // 16))
+        rank = next(r for r in range(1, sample + 1) if 1 - _poisson_below(r, k * sample / columns) < 0.005)
+        longest = float(rank)
+        while _poisson_below(rank, longest) > 0.001:
+            longest += 0.5
+        return cls(sample, rank, math.ceil(longest * columns / sample) + 1)
+
+
+def _poisson_below(r: int, mean: float) -> float:
+    """P(Poisson(mean) < r)."""
+    return sum(math.exp(i * math.log(mean) - mean - math.lgamma(i + 1)) for i in range(r))
+
+
+def search(
+    x: Tensor,
+    k: int,
+    reference: Tensor | None = None,
+    progress: Progress | None = None,
+    *,
+    kernels: Kernels | None = None,
+    plan: Callable[[int, int], Plan | None] = Plan.of,
+    list_bytes: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Find each row's k nearest among the other rows, or among those of `reference`.
+
+    Args:
+        x: `[N, D]` uint8 on a CUDA device.
+        k: from 1 to N − 1, or to the number of rows of the reference.
+        reference: `[M, D]` uint8 on the same device.
+        progress: told of rows done, and of N.
+        kernels, plan: other kernels and another plan than this installation's, for tests.
+        list_bytes: bytes for lists at one time; half of what is free unless told. Where the lists of all rows exceed
+            it, a search among the rows themselves takes up to twice as long.
+
+    Returns:
+        squared distances `[N, k]` int64, ascending, and indices `[N, k]` int64; of equal ones the smaller index first.
+
+    Raises:
+        UsageError: k is out of range, there are too many points for one search, or there is no native CUDA code.
+    """
+    kernels = kernels or kernels_here()
+    among = x if reference is None else reference
+    check_k(k, len(among), reference is None)
+    own = torch.arange(len(x), device=x.device) if reference is None else None
+    found = _Found(len(x), k, x.device)
+    left = torch.arange(len(x), device=x.device)
+    distances: Distances
+    if x.shape[1] > kernels.largest_dimension:
+        found.bits = len(among).bit_length()
+        if x.shape[1] * 255**2 >= 2 ** (63 - found.bits):
+            raise UsageError(f"{len(among)} points of {x.shape[1]} numbers are too many for one search.")
+        distances = _WideDistances(kernels, x, among)
+    else:
+        rows = pack(x)
+        columns = rows if reference is None else pack(reference)
+        distances = _PackedDistances(kernels, rows, columns)
+        if (chosen := plan(len(columns), k)) is not None:
+            thresholds = sample_thresholds(kernels, rows, columns, chosen, own)
+            again = []
+            capacity = max(chosen.capacity, k)
+            for ids, keys, counts in collect(kernels, rows, columns, thresholds, capacity, own, list_bytes, progress):
+                found.store(ids, keys.topk(k, largest=False).values)
+                again.append(ids[counts < k])
+            left = torch.cat(again)
+            progress = None
+    for ids, keys in nearest_dense(distances, left, len(among), k, found.bits, own is not None, progress):
+        found.store(ids, keys)
+    return found.distances, found.indices
+
+
+def check_k(k: int, points: int, own: bool) -> None:
+    """Refuse a k that there are not enough points for."""
+    if not 1 <= k <= points - own:
+        raise UsageError(f"k is from 1 to {points - own} for {points} points, not {k}.")
+
+
+class _Found:
+    """The result, row by row."""
+
+    def __init__(self, rows: int, k: int, device: torch.device) -> None:
+        self.distances = torch.empty((rows, k), dtype=torch.int64, device=device)
+        self.indices = torch.empty_like(self.distances)
+        self.bits = 32
+        """The lower bits of a key, which are the column's index."""
+
+    def store(self, rows: Tensor, keys: Tensor) -> None:
+        self.distances[rows] = keys >> self.bits
+        self.indices[rows] = keys & (2**self.bits - 1)
+
+
+def sample_thresholds(kernels: Kernels, rows: ByteRows, columns: ByteRows, plan: Plan, own: Tensor | None) -> Tensor:
+    """`[N]` int32: each row's `plan.rank`-th smallest squared distance to a sample of the columns without itself."""
+    generator = torch.Generator().manual_seed(len(columns))
+    chosen = torch.randperm(len(columns), generator=generator)[: plan.sample].sort().values.to(rows.data.device)
+    sample = columns.part(chosen)
+    thresholds = torch.empty_like(rows.norms)
+    for part in parts(len(rows), len(sample)):
+        distances = kernels.dense(rows.part(part), sample)
+        if own is not None:
+            distances.masked_fill_(own[part, None] == chosen, 2**31 - 1)
+        thresholds[part] = distances.topk(plan.rank, largest=False).values[:, -1]
+    return thresholds
+
+
+def collect(
+    kernels: Kernels,
+    rows: ByteRows,
+    columns: ByteRows,
+    thresholds: Tensor,
+    capacity: int,
+    own: Tensor | None,
+    list_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """What is within each row's threshold: rows' numbers, their keys `[…, capacity]`, and counts as `Near.keys` gives.
+
+    Every row comes once. `own` are the indices of the rows among the columns, where they are there. Rows that are the
+    columns, all of them, are looked at as pairs.
+    """
+    total = len(rows)
+    group = max(kernels.tile, (list_bytes or _free_bytes(rows.data.device) // 2) // (8 * capacity))
+    launch = max(1, LAUNCH // (len(columns) * rows.data.shape[1]) // BAND) * BAND
+
+    def tell(done: float) -> None:
+        if progress is not None:
+            if rows.data.is_cuda:
+                torch.cuda.synchronize(rows.data.device)
+            progress(round(done * total), total)
+
+    if rows is columns and group >= total:
+        near = Near.below(thresholds, capacity)
+        for first in range(0, total, launch):
+            last = min(first + launch, total)
+            kernels.collect_pairs(rows, first, last, near)
+            tell(1 - ((total - last) / total) ** 2)
+        yield from _entries(near, 0, None)
+        return
+    for start in range(0, total, group):
+        ids = slice(start, min(start + group, total))
+        near = Near.below(thresholds[ids], capacity)
+        for first in range(ids.start, ids.stop, launch):
+            some = slice(first, min(first + launch, ids.stop))
+            kernels.collect(rows.part(some), columns, near.part(slice(some.start - start, some.stop - start)))
+            tell(some.stop / total)
+        yield from _entries(near, start, None if own is None else own[ids])
+
+
+def _entries(near: Near, start: int, own: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    for part in parts(*near.lists.shape):
+        keys, counts = near.part(part).keys(None if own is None else own[part])
+        yield torch.arange(start + part.start, start + part.stop, device=keys.device), keys, counts
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 2**32
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
+
+
+Distances = Callable[[Tensor, int, int], Tensor]
+"""Squared distances of the rows with these numbers to columns first … last − 1: `[rows, last − first]`, integers."""
+
+
+class _PackedDistances:
+    def __init__(self, kernels: Kernels, rows: ByteRows, columns: ByteRows) -> None:
+        self._kernels, self._rows, self._columns = kernels, rows, columns
+
+    def __call__(self, ids: Tensor, first: int, last: int) -> Tensor:
+        return self._kernels.dense(self._rows.part(ids), self._columns.part(slice(first, last)))
+
+
+class _WideDistances:
+    """The sum over slices of dimensions, each of which fits 32 bits."""
+
+    def __init__(self, kernels: Kernels, x: Tensor, among: Tensor) -> None:
+        self._kernels, self._x, self._among = kernels, x, among
+
+    def __call__(self, ids: Tensor, first: int, last: int) -> Tensor:
+        rows = self._x[ids]
+        total = torch.zeros((len(ids), last - first), dtype=torch.int64, device=rows.device)
+        for start in range(0, rows.shape[1], SLICE):
+            columns = self._among[first:last, start : start + SLICE]
+            total += self._kernels.dense(pack(rows[:, start : start + SLICE]), pack(columns))
+        return total
+
+
+def nearest_dense(
+    distances: Distances, ids: Tensor, columns: int, k: int, bits: int, own: bool, progress: Progress | None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The k smallest keys of some rows, from all their distances; a key's lower `bits` bits are the column's index.
+
+    Gives numbers of rows and `[…, k]` keys; `own` leaves each row itself out.
+    """
+    height = min(2048, max(1, len(ids)))
+    width = max(k, BLOCK // height)
+    for rows in parts(len(ids), 1, height):
+        some = ids[rows]
+        best = torch.empty((len(some), 0), dtype=torch.int64, device=ids.device)
+        for first in range(0, columns, width):
+            last = min(first + width, columns)
+            numbers = torch.arange(first, last, device=ids.device)
+            keys = (distances(some, first, last).long() << bits) | numbers
+            if own:
+                keys.masked_fill_(numbers == some[:, None], FAR)
+            best = torch.cat((best, keys.topk(min(k, last - first), largest=False).values), dim=1)
+            best = best.topk(min(k, best.shape[1]), largest=False).values
+        yield some, best
+        if progress is not None:
+            progress(rows.stop, len(ids))

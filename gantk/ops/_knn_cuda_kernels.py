@@ -1,0 +1,193 @@
+"""The kernels of the CUDA search, and what they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.ops import native
+
+__all__ = [
+    "BLOCK",
+    "FAR",
+    "INDEX",
+    "ByteRows",
+    "Kernels",
+    "NativeKernels",
+    "Near",
+    "kernels_here",
+    "pack",
+    "parts",
+    "why_not",
+]
+
+FAR = 2**63 - 1
+"""A key beyond all others."""
+INDEX = 2**32 - 1
+"""The part of a key that is the column's index; the squared distance lies above it."""
+BLOCK = 2**24
+"""Pairs, entries of lists or numbers that are worked on at a time outside of the kernels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ByteRows:
+    """Rows as the kernels want them: `[N, stride]` uint8, filled up with zeros to a multiple of 64; and norms."""
+
+    data: Tensor
+    norms: Tensor
+    """`[N]` int32: sums of squares."""
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def part(self, which: slice | Tensor) -> ByteRows:
+        return ByteRows(self.data[which], self.norms[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Near:
+    """What the kernels append to: see `NearLists` in csrc/knn/knn_cuda.h."""
+
+    thresholds: Tensor
+    """`[N]` int32: the largest squared distance that is taken."""
+    lists: Tensor
+    """`[N, capacity]` int64: keys in no order."""
+    counts: Tensor
+    """`[N]` int32: how many there were, which may be more than fit."""
+
+    @classmethod
+    def below(cls, thresholds: Tensor, capacity: int) -> Near:
+        lists = torch.empty((len(thresholds), capacity), dtype=torch.int64, device=thresholds.device)
+        return cls(thresholds.contiguous(), lists, torch.zeros_like(thresholds))
+
+    def part(self, which: slice) -> Near:
+        return Near(self.thresholds[which], self.lists[which], self.counts[which])
+
+    def keys(self, own: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The keys, FAR where there are none, and how many there are in each row; −1 where more came than fit.
+
+        `own` are the rows' own indices, where they are among the columns.
+        """
+        capacity = self.lists.shape[1]
+        places = torch.arange(capacity, device=self.lists.device)
+        keys = self.lists.masked_fill(places >= self.counts[:, None], FAR)
+        counts = self.counts
+        if own is not None:
+            mine = (keys & INDEX) == own[:, None]
+            keys = keys.masked_fill(mine, FAR)
+            counts = counts - mine.sum(1)
+        return keys, torch.where(self.counts <= capacity, counts, -1)
+
+
+class Kernels(Protocol):
+    """The two kernels: on a GPU, emulated, or in plain torch."""
+
+    tile: int
+    largest_dimension: int
+
+    def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
+        """All squared distances, `[rows, columns]` int32."""
+
+    def collect(self, rows: ByteRows, columns: ByteRows, near: Near) -> None:
+        """Append every row's near columns to its list."""
+
+    def collect_pairs(self, points: ByteRows, first: int, last: int, near: Near) -> None:
+        """The same for both of each pair i < j of points with first ≤ i < last; first is a multiple of the tile."""
+
+
+class NativeKernels:
+    """The kernels of csrc/knn/knn.cu. They run on the current stream of the tensors' device."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self.tile: int = module.knn_tile
+        self.largest_dimension: int = module.knn_largest_dimension
+
+    def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
+        distances = torch.empty((len(rows), len(columns)), dtype=torch.int32, device=rows.data.device)
+        both = (*_pointers(rows), *_pointers(columns), _stride(rows, columns))
+        self._module.knn_dense(*both, distances.data_ptr(), len(columns), *_where(rows))
+        return distances
+
+    def collect(self, rows: ByteRows, columns: ByteRows, near: Near) -> None:
+        both = (*_pointers(rows), *_pointers(columns), _stride(rows, columns))
+        self._module.knn_collect(*both, *_lists(near, len(rows)), *_where(rows))
+
+    def collect_pairs(self, points: ByteRows, first: int, last: int, near: Near) -> None:
+        lists = _lists(near, len(points))
+        self._module.knn_collect_pairs(*_pointers(points), first, last, _stride(points), *lists, *_where(points))
+
+
+def _pointers(rows: ByteRows) -> tuple[int, int, int]:
+    assert rows.data.is_contiguous()
+    assert rows.norms.is_contiguous()
+    assert rows.norms.dtype == torch.int32
+    return rows.data.data_ptr(), rows.norms.data_ptr(), len(rows)
+
+
+def _stride(*rows: ByteRows) -> int:
+    (stride,) = {one.data.shape[1] for one in rows}
+    return stride
+
+
+def _lists(near: Near, rows: int) -> tuple[int, int, int, int]:
+    for tensor in (near.thresholds, near.lists, near.counts):
+        assert tensor.is_contiguous()
+        assert len(tensor) == rows
+    return near.thresholds.data_ptr(), near.lists.data_ptr(), near.counts.data_ptr(), near.lists.shape[1]
+
+
+def _where(rows: ByteRows) -> tuple[int, int]:
+    """The device's number and the stream's handle; both 0 for the emulation, which works on the CPU's tensors."""
+    device = rows.data.device
+    return (device.index or 0, torch.cuda.current_stream(device).cuda_stream) if device.type == "cuda" else (0, 0)
+
+
+def why_not(device: torch.device) -> str:
+    """Why the kernels cannot be used on a device; empty where they can."""
+    if native.cuda() is None:
+        return native.state("cuda").reason
+    if device.type != "cuda":
+        return f"{device.type} is no CUDA device"
+    if torch.version.hip:
+        return "the kernels are for NVIDIA's GPUs"
+    major, minor = torch.cuda.get_device_capability(device)
+    return "" if major >= 8 else f"the GPU's compute capability is {major}.{minor}, and the kernels need 8.0"
+
+
+def kernels_here() -> Kernels:
+    """The kernels of this installation.
+
+    Raises:
+        UsageError: there are none; `why_not` says so before.
+    """
+    module = native.cuda()
+    if module is None:
+        raise UsageError(f"the CUDA search needs gantk's native CUDA code: {native.state('cuda').reason}.")
+    return NativeKernels(module)
+
+
+def pack(x: Tensor) -> ByteRows:
+    """`[N, D]` uint8 as the kernels want it; D is 33024 at most, lest squared distances exceed 31 bits."""
+    count, dimension = x.shape
+    stride = max(64, -(-dimension // 64) * 64)
+    data = x.contiguous()
+    if stride != dimension or data.data_ptr() % 16:
+        data = torch.zeros((count, stride), dtype=torch.uint8, device=x.device)
+        data[:, :dimension] = x
+    norms = torch.empty(count, dtype=torch.int32, device=x.device)
+    for part in parts(count, stride):
+        norms[part] = data[part].int().square_().sum(1, dtype=torch.int32)
+    return ByteRows(data, norms)
+
+
+def parts(rows: int, width: int, block: int | None = None) -> Iterator[slice]:
+    """Slices of rows that have about `block` (BLOCK unless told) numbers, `width` in a row."""
+    step = max(1, (BLOCK if block is None else block) // max(1, width))
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
