@@ -1,0 +1,104 @@
+// What the integers of a search prove about the distances that were asked for.
+#pragma once
+
+#include <climits>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace gantk::knn {
+
+// A search compares bytes by 32-bit integers, their screens. Up to 33,024 dimensions, a screen is the squared distance.
+// Beyond, norms and each slice's inner product are shifted right before they are added, so that
+//   squared / 2^shift − 2 < screen < squared / 2^shift + 2 slices.
+struct Scale {
+    int shift, slices;
+    double squared_at_most(int32_t screen) const { return shift ? std::ldexp(screen + 2.0, shift) : screen; }
+    int32_t screen_at_most(double squared) const {
+        const double screen = shift ? std::ldexp(squared, -shift) + 2.0 * slices : squared;
+        return screen < INT_MAX ? static_cast<int32_t>(screen) : INT_MAX;
+    }
+};
+
+// What screens prove of the distances that were asked for. Where they are not the same, those that can be among the
+// nearest are measured directly.
+class Screen {
+  public:
+    virtual ~Screen() = default;
+    virtual bool exact() const { return false; }
+    // The limit that no nearest neighbour's screen exceeds, given that k screens are at most `screen`.
+    virtual int32_t limit_after(int32_t screen, uint32_t query) const = 0;
+    // The same, given that k squared distances are at most `squared`.
+    virtual int32_t limit_proven(double squared, uint32_t query) const = 0;
+    virtual double squared_distance(uint32_t query, uint32_t reference) const = 0;
+    // References that screens say nothing about: measured for every query. `outside[reference]` marks them.
+    std::vector<uint32_t> unscreened;
+    std::vector<uint8_t> outside;
+};
+
+// Bytes whose screens are their squared distances.
+class Exact final : public Screen {
+  public:
+    bool exact() const override { return true; }
+    int32_t limit_after(int32_t screen, uint32_t) const override { return screen; }
+    int32_t limit_proven(double squared, uint32_t) const override { return static_cast<int32_t>(squared); }
+    double squared_distance(uint32_t, uint32_t) const override { return 0; }  // never asked for
+};
+
+// Bytes of so many dimensions that their screens are shifted.
+class Shifted final : public Screen {
+  public:
+    using Direct = uint64_t (*)(const uint8_t*, const uint8_t*, size_t);
+    Shifted(const uint8_t* queries, const uint8_t* references, size_t dim, Scale scale, Direct direct)
+        : queries_(queries), references_(references), dim_(dim), scale_(scale), direct_(direct) {}
+    int32_t limit_after(int32_t screen, uint32_t) const override {
+        return scale_.screen_at_most(scale_.squared_at_most(screen));
+    }
+    int32_t limit_proven(double squared, uint32_t) const override { return scale_.screen_at_most(squared); }
+    double squared_distance(uint32_t query, uint32_t reference) const override {
+        return static_cast<double>(direct_(queries_ + query * dim_, references_ + reference * dim_, dim_));
+    }
+
+  private:
+    const uint8_t *queries_, *references_;
+    size_t dim_;
+    Scale scale_;
+    Direct direct_;
+};
+
+// Floats rounded to a grid of bytes: by the triangle inequality, |distance − step · distance on the grid| is at most the
+// two points' own distances from their places there. References further from theirs than `reference_error` are unscreened.
+template <typename T>
+class Rounded final : public Screen {
+  public:
+    using Direct = double (*)(const T*, const T*, size_t);
+    Rounded(const T* queries, const T* references, size_t dim, Scale scale, double step, const double* query_errors,
+            double reference_error, Direct direct)
+        : queries_(queries), references_(references), dim_(dim), scale_(scale), step_(step), errors_(query_errors),
+          reference_error_(reference_error), direct_(direct) {}
+    int32_t limit_after(int32_t screen, uint32_t query) const override {
+        return limit(std::sqrt(scale_.squared_at_most(screen)) * step_ + 2 * slack(query));
+    }
+    int32_t limit_proven(double squared, uint32_t query) const override {
+        return limit(std::sqrt(squared) + slack(query));
+    }
+    double squared_distance(uint32_t query, uint32_t reference) const override {
+        return direct_(queries_ + query * dim_, references_ + reference * dim_, dim_);
+    }
+
+  private:
+    double slack(uint32_t query) const { return errors_[query] + reference_error_; }
+    int32_t limit(double distance) const {
+        const double steps = distance / step_;
+        return scale_.screen_at_most(steps * steps * (1 + 1e-9) + 1);
+    }
+    const T *queries_, *references_;
+    size_t dim_;
+    Scale scale_;
+    double step_;
+    const double* errors_;
+    double reference_error_;
+    Direct direct_;
+};
+
+}  // namespace gantk::knn
