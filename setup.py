@@ -74,7 +74,7 @@ def version_line(command: list[str]) -> str:
         raise Unbuilt(f"{command[0]} cannot be run: {error.strerror}") from None
     lines = [line for line in found.stdout.splitlines() if line.strip()]
     if found.returncode or not lines:
-        raise Unbuilt(f"{shlex.join(command)} --version fails with status {found.returncode}")
+        raise Unbuilt(f"the compiler {shlex.join(command)} does not work: --version exits {found.returncode}")
     release = [line for line in lines if "release" in line]  # nvcc's first lines are its name and copyright
     return (release or lines)[0].strip()
 
@@ -259,6 +259,7 @@ def build_cuda(folder: Path, part: Part) -> Path:
 class BuildNative(build_ext):
     """Builds both modules, and writes down what came of each."""
 
+    command_name = "build_ext"  # what its warnings begin with
     written: tuple[Path, ...] = ()
 
     def run(self) -> None:
@@ -318,4 +319,5 @@ def put(content: bytes, file: Path) -> None:
     os.replace(aside, file)
 
 
-setup(ext_modules=[Extension("gantk.ops._native", sources=[])], cmdclass={"build_ext": BuildNative})
+if __name__ == "__main__":
+    setup(ext_modules=[Extension("gantk.ops._native", sources=[])], cmdclass={"build_ext": BuildNative})
