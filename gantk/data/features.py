@@ -1,0 +1,124 @@
+"""Points in a file of NumPy's: features, or images, in an `.npy` or an `.npz`; nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import math
+import re
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from gantk.errors import DataError, OptionError, nearest
+
+__all__ = ["ArrayFile", "is_array_file"]
+
+_FILE = re.compile(r"(?P<path>.+\.np[yz])(?::array=(?P<array>.+))?", re.IGNORECASE | re.DOTALL)
+_PLUGIN = re.compile(r"[\w-]+(?::[\w-]+)?:\w+=")
+
+_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and zipfile raise at damaged files."""
+
+_RATIO = 1040
+"""No deflate stream grows by more than 1032 : 1; an array that claims more is no array."""
+
+
+def is_array_file(text: str) -> bool:
+    """Whether a text names an array in a file, `FILE.npy`, `FILE.npz` or `FILE.npz:array=NAME`, and no data plugin."""
+    return bool(_FILE.fullmatch(text)) and not _PLUGIN.match(text)
+
+
+class ArrayFile:
+    """One array `[N, …]` of uint8 or float numbers in a file, read when it is asked for.
+
+    Args:
+        text: `FILE.npy`, `FILE.npz`, or `FILE.npz:array=NAME` where the file holds several arrays.
+
+    Raises:
+        OptionError: the file has no such array, or several and none is named.
+        DataError: the file is missing or damaged, or the array is not such.
+    """
+
+    def __init__(self, text: str) -> None:
+        match = _FILE.fullmatch(text)
+        if match is None:
+            raise OptionError(f"'{text}' is not FILE.npy, FILE.npz or FILE.npz:array=NAME.")
+        self.path = Path(match["path"]).expanduser()
+        self._zipped = self.path.suffix.lower() == ".npz"
+        if match["array"] and not self._zipped:
+            raise OptionError(f"{self.path}: an .npy is one array; leave out :array={match['array']}.")
+        with self._reading():
+            self.array = self._choose(match["array"]) if self._zipped else ""
+            self.name = f"{self.path}:{self.array}" if self.array else str(self.path)
+            self.shape, self.dtype = self._header()
+
+    def read(self, indices: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
+        """The array, or the points at these indices. Of an `.npy`, no more than that is read."""
+        with self._reading():
+            if self._zipped:
+                with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.array}.npy") as stream:
+                    whole: npt.NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+            else:
+                whole = np.load(self.path, mmap_mode="c", allow_pickle=False)
+            return whole if indices is None else whole[indices]
+
+    def _choose(self, wanted: str | None) -> str:
+        with zipfile.ZipFile(self.path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        if wanted is not None and wanted not in names:
+            raise OptionError(f"{self.path} has no array '{wanted}'.{nearest(wanted, names)}")
+        if wanted is None and len(names) > 1:
+            raise OptionError(
+                f"{self.path} holds {', '.join(sorted(names))}: say which, as {self.path}:array={names[0]}."
+            )
+        if not names:
+            raise DataError(f"{self.path} holds no array.")
+        return wanted or names[0]
+
+    def _header(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type, checked against the bytes that there are."""
+        if self._zipped:
+            with zipfile.ZipFile(self.path) as archive:
+                member = archive.getinfo(f"{self.array}.npy")
+                if member.file_size > member.compress_size * _RATIO + 1024:
+                    raise DataError(f"{self.name}: {member.file_size} bytes do not come out of {member.compress_size}.")
+                with archive.open(member) as stream:
+                    return self._checked(stream, member.file_size)
+        with self.path.open("rb") as stream:
+            return self._checked(stream, self.path.stat().st_size)
+
+    def _checked(self, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        version = npy.read_magic(stream)
+        if version not in _READERS:
+            raise DataError(f"{self.name}: is of the .npy format {version}; expected (1, 0) or (2, 0).")
+        shape, _, dtype = _READERS[version](stream)
+        if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
+            raise DataError(f"{self.name}: holds {dtype}; expected uint8, or float of 16, 32 or 64 bits.")
+        if len(shape) < 2 or min(shape) < 1:
+            raise DataError(f"{self.name}: is {list(shape)}; expected points [N, D] or images, at least one.")
+        announced, present = math.prod(shape) * dtype.itemsize, size - stream.tell()
+        if announced != present:
+            raise DataError(f"{self.name}: announces {announced} bytes and has {present}; copy or write it again.")
+        return shape, dtype
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turns what a damaged file raises into an error that names the file."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: no such file, or not a regular one.")
+        try:
+            yield
+        except _DAMAGE as error:
+            raise DataError(f"{self.path}: damaged or unreadable ({error}); copy or write it again.") from error
