@@ -11,6 +11,7 @@ TORCH ?= torch==2.13.0
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BUILT := $(VENV)/.built
 
 .PHONY: help demo test check clean
 
@@ -23,7 +24,7 @@ help:
 demo: $(DEMO)/grid.png
 	@echo "The picture: $(DEMO)/grid.png"
 
-test: $(READY)
+test: $(BUILT)
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -33,14 +34,19 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info gantk/ops/_build.json gantk/ops/_native*.so .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # Set up anew where the dependencies change.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("gantk needs Python 3.10 or newer; name one with PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	GANTK_NATIVE=0 $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# Native code is built here and not by pip, which would compile all of it anew each time.
+$(BUILT): $(READY) setup.py $(shell find csrc -type f)
+	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
 # Half the recipe's width and shorter stages, so that two cores are done in minutes; small batches, so that these are still
@@ -50,7 +56,7 @@ SMALL := --generator dcgan:width=32 --discriminator dcgan:width=32 --set train.e
 	--set stages.pretrain.length="4 epochs" --set stages.game.length="2687 steps" --set stages.game.batch_size=32
 
 # `|`: a run that exists is gone on with, whatever has changed since it was built.
-$(DEMO)/model.toml: | $(READY)
+$(DEMO)/model.toml: | $(BUILT)
 	$(BIN)/gantk build --noise de --loss hidden $(SMALL) -o $(DEMO)
 
 $(DEMO)/grid.png: | $(DEMO)/model.toml

@@ -154,19 +154,21 @@ class Ninja:
         self.lines.append(f"build {path(library)}: {rule} {' '.join(path(part) for part in parts)}")
 
     def build(self, library: Path) -> None:
+        import fcntl  # not on Windows, where no compiler is known
+
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{library.name}.ninja"
-        text = "\n".join([*self.lines, ""])
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            file.write_text(text, encoding="utf-8")
+        file = self.folder / "build.ninja"
         command = [sys.executable, "-m", "ninja", "-f", str(file), str(library)]
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # ninja does not notice another one in its folder
+            file.write_text("\n".join([*self.lines, ""]), encoding="utf-8")
+            done = subprocess.run(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            )
         print(done.stdout, end="", flush=True)
         if done.returncode:
             lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-            errors = [line for line in lines if "error" in line.lower() or "No module named" in line]
+            errors = [line for line in lines if "error:" in line or "No module named" in line]
             raise Unbuilt(f"the build failed: {(errors or lines or ['ninja said nothing'])[0]}")
 
 
@@ -276,7 +278,7 @@ class BuildNative(build_ext):
                     raise Unbuilt("it was installed with GANTK_NATIVE=0")
                 if wish(variable) is False:
                     raise Unbuilt(f"it was installed with {variable}=0")
-                libraries.append(build(folder, part))
+                libraries.append(build(folder / name, part))
                 part.built = True
             except Unbuilt as error:
                 part.reason = str(error)
