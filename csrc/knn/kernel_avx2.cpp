@@ -12,7 +12,7 @@ namespace gantk::knn {
 #ifdef __AVX2__
 namespace {
 
-constexpr int panel_rows = 6, panel_columns = 16;
+constexpr int panel_rows = 4, panel_columns = 16;
 
 size_t row_panel_bytes(int depth) { return static_cast<size_t>(depth) * panel_rows * 2; }
 size_t column_panel_bytes(int depth) { return static_cast<size_t>(depth) * panel_columns * 2; }
@@ -39,7 +39,7 @@ void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, 
     for (int k = 0; k < depth; k += 2, row_panel += panel_rows * 4, column_panel += panel_columns * 4) {
         const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_panel));
         const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_panel + 32));
-#pragma GCC unroll 6
+#pragma GCC unroll 4
         for (int row = 0; row < panel_rows; ++row) {
             int32_t pair;
             std::memcpy(&pair, row_panel + row * 4, sizeof pair);

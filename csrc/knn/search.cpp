@@ -174,18 +174,20 @@ class Search {
     // the diagonal, those tiles are left out that hold no pair with column > row.
     template <typename Visit>
     void multiply(int64_t block, int rows, bool diagonal, Workspace& work, Visit&& visit) {
-        const int column_panels = cut_.block / kernel_.columns;
+        const int row_panels = (rows + kernel_.rows - 1) / kernel_.rows;
         for (int slice = 0; slice < cut_.slices; ++slice) {
-            const uint8_t* row_panel =
+            const uint8_t* const first_row_panel =
                 rows_.get() + (slice * row_panels_ + block * (cut_.block / kernel_.rows)) * row_panel_bytes_;
-            for (int row = 0; row < rows; row += kernel_.rows, row_panel += row_panel_bytes_) {
-                const uint8_t* column_panel = work.columns.get() + slice * work.slice_stride;
-                for (int panel = 0; panel < column_panels; ++panel, column_panel += work.panel_bytes) {
-                    const int column = panel * kernel_.columns;
-                    if (diagonal && column + kernel_.columns <= row + 1) continue;
+            const uint8_t* column_panel = work.columns.get() + slice * work.slice_stride;
+            // The larger panel, of columns, stays in the first cache.
+            for (int column = 0; column < cut_.block; column += kernel_.columns, column_panel += work.panel_bytes) {
+                const uint8_t* row_panel = first_row_panel;
+                for (int panel = 0; panel < row_panels; ++panel, row_panel += row_panel_bytes_) {
+                    const int row = panel * kernel_.rows;
+                    if (diagonal && column + kernel_.columns <= row + 1) break;
                     int32_t* products = work.tile.get();
                     if (cut_.slices > 1)
-                        products = work.sums.get() + (row / kernel_.rows * column_panels + panel) * work.tile_size;
+                        products = work.sums.get() + (column / kernel_.columns * row_panels + panel) * work.tile_size;
                     if (cut_.shift == 0) {
                         kernel_.multiply(row_panel, column_panel, cut_.depth, products, slice > 0);
                     } else {

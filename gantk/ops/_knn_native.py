@@ -1,0 +1,36 @@
+"""From tensors to the pointers and sizes of the native search on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gantk.ops import native
+
+__all__ = ["search"]
+
+FUNCTIONS = {torch.uint8: "knn_u8", torch.float32: "knn_f32", torch.float64: "knn_f64"}
+
+
+def search(
+    x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int, progress: Callable[[float], object] | None
+) -> tuple[Tensor, Tensor]:
+    """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` where they are not asked for."""
+    among = x if reference is None else reference
+    squared = torch.empty((len(x), k), dtype=torch.float64)
+    found = torch.empty((len(x), k if indices else 0), dtype=torch.int64)
+    getattr(native.cpu(), FUNCTIONS[x.dtype])(
+        among.data_ptr(),
+        *among.shape,
+        0 if reference is None else x.data_ptr(),
+        len(x),
+        k,
+        block,
+        torch.get_num_threads(),
+        progress,
+        squared.data_ptr(),
+        found.data_ptr() if indices else 0,
+    )
+    return squared.sqrt_(), found
