@@ -159,23 +159,35 @@ void gradient(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n, bool
 }
 
 // softplus(x) = max(x, 0) + log(1 + e^−|x|), and softplus(−x) = softplus(x) − x.
+template <typename V>
+GANTK_INLINE void softplus_both(V x, V& of_x, V& of_minus_x) {
+    const V bend = log1p(exp_of_negative(-magnitude(x)));
+    of_x = (x < 0 ? V{} : x) + bend;
+    of_minus_x = (x > 0 ? V{} : -x) + bend;
+}
+
 template <typename S>
 void softplus_sums(const S* x, int64_t n, double* of_x, double* of_minus_x) {
     using V = Vector<S>;
     constexpr int kStep = kLanes<S>;
     S plus[kPartialSums] = {}, minus[kPartialSums] = {};
-    for (int64_t i = 0; i < n; i += kPartialSums) {
-        const int64_t count = n - i < kPartialSums ? n - i : kPartialSums;
-        const Padded<S> part(x + i, count);
-        S found_plus[kPartialSums], found_minus[kPartialSums];
+    V more, more_minus;
+    int64_t i = 0;
+    for (; i + kPartialSums <= n; i += kPartialSums) {
         for (int k = 0; k < kPartialSums; k += kStep) {
-            const V v = load<V>(part.values + k), bend = log1p(exp_of_negative(-magnitude(v)));
-            store(found_plus + k, (v < 0 ? V{} : v) + bend);
-            store(found_minus + k, (v < 0 ? -v : v - v) + bend);  // v − v: NaN stays NaN
+            softplus_both(load<V>(x + i + k), more, more_minus);
+            store(plus + k, load<V>(plus + k) + more);
+            store(minus + k, load<V>(minus + k) + more_minus);
         }
-        for (int64_t j = 0; j < count; ++j) {
-            plus[j] += found_plus[j];
-            minus[j] += found_minus[j];
+    }
+    if (i < n) {
+        const Padded<S> rest(x + i, n - i);
+        for (int64_t k = 0; k < n - i; k += kStep) {
+            softplus_both(load<V>(rest.values + k), more, more_minus);
+            for (int64_t j = k; j < k + kStep && j < n - i; ++j) {
+                plus[j] += more[j - k];
+                minus[j] += more_minus[j - k];
+            }
         }
     }
     *of_x = combined(plus);
@@ -184,8 +196,15 @@ void softplus_sums(const S* x, int64_t n, double* of_x, double* of_minus_x) {
 
 template <typename S>
 double plain_sum(const S* x, int64_t n) {
+    using V = Vector<S>;
     S partial[kPartialSums] = {};
-    for (int64_t i = 0; i < n; ++i) partial[i % kPartialSums] += x[i];
+    int64_t i = 0;
+    for (; i + kPartialSums <= n; i += kPartialSums) {
+        for (int k = 0; k < kPartialSums; k += kLanes<S>) {
+            store(partial + k, load<V>(partial + k) + load<V>(x + i + k));
+        }
+    }
+    for (int64_t j = i; j < n; ++j) partial[j - i] += x[j];
     return combined(partial);
 }
 
@@ -193,15 +212,16 @@ template <typename S>
 void sigmoids(const S* x, S a, S b, S* gradient, int64_t n) {
     using V = Vector<S>;
     constexpr int kStep = kLanes<S>;
-    for (int64_t i = 0; i < n; i += kStep) {
-        const int64_t count = n - i < kStep ? n - i : kStep;
-        S part[kStep] = {};
-        for (int64_t j = 0; j < count; ++j) part[j] = x[i + j];
-        const V v = load<V>(part), power = exp_of_negative(-magnitude(v));
-        const V nearer = 1 / (1 + power), farther = power / (1 + power);
-        const V of_x = v < 0 ? farther : nearer, of_minus_x = v < 0 ? nearer : farther;
-        store(part, a * of_x - b * of_minus_x);
-        for (int64_t j = 0; j < count; ++j) gradient[i + j] = part[j];
+    const auto at = [=](V v) __attribute__((always_inline)) {
+        const V power = exp_of_negative(-magnitude(v)), nearer = 1 / (1 + power), farther = power * nearer;
+        return v < 0 ? a * farther - b * nearer : a * nearer - b * farther;
+    };
+    int64_t i = 0;
+    for (; i + kStep <= n; i += kStep) store(gradient + i, at(load<V>(x + i)));
+    if (i < n) {
+        const Padded<S> rest(x + i, n - i);
+        const V found = at(load<V>(rest.values));
+        for (int64_t j = i; j < n; ++j) gradient[j] = found[j - i];
     }
 }
 

@@ -1,1 +1,5 @@
 """What must be fast: native code behind tensors, and a plain-torch reference of each operation."""
+
+from gantk.ops.losses import AdversarialTerms, GeneratorTerm, adversarial_loss, code_loss, hidden_loss, vae_loss
+
+__all__ = ["AdversarialTerms", "GeneratorTerm", "adversarial_loss", "code_loss", "hidden_loss", "vae_loss"]

@@ -34,42 +34,50 @@ def norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
 
 
 class Game(NamedTuple):
-    """What the terms of an adversarial loss are means of."""
+    """The means that the terms of an adversarial loss are made of."""
 
     real_for_discriminator: Callable[[Tensor], Tensor]
-    fake_for_discriminator: Callable[[Tensor], Tensor]
+    fake_for_both: Callable[[Tensor], tuple[Tensor, Tensor]]
     fake_for_generator: Callable[[Tensor], Tensor]
 
 
-def _itself(x: Tensor) -> Tensor:
-    return x
-
-
-def _softplus_minus(x: Tensor) -> Tensor:
-    return F.softplus(-x)
-
-
-def _minus_softplus(x: Tensor) -> Tensor:
-    return -F.softplus(x)
-
-
 # -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x): sigmoid and logarithm in one, finite for all logits.
+
+
+def _taken_for_real(x: Tensor) -> Tensor:
+    return F.softplus(-x).mean()
+
+
+def _taken_for_fake(x: Tensor) -> Tensor:
+    return F.softplus(x).mean()
+
+
+def _opposed(term: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Where the generator maximises what the discriminator minimises."""
+
+    def both(x: Tensor) -> tuple[Tensor, Tensor]:
+        found = term(x)
+        return found, -found
+
+    return both
+
+
 GAMES: Mapping[str, Game] = MappingProxyType(
     {
-        "minimax": Game(_softplus_minus, F.softplus, _minus_softplus),
-        "nonsaturating": Game(_softplus_minus, F.softplus, _softplus_minus),
-        "wasserstein": Game(torch.neg, _itself, torch.neg),
+        "minimax": Game(_taken_for_real, _opposed(_taken_for_fake), lambda x: -_taken_for_fake(x)),
+        "nonsaturating": Game(_taken_for_real, lambda x: (_taken_for_fake(x), _taken_for_real(x)), _taken_for_real),
+        "wasserstein": Game(lambda x: -x.mean(), _opposed(torch.mean), lambda x: -x.mean()),
     }
 )
 
 
-def adversarial_loss(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """The discriminator's term (without real logits: its part of the fake ones) and the generator's."""
+def adversarial_loss(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor | None, Tensor]:
+    """The discriminator's term, None without real logits, and the generator's."""
     game, fake = GAMES[kind], wide(fake)
-    discriminator = game.fake_for_discriminator(fake).mean()
-    if real is not None:
-        discriminator = game.real_for_discriminator(wide(real)).mean() + discriminator
-    return discriminator, game.fake_for_generator(fake).mean()
+    if real is None:
+        return None, game.fake_for_generator(fake)
+    discriminator, generator = game.fake_for_both(fake)
+    return game.real_for_discriminator(wide(real)) + discriminator, generator
 
 
 def _squares(images: Tensor, target: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from gantk.ops import _reference_losses as reference
 
 __all__ = ["adversarial_loss", "norm_loss", "vae_loss"]
 
-_library = torch.library.Library("gantk", "DEF")  # the operators live as long as it does
+_Library: Any = torch.library.Library  # torch's annotations of it are incomplete
+_library = _Library("gantk", "DEF")  # the operators live as long as it does
 
 
 def _define(schema: str, kernel: Callable[..., Any], fake: Callable[..., Any]) -> Any:
@@ -165,7 +166,7 @@ def _adversarial_gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | No
         return None, None, None
     real, fake = ctx.saved_tensors
     if torch.is_grad_enabled():
-        again = _differentiable(lambda *x: reference.adversarial_loss(*x, ctx.kind), (real, fake), needs, grads)
+        again = _differentiable(lambda r, f: reference.adversarial_loss(r, f, ctx.kind), (real, fake), needs, grads)
         return (*again, None)
     return (*_in_places(_adversarial_loss_backward(*grads, real, fake, ctx.kind, *needs), needs), None)
 
@@ -179,7 +180,9 @@ def _vae_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     needs = ctx.needs_input_grad[:4]
     if torch.is_grad_enabled():
         kind, beta = ctx.kind, ctx.beta
-        again = _differentiable(lambda *x: reference.vae_loss(*x, kind, beta), ctx.saved_tensors, needs, [grad])
+        again = _differentiable(
+            lambda x, y, m, v: reference.vae_loss(x, y, m, v, kind, beta), ctx.saved_tensors, needs, [grad]
+        )
         return (*again, None, None)
     found = _vae_loss_backward(grad, *ctx.saved_tensors, ctx.kind, ctx.beta, needs)
     return (*_in_places(found, needs), None, None)

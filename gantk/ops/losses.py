@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast, overload
 
 import torch
 from torch import Tensor
@@ -21,19 +21,26 @@ from gantk.ops import _native_losses as native_losses
 from gantk.ops import _reference_losses as reference
 from gantk.ops import _register as registered
 
-__all__ = ["AdversarialTerms", "adversarial_loss", "code_loss", "hidden_loss", "vae_loss"]
+__all__ = ["AdversarialTerms", "GeneratorTerm", "adversarial_loss", "code_loss", "hidden_loss", "vae_loss"]
 
 FLOATS = frozenset(native_losses.TYPES)
 
-WORTH_A_CALL = 16384
-"""Elements from which a native call on the CPU is not slower than the plain operations; bench/fused_losses.py."""
+WORTH_A_CALL = 65536
+WORTH_A_CALL_ON_LOGITS = 16384
+"""Elements of all inputs from which a call is not slower than plain operations on the CPU: bench/fused_losses.py."""
 
 
 class AdversarialTerms(NamedTuple):
     """What each player minimises, as scalars."""
 
-    discriminator: Tensor | None
-    """None without real logits."""
+    discriminator: Tensor
+    generator: Tensor
+
+
+class GeneratorTerm(NamedTuple):
+    """What the generator minimises, as a scalar; the discriminator's term needs real logits too."""
+
+    discriminator: None
     generator: Tensor
 
 
@@ -85,9 +92,14 @@ def code_loss(a: Tensor, b: Tensor, p: Literal[1, 2] = 2) -> Tensor:
     return _norm_loss(a, b, p)
 
 
-def adversarial_loss(
-    real_logits: Tensor | None, fake_logits: Tensor, kind: Literal["minimax", "nonsaturating", "wasserstein"]
-) -> AdversarialTerms:
+Game = Literal["minimax", "nonsaturating", "wasserstein"]
+
+
+@overload
+def adversarial_loss(real_logits: Tensor, fake_logits: Tensor, kind: Game) -> AdversarialTerms: ...
+@overload
+def adversarial_loss(real_logits: None, fake_logits: Tensor, kind: Game) -> GeneratorTerm: ...
+def adversarial_loss(real_logits: Tensor | None, fake_logits: Tensor, kind: Game) -> AdversarialTerms | GeneratorTerm:
     """Both players' terms of an adversarial loss, from one pass over the logits.
 
     | kind | the discriminator minimises | the generator minimises |
@@ -103,22 +115,21 @@ def adversarial_loss(
         kind: which game.
 
     Returns:
-        Two scalars, float32; float64 where an input is. A term that nobody differentiates costs nothing backward.
+        (discriminator, generator): scalars, float32; float64 where an input is. The discriminator's is None without
+        real logits. A term that nobody differentiates costs nothing backward.
 
     Raises:
         OptionError: there is no such game.
         FitError: the devices differ, there are no logits, or the numbers are no floats.
     """
     _check_name("adversarial_loss", "kind", kind, reference.GAMES)
-    logits = (
-        {"fake_logits": fake_logits}
-        if real_logits is None
-        else {"real_logits": real_logits, "fake_logits": fake_logits}
-    )
+    logits = {"fake_logits": fake_logits}
+    if real_logits is not None:
+        logits = {"real_logits": real_logits, **logits}
     _check("adversarial_loss", logits, dimensions=0)
-    loss = registered.adversarial_loss if _native_pays(*logits.values()) else reference.adversarial_loss
-    discriminator, generator = loss(real_logits, fake_logits, kind)
-    return AdversarialTerms(None if real_logits is None else discriminator, generator)
+    pays = _native_pays(WORTH_A_CALL_ON_LOGITS, *logits.values())
+    terms = (registered if pays else reference).adversarial_loss(real_logits, fake_logits, kind)
+    return GeneratorTerm(None, terms[1]) if real_logits is None else AdversarialTerms(*terms)
 
 
 def vae_loss(
@@ -156,20 +167,22 @@ def vae_loss(
     _check_pair("vae_loss", "mean", mean, "log_variance", log_variance)
     tensors = {"reconstruction": reconstruction, "target": target, "mean": mean, "log_variance": log_variance}
     _check("vae_loss", tensors, dimensions=1)
-    loss = registered.vae_loss if _native_pays(*tensors.values()) else reference.vae_loss
-    return cast(Tensor, loss(*tensors.values(), kind, beta))
+    inputs = (reconstruction, target, mean, log_variance)
+    if not _native_pays(0, *inputs):
+        return reference.vae_loss(*inputs, kind, beta)
+    return cast(Tensor, registered.vae_loss(*inputs, kind, beta))
 
 
 def _norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
-    if not _native_pays(a, b):
+    if not _native_pays(WORTH_A_CALL, a, b):
         return reference.norm_loss(a, b, p)
     loss, _ = registered.norm_loss(a, b, p)
     return cast(Tensor, loss)
 
 
-def _native_pays(*tensors: Tensor) -> bool:
-    """Whether native code takes these, and is not slower for want of work."""
-    if tensors[0].device.type == "cpu" and sum(x.numel() for x in tensors) < WORTH_A_CALL:
+def _native_pays(least: int, *tensors: Tensor) -> bool:
+    """Whether native code takes these, and on the CPU has work for as many elements as a call costs."""
+    if tensors[0].device.type == "cpu" and sum(x.numel() for x in tensors) < least:
         return False
     return native_losses.serves(*tensors)
 

@@ -8,15 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from gantk import Loss, Play, Posterior, Verdict, require
+from gantk import Loss, Play, Verdict, require
 from gantk.errors import FitError
+from gantk.ops import adversarial_loss, vae_loss
 
 __all__ = ["Minimax", "NonSaturating", "VariationalBound", "Wasserstein", "WassersteinGP"]
-
-SMALLEST = 1e-7
-"""Probabilities are kept this far from 0 and 1, where their logarithms end; 1 - SMALLEST is not 1 in float32."""
 
 
 def _check_weight(weight: float) -> float:
@@ -32,13 +29,13 @@ def _wide(x: Tensor) -> Tensor:
 def _logits(verdict: Verdict) -> Tensor:
     if verdict.logits is None:
         raise FitError("this discriminator's verdict has no logits; use one that provides 'logits'.")
-    return _wide(verdict.logits)
+    return verdict.logits
 
 
-class _CrossEntropy(Loss):
-    """The discriminator that both of Goodfellow et al.'s games share, with sigmoid and logarithm in one softplus."""
+class _Game(Loss):
+    """An adversarial loss over logits; a player's turn asks for the verdicts that its own term reads, and no more."""
 
-    paper = "Goodfellow et al. 2014, arXiv:1406.2661"
+    kind: ClassVar[Literal["minimax", "nonsaturating", "wasserstein"]]
     adversarial = True
     needs = frozenset({"logits"})
 
@@ -47,11 +44,13 @@ class _CrossEntropy(Loss):
         self.weight = _check_weight(weight)
 
     def discriminator(self, play: Play) -> Tensor:
-        """-E log D(x) - E log(1 - D(G(z)))."""
-        return F.softplus(-_logits(play.real_verdict)).mean() + F.softplus(_logits(play.fake_verdict)).mean()
+        return adversarial_loss(_logits(play.real_verdict), _logits(play.fake_verdict), self.kind).discriminator
+
+    def generator(self, play: Play) -> Tensor:
+        return adversarial_loss(None, _logits(play.fake_verdict), self.kind).generator
 
 
-class Minimax(_CrossEntropy):
+class Minimax(_Game):
     """The minimax game: D maximises, and G minimises, E log D(x) + E log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
 
     The generator's gradient vanishes while the discriminator is sure of itself; `nonsaturating` mends that.
@@ -60,24 +59,22 @@ class Minimax(_CrossEntropy):
         weight: factor of this loss in its players' sums, 0 or more.
     """
 
-    def generator(self, play: Play) -> Tensor:
-        """E log(1 - D(G(z)))."""
-        return -F.softplus(_logits(play.fake_verdict)).mean()
+    paper = "Goodfellow et al. 2014, arXiv:1406.2661"
+    kind = "minimax"
 
 
-class NonSaturating(_CrossEntropy):
+class NonSaturating(_Game):
     """The non-saturating game: G minimises -E log D(G(z)), D as in `minimax` (Goodfellow et al. 2014, section 3).
 
     Args:
         weight: factor of this loss in its players' sums, 0 or more.
     """
 
-    def generator(self, play: Play) -> Tensor:
-        """-E log D(G(z))."""
-        return F.softplus(-_logits(play.fake_verdict)).mean()
+    paper = "Goodfellow et al. 2014, arXiv:1406.2661"
+    kind = "nonsaturating"
 
 
-class Wasserstein(Loss):
+class Wasserstein(_Game):
     """The Wasserstein game: D minimises E D(G(z)) - E D(x), G minimises -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
 
     It brings the paper's settings for the discriminator's player: 5 turns a step, weights clipped to ±0.01.
@@ -87,21 +84,8 @@ class Wasserstein(Loss):
     """
 
     paper = "Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875"
-    adversarial = True
-    needs = frozenset({"logits"})
+    kind = "wasserstein"
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"discriminator": {"repeats": 5, "clip_weights": 0.01}}
-
-    def __init__(self, *, weight: float = 1.0) -> None:
-        super().__init__()
-        self.weight = _check_weight(weight)
-
-    def discriminator(self, play: Play) -> Tensor:
-        """E D(G(z)) - E D(x)."""
-        return _logits(play.fake_verdict).mean() - _logits(play.real_verdict).mean()
-
-    def generator(self, play: Play) -> Tensor:
-        """-E D(G(z))."""
-        return -_logits(play.fake_verdict).mean()
 
 
 class WassersteinGP(Wasserstein):
@@ -131,7 +115,7 @@ class WassersteinGP(Wasserstein):
     def _gradient_penalty(self, play: Play) -> Tensor:
         between = _interpolate(play.real.detach(), play.fake.detach()).requires_grad_()
         with torch.enable_grad():
-            logits = _logits(play.judge(between))
+            logits = _wide(_logits(play.judge(between)))
             (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
         norms: Tensor = torch.linalg.vector_norm(_wide(gradient).flatten(1), dim=1)
         return ((norms - 1) ** 2).mean()
@@ -174,32 +158,7 @@ class VariationalBound(Loss):
 
     def autoencoder(self, play: Play) -> Tensor:
         """-E log p(x|z) + β KL(q(z|x) ‖ N(0, I)), per image."""
-        distance = _DISTANCES[self.reconstruction]
-        errors = distance(_wide(play.reconstruction), _wide(play.real))
-        return errors.sum() / len(errors) + self.beta * _divergence(play.posterior)
-
-
-def _divergence(posterior: Posterior) -> Tensor:
-    """KL(q ‖ N(0, I)) per image, in closed form (Kingma & Welling 2014, appendix B)."""
-    mean, log_variance = _wide(posterior.mean), _wide(posterior.log_variance)
-    # expm1(v) - v rather than exp(v) - v - 1: exact where the posterior is close to the prior.
-    terms = mean.square() + torch.expm1(log_variance) - log_variance
-    return 0.5 * terms.sum() / len(mean)
-
-
-def _squares(images: Tensor, target: Tensor) -> Tensor:
-    return (images - target).square()
-
-
-def _absolutes(images: Tensor, target: Tensor) -> Tensor:
-    return (images - target).abs()
-
-
-def _cross_entropies(images: Tensor, target: Tensor) -> Tensor:
-    # Written out because torch refuses its own binary_cross_entropy under autocast.
-    p = ((images + 1) / 2).clamp(SMALLEST, 1 - SMALLEST)
-    t = (target + 1) / 2
-    return -(t * p.log() + (1 - t) * torch.log1p(-p))
-
-
-_DISTANCES = {"mse": _squares, "l1": _absolutes, "bce": _cross_entropies}
+        posterior, images = play.posterior, play.reconstruction
+        return vae_loss(
+            images, play.real, posterior.mean, posterior.log_variance, kind=self.reconstruction, beta=self.beta
+        )

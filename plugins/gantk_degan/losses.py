@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from gantk import Loss, Play, Verdict, require
 from gantk.errors import FitError, OptionError
+from gantk.ops import hidden_loss
 
 __all__ = ["HiddenSpace"]
 
@@ -46,11 +46,11 @@ class HiddenSpace(Loss):
         """-L_hid where both players have it: the discriminator drives the maps apart."""
         if not self.joins_discriminator:
             return None
-        return -_mean_distance(self._map(play.real_verdict), self._map(play.fake_verdict))
+        return -hidden_loss(self._map(play.real_verdict), self._map(play.fake_verdict))
 
     def generator(self, play: Play) -> Tensor:
         """L_hid: the generator draws its maps to those of the real images, which are constants to it."""
-        return _mean_distance(self._map(play.real_verdict).detach(), self._map(play.fake_verdict))
+        return hidden_loss(self._map(play.real_verdict).detach(), self._map(play.fake_verdict))
 
     def _map(self, verdict: Verdict) -> Tensor:
         maps = verdict.hidden
@@ -62,20 +62,3 @@ class HiddenSpace(Loss):
                 f"{'map' if len(maps) == 1 else 'maps'}: {-len(maps)} … {len(maps) - 1}."
             )
         return maps[self.layer]
-
-
-def _mean_distance(real: Tensor, fake: Tensor) -> Tensor:
-    if real.shape != fake.shape:
-        raise FitError(
-            f"the hidden-space loss pairs real with generated images, but their maps are {list(real.shape)} and "
-            f"{list(fake.shape)}; generate as many as there are real ones, of the same shape."
-        )
-    difference = _wide(real) - _wide(fake)
-    # vector_norm's gradient at zero is zero; that of a square root of squares would be NaN.
-    distances: Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1)
-    return distances.mean()
-
-
-def _wide(x: Tensor) -> Tensor:
-    """At least float32: a map's sum of squares is too much for what autocast makes of it."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
