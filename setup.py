@@ -119,7 +119,7 @@ def torch_lacks_cuda() -> str:
             cuda = re.search(r"^cuda\b[^=]*=\s*(.+)$", text, re.MULTILINE)
             if cuda and cuda[1].strip() == "None":
                 name = re.search(r"^__version__\s*=\s*['\"](.+)['\"]", text, re.MULTILINE)
-                return f"the installed torch {name[1] if name else ''} has no CUDA"
+                return f"it was installed beside torch{f' {name[1]}' if name else ''}, which has no CUDA"
     return ""
 
 

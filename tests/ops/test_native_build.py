@@ -196,9 +196,15 @@ def test_cuda_is_not_built_without_native_code(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("__version__ = '2.13.0+cpu'\ncuda: Optional[str] = None\n", "the installed torch 2.13.0+cpu has no CUDA"),
+        (
+            "__version__ = '2.13.0+cpu'\ncuda: Optional[str] = None\n",
+            "it was installed beside torch 2.13.0+cpu, which has no CUDA",
+        ),
         ("__version__ = '2.13.0+cu130'\ncuda: Optional[str] = '13.0'\n", ""),
-        ("__version__ = '2.13.0'\ncuda = None\nhip = None\n", "the installed torch 2.13.0 has no CUDA"),
+        (
+            "__version__ = '2.13.0'\ncuda = None\nhip = None\n",
+            "it was installed beside torch 2.13.0, which has no CUDA",
+        ),
         (None, ""),
     ],
 )
