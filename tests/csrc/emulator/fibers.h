@@ -1,9 +1,10 @@
 // CUDA's thread model on one CPU thread: every thread of a block is a fiber, and blocks run one after another.
 //
-// A fiber runs until it waits at a barrier, a warp-wide operation or its end, so a run is deterministic. Two environment
-// variables, read at every launch, vary what the hardware leaves open, and a test should run under several of them:
+// A fiber runs until it waits at a barrier or a warp-wide operation or ends; then the first that can run does, so that some
+// warps are as far ahead of others as barriers let them. A run is deterministic. Two environment variables, read at every
+// launch, vary what the hardware leaves open, and a test should run under several of them:
 //   GANTK_EMULATOR_ORDER=forward (default) | reverse | a number (seed of a shuffled order)
-//       in which the threads of a block run; a missing __syncthreads() shows as a result that depends on it.
+//       who is first among the threads of a block; a missing __syncthreads() shows as a result that depends on it.
 //   GANTK_EMULATOR_COPIES=late (default) | early
 //       asynchronous copies land when they are waited for (shows a missing wait), or when they are issued (shows a
 //       buffer that is written while others still read it).
@@ -163,20 +164,21 @@ private:
         }
         const std::vector<unsigned> order = turns(threads);
         while (live_ > 0) {
-            bool moved = false;
-            for (unsigned i : order) {
-                Fiber& fiber = *fibers_[i];
-                if (fiber.finished || (fiber.waits_for != nullptr && *fiber.waits_for == fiber.seen)) continue;
-                fiber.waits_for = nullptr;
-                current_ = i;
-                threadIdx = fiber.thread;
-                swapcontext(&scheduler_, &fiber.context);
-                if (!failure_.empty()) throw std::runtime_error("emulator: " + failure_);
-                if (fiber.finished) leave(i);
-                moved = true;
-            }
-            if (!moved) throw std::runtime_error("emulator: deadlock; some threads of a block wait for others that never come");
+            const auto next = std::find_if(order.begin(), order.end(), [this](unsigned i) { return ready(*fibers_[i]); });
+            if (next == order.end())
+                throw std::runtime_error("emulator: deadlock; some threads of a block wait for others that never come");
+            Fiber& fiber = *fibers_[*next];
+            fiber.waits_for = nullptr;
+            current_ = *next;
+            threadIdx = fiber.thread;
+            swapcontext(&scheduler_, &fiber.context);
+            if (!failure_.empty()) throw std::runtime_error("emulator: " + failure_);
+            if (fiber.finished) leave(*next);
         }
+    }
+
+    static bool ready(const Fiber& fiber) {
+        return !fiber.finished && (fiber.waits_for == nullptr || *fiber.waits_for != fiber.seen);
     }
 
     std::vector<unsigned> turns(unsigned threads) const {
