@@ -21,6 +21,8 @@ def search(
     among = x if reference is None else reference
     squared = torch.empty((len(x), k), dtype=torch.float64)
     found = torch.empty((len(x), k if indices else 0), dtype=torch.int64)
+    if len(x) == 0:
+        return squared, found
     getattr(native.cpu(), FUNCTIONS[x.dtype])(
         among.data_ptr(),
         *among.shape,

@@ -22,6 +22,9 @@ MANY = 2**31
 PART = 2**24
 """Values that are looked at together for one that is not finite."""
 
+LARGEST = 1e150
+"""Magnitude of a value: float64 holds the sum of many squares of what is below."""
+
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 """Whom the search that is running tells: no operator's schema can hold a function."""
 
@@ -126,14 +129,14 @@ def _points(x: Tensor, name: str) -> Tensor:
     points = points.contiguous()
     if points.is_floating_point():
         rows = max(1, PART // points.shape[1])
-        for part in points.split(rows):
+        for first in range(0, len(points), rows):
+            part = points[first : first + rows]
             if not bool(part.isfinite().all()):
                 raise UsageError(
-                    f"{name} holds NaN or infinite values, which have no distances; leave those points out."
+                    f"{name} holds NaN or infinite values, which have no distances: leave those points out."
                 )
-        largest = max((float(part.abs().amax()) for part in points.split(rows)), default=0.0)
-        if largest > 1e150:
-            raise UsageError(f"{name} holds values beyond 1e150, whose squares overflow; scale the points.")
+            if float(part.abs().amax()) > LARGEST:
+                raise UsageError(f"{name} holds values beyond {LARGEST}, whose squares overflow: scale the points.")
     return points
 
 
