@@ -1,0 +1,159 @@
+"""One search for nearest neighbours, for every estimator that wants their distances."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.ops.knn import knn_distances
+
+__all__ = ["Duplicates", "Neighbours", "distinct"]
+
+Duplicates = Literal["error", "drop", "keep"]
+"""What to do with points that are equal in every number: refuse them, leave all but the first out, or keep them."""
+
+BLOCK = 4096
+"""Points that are hashed at a time."""
+
+TYPES = (torch.uint8, torch.float32, torch.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The distances from each point to its nearest neighbours, T_1 ≤ … ≤ T_k; `Neighbours.search` finds them.
+
+    Distances from elsewhere are as good: `Neighbours(distances)`.
+
+    Args:
+        distances: `[N, k]`, a tensor or an array; each row ascending, the point itself not among its neighbours.
+        duplicates: `"error"` refuses a distance of 0, as the logarithms that all estimators take have no value there;
+            `"keep"` leaves it to them, and they look at a point's neighbours at positive distance only.
+        dropped: how many points were left out before the search, as they were equal to others.
+
+    Raises:
+        UsageError: the distances are not such, or one is 0 and `duplicates` is `"error"`.
+    """
+
+    distances: Tensor
+    duplicates: Literal["error", "keep"] = "error"
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        distances = torch.as_tensor(self.distances, dtype=torch.float64)
+        _choice(self.duplicates, ("error", "keep"))
+        if distances.ndim != 2 or 0 in distances.shape:
+            raise UsageError(f"distances are [N, k], not {list(distances.shape)}.")
+        if not bool(distances.isfinite().all()) or bool((distances[:, 0] < 0).any()):
+            raise UsageError("distances are 0 or greater and finite; these hold others.")
+        if bool((distances[:, 1:] < distances[:, :-1]).any()):
+            raise UsageError("each row of distances ascends; these do not: sort them, or give points to search among.")
+        object.__setattr__(self, "distances", distances)
+        if self.duplicates == "error" and self.at_zero:
+            raise UsageError(
+                f"{self.at_zero} of {len(distances)} points have a neighbour at distance 0, where no logarithm exists: "
+                "duplicates='keep' looks at the others only, and 'drop', given with the points, leaves equal ones out."
+            )
+
+    @property
+    def at_zero(self) -> int:
+        """How many points have a neighbour at distance 0."""
+        return int((self.distances[:, 0] == 0).sum())
+
+    @classmethod
+    def search(
+        cls,
+        x: Tensor | npt.NDArray[Any],
+        k: int,
+        *,
+        duplicates: Duplicates = "error",
+        block: int | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> Neighbours:
+        """Find each point's k nearest neighbours among the others.
+
+        Args:
+            x: points `[N, D]`, or `[N, …]` as images are; uint8, or any type of float.
+            k: how many neighbours, at least 1 and fewer than there are points.
+            duplicates: what to do with points that are equal in every number. `"error"` refuses them before the search;
+                `"drop"` leaves all but the first of them out and counts them in `dropped`; `"keep"` searches with them.
+            block: see `gantk.ops.knn_distances`.
+            progress: told what share of the search is done, 0 to 1.
+
+        Raises:
+            UsageError: x is of another type, holds NaN, or has too few points for k, or there are duplicates.
+        """
+        points = _points(x)
+        _choice(duplicates, get_args(Duplicates))
+        dropped = 0
+        if duplicates != "keep":
+            kept = distinct(points)
+            dropped = len(points) - len(kept)
+            if dropped and duplicates == "error":
+                raise UsageError(
+                    f"{dropped} of {len(points)} points are equal to an earlier one: choose duplicates='drop', which "
+                    "leaves them out, or 'keep'."
+                )
+            points = points[kept.to(points.device)] if dropped else points
+        if not 1 <= k < len(points):
+            without = f" without {dropped} duplicates" if dropped else ""
+            raise UsageError(f"k is from 1 to {len(points) - 1} for {len(points)} points{without}, not {k}.")
+        distances = knn_distances(points, k, block=block, progress=progress)
+        return cls(distances, "keep" if duplicates == "keep" else "error", dropped)
+
+
+def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates: Duplicates | None) -> Neighbours:
+    """What an estimator was given: neighbours that somebody has found, at least k, or points to search among."""
+    if not isinstance(x, Neighbours):
+        return Neighbours.search(x, k, duplicates=duplicates or "error")
+    if duplicates is not None:
+        raise UsageError("duplicates is chosen where the neighbours are searched, not with neighbours that are found.")
+    if k > x.distances.shape[1]:
+        raise UsageError(f"k = {k} needs as many neighbours of each point; these are {x.distances.shape[1]}.")
+    return x
+
+
+def distinct(points: Tensor) -> Tensor:
+    """The indices `[M]` of the first of every group of rows of `[N, D]` that are equal in every number.
+
+    Rows are told apart by 128 bits of BLAKE2b: two that differ are taken for equal with a chance of N² / 2^129.
+    """
+    seen: set[bytes] = set()
+    first: list[int] = []
+    for start in range(0, len(points), BLOCK):
+        rows = points[start : start + BLOCK].cpu().contiguous()
+        rows = rows + 0.0 if rows.is_floating_point() else rows  # -0.0 equals 0.0, and has other bits
+        for index, row in enumerate(rows.numpy(), start):
+            digest = hashlib.blake2b(row, digest_size=16).digest()
+            if digest not in seen:
+                seen.add(digest)
+                first.append(index)
+    return torch.tensor(first, dtype=torch.int64)
+
+
+def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
+    """`[N, D]`, uint8, float32 or float64."""
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind not in "uf" or (x.dtype.kind == "u" and x.itemsize > 1) or x.itemsize > 8:
+            raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
+        # torch takes neither another machine's byte order nor negative strides.
+        x = torch.from_numpy(np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")))
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x = x.float()
+    if x.dtype not in TYPES:
+        raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
+    if x.ndim < 2 or 0 in x.shape:
+        raise UsageError(f"points are [N, D] or images [N, C, H, W], not {list(x.shape)}.")
+    return x.detach().flatten(1)
+
+
+def _choice(value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"duplicates is {' or '.join(map(repr, choices))}, not {value!r}.")

@@ -1,0 +1,114 @@
+"""The intrinsic dimension from two neighbours of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.ops.neighbours import Duplicates, Neighbours, neighbours_of
+
+__all__ = ["TwoNN", "two_nn"]
+
+
+@dataclass(frozen=True)
+class TwoNN:
+    """Two estimates of the intrinsic dimension from the same ratios T_2 / T_1.
+
+    The errors take points for independent, which neighbours are not, and know nothing of bias.
+    """
+
+    fit: float
+    """The slope of the paper's straight line."""
+    fit_error: float
+    """Standard deviation of the slope over points drawn anew with replacement (bootstrap)."""
+    likelihood: float
+    """The maximum likelihood, unbiased, with the discarded ratios known only to be greater than the others."""
+    likelihood_error: float
+    """Standard error of that: likelihood / √(ratios used − 2), exact for independent points."""
+    points: int
+    """Ratios that there are."""
+    discarded: int
+    """The greatest of these, which were left out."""
+    undefined: int
+    """Points without two neighbours at positive distance; only `duplicates="keep"` allows them."""
+    neighbours: Neighbours
+
+
+def two_nn(
+    x: Tensor | npt.NDArray[Any] | Neighbours,
+    *,
+    discard: float = 0.1,
+    duplicates: Duplicates | None = None,
+    resamples: int = 200,
+    generator: torch.Generator | None = None,
+) -> TwoNN:
+    """Facco et al.'s estimate of the intrinsic dimension from each point's two nearest neighbours.
+
+    With μ = T_2 / T_1, log μ is exponential with rate m. `fit` is the paper's: of N ratios in ascending order, the line
+    through the origin that is nearest to (log μ_i, −log(1 − i/N)) in least squares. `likelihood` is the rate itself:
+    (n − 1) / (Σ_{i≤n} log μ_i + (N − n) log μ_n), which uses the same n smallest ratios and needs no line.
+
+    Args:
+        x: points `[N, D]`, or `[N, …]` as images are, uint8 or float; or the `Neighbours` of an earlier search.
+        discard: the share of the greatest ratios that is left out, in (0, 1): far points are where the density changes.
+            At least one is.
+        duplicates: `"error"` where nothing is said, `"drop"` or `"keep"`; see `Neighbours.search`. With `"keep"`, T_1
+            and T_2 are a point's first two positive distances among the neighbours that were found. Not to be given
+            with `Neighbours`, as it was chosen there.
+        resamples: how often points are drawn anew for `fit_error`, at least 2.
+        generator: what they are drawn with; the same draws at every call where none is given.
+
+    Raises:
+        UsageError: an argument is out of its range, the points are no points, or fewer than 3 ratios are left.
+    """
+    if not 0 < discard < 1:
+        raise UsageError(f"discard is a share between 0 and 1, not {discard}.")
+    if resamples < 2:
+        raise UsageError(f"resamples is at least 2, not {resamples}.")
+    found = neighbours_of(x, 2, duplicates)
+    growth = _log_ratios(found.distances).cpu()
+    undefined = len(found.distances) - len(growth)
+    count = len(growth)
+    used = min(int(count * (1 - discard)), count - 1)
+    if used < 3:
+        raise UsageError(f"TwoNN needs 3 ratios; {max(used, 0)} of {len(found.distances)} points are left to give one.")
+    ordered = growth.sort().values
+    slope = _slope(ordered, used)
+    drawn = generator or torch.Generator().manual_seed(0)
+    others = torch.empty(resamples, dtype=torch.float64)
+    for index in range(resamples):
+        times = torch.randint(count, (count,), generator=drawn).bincount(minlength=count)
+        others[index] = _slope(ordered.repeat_interleave(times), used)  # in order again, without sorting
+    whole = ordered[:used].sum() + (count - used) * ordered[used - 1]
+    likelihood = (used - 1) / whole
+    return TwoNN(
+        fit=float(slope),
+        fit_error=float(others.std()) if bool(others.isfinite().all()) else torch.inf,
+        likelihood=float(likelihood),
+        likelihood_error=float(likelihood) / (used - 2) ** 0.5,
+        points=count,
+        discarded=count - used,
+        undefined=undefined,
+        neighbours=found,
+    )
+
+
+def _log_ratios(distances: Tensor) -> Tensor:
+    """log(T_2 / T_1) of the points that have two neighbours at positive distance."""
+    first = (distances == 0).sum(1)
+    has_two = first + 2 <= distances.shape[1]
+    pairs = first[has_two, None] + torch.arange(2, device=distances.device)
+    one, two = distances[has_two].gather(1, pairs).unbind(1)
+    return torch.log1p((two - one) / one)
+
+
+def _slope(ordered: Tensor, used: int) -> Tensor:
+    """The slope of the line through the origin; infinite where no ratio is greater than 1."""
+    x = ordered[:used]
+    y = -torch.log1p(-torch.arange(1, used + 1, dtype=torch.float64) / len(ordered))
+    return (x @ y) / (x @ x) if bool(x.any()) else torch.tensor(torch.inf, dtype=torch.float64)
