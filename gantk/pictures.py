@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
@@ -15,7 +15,10 @@ from torch import Tensor
 from gantk.data import to_uint8
 from gantk.errors import UsageError, WorkError
 
-__all__ = ["grid", "picture", "save_array", "save_images", "save_picture", "writable"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["grid", "picture", "save_array", "save_figure", "save_images", "save_picture", "writable"]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Channels → what a PNG of them is."""
@@ -61,6 +64,16 @@ def save_picture(image: Tensor, path: Path) -> None:
     """
     shown = picture(image)
     _write(path, lambda file: shown.save(file, format="PNG"))
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure of Matplotlib's as what the path's suffix says, aside and then renamed.
+
+    Raises:
+        WorkError: the place cannot be written to.
+    """
+    kind = path.suffix[1:].lower()
+    _write(path, lambda file: figure.savefig(file, format=kind, dpi=150))
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train",
     "sample": "sample",
     "interpolate": "interpolate",
+    "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }
 """Command → its module in `gantk.cli`, in the order of the help."""

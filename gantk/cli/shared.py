@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import click
 
 from gantk.errors import UsageError
 
-__all__ = ["PLACE", "SEED", "counted", "naming"]
+__all__ = ["PLACE", "SEED", "counted", "naming", "progress_bar"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -42,3 +44,16 @@ def naming(file: object) -> Iterator[None]:
         yield
     except UsageError as error:
         raise type(error)(f"{file}: {error}") from error
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[float], object]]:
+    """A function to be told what share is done, 0 to 1: a bar on a terminal that goes at the end, nothing elsewhere."""
+    from tqdm import tqdm
+
+    shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    shown = sys.stderr.isatty()
+    wide = shown and os.get_terminal_size(sys.stderr.fileno()).columns > 0  # some terminals do not say
+    width: dict[str, Any] = {"dynamic_ncols": True} if wide else {"ncols": 80}
+    with tqdm(total=1.0, desc=label, disable=not shown, file=sys.stderr, leave=False, bar_format=shape, **width) as bar:
+        yield lambda done: bar.update(done - bar.n)

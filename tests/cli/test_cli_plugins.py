@@ -38,7 +38,8 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
-heavy = ("torch", "numpy", "lightning_fabric", "PIL", "tensorboard", "gantk_classic", "gantk_degan", "gantk_data")
+heavy = ("torch", "numpy", "lightning_fabric", "PIL", "tensorboard", "matplotlib")
+heavy += ("gantk_classic", "gantk_degan", "gantk_data")
 print("imported:", [name for name in heavy if name in sys.modules])
 """
 
@@ -53,11 +54,11 @@ def test_help_and_list_import_neither_torch_nor_plugins(arguments: list[str], tm
 
 def test_help_names_every_command(gantk) -> None:
     shown = gantk("--help").worked().out
-    for name in ("list", "show", "build", "train", "sample", "interpolate", "doctor"):
+    for name in ("list", "show", "build", "train", "sample", "interpolate", "intrinsic-dim", "doctor"):
         assert f"\n  {name} " in shown
     assert gantk().worked().out == shown, "without a command there is help"
     assert "gantk build --noise de --loss hidden" in shown
-    for name in ("list", "show", "build", "train", "sample", "interpolate", "doctor"):
+    for name in ("list", "show", "build", "train", "sample", "interpolate", "intrinsic-dim", "doctor"):
         assert "--debug" in gantk(name, "--help").worked().out
 
 

@@ -1,0 +1,67 @@
+"""What a command measures: the points that a text on the command line names, from a data plugin or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.construct import construct
+from gantk.data import DataSource
+from gantk.data.features import ArrayFile, is_array_file
+
+__all__ = ["Points", "named_points"]
+
+Indices = npt.NDArray[np.int64]
+Told = Callable[[float], object]
+
+CHUNK = 1024
+"""Images that are read at a time."""
+
+
+class Points(Protocol):
+    """Points that are not read yet."""
+
+    name: str
+    count: int
+
+    def read(self, indices: Indices | None, progress: Told) -> Tensor | npt.NDArray[Any]:
+        """`[n, …]`: all points, or those at these indices."""
+
+
+def named_points(text: str) -> Points:
+    """The points that `FILE.npy`, `FILE.npz[:array=NAME]` or a data plugin's name and options stand for.
+
+    Raises:
+        UsageError: there is no such plugin, option or array.
+        DataError: the data is missing or damaged.
+    """
+    return _FilePoints(ArrayFile(text)) if is_array_file(text) else _ImagePoints(text, construct("data", text))
+
+
+class _FilePoints:
+    def __init__(self, file: ArrayFile) -> None:
+        self.name, self.count = file.name, file.shape[0]
+        self._file = file
+
+    def read(self, indices: Indices | None, progress: Told) -> npt.NDArray[Any]:
+        return self._file.read(indices)
+
+
+class _ImagePoints:
+    def __init__(self, name: str, source: DataSource) -> None:
+        self.name, self.count = name, len(source)
+        self._source = source
+
+    def read(self, indices: Indices | None, progress: Told) -> Tensor:
+        wanted = np.arange(self.count) if indices is None else indices
+        images = torch.empty((len(wanted), *self._source.image_shape), dtype=torch.uint8)
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            images[start : start + len(chunk)] = self._source.images(chunk)
+            progress((start + len(chunk)) / len(wanted))
+        return images

@@ -1,0 +1,200 @@
+"""gantk intrinsic-dim: from any data to its dimension, for people and for programs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import termios
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gantk.ops.dimension import intrinsic_dimension
+from gantk.ops.twonn import two_nn
+
+RING = ["--k", "4:12"]
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Any:
+    """300 points of a square, bent into 6 numbers, as plane.npy."""
+    spread = np.random.default_rng(0).random((300, 2))
+    points = np.stack([*spread.T, *np.sin(spread.T), *np.cos(spread.T)], axis=1)
+    np.save(tmp_path / "plane.npy", points)
+    return points
+
+
+def found(call: Any, *arguments: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(call("intrinsic-dim", *arguments, "--json").worked().out)
+    return result
+
+
+def test_the_json_is_what_the_operations_return(plane: Any, call: Any) -> None:
+    shown = found(call, "plane.npy", *RING)
+    assert shown["data"] == "plane.npy"
+    assert (shown["points"], shown["shape"], shown["duplicates"], shown["subset"]) == (300, [6], 0, None)
+    result = intrinsic_dimension(plane, range(4, 13))
+    assert [row["k"] for row in shown["mle"]["curve"]] == list(range(4, 13))
+    for name in ("mean", "mean_error", "harmonic", "harmonic_error", "infinite"):
+        np.testing.assert_allclose([row[name] for row in shown["mle"]["curve"]], getattr(result, name), rtol=1e-12)
+    for name in ("mean", "harmonic"):
+        flat, reading = result.flattest(name), shown["mle"][name]
+        assert (reading["from"], reading["to"]) == (flat.first, flat.last)
+        np.testing.assert_allclose(
+            [reading["value"], reading["error"], reading["change"]], [flat.value, flat.error, flat.change], rtol=1e-12
+        )
+        assert 1.8 < flat.value < 2.5
+    ratios = two_nn(plane)
+    assert shown["twonn"]["fit"] == pytest.approx(ratios.fit)
+    assert shown["twonn"]["likelihood"] == pytest.approx(ratios.likelihood)
+    assert shown["twonn"]["fit_error"] == pytest.approx(ratios.fit_error, rel=0.5)
+
+
+def test_a_person_reads_values_with_errors_their_place_and_their_meaning(plane: Any, call: Any, tmp_path: Path) -> None:
+    done = call("intrinsic-dim", "plane.npy", *RING, "-o", "figures/curve.png").worked()
+    shown = found(call, "plane.npy", *RING)["mle"]["mean"]
+    assert "plane.npy: 300 points of 6 numbers\n" in done.out
+    assert f"over k = {shown['from']} to {shown['to']}, where the curve is flattest" in done.out
+    assert f"{shown['value']:.3f} ± {shown['error']:.3f}" in done.out, "two figures of the error"
+    for words in ("mode collapse", "uniform noise of 100", "straight line", "in figures/curve.png", "share neighbours"):
+        assert words in done.out
+    with Image.open(tmp_path / "figures/curve.png") as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        assert min(picture.size) > 400
+    assert [entry.name for entry in (tmp_path / "figures").iterdir()] == ["curve.png"]
+    call("intrinsic-dim", "plane.npy", *RING, "--json", "-o", "curve.svg").worked()
+    assert b"<svg" in (tmp_path / "curve.svg").read_bytes()
+
+
+def test_one_estimator_and_one_k(plane: Any, call: Any) -> None:
+    alone = found(call, "plane.npy", "--estimator", "mle", "--k", "10")
+    assert "twonn" not in alone
+    reading = alone["mle"]["mean"]
+    assert (reading["from"], reading["to"], reading["change"]) == (10, 10, None)
+    assert reading["value"] == pytest.approx(intrinsic_dimension(plane, 10).mean.item())
+    assert "mle" not in found(call, "plane.npy", "--estimator", "twonn")
+    assert set(found(call, "plane.npy", "--k", "5", "--estimator", "twonn, mle")) >= {"mle", "twonn"}
+    assert "at k = 10" in call("intrinsic-dim", "plane.npy", "--k", "10").worked().out
+
+
+def test_a_subset_follows_from_its_seed(plane: Any, call: Any) -> None:
+    one, again, other = (found(call, "plane.npy", *RING, "--subset", "100", "--seed", seed) for seed in ("1", "1", "2"))
+    assert one == again != other
+    assert one["subset"] == {"points": 100, "of": 300, "seed": 1}
+    assert one["points"] == 100
+    text = call("intrinsic-dim", "plane.npy", *RING, "--subset", "100").worked().out
+    assert "a random subset of 100 of 300 (seed 0): its points lie farther apart" in text
+
+
+def test_equal_points_are_left_out_and_counted(plane: Any, call: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "twice.npz", x=np.concatenate([plane, plane[:7]]), y=plane)
+    shown = found(call, "twice.npz:array=x", *RING)
+    assert (shown["duplicates"], shown["points"]) == (7, 300)
+    assert shown["mle"] == found(call, "plane.npy", *RING)["mle"]
+    assert "; 7 more equal one of these in every number and are left out" in (
+        call("intrinsic-dim", "twice.npz:array=x", *RING).worked().out
+    )
+
+
+def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "corners.npy", np.eye(20))
+    shown = found(call, "corners.npy", "--k", "5:12")
+    assert shown["mle"]["mean"]["value"] is None
+    assert shown["mle"]["curve"][0]["infinite"] == 20
+    assert shown["twonn"]["fit"] is None
+    done = call("intrinsic-dim", "corners.npy", "--k", "5:12", "-o", "corners.png").worked()
+    assert "at 20 points all k distances are equal" in done.out
+    assert done.err == ""
+
+
+@pytest.fixture
+def every_kind(tmp_path: Path) -> dict[str, str]:
+    """Small data for the plugins that read a person's own."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for number in range(30):
+            path = tmp_path / "photos" / f"{number}.png"
+            Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+            archive.write(path, path.name)
+    return {"folder": "folder:root=photos", "zip": "zip:path=photos.zip"}
+
+
+def test_pictures_of_one_s_own(every_kind: dict[str, str], call: Any) -> None:
+    shown = [found(call, text, *RING) for text in every_kind.values()]
+    assert shown[0]["shape"] == [3, 8, 8]
+    assert shown[0]["mle"] == shown[1]["mle"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "cifar10"])
+def test_every_bundled_data_set(name: str, data_root: Path, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANTK_DATA", str(data_root))
+    shown = found(call, name, "--subset", "200", *RING)
+    assert shown["points"] == 200
+    assert shown["shape"] == ([3, 32, 32] if name == "cifar10" else [1, 28, 28])
+    assert 3 < shown["mle"]["harmonic"]["value"] < 40
+
+
+WRONG: dict[str, tuple[list[str], str, int]] = {
+    "no plugin": (["digit"], "Did you mean 'digits'?", 2),
+    "option": (["digits:size=3"], "has no option 'size'", 2),
+    "missing root": (["mnist"], "root=FOLDER or the variable GANTK_DATA", 1),
+    "no file": (["nowhere.npy"], "nowhere.npy: no such file", 1),
+    "which array": (["two.npz"], "holds a, b: say which, as two.npz:array=a", 2),
+    "no array": (["two.npz:array=c"], "no array 'c'", 2),
+    "not points": (["two.npz:array=b"], "expected points [N, D]", 1),
+    "NaN": (["nan.npy"], "NaN", 2),
+    "k=1": (["plane.npy", "--k", "1"], "expected 2 or more", 2),
+    "k=x": (["plane.npy", "--k", "x:5"], "not 'x:5'", 2),
+    "k backwards": (["plane.npy", "--k", "9:5"], "the first no greater than the last", 2),
+    "k=5:": (["plane.npy", "--k", "5:"], "or a range, as 5:100", 2),
+    "k too great": (["plane.npy", "--k", "5:300"], "k is from 1 to 299 for 300 points, not 300", 2),
+    "estimator": (["plane.npy", "--estimator", "mle,twon"], "no estimator 'twon'. Did you mean 'twonn'?", 2),
+    "no estimator": (["plane.npy", "--estimator", ""], "no estimator ''", 2),
+    "subset too great": (["plane.npy", "--subset", "301"], "plane.npy has 300 points; leave --subset out", 2),
+    "subset=0": (["plane.npy", "--subset", "0"], "gantk intrinsic-dim --help", 2),
+    "seed": (["plane.npy", "--seed", "-1"], "gantk intrinsic-dim --help", 2),
+    "picture of nothing": (["plane.npy", "--estimator", "twonn", "-o", "x.png"], "the curve of the estimator mle", 2),
+    "picture's kind": (["plane.npy", "-o", "x.gif"], "expected NAME.png or NAME.svg or NAME.pdf", 2),
+    "no data": ([], "gantk intrinsic-dim --help", 2),
+}
+
+
+@pytest.mark.parametrize(("arguments", "mend", "code"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_with_its_mend(
+    arguments: list[str], mend: str, code: int, plane: Any, tmp_path: Path, call: Any
+) -> None:
+    np.savez(tmp_path / "two.npz", a=plane, b=plane[0])
+    np.save(tmp_path / "nan.npy", np.where(plane > 0.99, np.nan, plane))
+    before = sorted(tmp_path.iterdir())
+    assert mend in call("intrinsic-dim", *arguments).error(code)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [100, 0], ids=["wide", "a terminal that does not say how wide"])
+def test_a_terminal_sees_a_bar_and_a_pipe_sees_none(
+    columns: int, plane: Any, tmp_path: Path, call: Any, start: Any
+) -> None:
+    assert call("intrinsic-dim", "plane.npy", *RING).worked().err == ""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    running = start("intrinsic-dim", "plane.npy", *RING, "--json", cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    out = running.communicate(timeout=100)[0]
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert running.returncode == 0
+    assert json.loads(out)["points"] == 300
+    assert "searching:   0%|" in shown
+    assert shown.endswith("\r"), "the bar is gone when it is done"
