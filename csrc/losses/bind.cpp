@@ -1,42 +1,9 @@
 #include <pybind11/pybind11.h>
 
-#include <stdexcept>
-
-#include "losses/losses.h"
+#include "losses/arguments.h"
 
 namespace py = pybind11;
 using namespace gantk::losses;
-
-namespace {
-
-// From Python a tensor is (data_ptr, type); (0, …) is none.
-using Pointer = uintptr_t;
-
-Input input(Pointer data, int type) { return {reinterpret_cast<const void*>(data), static_cast<Type>(type)}; }
-
-Output output(Pointer data, int type) { return {reinterpret_cast<void*>(data), static_cast<Type>(type)}; }
-
-void* at(Pointer data) { return reinterpret_cast<void*>(data); }
-
-const Game& game(int index) {
-    constexpr int kCount = sizeof(kGames) / sizeof(kGames[0]);
-    if (index < 0 || index >= kCount) throw std::out_of_range("there is no such game");
-    return kGames[index];
-}
-
-Term reconstruction(int pair, Pointer images, int images_type, Pointer target, int target_type, int64_t batch,
-                    int64_t size) {
-    return {static_cast<Pair>(pair), {input(images, images_type), input(target, target_type), batch, size},
-            1 / static_cast<double>(batch)};
-}
-
-Term divergence(Pointer mean, int mean_type, Pointer log_variance, int log_variance_type, int64_t batch, int64_t size,
-                double beta) {
-    return {Pair::divergence, {input(mean, mean_type), input(log_variance, log_variance_type), batch, size},
-            beta / static_cast<double>(batch)};
-}
-
-}  // namespace
 
 void bind_losses(py::module_& m) {
     m.def(

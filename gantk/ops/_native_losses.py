@@ -18,6 +18,7 @@ __all__ = [
     "dense_alike",
     "norm_backward",
     "norm_forward",
+    "room_for",
     "serves",
     "vae_backward",
     "vae_forward",
@@ -162,12 +163,15 @@ def _call_cpu(name: str, _: Tensor, __: Sequence[tuple[int, int]], arguments: tu
 
 def _call_cuda(name: str, like: Tensor, sums: Sequence[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
     module = _module("cuda", native.cuda())
-    # Each block of threads leaves two numbers, which a second kernel combines in their order. This room is freed before
-    # the kernels have run, but only to what follows them on the same stream.
-    spans = sum(rows * -(-columns // module.loss_span) for rows, columns in sums)
-    room = like.new_empty(2 * spans, dtype=torch.float64)
+    # Freed before the kernels have run, but only to what follows them on the same stream.
+    room = like.new_empty(room_for(module, sums), dtype=torch.float64)
     stream = torch.cuda.current_stream(like.device).cuda_stream
     getattr(module, name)(like.device.index, stream, room.data_ptr(), *arguments)
+
+
+def room_for(module: ModuleType, sums: Sequence[tuple[int, int]]) -> int:
+    """How many numbers CUDA's first kernel leaves to the second: two for each span of a row."""
+    return sum(2 * rows * max(1, -(-columns // module.loss_span)) for rows, columns in sums)
 
 
 def _module(part: str, module: ModuleType | None) -> ModuleType:

@@ -73,6 +73,10 @@ class NonSaturating(_Game):
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
     kind = "nonsaturating"
 
+    def discriminator(self, play: Play) -> Tensor:
+        # The same term, and minimax's other one comes of it for nothing.
+        return adversarial_loss(_logits(play.real_verdict), _logits(play.fake_verdict), "minimax").discriminator
+
 
 class Wasserstein(_Game):
     """The Wasserstein game: D minimises E D(G(z)) - E D(x), G minimises -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
