@@ -58,8 +58,9 @@ void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, 
         _tile_zero(3);
     }
     for (int k = 0; k < depth; k += step, row_panel += 2 * tile_bytes, column_panel += 2 * tile_bytes) {
-        _tile_loadd(4, row_panel, step);
-        _tile_loadd(5, row_panel + tile_bytes, step);
+        // Streamed: two panels are more than the first cache holds, and the columns' is used again.
+        _tile_stream_loadd(4, row_panel, step);
+        _tile_stream_loadd(5, row_panel + tile_bytes, step);
         _tile_loadd(6, column_panel, step);
         _tile_loadd(7, column_panel + tile_bytes, step);
         _tile_dpbuud(0, 4, 6);

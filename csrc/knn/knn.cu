@@ -42,17 +42,20 @@ __global__ void __launch_bounds__(kThreads, 2)
         }
 }
 
-// A row's norm, and the distance from which on nothing is near it.
+// A row's norm, and the distance from which on nothing is near it. Without thresholds nothing is.
 struct Limit {
     std::uint32_t norm, limit;
 };
 
-__device__ __forceinline__ Limit limit_of(const std::int32_t* norms, const std::int32_t* thresholds, long long index, long long count) {
+__device__ __forceinline__ Limit limit_of(const std::int32_t* norms, const std::int32_t* thresholds, long long index,
+                                          long long count) {
     if (index >= count) return {kBeyond, 0};
-    return {static_cast<std::uint32_t>(__ldg(norms + index)), static_cast<std::uint32_t>(__ldg(thresholds + index)) + 1u};
+    const std::uint32_t limit = thresholds == nullptr ? 0u : static_cast<std::uint32_t>(__ldg(thresholds + index)) + 1u;
+    return {static_cast<std::uint32_t>(__ldg(norms + index)), limit};
 }
 
-__device__ __forceinline__ void append(const NearLists& near, long long to, long long position, std::uint32_t distance, long long of) {
+__device__ __forceinline__ void append(const NearLists& near, long long to, long long position, std::uint32_t distance,
+                                       long long of) {
     if (position < near.capacity)
         near.lists[to * near.capacity + position] = static_cast<long long>(distance) << 32 | of;
 }
@@ -64,7 +67,12 @@ constexpr int kAtOnce = 4;
 
 struct Hit {
     std::uint32_t distance;
-    std::uint32_t place;  // row in the tile, column in the tile << 8, near the row << 16, near the column << 17
+    std::uint32_t place;  // row in the tile, column in the tile << 8, whether it is near the row << 16, near the column << 17
+
+    __device__ __forceinline__ int row() const { return static_cast<int>(place & 0xff); }
+    __device__ __forceinline__ int column() const { return static_cast<int>(place >> 8 & 0xff); }
+    __device__ __forceinline__ bool near_row() const { return (place >> 16 & 1) != 0; }
+    __device__ __forceinline__ bool near_column() const { return (place >> 17 & 1) != 0; }
 };
 
 template <bool pairs>
@@ -78,58 +86,53 @@ __global__ void __launch_bounds__(kThreads, 2)
     Products products;
     products.add(memory, strip(rows, first_row, stride), strip(columns, first_column, stride), stride);
 
-    Hit* const waiting = reinterpret_cast<Hit*>(memory) + threadIdx.x;
-    int hits = 0;
     Limit row_limits[kRowsOfThread];
 #pragma unroll
     for (int r = 0; r < kRowsOfThread; ++r)
         row_limits[r] = limit_of(rows.norms, near.thresholds, first_row + products.row(r / 2, r % 2 * 2), last);
+    const int beside = static_cast<int>(first_column - first_row);  // of use with pairs only: 0 on the diagonal
+    Hit* const waiting = reinterpret_cast<Hit*>(memory) + threadIdx.x;
+
+    // Once, unless more of a thread's 128 pairs are near than can wait.
+    for (int before = 0, hits = 1; before < hits; before += kWaiting) {
+        hits = 0;
 #pragma unroll
-    for (int c = 0; c < kColumnFragments; ++c)
+        for (int c = 0; c < kColumnFragments; ++c)
 #pragma unroll
-        for (int side = 0; side < 2; ++side) {
-            const int column = products.column(c, side);
-            Limit other;
-            if constexpr (pairs)
-                other = limit_of(columns.norms, near.thresholds, first_column + column, columns.count);
-            else
-                other = {first_column + column < columns.count ? static_cast<std::uint32_t>(__ldg(columns.norms + first_column + column)) : kBeyond, 0};
+            for (int side = 0; side < 2; ++side) {
+                const int column = products.column(c, side);
+                const Limit other =
+                    limit_of(columns.norms, pairs ? near.thresholds : nullptr, first_column + column, columns.count);
 #pragma unroll
-            for (int r = 0; r < kRowsOfThread; ++r) {
-                const std::uint32_t between = distance(row_limits[r].norm, other.norm, products.sums[r / 2][c][r % 2 * 2 + side]);
-                const bool near_row = between < row_limits[r].limit, near_column = pairs && between < other.limit;
-                if (near_row || near_column) {
+                for (int r = 0; r < kRowsOfThread; ++r) {
                     const int row = products.row(r / 2, r % 2 * 2);
-                    if (pairs && first_column + column <= first_row + row) continue;
-                    if (hits < kWaiting) {
-                        waiting[hits * kThreads] = {between, static_cast<std::uint32_t>(row | column << 8 | near_row << 16 | near_column << 17)};
-                    } else {
-                        const long long i = first_row + row, j = first_column + column;
-                        if (near_row) append(near, i, atomicAdd(near.counts + i, 1), between, j);
-                        if (near_column) append(near, j, atomicAdd(near.counts + j, 1), between, i);
-                    }
-                    ++hits;
+                    const std::int32_t product = products.sums[r / 2][c][r % 2 * 2 + side];
+                    const std::uint32_t between = distance(row_limits[r].norm, other.norm, product);
+                    const bool near_row = between < row_limits[r].limit, near_column = pairs && between < other.limit;
+                    if (!(near_row || near_column) || (pairs && column + beside <= row)) continue;
+                    const int slot = hits++ - before;
+                    const int place = row + (column << 8) + (near_row << 16) + (near_column << 17);
+                    if (0 <= slot && slot < kWaiting)
+                        waiting[slot * kThreads] = {between, static_cast<std::uint32_t>(place)};
                 }
             }
-        }
-    if (hits > kWaiting) hits = kWaiting;
-
-    // A few at once, so that their answers come together.
-    for (int from = 0; from < hits; from += kAtOnce) {
-        Hit hit[kAtOnce];
-        int row_position[kAtOnce], column_position[kAtOnce];
+        const int here = hits - before < kWaiting ? hits - before : kWaiting;
+        // A few at once, so that their answers come together.
+        for (int from = 0; from < here; from += kAtOnce) {
+            Hit hit[kAtOnce];
+            int row_position[kAtOnce], column_position[kAtOnce];
 #pragma unroll
-        for (int h = 0; h < kAtOnce; ++h) {
-            hit[h] = from + h < hits ? waiting[(from + h) * kThreads] : Hit{0, 0};
-            const long long i = first_row + (hit[h].place & 0xff), j = first_column + (hit[h].place >> 8 & 0xff);
-            if (hit[h].place >> 16 & 1) row_position[h] = atomicAdd(near.counts + i, 1);
-            if (pairs && (hit[h].place >> 17 & 1)) column_position[h] = atomicAdd(near.counts + j, 1);
-        }
+            for (int h = 0; h < kAtOnce; ++h) {
+                hit[h] = from + h < here ? waiting[(from + h) * kThreads] : Hit{0, 0};
+                if (hit[h].near_row()) row_position[h] = atomicAdd(near.counts + first_row + hit[h].row(), 1);
+                if (hit[h].near_column()) column_position[h] = atomicAdd(near.counts + first_column + hit[h].column(), 1);
+            }
 #pragma unroll
-        for (int h = 0; h < kAtOnce; ++h) {
-            const long long i = first_row + (hit[h].place & 0xff), j = first_column + (hit[h].place >> 8 & 0xff);
-            if (hit[h].place >> 16 & 1) append(near, i, row_position[h], hit[h].distance, j);
-            if (pairs && (hit[h].place >> 17 & 1)) append(near, j, column_position[h], hit[h].distance, i);
+            for (int h = 0; h < kAtOnce; ++h) {
+                const long long i = first_row + hit[h].row(), j = first_column + hit[h].column();
+                if (hit[h].near_row()) append(near, i, row_position[h], hit[h].distance, j);
+                if (hit[h].near_column()) append(near, j, column_position[h], hit[h].distance, i);
+            }
         }
     }
 }
@@ -179,7 +182,8 @@ void knn_collect(ByteRows rows, ByteRows columns, std::int64_t stride, NearLists
 void knn_collect_pairs(ByteRows points, std::int64_t first, std::int64_t last, std::int64_t stride, NearLists near, int device,
                        std::uintptr_t stream) {
     require_rows(points, stride);
-    require(first >= 0 && first % kTile == 0 && last <= points.count, "the range of rows does not begin at a tile, or ends beyond them");
+    require(first >= 0 && first % kTile == 0, "the range of rows does not begin at a tile");
+    require(last <= points.count, "the range of rows ends beyond them");
     if (first >= last) return;
     const OnDevice on(device);
     launch("the kernel that collects pairs", collect_kernel<true>, grid(last - first, points.count - first), dim3(kThreads), 0,
