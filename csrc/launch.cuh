@@ -31,8 +31,8 @@ private:
 };
 
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_bytes, cudaStream_t stream,
-            Arguments... arguments) {
+void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_bytes,
+            cudaStream_t stream, Arguments... arguments) {
     cudaLaunchConfig_t config{};
     config.gridDim = grid;
     config.blockDim = block;

@@ -77,7 +77,8 @@ __device__ __forceinline__ void load_matrices(std::uint32_t (&result)[4], const 
 //   a: row group + 8 (i / 4 % 2),  column 4 t + i % 4 + 16 (i / 8)
 //   b: row 4 t + i % 4 + 16 (i / 4),  column group
 //   sum: row group + 8 (i / 2),  column 2 t + i % 2
-__device__ __forceinline__ void multiply_add(std::int32_t (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+__device__ __forceinline__ void multiply_add(std::int32_t (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                                             std::uint32_t b1) {
 #ifdef GANTK_EMULATED
     struct Slot {
         std::int32_t* sum;
@@ -102,7 +103,8 @@ __device__ __forceinline__ void multiply_add(std::int32_t (&sum)[4], const std::
             }
     });
 #else
-    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.u8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\n"
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.u8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+                 "{%0, %1, %2, %3};\n"
                  : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #endif

@@ -41,7 +41,8 @@ def search_float(
         k, reference, progress, kernels, plan, list_bytes: as for the search among bytes.
 
     Returns:
-        distances `[N, k]` float64, ascending, and indices `[N, k]` int64; of equal ones the smaller index first.
+        squared distances `[N, k]` float64, ascending, and indices `[N, k]` int64; of equal ones the smaller index
+        first.
 
     Raises:
         UsageError: k is out of range, or there is no native CUDA code.
@@ -55,7 +56,7 @@ def search_float(
     indices = torch.empty((len(x), k), dtype=torch.int64, device=x.device)
 
     def store(ids: Tensor, squared: Tensor, candidates: Tensor) -> None:
-        distances[ids] = squared[:, :k].sqrt()
+        distances[ids] = squared[:, :k]
         indices[ids] = candidates[:, :k]
 
     left = everything

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_kernels import TorchKernels
 
 from gantk.errors import UsageError
-from gantk.ops import _knn_cuda_float
+from gantk.ops import _knn_cuda, _knn_cuda_float, knn, knn_distances
 from gantk.ops._knn_cuda import Plan
 from gantk.ops._knn_cuda_float import _Screen, search_float
 
@@ -51,7 +51,7 @@ def brute_force(x: Tensor, k: int, reference: Tensor | None) -> tuple[Tensor, Te
     if reference is None:
         squared.fill_diagonal_(math.inf)
     found = squared.sort(dim=1, stable=True)
-    return found.values[:, :k].sqrt(), found.indices[:, :k]
+    return found.values[:, :k], found.indices[:, :k]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,20 @@ def test_blocks_join(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_k_that_there_are_not_points_for_is_refused() -> None:
     with pytest.raises(UsageError, match="k is from 1 to 9 for 10 points"):
         search_float(normal(10, 4), 10, kernels=TorchKernels())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+@pytest.mark.parametrize("indices", [True, False])
+def test_the_public_search_takes_what_these_give(
+    dtype: torch.dtype, indices: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function that the dispatcher calls for CUDA tensors, given those of the CPU."""
+    monkeypatch.setattr(_knn_cuda, "why_not", lambda device: "")
+    monkeypatch.setattr(_knn_cuda, "kernels_here", TorchKernels)
+    monkeypatch.setattr(_knn_cuda_float, "kernels_here", TorchKernels)
+    x, reference = pixels(150, 20).to(dtype), pixels(90, 20, 1).to(dtype)
+    for among in (None, reference):
+        distances, found = knn._cuda(x, among, 7, indices, 0)
+        expected = knn_distances(x, 7, reference=among, return_indices=True)
+        assert torch.equal(distances, expected[0])
+        assert torch.equal(found, expected[1] if indices else torch.empty((150, 0), dtype=torch.int64))
