@@ -1,6 +1,10 @@
 // bfloat16 and float16 to float32 and back. As vectors.h: one copy per instruction set, nothing shared.
 #pragma once
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 #include "losses/vectors.h"
 
 namespace gantk::losses {
@@ -77,12 +81,9 @@ void widen(const uint16_t* from, float* to, int64_t n) {
 }
 
 template <typename Half>
-void narrow(const float* from, uint16_t* to, int64_t n, bool past_caches) {
+void narrow(const float* from, uint16_t* to, int64_t n) {
     constexpr int kStep = kLanes<float>;
     int64_t i = 0;
-    if (past_caches && sizeof(Halves) >= 16) {
-        for (; i + kStep <= n; i += kStep) stream(to + i, Half::narrow(load<Floats>(from + i)));
-    }
     for (; i + kStep <= n; i += kStep) store(to + i, Half::narrow(load<Floats>(from + i)));
     if (i < n) {
         float rest[kStep] = {};

@@ -26,9 +26,8 @@ template <typename S>
 struct Arithmetic {
     // Σ f(a, b), n ≤ kBlock.
     double (*sum[kPairs])(const S* a, const S* b, int64_t n);
-    // scale × ∂f/∂a and scale × ∂f/∂b; a null pointer is a gradient that nobody asked for. With `stream`, past the
-    // caches: the gradients are then aligned to 64 bytes.
-    void (*gradient[kPairs])(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n, bool stream);
+    // scale × ∂f/∂a and scale × ∂f/∂b; a null pointer is a gradient that nobody asked for.
+    void (*gradient[kPairs])(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n);
     // Σ softplus(x) and Σ softplus(−x).
     void (*softplus_sums)(const S* x, int64_t n, double* of_x, double* of_minus_x);
     double (*plain_sum)(const S* x, int64_t n);
@@ -41,9 +40,9 @@ struct Kernels {
     Arithmetic<double> twofold;
     void (*widen_bfloat16)(const uint16_t* from, float* to, int64_t n);
     void (*widen_float16)(const uint16_t* from, float* to, int64_t n);
-    // To nearest, ties to even. With `stream`, `to` is aligned to 64 bytes.
-    void (*narrow_bfloat16)(const float* from, uint16_t* to, int64_t n, bool stream);
-    void (*narrow_float16)(const float* from, uint16_t* to, int64_t n, bool stream);
+    // To nearest, ties to even.
+    void (*narrow_bfloat16)(const float* from, uint16_t* to, int64_t n);
+    void (*narrow_float16)(const float* from, uint16_t* to, int64_t n);
 };
 
 extern const Kernels kPortable;

@@ -114,16 +114,7 @@ double sum(const S* a, const S* b, int64_t n) {
     return combined(partial);
 }
 
-template <bool kStream, typename V>
-GANTK_INLINE void put(void* place, V v) {
-    if constexpr (kStream) {
-        stream(place, v);
-    } else {
-        store(place, v);
-    }
-}
-
-template <typename F, typename S, bool kOfA, bool kOfB, bool kStream>
+template <typename F, typename S, bool kOfA, bool kOfB>
 GANTK_INLINE void gradient_loop(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
     using V = Vector<S>;
     constexpr int kStep = kLanes<S>;
@@ -132,8 +123,8 @@ GANTK_INLINE void gradient_loop(const S* a, const S* b, S scale, S* of_a, S* of_
     int64_t i = 0;
     for (; i + kStep <= n; i += kStep) {
         F::gradient(load<V>(a + i), load<V>(b + i), scales, x, y);
-        if constexpr (kOfA) put<kStream>(of_a + i, x);
-        if constexpr (kOfB) put<kStream>(of_b + i, y);
+        if constexpr (kOfA) store(of_a + i, x);
+        if constexpr (kOfB) store(of_b + i, y);
     }
     if (i < n) {
         const Padded<S> rest_a(a + i, n - i), rest_b(b + i, n - i);
@@ -145,17 +136,11 @@ GANTK_INLINE void gradient_loop(const S* a, const S* b, S scale, S* of_a, S* of_
     }
 }
 
-template <typename F, typename S, bool kStream>
-GANTK_INLINE void gradient_for(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
-    if (of_a && of_b) return gradient_loop<F, S, true, true, kStream>(a, b, scale, of_a, of_b, n);
-    if (of_a) return gradient_loop<F, S, true, false, kStream>(a, b, scale, of_a, of_b, n);
-    return gradient_loop<F, S, false, true, kStream>(a, b, scale, of_a, of_b, n);
-}
-
 template <typename F, typename S>
-void gradient(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n, bool past_caches) {
-    if (past_caches) return gradient_for<F, S, true>(a, b, scale, of_a, of_b, n);
-    return gradient_for<F, S, false>(a, b, scale, of_a, of_b, n);
+void gradient(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
+    if (of_a && of_b) return gradient_loop<F, S, true, true>(a, b, scale, of_a, of_b, n);
+    if (of_a) return gradient_loop<F, S, true, false>(a, b, scale, of_a, of_b, n);
+    return gradient_loop<F, S, false, true>(a, b, scale, of_a, of_b, n);
 }
 
 // softplus(x) = max(x, 0) + log(1 + e^−|x|), and softplus(−x) = softplus(x) − x.

@@ -70,12 +70,12 @@ S* place(const Output& output, int64_t start, S* buffer) {
 }
 
 template <typename S>
-void finish(const Kernels&, const Output&, int64_t, int64_t, const S*, bool) {}
+void finish(const Kernels&, const Output&, int64_t, int64_t, const S*) {}
 template <>
-void finish(const Kernels& k, const Output& output, int64_t start, int64_t n, const float* buffer, bool stream) {
+void finish(const Kernels& k, const Output& output, int64_t start, int64_t n, const float* buffer) {
     if (!output.data || output.type == Type::float32) return;
     auto* to = static_cast<uint16_t*>(output.data) + start;
-    (output.type == Type::bfloat16 ? k.narrow_bfloat16 : k.narrow_float16)(buffer, to, n, stream);
+    (output.type == Type::bfloat16 ? k.narrow_bfloat16 : k.narrow_float16)(buffer, to, n);
 }
 
 // The rows of a matrix cut into spans: what one task does, and whose sums it leaves.
@@ -132,25 +132,19 @@ void row_gradients(int threads, Pair pair, const Matrices& m, const Gradients& o
     if (!of.of_a.data && !of.of_b.data) return;
     const Kernels& k = kernels();
     const auto gradient = arithmetic<S>(k).gradient[static_cast<int>(pair)];
-    const bool stream = prepare(of.of_a, m.rows * m.columns) | prepare(of.of_b, m.rows * m.columns);
+    ask_for_large_pages(of.of_a, m.rows * m.columns);
+    ask_for_large_pages(of.of_b, m.rows * m.columns);
     const Cut cut(m.rows, m.columns);
     cut.for_each(threads, [&](int64_t, int64_t row, int64_t start, int64_t end) {
         alignas(64) S a[kBlock], b[kBlock], to_a[kBlock], to_b[kBlock];
         const S factor = scale(row);
-        for (int64_t i = start; i < end;) {
-            // The first block ends where the output's first cache line does, for the others to be aligned.
-            int64_t n = std::min(kBlock, end - i);
-            if (stream && i == start) n = std::min(n, until_aligned(of.of_a.data ? of.of_a : of.of_b, i));
-            const bool past_caches = stream && aligned(of.of_a, i) && aligned(of.of_b, i);
-            S* const into_a = place<S>(of.of_a, i, to_a);
-            S* const into_b = place<S>(of.of_b, i, to_b);
-            gradient(elements<S>(k, m.a, i, n, a), elements<S>(k, m.b, i, n, b), factor, into_a, into_b, n,
-                     past_caches && into_a != to_a && into_b != to_b);
-            finish<S>(k, of.of_a, i, n, to_a, past_caches);
-            finish<S>(k, of.of_b, i, n, to_b, past_caches);
-            i += n;
+        for (int64_t i = start; i < end; i += kBlock) {
+            const int64_t n = std::min(kBlock, end - i);
+            gradient(elements<S>(k, m.a, i, n, a), elements<S>(k, m.b, i, n, b), factor, place<S>(of.of_a, i, to_a),
+                     place<S>(of.of_b, i, to_b), n);
+            finish<S>(k, of.of_a, i, n, to_a);
+            finish<S>(k, of.of_b, i, n, to_b);
         }
-        if (stream) fence();
     });
 }
 
@@ -243,7 +237,7 @@ void logit_gradient(int threads, const Logits& logits, const Weights& weights, c
             } else {
                 std::fill(into, into + n, static_cast<S>(weights.plain));
             }
-            finish<S>(k, of, i, n, found, false);
+            finish<S>(k, of, i, n, found);
         }
     });
 }

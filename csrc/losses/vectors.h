@@ -6,10 +6,6 @@
 
 #include <cstdint>
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 namespace gantk::losses {
 namespace {
 
@@ -55,30 +51,6 @@ GANTK_INLINE V load(const void* place) {
 template <typename V>
 GANTK_INLINE void store(void* place, V v) {
     __builtin_memcpy(place, &v, sizeof v);
-}
-
-// Past the caches; aligned to the vector. Where there is no such store, an ordinary one.
-template <typename V>
-GANTK_INLINE void stream(void* place, V v) {
-#if defined(__SSE2__)
-    if constexpr (sizeof v == 16) {
-        _mm_stream_si128(static_cast<__m128i*>(place), (__m128i)v);
-        return;
-    }
-#endif
-#if defined(__AVX2__)
-    if constexpr (sizeof v == 32) {
-        _mm256_stream_si256(static_cast<__m256i*>(place), (__m256i)v);
-        return;
-    }
-#endif
-#if defined(__AVX512F__)
-    if constexpr (sizeof v == 64) {
-        _mm512_stream_si512(static_cast<__m512i*>(place), (__m512i)v);
-        return;
-    }
-#endif
-    store(place, v);
 }
 
 template <typename S>

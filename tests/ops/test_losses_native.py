@@ -83,15 +83,15 @@ def test_a_forced_instruction_set_changes_no_bit() -> None:
 
 @pytest.mark.parametrize("offset", [0, 1, 7])
 @pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
-def test_large_gradients_are_the_same_past_the_caches(dtype: torch.dtype, offset: int) -> None:
-    """Streamed from 32 MiB on, from the first cache line on, whatever the rows' length."""
+def test_large_gradients(dtype: torch.dtype, offset: int) -> None:
+    """From 32 MiB on they are asked to lie in large pages; rows of any length, from any address on."""
     rows, columns = 3, (32 << 20) // dtype.itemsize // 3 + 3
     a = torch.linspace(-1, 1, offset + rows * columns).to(dtype)[offset:].view(rows, columns)
     b = a.flip(0)
     b[1] = 0.25
     x, y = a.clone().requires_grad_(), b.clone().requires_grad_()
     of_x, of_y = torch.autograd.grad(hidden_loss(x, y), (x, y))
-    for row in range(rows):  # small enough to go through the caches, one image at a time
+    for row in range(rows):  # one image at a time
         z = a[row : row + 1].clone().requires_grad_()
         (expected,) = torch.autograd.grad(
             hidden_loss(z, b[row : row + 1]), z, torch.tensor(1 / rows, dtype=wide(dtype))
