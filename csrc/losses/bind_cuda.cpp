@@ -4,66 +4,77 @@
 #include "losses/losses_cuda.h"
 
 namespace py = pybind11;
+namespace cuda = gantk::cuda;
 using namespace gantk::losses;
 
-namespace cuda = gantk::cuda;
+namespace {
+
+cuda::Queue queue(int device, Pointer stream, Pointer room) { return {device, stream, static_cast<double*>(at(room))}; }
+
+}  // namespace
 
 void bind_losses_cuda(py::module_& m) {
     m.attr("loss_span") = cuda::kLossSpan;
     m.def(
         "norm_loss_forward",
-        [](int device, Pointer stream, Pointer room, int pair, Pointer a, int a_type, Pointer b, int b_type, int64_t rows, int64_t columns,
-           Pointer norms, Pointer loss) {
+        [](int device, Pointer stream, Pointer room, int pair, Pointer a, int a_type, Pointer b, int b_type,
+           int64_t rows, int64_t columns, Pointer norms, Pointer loss) {
             const py::gil_scoped_release released;
-            cuda::norm_forward({device, stream, static_cast<double*>(at(room))}, static_cast<Pair>(pair), {input(a, a_type), input(b, b_type), rows, columns},
-                         at(norms), at(loss));
+            const Matrices matrices{input(a, a_type), input(b, b_type), rows, columns};
+            cuda::norm_forward(queue(device, stream, room), static_cast<Pair>(pair), matrices, at(norms), at(loss));
         });
     m.def(
         "norm_loss_backward",
-        [](int device, Pointer stream, Pointer room, int pair, Pointer a, int a_type, Pointer b, int b_type, int64_t rows, int64_t columns,
-           Pointer norms, Pointer grad, Pointer of_a, Pointer of_b) {
+        [](int device, Pointer stream, Pointer room, int pair, Pointer a, int a_type, Pointer b, int b_type,
+           int64_t rows, int64_t columns, Pointer norms, Pointer grad, Pointer of_a, Pointer of_b) {
             const py::gil_scoped_release released;
-            cuda::norm_backward({device, stream, static_cast<double*>(at(room))}, static_cast<Pair>(pair), {input(a, a_type), input(b, b_type), rows, columns},
-                          at(norms), at(grad), output(of_a, a_type), output(of_b, b_type));
+            const Matrices matrices{input(a, a_type), input(b, b_type), rows, columns};
+            cuda::norm_backward(queue(device, stream, room), static_cast<Pair>(pair), matrices, at(norms), at(grad),
+                                output(of_a, a_type), output(of_b, b_type));
         });
     m.def(
         "vae_loss_forward",
-        [](int device, Pointer stream, Pointer room, int pair, Pointer images, int images_type, Pointer target, int target_type, int64_t batch,
-           int64_t size, Pointer mean, int mean_type, Pointer log_variance, int log_variance_type, int64_t codes,
-           int64_t dim, double beta, Pointer loss) {
+        [](int device, Pointer stream, Pointer room, int pair, Pointer images, int images_type, Pointer target,
+           int target_type, int64_t batch, int64_t size, Pointer mean, int mean_type, Pointer log_variance,
+           int log_variance_type, int64_t codes, int64_t dim, double beta, Pointer loss) {
             const py::gil_scoped_release released;
-            cuda::two_terms_forward({device, stream, static_cast<double*>(at(room))}, reconstruction(pair, images, images_type, target, target_type, batch, size),
+            cuda::two_terms_forward(
+                queue(device, stream, room),
+                reconstruction(pair, images, images_type, target, target_type, batch, size),
                 divergence(mean, mean_type, log_variance, log_variance_type, codes, dim, beta), at(loss));
         });
     m.def(
         "vae_loss_backward",
-        [](int device, Pointer stream, Pointer room, int pair, Pointer images, int images_type, Pointer target, int target_type, int64_t batch,
-           int64_t size, Pointer mean, int mean_type, Pointer log_variance, int log_variance_type, int64_t codes,
-           int64_t dim, double beta, Pointer grad, Pointer of_images, Pointer of_target, Pointer of_mean,
-           Pointer of_log_variance) {
+        [](int device, Pointer stream, Pointer room, int pair, Pointer images, int images_type, Pointer target,
+           int target_type, int64_t batch, int64_t size, Pointer mean, int mean_type, Pointer log_variance,
+           int log_variance_type, int64_t codes, int64_t dim, double beta, Pointer grad, Pointer of_images,
+           Pointer of_target, Pointer of_mean, Pointer of_log_variance) {
             const py::gil_scoped_release released;
-            cuda::two_terms_backward({device, stream, static_cast<double*>(at(room))}, reconstruction(pair, images, images_type, target, target_type, batch, size),
+            cuda::two_terms_backward(
+                queue(device, stream, room),
+                reconstruction(pair, images, images_type, target, target_type, batch, size),
                 divergence(mean, mean_type, log_variance, log_variance_type, codes, dim, beta), at(grad),
                 {output(of_images, images_type), output(of_target, target_type)},
                 {output(of_mean, mean_type), output(of_log_variance, log_variance_type)});
         });
     m.def(
         "adversarial_loss_forward",
-        [](int device, Pointer stream, Pointer room, int kind, Pointer real, int real_type, int64_t real_count, Pointer fake, int fake_type,
-           int64_t fake_count, Pointer discriminator, Pointer generator) {
+        [](int device, Pointer stream, Pointer room, int kind, Pointer real, int real_type, int64_t real_count,
+           Pointer fake, int fake_type, int64_t fake_count, Pointer discriminator, Pointer generator) {
             const Game& played = game(kind);
             const py::gil_scoped_release released;
-            cuda::game_forward({device, stream, static_cast<double*>(at(room))}, played, {input(real, real_type), real_count}, {input(fake, fake_type), fake_count},
-                         at(discriminator), at(generator));
+            cuda::game_forward(queue(device, stream, room), played, {input(real, real_type), real_count},
+                               {input(fake, fake_type), fake_count}, at(discriminator), at(generator));
         });
     m.def(
         "adversarial_loss_backward",
-        [](int device, Pointer stream, Pointer room, int kind, Pointer real, int real_type, int64_t real_count, Pointer fake, int fake_type,
-           int64_t fake_count, Pointer grad_discriminator, Pointer grad_generator, Pointer of_real, Pointer of_fake) {
+        [](int device, Pointer stream, Pointer room, int kind, Pointer real, int real_type, int64_t real_count,
+           Pointer fake, int fake_type, int64_t fake_count, Pointer grad_discriminator, Pointer grad_generator,
+           Pointer of_real, Pointer of_fake) {
             const Game& played = game(kind);
             const py::gil_scoped_release released;
-            cuda::game_backward({device, stream, static_cast<double*>(at(room))}, played, {input(real, real_type), real_count}, {input(fake, fake_type), fake_count},
-                          at(grad_discriminator), at(grad_generator), output(of_real, real_type),
-                          output(of_fake, fake_type));
+            cuda::game_backward(queue(device, stream, room), played, {input(real, real_type), real_count},
+                                {input(fake, fake_type), fake_count}, at(grad_discriminator), at(grad_generator),
+                                output(of_real, real_type), output(of_fake, fake_type));
         });
 }

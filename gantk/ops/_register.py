@@ -1,7 +1,7 @@
 """The native losses as operators of torch's dispatcher: schema, CPU and CUDA kernels, fake tensors, autograd.
 
-Of torch's ways to register, `Library` with `register_autograd` costs least of those that torch.compile and other
-dispatch modes see through; docs/native.md has the figures. Second derivatives go through the plain-torch reference.
+`Library` with `register_autograd` is the cheapest of the documented ways to register them; docs/native.md has the figures.
+Second derivatives go through the plain-torch reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gantk.ops import _reference_losses as reference
 __all__ = ["adversarial_loss", "norm_loss", "vae_loss"]
 
 _Library: Any = torch.library.Library  # torch's annotations of it are incomplete
-_library = _Library("gantk", "DEF")  # the operators live as long as it does
+_library = _Library("gantk", "FRAGMENT")  # the operators live as long as it does
 
 
 def _define(schema: str, kernel: Callable[..., Any], fake: Callable[..., Any]) -> Any:
