@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
 
-from gantk.errors import GantkError, Interrupted, UsageError, nearest
+from gantk.errors import GantkError, Interrupted, SlowFallback, UsageError, nearest
 
 __all__ = ["main"]
 
@@ -75,6 +76,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path need not be text
+    warnings.showwarning = _warn
     try:
         sys.exit(cli.main(prog_name="gantk", standalone_mode=False) or 0)
     except BrokenPipeError:
@@ -91,6 +93,17 @@ def main() -> None:
             traceback.print_exc()
         _say(_message(error))
         sys.exit(_status(error))
+
+
+_usual_warning = warnings.showwarning
+
+
+def _warn(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """gantk's own warnings in one line, without the place in the code; others' as Python shows them."""
+    if issubclass(category, SlowFallback):
+        _say(f"warning: {message}")
+    else:
+        _usual_warning(message, category, *place, **more)
 
 
 def _message(error: Exception) -> str:

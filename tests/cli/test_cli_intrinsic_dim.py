@@ -9,6 +9,7 @@ import pty
 import struct
 import subprocess
 import termios
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,16 @@ def test_what_is_wrong_is_said_with_its_mend(
     before = sorted(tmp_path.iterdir())
     assert mend in call("intrinsic-dim", *arguments).error(code)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_want_of_native_code_is_said_in_one_line(plane: Any, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gantk.ops.native.cpu", lambda: None)
+    monkeypatch.setattr("gantk.ops.knn.MANY", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = call("intrinsic-dim", "plane.npy", *RING).worked()
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("gantk: warning: gantk.ops.knn_distances runs on plain torch")
 
 
 @pytest.mark.slow
