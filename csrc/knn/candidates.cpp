@@ -11,7 +11,8 @@ uint64_t whole(int32_t limit) { return static_cast<uint64_t>(static_cast<uint32_
 }  // namespace
 
 Candidates::Candidates(const Points& queries, int k, bool exclude_self, const Screen& screen)
-    : queries_(queries), k_(static_cast<uint32_t>(k)), capacity_(k_ + k_ / 2 + 64), exclude_self_(exclude_self),
+    : queries_(queries), k_(static_cast<uint32_t>(k)), // Inexact screens let several times as many through as are nearest.
+      capacity_(screen.exact() ? k_ + k_ / 2 + 64 : 6 * k_ + 64), exclude_self_(exclude_self),
       screen_(screen), keys_(new uint64_t[static_cast<size_t>(queries.count) * capacity_]),
       counts_(static_cast<size_t>(queries.count), 0), bounds_(static_cast<size_t>(queries.count), whole(INT_MAX)),
       limits_(new std::atomic<int32_t>[static_cast<size_t>(queries.count)]) {
@@ -44,7 +45,8 @@ void Candidates::compact(int64_t query) {
     keep_within(query, screen_.limit_after(static_cast<int32_t>(last >> 32), queries_.index(query)));
     if (counts_[query] <= capacity_ - capacity_ / 8) return;
     // The screens cannot tell these apart: the distances can.
-    std::vector<Measured> nearest = measured(query);
+    std::vector<Measured> nearest;
+    measure(query, 0, nearest);
     std::nth_element(nearest.begin(), nearest.begin() + (k_ - 1), nearest.end());
     const double squared = nearest[k_ - 1].squared;
     nearest.resize(k_);
@@ -59,16 +61,14 @@ void Candidates::compact(int64_t query) {
     if (proven < limit(query)) set_limit(query, proven);
 }
 
-std::vector<Candidates::Measured> Candidates::measured(int64_t query) {
-    std::vector<Measured> all;
-    all.reserve(counts_[query] + screen_.unscreened.size());
+void Candidates::measure(int64_t query, uint32_t first, std::vector<Measured>& all) {
     const uint32_t own = queries_.index(query);
     const uint64_t* const keys = keys_of(query);
-    for (uint32_t i = 0; i < counts_[query]; ++i) {
+    for (uint32_t i = first; i < counts_[query]; ++i) {
         const auto reference = static_cast<uint32_t>(keys[i]);
+        if (i + 1 < counts_[query]) screen_.prefetch(static_cast<uint32_t>(keys[i + 1]));
         all.push_back({screen_.squared_distance(own, reference), reference});
     }
-    return all;
 }
 
 bool Candidates::finish(int64_t query, double* squared, int64_t* indices) {
@@ -85,11 +85,18 @@ bool Candidates::finish(int64_t query, double* squared, int64_t* indices) {
         return true;
     }
     const uint32_t own = queries_.index(query);
-    if (count >= k_) {
+    std::vector<Measured> nearest;
+    nearest.reserve(count + screen_.unscreened.size());
+    uint32_t seen = 0;
+    if (count > k_) {
+        // The k with the smallest screens first: how far they are leaves few of the others to be measured.
         std::nth_element(keys, keys + k_ - 1, keys + count);
-        keep_within(query, screen_.limit_after(static_cast<int32_t>(keys[k_ - 1] >> 32), own));
+        counts_[query] = seen = k_;
+        measure(query, 0, nearest);
+        counts_[query] = count;
+        keep_within(query, screen_.limit_proven(std::max_element(nearest.begin(), nearest.end())->squared, own));
     }
-    std::vector<Measured> nearest = measured(query);
+    measure(query, seen, nearest);
     for (const uint32_t reference : screen_.unscreened)
         if (!exclude_self_ || reference != own) nearest.push_back({screen_.squared_distance(own, reference), reference});
     if (nearest.size() < k_) return false;

@@ -53,7 +53,7 @@ class Candidates {
     uint64_t* keys_of(int64_t query) { return keys_.get() + static_cast<size_t>(query) * capacity_; }
     void compact(int64_t query);
     void keep_within(int64_t query, int32_t limit);
-    std::vector<Measured> measured(int64_t query);
+    void measure(int64_t query, uint32_t first, std::vector<Measured>& all);
 
     Points queries_;
     uint32_t k_, capacity_;
