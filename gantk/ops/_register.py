@@ -1,7 +1,7 @@
 """The native losses as operators of torch's dispatcher: schema, CPU and CUDA kernels, fake tensors, autograd.
 
-`Library` with `register_autograd` is the cheapest of the documented ways to register them; docs/native.md has the figures.
-Second derivatives go through the plain-torch reference.
+`Library` with `register_autograd` is the cheapest of the documented ways to register them; docs/native.md has the
+figures. Second derivatives go through the plain-torch reference.
 """
 
 from __future__ import annotations
