@@ -204,7 +204,7 @@ class Search {
     // Sets each query's limit by a sample of the references: a guess that `finish` checks.
     void guess_limits(const Points& queries, const Norms& norms, bool symmetric, Candidates& candidates) {
         const double count = static_cast<double>(task_.count);
-        const auto sample = static_cast<int64_t>(std::min(std::max(2.6 * count / task_.k, 64.0), count / 16));
+        const auto sample = static_cast<int64_t>(std::min(std::max(6.8 * count / task_.k, 64.0), count / 16));
         const int ranks = safe_rank(task_.k * sample / count);
         if (sample < 64 || ranks > 32) return;
         parallel_for(task_.threads, blocks_of(queries.count, cut_.block), [&](int64_t columns, int thread) {
