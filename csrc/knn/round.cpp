@@ -13,17 +13,16 @@ namespace gantk::knn {
 namespace {
 
 struct Extent {
-    std::vector<double> low, high, sum;
+    std::vector<double> low, high;
     explicit Extent(int64_t dim)
-        : low(dim, std::numeric_limits<double>::infinity()), high(dim, -std::numeric_limits<double>::infinity()),
-          sum(dim, 0) {}
+        : low(dim, std::numeric_limits<double>::infinity()), high(dim, -std::numeric_limits<double>::infinity()) {}
 };
 
 template <typename T>
 Extent extent_of(const T* points, int64_t count, int64_t dim, int threads) {
     Extent all(dim);
     std::mutex guard;
-    constexpr int64_t share = 4096;
+    const int64_t share = std::max<int64_t>(16, (int64_t{1} << 20) / dim);
     parallel_for(threads, (count + share - 1) / share, [&](int64_t part, int) {
         Extent own(dim);
         for (int64_t i = part * share; i < std::min(count, (part + 1) * share); ++i)
@@ -31,64 +30,114 @@ Extent extent_of(const T* points, int64_t count, int64_t dim, int threads) {
                 const double value = static_cast<double>(points[i * dim + k]);
                 own.low[k] = std::min(own.low[k], value);
                 own.high[k] = std::max(own.high[k], value);
-                own.sum[k] += value;
             }
         const std::lock_guard<std::mutex> lock(guard);
         for (int64_t k = 0; k < dim; ++k) {
             all.low[k] = std::min(all.low[k], own.low[k]);
             all.high[k] = std::max(all.high[k], own.high[k]);
-            all.sum[k] += own.sum[k];
         }
     });
     return all;
 }
 
-// The lowest value's place is byte 0 where the range fits, which leaves data that is on a grid already as it is.
-Grid grid_of(const Extent& extent, int64_t count, double step) {
-    Grid grid{step, extent.low};
-    for (size_t k = 0; k < grid.offset.size(); ++k)
-        if (extent.high[k] - extent.low[k] > 255 * step * (1 + 1e-6)) {
-            const double middle = extent.sum[k] / static_cast<double>(count);
-            grid.offset[k] = std::clamp(middle - 127.5 * step, extent.low[k], extent.high[k] - 255 * step);
-        }
-    return grid;
+// Where byte 0 is. The lowest value's place, where the range fits, which leaves data that is on a grid already as it is;
+// else the bytes lie around the middle of the values.
+double offset_of(double low, double high, double middle, double step) {
+    if (high - low <= 255 * step * (1 + 1e-6)) return low;
+    return std::clamp(middle - 127.5 * step, low, high - 255 * step);
 }
 
-template <typename T>
-double round_point(const Grid& grid, const T* point, uint8_t* bytes) {
-    double squares = 0;
-    for (size_t k = 0; k < grid.offset.size(); ++k) {
-        const double value = static_cast<double>(point[k]);
-        const double place = std::clamp(std::nearbyint((value - grid.offset[k]) / grid.step), 0.0, 255.0);
-        const double error = value - (grid.offset[k] + place * grid.step);
-        squares += error * error;
-        if (bytes) bytes[k] = static_cast<uint8_t>(place);
-    }
-    return std::sqrt(squares);
+struct Place {
+    double byte, error;
+};
+
+// The difference is taken first: offset + byte · step would be rounded to as many digits as the offset leaves.
+Place place_of(double value, double offset, double step) {
+    const double above = value - offset;
+    const double byte = std::clamp(std::nearbyint(above / step), 0.0, 255.0);
+    return {byte, above - byte * step};
 }
+
+double median_of(std::vector<double>& values) {
+    std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2), values.end());
+    return values[values.size() / 2];
+}
+
+// Some values of some dimensions: to choose a step by, not to prove anything.
+struct Sample {
+    std::vector<int64_t> points, dims;
+    std::vector<std::vector<double>> values;  // [dimension][point]
+
+    template <typename T>
+    Sample(const T* from, int64_t count, int64_t dim) {
+        std::mt19937_64 random(0);
+        points.resize(static_cast<size_t>(std::min<int64_t>(count, 1024)));
+        dims.resize(static_cast<size_t>(std::min<int64_t>(dim, 1024)));
+        for (int64_t& point : points) point = static_cast<int64_t>(random() % static_cast<uint64_t>(count));
+        for (size_t i = 0; i < dims.size(); ++i)
+            dims[i] = static_cast<int64_t>(dims.size()) == dim
+                          ? static_cast<int64_t>(i)
+                          : static_cast<int64_t>(random() % static_cast<uint64_t>(dim));
+        for (const int64_t k : dims) {
+            values.emplace_back();
+            for (const int64_t point : points) values.back().push_back(static_cast<double>(from[point * dim + k]));
+        }
+    }
+
+    // The widest range of a dimension, without the furthest values.
+    double range() const {
+        double widest = 0;
+        for (std::vector<double> sorted : values) {
+            std::sort(sorted.begin(), sorted.end());
+            const size_t trimmed = sorted.size() / 512;
+            widest = std::max(widest, sorted[sorted.size() - 1 - trimmed] - sorted[trimmed]);
+        }
+        return widest;
+    }
+
+    // How far points are from their places with this step, but for two in a thousand.
+    double error(const Extent& extent, double step) const {
+        std::vector<double> squares(points.size());
+        for (size_t k = 0; k < dims.size(); ++k) {
+            std::vector<double> copy = values[k];
+            const double offset = offset_of(extent.low[dims[k]], extent.high[dims[k]], median_of(copy), step);
+            for (size_t i = 0; i < points.size(); ++i) {
+                const double error = place_of(values[k][i], offset, step).error;
+                squares[i] += error * error;
+            }
+        }
+        std::sort(squares.begin(), squares.end());
+        return squares[squares.size() - 1 - squares.size() / 512];
+    }
+};
+
+// Below this range, squares of differences could vanish.
+constexpr double smallest_range = 1e-140;
 
 }  // namespace
 
 template <typename T>
 Grid grid_for(const T* points, int64_t count, int64_t dim, int threads) {
-    const Extent extent = extent_of(points, count, dim, threads);
+    Extent extent = extent_of(points, count, dim, threads);
     double range = 0;
     for (int64_t k = 0; k < dim; ++k) range = std::max(range, extent.high[k] - extent.low[k]);
-    if (range == 0) return {1.0, extent.low};
-    std::mt19937_64 random(0);
-    std::vector<int64_t> sample(std::min<int64_t>(count, 1024));
-    for (int64_t& point : sample) point = static_cast<int64_t>(random() % static_cast<uint64_t>(count));
-    Grid best;
-    double least = std::numeric_limits<double>::infinity();
-    for (double step = range / 255; step > range / 65536; step /= std::sqrt(2.0)) {
-        Grid grid = grid_of(extent, count, step);
-        std::vector<double> errors;
-        for (const int64_t point : sample) errors.push_back(round_point(grid, points + point * dim, nullptr));
-        std::sort(errors.begin(), errors.end());
-        const double error = errors[errors.size() - 1 - errors.size() / 512];  // but for two in a thousand
-        if (error < least) least = error, best = std::move(grid);
-    }
-    return best;
+    if (range < smallest_range) return {1.0, std::move(extent.low)};
+    const Sample sample(points, count, dim);
+    double best = range / 255, least = sample.error(extent, best);
+    if (const double common = sample.range(); common >= smallest_range)
+        for (double step = common / 127; step > common / 8192; step /= std::sqrt(2.0))
+            if (const double error = sample.error(extent, step); error < least) least = error, best = step;
+    Grid grid{best, std::vector<double>(static_cast<size_t>(dim))};
+    parallel_for(threads, (dim + 1023) / 1024, [&](int64_t part, int) {
+        std::vector<double> values;
+        for (int64_t k = part * 1024; k < std::min(dim, (part + 1) * 1024); ++k) {
+            values.clear();
+            for (size_t i = 0; i < std::min<size_t>(sample.points.size(), 65); ++i)
+                values.push_back(static_cast<double>(points[sample.points[i] * dim + k]));
+            grid.offset[k] = offset_of(extent.low[k], extent.high[k], median_of(values), best);
+        }
+    });
+    return grid;
 }
 
 template <typename T>
@@ -98,8 +147,14 @@ Rows round_to(const Grid& grid, const T* points, int64_t count, int threads) {
     constexpr int64_t share = 256;
     parallel_for(threads, (count + share - 1) / share, [&](int64_t part, int) {
         for (int64_t i = part * share; i < std::min(count, (part + 1) * share); ++i) {
-            const double error = round_point(grid, points + static_cast<size_t>(i) * dim, rows.bytes.data() + i * dim);
-            rows.errors[i] = error * (1 + 1e-6) + grid.step * 1e-6;
+            double squares = 0;
+            for (size_t k = 0; k < dim; ++k) {
+                const double value = static_cast<double>(points[static_cast<size_t>(i) * dim + k]);
+                const Place place = place_of(value, grid.offset[k], grid.step);
+                rows.bytes[static_cast<size_t>(i) * dim + k] = static_cast<uint8_t>(place.byte);
+                squares += place.error * place.error;
+            }
+            rows.errors[i] = std::sqrt(squares) * (1 + 1e-6) + grid.step * 1e-6;
         }
     });
     return rows;

@@ -16,6 +16,7 @@ namespace gantk::knn {
 
 namespace {
 
+constexpr int32_t nobody = -2;  // a limit below every screen: shifted ones can be −1
 constexpr int slice_bytes = 1024, panel_multiple = 96;  // 96: a multiple of every kernel's rows and columns
 constexpr size_t hits_capacity = 16384;
 
@@ -81,9 +82,9 @@ class Progress {
         while (!done_.compare_exchange_weak(done, done + amount, std::memory_order_relaxed)) {
         }
     }
-    // In the caller's thread, number 0.
-    void tell(int thread) {
-        if (thread != 0 || !poll_ || Clock::now() < next_) return;
+    // Whether the caller's thread, number 0, should tell now.
+    bool due(int thread) const { return thread == 0 && poll_ && Clock::now() >= next_; }
+    void tell() {
         poll_(std::min(done_.load(std::memory_order_relaxed) / total_, 1.0));
         next_ = Clock::now() + interval;
     }
@@ -128,7 +129,7 @@ class Search {
                                   int64_t* indices) {
         const Norms apart(symmetric ? Points{nullptr, 0, 0, nullptr} : queries, cut_, task_.threads);
         const Norms& norms = symmetric ? norms_ : apart;
-        Candidates candidates(queries, task_.k, exclude_self, screen_);
+        Candidates candidates(queries, task_.count, task_.k, exclude_self, screen_);
         if (guess) guess_limits(queries, norms, symmetric, candidates);
         visit_pairs(queries, norms, symmetric, candidates);
         std::vector<uint8_t> found(queries.count);
@@ -138,7 +139,7 @@ class Search {
                 const size_t at = static_cast<size_t>(queries.index(q)) * task_.k;
                 found[q] = candidates.finish(q, squared + at, indices ? indices + at : nullptr);
             }
-            progress_.tell(thread);
+            if (progress_.due(thread)) progress_.tell();
         });
         std::vector<uint32_t> again;
         for (int64_t q = 0; q < queries.count; ++q)
@@ -228,7 +229,7 @@ class Search {
                 const int32_t screen = smallest[stride * (ranks - 1) + i];
                 if (screen < INT_MAX) candidates.set_limit(query, screen_.limit_after(screen, queries.index(query)));
             }
-            progress_.tell(thread);
+            if (progress_.due(thread)) progress_.tell();
         });
     }
 
@@ -255,21 +256,20 @@ class Search {
         parallel_for(task_.threads, static_cast<int64_t>(all.size()), [&](int64_t at, int thread) {
             const Stretch& stretch = all[at];
             Workspace& work = workspaces_[thread];
-            kernel_.enter();
             pack_columns(queries, stretch.columns, work);
-            for (int64_t rows = stretch.first_rows; rows < stretch.last_rows; ++rows) {
-                if (stop_.load(std::memory_order_relaxed)) break;
-                visit_block(rows, stretch.columns, queries.count, norms, symmetric, candidates, guards, work);
-                progress_.add(static_cast<double>(cut_.block) * cut_.block);
-                try {
-                    progress_.tell(thread);
-                } catch (...) {
-                    stop_.store(true, std::memory_order_relaxed);
+            try {
+                for (int64_t rows = stretch.first_rows; rows < stretch.last_rows; ++rows) {
+                    if (stop_.load(std::memory_order_relaxed)) return;
+                    kernel_.enter();  // for each block anew: what is told may use the tiles too
+                    visit_block(rows, stretch.columns, queries.count, norms, symmetric, candidates, guards, work);
                     kernel_.leave();
-                    throw;
+                    progress_.add(static_cast<double>(cut_.block) * cut_.block);
+                    if (progress_.due(thread)) progress_.tell();
                 }
+            } catch (...) {
+                stop_.store(true, std::memory_order_relaxed);
+                throw;
             }
-            kernel_.leave();
         });
     }
 
@@ -309,7 +309,7 @@ class Search {
     void look_up(const Candidates* candidates, const Norms& norms, int64_t first, int64_t count,
                  Workspace::Limits& limits) const {
         for (int i = 0; i < cut_.block; ++i) {
-            const int32_t limit = candidates && first + i < count ? candidates->limit(first + i) : -1;
+            const int32_t limit = candidates && first + i < count ? candidates->limit(first + i) : nobody;
             limits.limit[i] = limit;
             limits.bar[i] = static_cast<int32_t>((static_cast<int64_t>(norms.norm[first + i]) - limit) >> 1);
         }
@@ -349,8 +349,9 @@ Norms::Norms(const Points& points, const Cut& cut, int threads)
 
 Scale scale_of(int64_t dim) {
     int shift = 0;
-    while (dim * 255 * 255 >> shift > INT_MAX) ++shift;
-    return {shift, static_cast<int>((dim + slice_bytes - 1) / slice_bytes)};
+    const int64_t slices = (dim + slice_bytes - 1) / slice_bytes;
+    while ((dim * 255 * 255 >> shift) + (shift ? 2 * slices : 0) > INT_MAX) ++shift;
+    return {shift, static_cast<int>(slices)};
 }
 
 void search(const Kernel& kernel, const Task& task, const Screen& screen, const Poll& poll, double* squared,

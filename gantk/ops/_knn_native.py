@@ -18,7 +18,8 @@ def search(
     x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int, progress: Callable[[float], object] | None
 ) -> tuple[Tensor, Tensor]:
     """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` where they are not asked for."""
-    among = x if reference is None else reference
+    x = x.contiguous()
+    among = x if reference is None else reference.contiguous()
     squared = torch.empty((len(x), k), dtype=torch.float64)
     found = torch.empty((len(x), k if indices else 0), dtype=torch.int64)
     if len(x) == 0:

@@ -103,7 +103,9 @@ def knn_distances(
     told = _progress.set(progress)
     try:
         among_others = None if reference is None else among
-        distances, indices = torch.ops.gantk.knn_distances(points, among_others, k, return_indices, block or 0)
+        distances, indices = torch.ops.gantk.knn_distances(
+            points, among_others, k, return_indices, min(block or 0, len(among))
+        )
     finally:
         _progress.reset(told)
     if progress is not None:

@@ -110,6 +110,38 @@ def test_white_and_black_images_do_not_overflow(way: str) -> None:
         assert distances[1, 1] == pytest.approx(255 * (3 * side * side) ** 0.5, rel=1e-4)
 
 
+def test_screens_that_are_rounded_below_zero(way: str) -> None:
+    # From 66,052 dimensions on, squared distances are shifted by two bits and more before they are compared: near
+    # duplicates then differ by −1. Among a reference, with more references than queries and with fewer.
+    x = torch.zeros(3, 66_560, dtype=torch.uint8)
+    x[0, :4] = torch.tensor([1, 2, 1, 1])
+    x[1, :4] = torch.tensor([0, 1, 1, 1])
+    x[2, :160] = 10
+    for queries, reference in ((x, x.flip(0)), (x[:1], x.repeat(100, 1)), (x.repeat(100, 1), x)):
+        for points in (lambda t: t, lambda t: t.float()):
+            distances, indices = knn_distances(points(queries), 3, reference=points(reference), return_indices=True)
+            expected, order = brute(queries, 3, reference)
+            assert_exact(distances, expected)
+            assert torch.equal(indices, order)
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(1e8, 3e-7), (1e3, 1e-12), (1e6, 1e-9), (0.0, 1e-30), (-1e8, 1.0)])
+def test_small_differences_between_large_numbers(way: str, offset: float, spread: float) -> None:
+    # A place on the grid, offset + step · byte, has too few digits here to say how far a point is from it.
+    x = offset + spread * random_floats(300, 256, dtype=torch.float64)
+    distances, _ = knn_distances(x, 5, return_indices=True)
+    torch.testing.assert_close(distances, brute(x, 5)[0], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-320, 1e-160, 1e-100, 1e149])
+def test_values_near_the_ends_of_float64(way: str, value: float) -> None:
+    x = torch.zeros(30, 3, dtype=torch.float64)
+    x[7, 1] = value
+    x[8] = 1e-3 if value > 1 else 0
+    distances, _ = knn_distances(x, 29, return_indices=True)
+    torch.testing.assert_close(distances, brute(x, 29)[0], rtol=1e-12, atol=0)
+
+
 @pytest.mark.slow
 def test_photographs_of_512_pixels(way: str) -> None:
     x = random_bytes(7, 3, 512, 512)
@@ -197,7 +229,7 @@ def test_the_same_bits_from_any_number_of_threads_and_any_block(way: str) -> Non
     for x in (random_bytes(1500, 50, most=3), random_floats(1500, 50)):
         found = []
         try:
-            for threads, block in ((1, None), (2, 100), (5, 7), (3, 5000)):
+            for threads, block in ((1, None), (2, 100), (5, 7), (3, 10**12)):
                 torch.set_num_threads(threads)
                 found.append(knn_distances(x, 20, return_indices=True, block=block))
         finally:
