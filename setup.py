@@ -288,7 +288,7 @@ class BuildNative(build_ext):
                     ) from None
         self.tell(parts)
         self.written = (place / "_build.json", *(place / library.name for library in libraries))
-        for stale in {*place.glob("_native*.so"), *place.glob("_native*.pyd")} - set(self.written):
+        for stale in {*place.glob(f"_native*{sysconfig.get_config_var('EXT_SUFFIX')}")} - set(self.written):
             stale.unlink()
         for library in libraries:
             put(library.read_bytes(), place / library.name)

@@ -35,7 +35,7 @@ struct Game {
     Weights real_for_discriminator, fake_for_discriminator, fake_for_generator;
 };
 
-// In the order of GAMES in gantk/ops/_losses_native.py.
+// In the order of GAMES in gantk/ops/_native_losses.py.
 constexpr Game kGames[] = {
     {{0, 1, 0}, {1, 0, 0}, {-1, 0, 0}},  // minimax
     {{0, 1, 0}, {1, 0, 0}, {0, 1, 0}},   // nonsaturating

@@ -12,7 +12,7 @@
 
 namespace gantk::losses {
 
-// In the order of TYPES in gantk/ops/_losses_native.py.
+// In the order of TYPES in gantk/ops/_native_losses.py.
 enum class Type : int { float32, float64, bfloat16, float16 };
 
 struct Input {

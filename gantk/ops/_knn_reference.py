@@ -9,8 +9,8 @@ from torch import Tensor
 
 __all__ = ["search"]
 
-PAIRS = 2**24
-"""Pairs that are looked at together, unless told otherwise: 128 MiB of distances."""
+VALUES = 2**24
+"""Values of points, or distances, that are held together in float64: 128 MiB."""
 
 
 def search(
@@ -18,23 +18,37 @@ def search(
 ) -> tuple[Tensor, Tensor]:
     """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` where they are not asked for."""
     among = x if reference is None else reference
-    rows = block or max(1, PAIRS // max(len(among), 1))
+    columns = max(1, min(len(among), VALUES // x.shape[1]))
+    rows = block or max(1, VALUES // max(columns, x.shape[1]))
     distances = torch.empty((len(x), k), dtype=torch.float64, device=x.device)
     found = torch.empty((len(x), k if indices else 0), dtype=torch.int64, device=x.device)
-    squared = _squared_of_bytes if x.dtype == torch.uint8 else _squared_of_floats
     for first in range(0, len(x), rows):
-        part = x[first : first + rows]
-        to = squared(part, among)
-        if reference is None:
-            own = torch.arange(len(part), device=x.device)
-            to[own, first + own] = torch.inf
-        nearest = to.sort(dim=1, stable=True)  # stable: of equal ones, the smaller index first
-        distances[first : first + rows] = nearest.values[:, :k].sqrt()
+        part = slice(first, first + rows)
+        squared, nearest = _nearest(x[part], among, k, first if reference is None else None, columns)
+        distances[part] = squared.sqrt()
         if indices:
-            found[first : first + rows] = nearest.indices[:, :k]
+            found[part] = nearest
         if progress is not None:
             progress(min(first + rows, len(x)) / len(x))
     return distances, found
+
+
+def _nearest(x: Tensor, among: Tensor, k: int, own: int | None, columns: int) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices; `own` is the index of the first of x where x lies among the others."""
+    squared_of = _squared_of_bytes if x.dtype == torch.uint8 else _squared_of_floats
+    best = torch.empty((len(x), 0), dtype=torch.float64, device=x.device)
+    indices = torch.empty((len(x), 0), dtype=torch.int64, device=x.device)
+    for first in range(0, len(among), columns):
+        numbers = torch.arange(first, min(first + columns, len(among)), device=x.device)
+        squared = squared_of(x, among[first : first + columns])
+        if own is not None:
+            squared[torch.arange(own, own + len(x), device=x.device)[:, None] == numbers] = torch.inf
+        squared = torch.cat([best, squared], 1)
+        numbers = torch.cat([indices, numbers.expand(len(x), -1)], 1)
+        # Stable: of equal ones, the smaller index first. One more than k, as the point itself may be among them.
+        best, places = (t[:, : k + 1] for t in squared.sort(dim=1, stable=True))
+        indices = numbers.gather(1, places)
+    return best[:, :k], indices[:, :k]
 
 
 def _squared_of_bytes(x: Tensor, reference: Tensor) -> Tensor:
