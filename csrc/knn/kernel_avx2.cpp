@@ -12,7 +12,7 @@ namespace gantk::knn {
 #ifdef __AVX2__
 namespace {
 
-constexpr int panel_rows = 4, panel_columns = 16;
+constexpr int panel_rows = 6, panel_columns = 16;
 
 size_t row_panel_bytes(int depth) { return static_cast<size_t>(depth) * panel_rows * 2; }
 size_t column_panel_bytes(int depth) { return static_cast<size_t>(depth) * panel_columns * 2; }
@@ -29,9 +29,14 @@ void pack(const uint8_t* points, size_t stride, int depth, uint8_t* panel) {
         }
 }
 
+// The sum stays in its register: left to itself, GCC moves it to another one, and has too few.
+inline void add_to(__m256i& sum, __m256i products) { asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products)); }
+
 void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, int32_t* products, bool add) {
     __m256i sums[panel_rows][2];
+#pragma GCC unroll 6
     for (int row = 0; row < panel_rows; ++row)
+#pragma GCC unroll 2
         for (int half = 0; half < 2; ++half)
             sums[row][half] = add ? _mm256_loadu_si256(
                                         reinterpret_cast<const __m256i*>(products + row * panel_columns + half * 8))
@@ -39,16 +44,18 @@ void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, 
     for (int k = 0; k < depth; k += 2, row_panel += panel_rows * 4, column_panel += panel_columns * 4) {
         const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_panel));
         const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column_panel + 32));
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int row = 0; row < panel_rows; ++row) {
             int32_t pair;
             std::memcpy(&pair, row_panel + row * 4, sizeof pair);
             const __m256i both = _mm256_set1_epi32(pair);
-            sums[row][0] = _mm256_add_epi32(sums[row][0], _mm256_madd_epi16(both, low));
-            sums[row][1] = _mm256_add_epi32(sums[row][1], _mm256_madd_epi16(both, high));
+            add_to(sums[row][0], _mm256_madd_epi16(both, low));
+            add_to(sums[row][1], _mm256_madd_epi16(both, high));
         }
     }
+#pragma GCC unroll 6
     for (int row = 0; row < panel_rows; ++row)
+#pragma GCC unroll 2
         for (int half = 0; half < 2; ++half)
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(products + row * panel_columns + half * 8), sums[row][half]);
 }
