@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.errors import WorkError
+from gantk.errors import FitError, WorkError
 from gantk.ops import native
 
 __all__ = [
@@ -49,6 +49,9 @@ def serves(*tensors: Tensor) -> bool:
 
 def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Both as blocks of memory in the same order, images one after the other; copied only where they are not."""
+    if a.shape != b.shape or a.device != b.device or (a.dtype == torch.float64) != (b.dtype == torch.float64):
+        # gantk.ops has looked already; who calls torch.ops.gantk has not.
+        raise FitError(f"two tensors alike are wanted, not {list(a.shape)} {a.dtype} and {list(b.shape)} {b.dtype}.")
     if a.is_contiguous() and b.is_contiguous():
         return a, b
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(a.dim())

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gantk.errors import WorkError
+from gantk.errors import FitError, WorkError
 from gantk.ops import adversarial_loss, code_loss, hidden_loss, losses, native, vae_loss
 
 pytestmark = pytest.mark.skipif(not native.available("cpu"), reason="there is no native code")
@@ -152,3 +152,9 @@ def test_an_operator_without_native_code_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(native, "cpu", lambda: None)
     with pytest.raises(WorkError, match="need native code for cpu"):
         torch.ops.gantk.norm_loss(torch.ones(1, 1), torch.ones(1, 1), 2)
+
+
+@pytest.mark.parametrize("other", [torch.zeros(4, 8), torch.zeros(4, 9, dtype=torch.float64)])
+def test_the_operator_itself_refuses_what_it_would_read_beyond(other: Tensor) -> None:
+    with pytest.raises(FitError, match="two tensors alike"):
+        torch.ops.gantk.norm_loss(torch.zeros(4, 9), other, 2)
