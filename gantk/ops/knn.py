@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Literal, overload
+from typing import Any, Literal, SupportsIndex, overload
 
 import torch
 from torch import Tensor
@@ -32,11 +33,11 @@ _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 @overload
 def knn_distances(
     x: Tensor,
-    k: int,
+    k: SupportsIndex,
     *,
     reference: Tensor | None = ...,
     return_indices: Literal[False] = ...,
-    block: int | None = ...,
+    block: SupportsIndex | None = ...,
     progress: Progress | None = ...,
 ) -> Tensor: ...
 
@@ -44,31 +45,32 @@ def knn_distances(
 @overload
 def knn_distances(
     x: Tensor,
-    k: int,
+    k: SupportsIndex,
     *,
     reference: Tensor | None = ...,
     return_indices: Literal[True],
-    block: int | None = ...,
+    block: SupportsIndex | None = ...,
     progress: Progress | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 
 
 def knn_distances(
     x: Tensor,
-    k: int,
+    k: SupportsIndex,
     *,
     reference: Tensor | None = None,
     return_indices: bool = False,
-    block: int | None = None,
+    block: SupportsIndex | None = None,
     progress: Progress | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Euclidean distances from each point to its k nearest neighbours, exactly.
 
     Among uint8 points, as images are, squared distances are computed as integers, without rounding, whatever their
-    size: that is also the fastest way (docs/native.md). Distances among float points are those of direct differences in
+    size: that is also the fastest way (docs/ops.md). Distances among float points are those of direct differences in
     float64. A point is never its own neighbour, and another point that equals it is one, at distance 0. Of neighbours
     equally far, the one with the smaller index comes first. The result does not depend on the number of threads
-    (`torch.set_num_threads`).
+    (`torch.set_num_threads`). torch.compile leaves a call out of its graph, as what is checked depends on the values;
+    `torch.ops.gantk.knn_distances` is the operator itself, unchecked.
 
     Args:
         x: points `[N, D]`, or `[N, C, H, W]` as images are; uint8 or any float type, on the CPU or a CUDA device.
@@ -95,16 +97,25 @@ def knn_distances(
             f"x's points are {_described(x)} and the reference's {_described(reference)}; both must be the same."
         )
     most = len(among) - (reference is None)
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= most:
-        least = "" if most >= 1 else "; give 2 points at least"
-        raise UsageError(f"k is from 1 to {most} among {len(among)} points, not {k!r}{least}.")
-    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
-        raise UsageError(f"block is a number of points, 1 or more, not {block!r}.")
+    if most < 1:
+        raise UsageError(
+            "x is one point, without a neighbour: give 2 at least."
+            if reference is None and len(x)
+            else f"{'x' if reference is None else 'reference'} holds no points: there is nobody to be near to."
+        )
+    k = _whole("k", k)
+    if not 1 <= k <= most:
+        raise UsageError(f"k is from 1 to {most} among {len(among)} points, not {k}.")
+    block = _whole("block", 0 if block is None else block)
+    if block < 0:
+        raise UsageError(f"block is a number of points, 1 or more, or 0 to have it chosen, not {block}.")
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress is a function of the share that is done, not {progress!r}.")
     told = _progress.set(progress)
     try:
         among_others = None if reference is None else among
         distances, indices = torch.ops.gantk.knn_distances(
-            points, among_others, k, return_indices, min(block or 0, len(among))
+            points, among_others, k, return_indices, min(block, len(among))
         )
     finally:
         _progress.reset(told)
@@ -113,10 +124,23 @@ def knn_distances(
     return (distances, indices) if return_indices else distances
 
 
+def _whole(name: str, number: SupportsIndex) -> int:
+    try:
+        if not isinstance(number, bool):
+            return operator.index(number)
+    except TypeError:
+        pass
+    raise UsageError(f"{name} is a whole number, not {number!r}.")
+
+
 def _points(x: Tensor, name: str) -> Tensor:
     """`[N, D]`, contiguous: uint8, float32 or float64."""
     if not isinstance(x, Tensor):
         raise UsageError(f"{name} is a tensor, not {type(x).__name__}: torch.from_numpy takes an array.")
+    if x.layout != torch.strided:
+        raise UsageError(
+            f"{name} is a dense tensor, not {str(x.layout).removeprefix('torch.')}: x.to_dense() makes one."
+        )
     if x.dtype != torch.uint8 and not x.is_floating_point():
         raise UsageError(f"{name} is uint8, as images are stored, or float, not {x.dtype}: x.float() converts it.")
     if x.ndim < 2 or 0 in x.shape[1:]:

@@ -58,6 +58,7 @@ def hidden_loss(real: Tensor, fake: Tensor) -> Tensor:
     Raises:
         FitError: the shapes or devices differ, the batch is empty, or the numbers are no floats.
     """
+    _check_tensors("hidden_loss", {"real": real, "fake": fake})
     if real.shape != fake.shape:
         raise FitError(
             f"the hidden-space loss pairs real with generated images, but their maps are {list(real.shape)} and "
@@ -85,8 +86,9 @@ def code_loss(a: Tensor, b: Tensor, p: Literal[1, 2] = 2) -> Tensor:
         OptionError: p is neither 1 nor 2.
         FitError: the shapes or devices differ, the batch is empty, or the numbers are no floats.
     """
-    if p not in native_losses.NORMS:
-        raise OptionError(f"code_loss: p is 1 or 2, not {p}.")
+    if p not in tuple(native_losses.NORMS):
+        raise OptionError(f"code_loss: p is 1 or 2, not {p!r}.")
+    _check_tensors("code_loss", {"a": a, "b": b})
     _check_pair("code_loss", "a", a, "b", b)
     _check("code_loss", {"a": a, "b": b}, dimensions=2)
     return _norm_loss(a, b, p)
@@ -126,6 +128,7 @@ def adversarial_loss(real_logits: Tensor | None, fake_logits: Tensor, kind: Game
     logits = {"fake_logits": fake_logits}
     if real_logits is not None:
         logits = {"real_logits": real_logits, **logits}
+    _check_tensors("adversarial_loss", logits)
     _check("adversarial_loss", logits, dimensions=0)
     pays = _native_pays(WORTH_A_CALL, *logits.values())
     terms = (registered if pays else reference).adversarial_loss(real_logits, fake_logits, kind)
@@ -161,11 +164,12 @@ def vae_loss(
         FitError: shapes or devices differ, a batch is empty, or the numbers are no floats.
     """
     _check_name("vae_loss", "kind", kind, reference.DISTANCES)
-    if not math.isfinite(beta):
-        raise OptionError(f"vae_loss: beta is finite, not {beta}.")
+    if not isinstance(beta, (int, float)) or not math.isfinite(beta):
+        raise OptionError(f"vae_loss: beta is a finite number, not {beta!r}.")
+    tensors = {"reconstruction": reconstruction, "target": target, "mean": mean, "log_variance": log_variance}
+    _check_tensors("vae_loss", tensors)
     _check_pair("vae_loss", "reconstruction", reconstruction, "target", target)
     _check_pair("vae_loss", "mean", mean, "log_variance", log_variance)
-    tensors = {"reconstruction": reconstruction, "target": target, "mean": mean, "log_variance": log_variance}
     _check("vae_loss", tensors, dimensions=1)
     inputs = (reconstruction, target, mean, log_variance)
     if not _native_pays(0, *inputs):
@@ -185,6 +189,12 @@ def _native_pays(least: int, *tensors: Tensor) -> bool:
     if tensors[0].device.type == "cpu" and sum(x.numel() for x in tensors) < least:
         return False
     return native_losses.serves(*tensors)
+
+
+def _check_tensors(what: str, tensors: dict[str, Tensor]) -> None:
+    for name, x in tensors.items():
+        if not isinstance(x, Tensor):
+            raise FitError(f"{what}: {name} is a tensor, not {type(x).__name__}; torch.as_tensor makes one.")
 
 
 def _check_pair(what: str, name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
@@ -210,8 +220,8 @@ def _check(what: str, tensors: dict[str, Tensor], dimensions: int) -> None:
 
 
 def _check_name(what: str, option: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise OptionError(f"{what}: there is no {option} '{name}'.{nearest(name, known)}")
+    if not isinstance(name, str) or name not in known:
+        raise OptionError(f"{what}: there is no {option} '{name}'.{nearest(str(name), known)}")
 
 
 def _plain(dtype: torch.dtype) -> str:

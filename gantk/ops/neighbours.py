@@ -145,6 +145,8 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
             raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
         # torch takes neither another machine's byte order nor negative strides.
         x = torch.from_numpy(np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")))
+    if not isinstance(x, Tensor):
+        raise UsageError(f"points are a tensor or an array, not {type(x).__name__}: numpy.asarray makes one.")
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
     if x.dtype not in TYPES:

@@ -239,6 +239,11 @@ def test_the_same_bits_from_any_number_of_threads_and_any_block(way: str) -> Non
             assert torch.equal(indices, found[0][1])
 
 
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    x = random_bytes(20, 4)
+    assert torch.equal(knn_distances(x, np.int64(3), block=np.int32(7)), knn_distances(x, 3))
+
+
 def test_views_and_half_precision(way: str) -> None:
     x = random_bytes(60, 6, 10)
     columns = x.transpose(1, 2)[::2]
@@ -271,15 +276,20 @@ def test_an_exception_of_progress_ends_the_search(way: str) -> None:
         (lambda: knn_distances(np.zeros((5, 2)), 1), "torch.from_numpy"),
         (lambda: knn_distances(torch.zeros(5, 2), 5), "k is from 1 to 4 among 5 points, not 5"),
         (lambda: knn_distances(torch.zeros(5, 2), 0), "k is from 1 to 4"),
-        (lambda: knn_distances(torch.zeros(5, 2), 2.0), "not 2.0"),
-        (lambda: knn_distances(torch.zeros(1, 2), 1), "give 2 points at least"),
+        (lambda: knn_distances(torch.zeros(5, 2), 2.0), "k is a whole number, not 2.0"),
+        (lambda: knn_distances(torch.zeros(5, 2), True), "k is a whole number, not True"),
+        (lambda: knn_distances(torch.zeros(1, 2), 1), "give 2 at least"),
+        (lambda: knn_distances(torch.zeros(0, 2), 1), "x holds no points"),
+        (lambda: knn_distances(torch.zeros(5, 2), 1, reference=torch.zeros(0, 2)), "reference holds no points"),
+        (lambda: knn_distances(torch.zeros(5, 2).to_sparse(), 1), "dense tensor, not sparse_coo"),
+        (lambda: knn_distances(torch.zeros(5, 2), 1, progress=3), "progress is a function"),
         (lambda: knn_distances(torch.zeros(5, 2), 6, reference=torch.zeros(5, 2)), "k is from 1 to 5 among 5"),
         (lambda: knn_distances(torch.zeros(5, 2), 1, reference=torch.zeros(5, 3)), "both must be the same"),
         (lambda: knn_distances(torch.zeros(5, 2), 1, reference=torch.zeros(5, 2).double()), "both must be the same"),
         (lambda: knn_distances(torch.tensor([[0.0], [torch.nan]]), 1), "x holds NaN"),
         (lambda: knn_distances(torch.tensor([[0.0], [torch.inf]]), 1), "x holds NaN or infinite"),
         (lambda: knn_distances(torch.tensor([[0.0], [1e200]], dtype=torch.float64), 1), "overflow"),
-        (lambda: knn_distances(torch.zeros(5, 2), 1, block=0), "block is a number of points"),
+        (lambda: knn_distances(torch.zeros(5, 2), 1, block=-1), "block is a number of points"),
         (lambda: knn_distances(torch.zeros(5, 2, requires_grad=True), 1), "detach"),
     ],
 )

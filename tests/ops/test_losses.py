@@ -262,9 +262,23 @@ def test_what_does_not_fit_is_explained(call: Callable[[], Any], message: str) -
         (lambda: code_loss(A, A, 3), "p is 1 or 2, not 3"),  # type: ignore[arg-type]
         (lambda: adversarial_loss(A, A, "minmax"), "no kind 'minmax'. Did you mean 'minimax'"),  # type: ignore[call-overload]
         (lambda: vae_loss(A, A, A, A, kind="l2"), "no kind 'l2'"),  # type: ignore[arg-type]
-        (lambda: vae_loss(A, A, A, A, beta=float("nan")), "beta is finite"),
+        (lambda: vae_loss(A, A, A, A, beta=float("nan")), "beta is a finite"),
     ],
 )
 def test_unknown_options_are_explained(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: hidden_loss(torch.zeros(2, 3).numpy(), torch.zeros(2, 3)),
+        lambda: hidden_loss(None, torch.zeros(2, 3)),
+        lambda: code_loss(torch.zeros(2, 3), [1.0]),
+        lambda: adversarial_loss(torch.zeros(2), None, "minimax"),
+    ],
+)
+def test_what_is_no_tensor_is_said_to_be_none(given: Callable[[], object]) -> None:
+    with pytest.raises(FitError, match="is a tensor, not"):
+        given()
