@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gantk.assembly import DEFAULT_RECIPE
 from gantk.construct import construct
+from gantk.errors import UsageError
 from gantk.ops.dimension import LevinaBickel
 from gantk.ops.twonn import TwoNN
 from gantk.report.table import table
@@ -24,6 +25,12 @@ __all__ = ["curve", "dimension_text", "draw_curve", "of_mle", "of_two_nn"]
 
 ROWS = 12
 """About as many rows has the table that a person reads; the JSON has every k."""
+
+FLAT = 0.05
+"""A curve that changes by more than this has no flat part."""
+
+NOISE_STEP = 32
+"""A size of noise that is advised is a multiple of this."""
 
 Average = Literal["mean", "harmonic"]
 
@@ -45,13 +52,14 @@ def of_mle(estimate: LevinaBickel) -> dict[str, Any]:
 
 
 def _reading(estimate: LevinaBickel, average: Average) -> dict[str, Any]:
-    """Where the curve is flattest; its end, where it is too short to tell or infinite."""
-    if estimate.k[-1] >= 2 * estimate.k[0] and bool(getattr(estimate, average).isfinite().all()):
+    """Where the curve is flattest; its end, where no finite stretch is long enough to tell."""
+    try:
         flat = estimate.flattest(average)
-        return {"value": flat.value, "error": flat.error, "from": flat.first, "to": flat.last, "change": flat.change}
-    value, error = getattr(estimate, average)[-1], getattr(estimate, f"{average}_error")[-1]
-    last = estimate.k[-1]
-    return {"value": _finite(float(value)), "error": _finite(float(error)), "from": last, "to": last, "change": None}
+    except UsageError:
+        value, error = (float(getattr(estimate, name)[-1]) for name in (average, f"{average}_error"))
+        last = estimate.k[-1]
+        return {"value": _finite(value), "error": _finite(error), "from": last, "to": last, "change": None}
+    return {"value": flat.value, "error": flat.error, "from": flat.first, "to": flat.last, "change": flat.change}
 
 
 def of_two_nn(estimate: TwoNN) -> dict[str, Any]:
@@ -71,13 +79,14 @@ def dimension_text(findings: Mapping[str, Any]) -> str:
         lines += ["", "maximum likelihood (Levina & Bickel 2004)", *_mle(findings["mle"])]
     if "twonn" in findings:
         lines += ["", "two nearest neighbours (Facco et al. 2017)", *_two_nn(findings["twonn"])]
-    lines += [
-        "",
-        "± is a standard error over points: it takes them for independent, though they share neighbours, and knows",
-        "nothing of bias.",
-        "",
-        *_meaning(),
-    ]
+    if (greatest := _greatest(findings)) is not None:
+        lines += [
+            "",
+            "± is a standard error over points: it takes them for independent, though they share neighbours, and knows",
+            "nothing of bias.",
+            "",
+            *_meaning(greatest),
+        ]
     return "\n".join(lines)
 
 
@@ -100,6 +109,10 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
     for name, label in labels.items():
         readings.append((f"  {label}", _value(found[name], "value", "error"), _where(found[name])))
     lines = [table(readings)]
+    uneven = [name for name in labels if (found[name]["change"] or 0) > FLAT]
+    if uneven:
+        averages = " and ".join("harmonic mean" if name == "harmonic" else name for name in uneven)
+        lines.append(f"  {averages}: no flat part, the curve changes by more than {FLAT:.0%} even there; read a range")
     curve = found["curve"]
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000, len(curve)) if len(curve) <= ROWS * step)
     rows = [
@@ -108,12 +121,21 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
         if row["k"] % step == 0 or row in (curve[0], curve[-1])
     ]
     lines += ["", table(rows, ("  k", "mean", "harmonic mean"))]
-    if infinite := max(row["infinite"] for row in curve):
-        lines += [
-            f"  at {infinite:,} points all k distances are equal: their estimate is infinite, and so is the mean;",
-            "  go by the harmonic mean",
-        ]
-    return lines
+    return lines + _infinite(curve)
+
+
+def _infinite(curve: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the mean is infinite, and what is left to go by."""
+    rows = [row for row in curve if row["infinite"]]
+    if not rows:
+        return []
+    count = max(row["infinite"] for row in rows)
+    # The first k distances are equal wherever more are, so it is the smallest k that are infinite.
+    until = f"up to k = {rows[-1]['k']}, " if len(rows) < len(curve) else ""
+    line = f"  {until}at {count:,} points all k distances are equal: their estimate is infinite"
+    if all(row["harmonic"] is None for row in rows):
+        return [f"{line}, and so are", "  both averages: such distances tell no dimension"]
+    return [f"{line}, and so is the mean;", "  go by the harmonic mean" + (" there" if until else "")]
 
 
 def _where(reading: Mapping[str, Any]) -> str:
@@ -142,13 +164,26 @@ def _value(found: Mapping[str, Any], value: str, error: str) -> str:
     return f"{found[value]:.{digits}f} ± {found[error]:.{digits}f}"
 
 
-def _meaning() -> list[str]:
+def _greatest(findings: Mapping[str, Any]) -> float | None:
+    """The greatest of the estimates that a person reads first; none where all are infinite."""
+    mle, two_nn = findings.get("mle"), findings.get("twonn")
+    values = [mle[name]["value"] for name in ("mean", "harmonic")] if mle else []
+    values += [two_nn[name] for name in ("fit", "likelihood")] if two_nn else []
+    return max((value for value in values if value is not None), default=None)
+
+
+def _meaning(greatest: float) -> list[str]:
     entry = recipe_spec(DEFAULT_RECIPE)["noise"]
-    default = f"{bare_name(entry)} noise of {construct('noise', entry).dim}"
+    name, default = bare_name(entry), construct("noise", entry).dim
+    if greatest > default:
+        enough = math.ceil(greatest / NOISE_STEP) * NOISE_STEP
+        advice = f"too small for the greatest of these estimates,\n{greatest:.4g}: take --noise {name}:dim={enough}."
+    else:
+        advice = f"no less than the greatest of these\nestimates, {greatest:.4g}; another size is --noise NAME:dim=…."
     return [
         "For the noise: DE-GAN's paper (section III) holds that with fewer numbers than this a generator cannot reach",
         "all of the data, which is mode collapse, and that far too many spoil its images; it takes 128, where its",
-        f"Table I has 11.6 to 13.7. gantk's default is {default}; another size is --noise NAME:dim=….",
+        f"Table I has 11.6 to 13.7. gantk's default, {name} noise of {default}, is {advice}",
     ]
 
 
