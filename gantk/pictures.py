@@ -18,7 +18,7 @@ from gantk.errors import UsageError, WorkError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["grid", "picture", "save_array", "save_figure", "save_images", "save_picture", "writable"]
+__all__ = ["grid", "picture", "save_array", "save_figure", "save_images", "save_picture", "try_place", "writable"]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Channels → what a PNG of them is."""
@@ -78,7 +78,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file aside and rename it, so that a reader never sees half of it."""
-    aside = path.with_name(f".unfinished-{path.name}")
+    aside = path.with_name(_aside(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,6 +87,27 @@ def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _aside(path: Path) -> str:
+    return f".unfinished-{path.name}"
+
+
+def try_place(path: Path) -> None:
+    """Notice before long work that a file cannot be written, by writing one where the first of its folders stands.
+
+    Raises:
+        WorkError: the place cannot be written to.
+    """
+    try:
+        folder = next(place for place in path.absolute().parents if place.exists())
+        trial = folder / _aside(path)
+        try:
+            trial.open("wb").close()
+        finally:
+            trial.unlink(missing_ok=True)
     except OSError as error:
         raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
 
