@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, progress_bar
+from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar
 from gantk.errors import OptionError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from gantk.ops.dimension import LevinaBickel
 
 __all__ = ["command"]
 
 ESTIMATORS = ("mle", "twonn")
+
+LEAST = {"mle": 3, "twonn": 4}
+"""Points that an estimator needs."""
 
 
 class _Neighbours(click.ParamType[range]):
@@ -80,36 +86,35 @@ def command(
     import json
     from contextlib import redirect_stdout
 
-    from gantk.pictures import writable
+    from gantk.pictures import save_figure, try_place, writable
 
     if output is not None:
         if "mle" not in estimators:
             raise UsageError("-o draws the curve of the estimator mle over k: leave -o out, or add mle to --estimator.")
         writable(output, suffixes=(".png", ".svg", ".pdf"))
+        try_place(output)
     with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the JSON
-        findings = _examine(data, k, estimators, subset, seed, output)
-    if as_json:
-        click.echo(json.dumps(findings, indent=2, allow_nan=False))
-        return
-    from gantk.report.dimension import dimension_text
+        findings, estimate = _examine(data, k, estimators, subset, seed)
+    from gantk.report.dimension import curve, dimension_text
 
-    click.echo(dimension_text(findings))
-    if output is not None:
-        click.echo(f"\nthe curve over k is drawn in {output}")
+    click.echo(json.dumps(findings, indent=2, allow_nan=False) if as_json else dimension_text(findings))
+    if output is not None and estimate is not None:  # drawn last: a full disk costs the picture, not the estimates
+        save_figure(curve(estimate, f"{findings['data']}, {findings['points']:,} points"), output)
+        if not as_json:
+            click.echo(f"\nthe curve over k is drawn in {output}")
 
 
 def _examine(
-    data: str, k: range, estimators: tuple[str, ...], subset: int | None, seed: int, output: Path | None
-) -> dict[str, Any]:
-    """Read, search once, estimate, draw."""
+    data: str, k: range, estimators: tuple[str, ...], subset: int | None, seed: int
+) -> tuple[dict[str, Any], LevinaBickel | None]:
+    """Read, search once, estimate; the curve too, where there is one."""
     import torch
 
     from gantk.cli.points import named_points
     from gantk.ops.dimension import intrinsic_dimension
-    from gantk.ops.neighbours import Neighbours
+    from gantk.ops.neighbours import Neighbours, distinct
     from gantk.ops.twonn import two_nn
-    from gantk.pictures import save_figure
-    from gantk.report.dimension import curve, of_mle, of_two_nn
+    from gantk.report.dimension import of_mle, of_two_nn
     from gantk.seeds import generator_for
 
     source = named_points(data)
@@ -119,23 +124,44 @@ def _examine(
             raise UsageError(f"--subset {subset}: {source.name} has {source.count} points; leave --subset out.")
         order = torch.randperm(source.count, generator=generator_for(seed, "subset"))
         indices = order[:subset].sort().values.numpy()
+    name = source.name if subset is None else f"the subset of {source.name}"
     with progress_bar("reading") as progress:
         points = source.read(indices, progress)
-    with progress_bar("searching") as progress:
+    kept = distinct(points)
+    dropped = len(points) - len(kept)
+    _enough(name, len(kept), dropped, k, estimators)
+    with progress_bar("searching") as progress, naming(source.name):
         most = k[-1] if "mle" in estimators else 2
-        found = Neighbours.search(points, most, duplicates="drop", progress=progress)
+        searched = Neighbours.search(points[kept] if dropped else points, most, duplicates="keep", progress=progress)
+        found = Neighbours(searched.distances, dropped=dropped)
     findings: dict[str, Any] = {
         "data": source.name,
-        "points": len(found.distances),
+        "points": len(kept),
         "shape": list(points.shape[1:]),
         "duplicates": found.dropped,
         "subset": {"points": subset, "of": source.count, "seed": seed} if subset is not None else None,
     }
+    estimate = None
     if "mle" in estimators:
         estimate = intrinsic_dimension(found, k)
         findings["mle"] = of_mle(estimate)
-        if output is not None:
-            save_figure(curve(estimate, f"{source.name}, {len(found.distances):,} points"), output)
     if "twonn" in estimators:
         findings["twonn"] = of_two_nn(two_nn(found, generator=generator_for(seed, "two_nn")))
-    return findings
+    return findings, estimate
+
+
+def _enough(name: str, count: int, dropped: int, k: range, estimators: tuple[str, ...]) -> None:
+    """Refuse too few points, and say what can be had from them."""
+    has = f"{name} has {counted(count, 'point')}" + (f" without {counted(dropped, 'duplicate')}" if dropped else "")
+    if count < min(LEAST.values()):
+        needs = " and ".join(f"{estimator} needs {LEAST[estimator]}" for estimator in estimators)
+        raise UsageError(f"{has}; {needs} at least: give more points.")
+    # The neighbours that there are, from the k that was asked for on, if there are so many.
+    most = count - 1
+    first = k[0] if k[0] <= most else most if len(k) == 1 else 2
+    fitting = "" if k[-1] <= most else f" --k {first}:{most}" if first < most else f" --k {most}"
+    lacking = [estimator for estimator in estimators if count < LEAST[estimator]]
+    if lacking:
+        raise UsageError(f"{has}; {lacking[0]} needs {LEAST[lacking[0]]} at least: take --estimator mle{fitting}.")
+    if "mle" in estimators and fitting:
+        raise UsageError(f"{has}, so k is {most} at most: take{fitting}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from torch import Tensor
 from gantk.construct import construct
 from gantk.data import DataSource
 from gantk.data.features import ArrayFile, is_array_file
+from gantk.errors import DataError
+from gantk.ops.knn import LARGEST
 
 __all__ = ["Points", "named_points"]
 
@@ -29,8 +31,12 @@ class Points(Protocol):
     name: str
     count: int
 
-    def read(self, indices: Indices | None, progress: Told) -> Tensor | npt.NDArray[Any]:
-        """`[n, …]`: all points, or those at these indices."""
+    def read(self, indices: Indices | None, progress: Told) -> Tensor:
+        """`[n, …]`: all points, or those at these indices.
+
+        Raises:
+            DataError: the data is missing or damaged, or a value has no distance to others.
+        """
 
 
 def named_points(text: str) -> Points:
@@ -48,8 +54,30 @@ class _FilePoints:
         self.name, self.count = file.name, file.shape[0]
         self._file = file
 
-    def read(self, indices: Indices | None, progress: Told) -> npt.NDArray[Any]:
-        return self._file.read(indices)
+    def read(self, indices: Indices | None, progress: Told) -> Tensor:
+        array = self._file.read(indices)
+        # torch takes neither another machine's byte order nor negative strides.
+        points = torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+        if points.is_floating_point():
+            self._check(points)
+        return points
+
+    def _check(self, points: Tensor) -> None:
+        undefined = huge = 0
+        for start in range(0, len(points), CHUNK):
+            largest = points[start : start + CHUNK].flatten(1).abs().amax(1).double()  # NaN where a row holds one
+            undefined += int((~largest.isfinite()).sum())
+            huge += int((largest > LARGEST).sum())
+        if undefined:
+            raise DataError(
+                f"{self.name}: {undefined} of {len(points)} points hold NaN or infinite values, which have no "
+                "distances: leave those points out."
+            )
+        if huge:
+            raise DataError(
+                f"{self.name}: {huge} of {len(points)} points hold values beyond {LARGEST:g}, whose squares overflow: "
+                "scale the points."
+            )
 
 
 class _ImagePoints:

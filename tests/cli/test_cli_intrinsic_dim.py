@@ -114,7 +114,63 @@ def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None
     assert shown["twonn"]["fit"] is None
     done = call("intrinsic-dim", "corners.npy", "--k", "5:12", "-o", "corners.png").worked()
     assert "at 20 points all k distances are equal" in done.out
+    assert "so are\n  both averages" in done.out
+    for words in ("go by the harmonic mean", "For the noise", "±"):
+        assert words not in done.out, "there is no finite estimate to go by"
     assert done.err == ""
+
+
+def test_infinite_stretches_are_skipped_and_a_curve_without_a_flat_part_is_said(call: Any, tmp_path: Path) -> None:
+    lattice = np.stack(np.meshgrid(*[np.arange(8.0)] * 3), -1).reshape(-1, 3)
+    np.save(tmp_path / "lattice.npy", lattice)
+    shown, estimate = found(call, "lattice.npy", "--k", "5:20")["mle"], intrinsic_dimension(lattice, range(5, 21))
+    assert estimate.mean[0].isinf()
+    for name in ("mean", "harmonic"):
+        flat, reading = estimate.flattest(name), shown[name]
+        assert (reading["from"], reading["to"], reading["value"]) == (flat.first, flat.last, pytest.approx(flat.value))
+        assert flat.change > 0.05
+    done = call("intrinsic-dim", "lattice.npy", "--k", "5:20").worked()
+    assert "mean and harmonic mean: no flat part" in done.out
+    assert "up to k = 6, at 432 points all k distances are equal" in done.out
+    assert "go by the harmonic mean there" in done.out
+
+
+def test_noise_smaller_than_an_estimate_is_said_with_a_size_that_is_not(call: Any, tmp_path: Path, plane: Any) -> None:
+    np.save(tmp_path / "wide.npy", np.random.default_rng(0).normal(size=(200, 3000)))
+    shown = found(call, "wide.npy", *RING)
+    greatest = max(shown["mle"]["mean"]["value"], shown["twonn"]["fit"], shown["twonn"]["likelihood"])
+    enough = 32 * int(np.ceil(max(greatest, shown["mle"]["harmonic"]["value"]) / 32))
+    assert greatest > 100
+    done = call("intrinsic-dim", "wide.npy", *RING).worked()
+    assert "uniform noise of 100, is too small" in done.out
+    assert f"take --noise uniform:dim={enough}." in done.out
+    done = call("intrinsic-dim", "plane.npy", *RING).worked()
+    assert "uniform noise of 100, is no less than the greatest" in done.out
+
+
+@pytest.mark.parametrize("place", ["/proc/self/x.png", "/proc/self/new/x.png", "locked/x.png", "n" * 250 + ".png"])
+def test_a_place_that_cannot_be_written_is_noticed_before_the_search(
+    place: str, plane: Any, call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place.startswith("/proc") and not Path("/proc/self").is_dir():
+        pytest.skip("there is no /proc here")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if place.startswith("locked") and os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    monkeypatch.setattr("gantk.ops.neighbours.knn_distances", lambda *given, **named: pytest.fail("it searched"))
+    before = sorted(tmp_path.iterdir())
+    assert f"{place} cannot be written: " in call("intrinsic-dim", "plane.npy", *RING, "-o", place).error(1)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_picture_that_fails_after_all_costs_no_estimate(
+    plane: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gantk.pictures.try_place", lambda path: None)
+    done = call("intrinsic-dim", "plane.npy", *RING, "--json", "-o", "n" * 250 + ".png")
+    assert done.code == 1
+    assert json.loads(done.out) == found(call, "plane.npy", *RING)
+    assert "cannot be written" in done.err
 
 
 @pytest.fixture
@@ -154,12 +210,21 @@ WRONG: dict[str, tuple[list[str], str, int]] = {
     "which array": (["two.npz"], "holds a, b: say which, as two.npz:array=a", 2),
     "no array": (["two.npz:array=c"], "no array 'c'", 2),
     "not points": (["two.npz:array=b"], "expected points [N, D]", 1),
-    "NaN": (["nan.npy"], "NaN", 2),
+    "NaN": (["nan.npy"], "nan.npy: 2 of 300 points hold NaN or infinite", 1),
+    "infinite": (["nan.npz:array=infinite"], "nan.npz:infinite: 1 of 300 points hold NaN or infinite", 1),
+    "huge": (["nan.npz:array=huge"], "nan.npz:huge: 1 of 300 points hold values beyond 1e+150", 1),
+    "1 point": (["few.npz:array=one"], "one has 1 point; mle needs 3 and twonn needs 4 at least: give more points", 2),
+    "2 points": (["few.npz:array=two", "--estimator", "twonn"], "two has 2 points; twonn needs 4 at least", 2),
+    "1 without duplicates": (["few.npz:array=same"], "same has 1 point without 4 duplicates; mle needs 3", 2),
+    "3 points": (["few.npz:array=three"], "three has 3 points; twonn needs 4 at least: take --estimator mle --k 2.", 2),
+    "5 points": (["few.npz:array=five"], "five has 5 points, so k is 4 at most: take --k 2:4.", 2),
+    "one k too great": (["few.npz:array=five", "--k", "9"], "so k is 4 at most: take --k 4.", 2),
+    "a subset of 4": (["plane.npy", "--subset", "4"], "the subset of plane.npy has 4 points, so k is 3 at most", 2),
     "k=1": (["plane.npy", "--k", "1"], "expected 2 or more", 2),
     "k=x": (["plane.npy", "--k", "x:5"], "not 'x:5'", 2),
     "k backwards": (["plane.npy", "--k", "9:5"], "the first no greater than the last", 2),
     "k=5:": (["plane.npy", "--k", "5:"], "or a range, as 5:100", 2),
-    "k too great": (["plane.npy", "--k", "5:300"], "k is from 1 to 299 for 300 points, not 300", 2),
+    "k too great": (["plane.npy", "--k", "5:300"], "300 points, so k is 299 at most: take --k 5:299.", 2),
     "estimator": (["plane.npy", "--estimator", "mle,twon"], "no estimator 'twon'. Did you mean 'twonn'?", 2),
     "no estimator": (["plane.npy", "--estimator", ""], "no estimator ''", 2),
     "subset too great": (["plane.npy", "--subset", "301"], "plane.npy has 300 points; leave --subset out", 2),
@@ -176,7 +241,13 @@ def test_what_is_wrong_is_said_with_its_mend(
     arguments: list[str], mend: str, code: int, plane: Any, tmp_path: Path, call: Any
 ) -> None:
     np.savez(tmp_path / "two.npz", a=plane, b=plane[0])
-    np.save(tmp_path / "nan.npy", np.where(plane > 0.99, np.nan, plane))
+    undefined, infinite, huge = plane.copy(), plane.copy(), plane.copy()
+    undefined[3:5, 0], infinite[7, 1], huge[9, 2] = np.nan, -np.inf, 1e160
+    np.save(tmp_path / "nan.npy", undefined)
+    np.savez(tmp_path / "nan.npz", infinite=infinite.astype(np.float16), huge=huge)
+    np.savez(
+        tmp_path / "few.npz", one=plane[:1], two=plane[:2], three=plane[:3], five=plane[:5], same=plane[[0, 0, 0, 0, 0]]
+    )
     before = sorted(tmp_path.iterdir())
     assert mend in call("intrinsic-dim", *arguments).error(code)
     assert sorted(tmp_path.iterdir()) == before
