@@ -31,15 +31,24 @@ def build(folder: Path, bind: str, *sources: Path) -> ModuleType:
         pytest.skip("the emulation needs pybind11")
     import pybind11
 
-    target = folder / f"emulated_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
+    name = f"emulated_{bind}"  # pybind11 knows modules by their names: two of one name are one
+    target = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
     includes = [EMULATOR, ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
-    flags = ["-std=c++20", "-O1", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", f"-DGANTK_BIND={bind}"]
+    flags = [
+        "-std=c++20",
+        "-O1",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-fno-gnu-unique",
+        f"-DGANTK_BIND={bind}",
+        f"-DGANTK_MODULE={name}",
+    ]
     strict = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DGANTK_EMULATED"]
     inputs = ["-x", "c++", *map(str, sources), str(EMULATOR / "module.cpp")]
     command = [compiler, *flags, *strict, *(f"-I{place}" for place in includes), "-shared", *inputs, "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    spec = importlib.util.spec_from_file_location("emulated_kernels", target)
+    spec = importlib.util.spec_from_file_location(name, target)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

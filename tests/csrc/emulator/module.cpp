@@ -1,6 +1,6 @@
-// A Python module of emulated kernels: whatever -DGANTK_BIND=<function> binds.
+// A Python module of emulated kernels, -DGANTK_MODULE=<name>: whatever -DGANTK_BIND=<function> binds.
 #include <pybind11/pybind11.h>
 
 void GANTK_BIND(pybind11::module_& m);
 
-PYBIND11_MODULE(emulated_kernels, m) { GANTK_BIND(m); }
+PYBIND11_MODULE(GANTK_MODULE, m) { GANTK_BIND(m); }
