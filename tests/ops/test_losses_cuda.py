@@ -27,7 +27,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     )
 
 
-@pytest.fixture(params=emulated.SCHEDULES, ids=str)
+@pytest.fixture(params=emulated.SCHEDULES[1:], ids=str)
 def module(compiled: ModuleType, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The emulated kernels in the CPU's place; blocks and threads run in several orders."""
     order, copies = request.param
