@@ -45,7 +45,7 @@ class GeneratorTerm(NamedTuple):
 
 
 def hidden_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """DE-GAN's hidden-space loss: the mean over the batch of ‖realᵢ - fakeᵢ‖₂, over the whole map of one image.
+    """The hidden-space loss: the mean over the batch of ‖realᵢ - fakeᵢ‖₂, over the whole map of one image.
 
     Where a pair is equal, its gradient is zero (Zhong et al. 2018, arXiv:1807.03923, eq. 12).
 
