@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gantk.parts import Verdict as Verdict
     from gantk.parts import require as require
     from gantk.schedule import Binding as Binding
+    from gantk.schedule import Joined as Joined
     from gantk.schedule import Play as Play
     from gantk.schedule import Player as Player
     from gantk.schedule import Stage as Stage
@@ -45,7 +46,7 @@ _WHERE = {
         "Verdict",
         "require",
     ),
-    "gantk.schedule": ("Binding", "Play", "Player", "Stage", "Step", "Terms"),
+    "gantk.schedule": ("Binding", "Joined", "Play", "Player", "Stage", "Step", "Terms"),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 

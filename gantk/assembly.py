@@ -116,7 +116,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
     model = _Assembler(spec, recipe, shape).model(train.ema)
-    model.data = data
+    model.data, model.recipe = data, recipe
     with forked(derive_seed(spec["seed"], "init", "recipe")):
         model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in model.stages:

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gantk.data import DataSource
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
+from gantk.recipe import Recipe
 from gantk.schedule import Batch, Stage, Step, Value
 
 __all__ = ["CHUNK", "Model"]
@@ -83,6 +84,7 @@ class Model(nn.Module):
         self.spec: dict[str, Any] = {}
         self.notes: list[str] = []
         self.data: DataSource | None = None
+        self.recipe: Recipe | None = None
 
     @property
     def image_shape(self) -> ImageShape:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gantk.errors import OptionError
 
 if TYPE_CHECKING:
-    from gantk.schedule import Player, Stage
+    from gantk.schedule import Player, Stage, Value
 
 __all__ = [
     "Discriminator",
@@ -61,6 +61,10 @@ class Part(nn.Module):
     def players(self, path: str, stage: Stage) -> Sequence[Player]:
         """Players that this part adds to a stage of the recipe."""
         return ()
+
+    def values(self, path: str, stage: Stage) -> Mapping[str, Value]:
+        """Shared values that this part's players read, over the model's own and below those of the stage."""
+        return {}
 
 
 class NoiseSource(Part, ABC):

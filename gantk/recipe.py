@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from torch import Tensor
+
 from gantk.parts import Generator, ImageShape
 from gantk.schedule import Stage
 
@@ -36,3 +38,7 @@ class Recipe(ABC):
     def judged_shape(self, generator: Generator) -> ImageShape:
         """Shape of what the discriminator judges: the images, unless the game is played on something else."""
         return generator.image_shape
+
+    def judged(self, model: Model, images: Tensor) -> Tensor:
+        """What the discriminator judges in place of real images: themselves, unless the game is on something else."""
+        return images

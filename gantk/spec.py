@@ -197,7 +197,9 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     base = preset.pop("extends", None)
     if not isinstance(base, str):
         raise BrokenPlugin(f"{where} must say which recipe it extends, as extends = 'game'.")
-    lower = _load_recipe(_find("recipe", base, plugin.package), (*seen, plugin.qualified))
+    table = part_table("recipe", base, plugin.package)
+    lower = _load_recipe(find("recipe", table.pop("plugin")), (*seen, plugin.qualified))
+    lower["recipe"] = {**lower["recipe"], **table}
     return merge(lower, normalise(preset, where, plugin.package))
 
 

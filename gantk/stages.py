@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
-from gantk.schedule import Length, Player, Stage, Terms
+from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
 from gantk.schedule.optimizers import check_optimizer
 from gantk.spec import merge_player
 
@@ -35,6 +35,7 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
     for stage in stages:
         for path, part in model.parts.items():
             stage.players += part.players(path, stage)
+            stage.values = {**part.values(path, stage), **stage.values}
     by_name = {stage.name: stage for stage in stages}
     if len(by_name) != len(stages):
         raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
@@ -66,7 +67,16 @@ def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
 
 
 def _losses_of(player: Player) -> list[Any]:
-    return [loss for _, loss in player.objective.losses] if isinstance(player.objective, Terms) else []
+    return [loss for terms in _terms(player.objective) for _, loss in terms.losses]
+
+
+def _terms(objective: Objective) -> Iterator[Terms]:
+    """Every `Terms` of an objective, those within `Joined` ones too."""
+    if isinstance(objective, Terms):
+        yield objective
+    elif isinstance(objective, Joined):
+        for each in objective.objectives.values():
+            yield from _terms(each)
 
 
 def _apply_player(player: Player, settings: Mapping[str, Any], where: str) -> None:
@@ -91,11 +101,12 @@ def _check_objectives(model: Model, stages: list[Stage]) -> None:
     players = [player for stage in stages for player in stage.players]
     for stage in stages:
         for player in stage.players:
-            if isinstance(player.objective, Terms) and not player.objective.losses:
-                raise FitError(
-                    f"stage '{stage.name}': player '{player.name}' has nothing to minimise: no loss speaks to a "
-                    f"{player.objective.role}; add one with --loss."
-                )
+            for terms in _terms(player.objective):
+                if not terms.losses:
+                    raise FitError(
+                        f"stage '{stage.name}': player '{player.name}' has nothing to minimise: no loss speaks to a "
+                        f"{terms.role}; add one with --loss."
+                    )
             for path in player.moves:
                 if not list(model.get_submodule(path).parameters()):
                     raise FitError(f"stage '{stage.name}': '{path}', which '{player.name}' moves, has no parameters.")

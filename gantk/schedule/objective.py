@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantk.parts import Discriminator, Generator, Loss
 from gantk.schedule.play import Play
 from gantk.schedule.step import Step
 
-__all__ = ["Binding", "Objective", "Terms"]
+__all__ = ["Binding", "Joined", "Objective", "Terms"]
 
 
 class Objective(Protocol):
@@ -28,10 +28,11 @@ class Binding:
     """Which of a step's values and modules a loss sees under which name.
 
     The usual game judges images: `Binding()`. A game on embeddings is
-    `Binding(discriminator="discriminator", real="embedding", fake="fake_embedding")`.
+    `Binding(generator="generator.embedding", real="embedding", fake="fake_embedding")`.
     """
 
     discriminator: str = "discriminator"
+    generator: str = "generator"
     autoencoder: str = "generator"
     real: str = "real"
     fake: str = "fake"
@@ -53,6 +54,10 @@ class _SharedPlay(Play):
     @property
     def discriminator(self) -> Discriminator:
         return self._step.use(self._binding.discriminator, Discriminator)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self._step.use(self._binding.generator)
 
     @property
     def autoencoder(self) -> Generator:
@@ -78,3 +83,24 @@ class Terms:
 
     def __str__(self) -> str:
         return " + ".join(f"{loss.weight:g}·{name}" if loss.weight != 1 else name for name, loss in self.losses)
+
+
+class Joined:
+    """Several objectives as one, for a player that moves what each of them speaks of: their terms, side by side.
+
+    Args:
+        objectives: name → objective; a term is logged as `name/term`.
+    """
+
+    def __init__(self, objectives: Mapping[str, Objective]) -> None:
+        self.objectives = dict(objectives)
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        return {
+            f"{name}/{term}": value
+            for name, objective in self.objectives.items()
+            for term, value in objective(step).items()
+        }
+
+    def __str__(self) -> str:
+        return " + ".join(str(objective) for objective in self.objectives.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantk.parts import Discriminator, Generator, Posterior, Verdict
 
@@ -25,6 +25,7 @@ class Play:
         fake: generated images, as many; detached for a discriminator's turn.
         noise: the noise `[N, dim]` that `fake` was generated from.
         labels: class indices `[N]` of `real`, where the data set has classes.
+        generator: what `fake` was generated with, for losses that generate again.
         autoencoder: a generator that provides `posterior`.
     """
 
@@ -36,10 +37,12 @@ class Play:
         fake: Tensor | None = None,
         noise: Tensor | None = None,
         labels: Tensor | None = None,
+        generator: nn.Module | None = None,
         autoencoder: Generator | None = None,
     ) -> None:
         self._given = {"real": real, "fake": fake, "noise": noise, "labels": labels}
         self._discriminator = discriminator
+        self._generator = generator
         self._autoencoder = autoencoder
 
     def _value(self, name: str) -> Tensor:
@@ -53,6 +56,13 @@ class Play:
         if self._discriminator is None:
             raise ValueError("this play has no discriminator; pass one to gantk.Play")
         return self._discriminator
+
+    @property
+    def generator(self) -> nn.Module:
+        """What `fake` was generated with: noise `[N, dim]` in, what the discriminator judges out."""
+        if self._generator is None:
+            raise ValueError("this play has no generator; pass generator=… to gantk.Play")
+        return self._generator
 
     @property
     def autoencoder(self) -> Generator:
@@ -75,6 +85,11 @@ class Play:
     @property
     def labels(self) -> Tensor:
         return self._value("labels")
+
+    def generate(self, noise: Tensor) -> Tensor:
+        """What the generator makes of any noise `[N, dim]`, computed anew at each call."""
+        images: Tensor = self.generator(noise)
+        return images
 
     def judge(self, images: Tensor) -> Verdict:
         """The discriminator's verdict on any images, computed anew at each call."""
