@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,8 @@ class DataSource(ABC):
     """(channels, height, width) of every image."""
     classes: tuple[str, ...] | None = None
     """Class names by label, or `None` where images have no labels."""
+    held_out: ClassVar[Mapping[str, Any]] = {}
+    """The options that open the part which nobody trains on, as `{"split": "test"}`; empty where there is none."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +179,7 @@ class CIFAR10(LazySource):
         download: fetch the binary version into the root, checked by checksum, where it is missing.
     """
 
+    held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
     mirrors: ClassVar[tuple[str, ...]] = ("https://www.cs.toronto.edu/~kriz/",)
     md5: ClassVar[str] = "c32a1d4ab5d03f1284b67883e8d87530"
 

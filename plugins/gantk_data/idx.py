@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,7 @@ class Digits(_IdxSource):
 class _Published(_IdxSource):
     """A data set published in MNIST's four files."""
 
+    held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
     name: ClassVar[str]
     names: ClassVar[tuple[str, ...]]
     mirrors: ClassVar[tuple[str, ...]]
