@@ -100,6 +100,10 @@ class WassersteinGP(Wasserstein):
 
     Args:
         penalty: the factor λ of the gradient penalty, 0 or more.
+        drift: the factor ε of E D(x)², which keeps the discriminator's scores near zero, 0 or more; 0.001 in Karras
+            et al. 2018, arXiv:1710.10196, appendix A.1.
+        per_sample: whether to insist on a discriminator that judges each image by itself; Karras et al. penalise one
+            that looks at a statistic of the batch.
         weight: factor of this loss in its players' sums, 0 or more.
     """
 
@@ -107,14 +111,23 @@ class WassersteinGP(Wasserstein):
     needs = frozenset({"logits", "per-sample"})
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"discriminator": {"repeats": 5}}
 
-    def __init__(self, *, penalty: float = 10.0, weight: float = 1.0) -> None:
+    def __init__(
+        self, *, penalty: float = 10.0, drift: float = 0.0, per_sample: bool = True, weight: float = 1.0
+    ) -> None:
         super().__init__(weight=weight)
         require(0 <= penalty < math.inf, f"penalty is 0 or more and finite, not {penalty}.")
+        require(0 <= drift < math.inf, f"drift is 0 or more and finite, not {drift}.")
         self.penalty = penalty
+        self.drift = drift
+        if not per_sample:
+            self.needs = frozenset({"logits"})
 
     def discriminator(self, play: Play) -> Tensor:
-        """E D(G(z)) - E D(x) + λ E (‖∇ D(x̂)‖₂ - 1)²."""
-        return super().discriminator(play) + self.penalty * self._gradient_penalty(play)
+        """E D(G(z)) - E D(x) + λ E (‖∇ D(x̂)‖₂ - 1)² + ε E D(x)²."""
+        objective = super().discriminator(play) + self.penalty * self._gradient_penalty(play)
+        if self.drift:
+            objective = objective + self.drift * _wide(_logits(play.real_verdict)).square().mean()
+        return objective
 
     def _gradient_penalty(self, play: Play) -> Tensor:
         between = _interpolate(play.real.detach(), play.fake.detach()).requires_grad_()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from gantk import Player, Stage, Terms
+import torch
+from torch import Tensor
+
+from gantk import Binding, Player, Stage, Step, Terms, require
 from gantk.model import Model
 from gantk.recipe import Recipe
 
@@ -13,17 +17,27 @@ __all__ = ["Fit", "Game"]
 
 
 class Game(Recipe):
-    """A discriminator and a generator take turns: GAN, DCGAN, WGAN, DE-GAN and most of the others."""
+    """A discriminator and a generator take turns: GAN, DCGAN, WGAN, DE-GAN and most of the others.
+
+    Args:
+        image_noise: standard deviation of Gaussian noise that is added to the real images, whose pixels lie in [-1, 1],
+            before anybody sees them; 0 for none.
+    """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661, Algorithm 1"
 
+    def __init__(self, *, image_noise: float = 0.0) -> None:
+        require(0 <= image_noise < math.inf, f"image_noise is 0 or more and finite, not {image_noise}.")
+        self.image_noise = image_noise
+
     def stages(self, model: Model) -> Sequence[Stage]:
         """One stage, `game`: the discriminator's turn, then the generator's."""
-        players = [
-            Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator")),
-            Player("generator", ("generator",), Terms(model.losses, "generator")),
-        ]
-        return [Stage("game", players, adversarial=True)]
+        sees = Binding(real="noisy") if self.image_noise else Binding()
+        players = [Player(role, (role,), Terms(model.losses, role, sees)) for role in ("discriminator", "generator")]
+        return [Stage("game", players, adversarial=True, values={"noisy": self._noisy})]
+
+    def _noisy(self, step: Step) -> Tensor:
+        return step["real"] + self.image_noise * torch.randn_like(step["real"])
 
 
 class Fit(Recipe):
