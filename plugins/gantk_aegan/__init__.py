@@ -1,0 +1,1 @@
+"""AEGAN: a game on embeddings, and the denoiser."""

@@ -1,0 +1,1 @@
+"""AGE: a generator and an encoder play against each other."""

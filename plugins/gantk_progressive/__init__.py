@@ -1,0 +1,1 @@
+"""Progressive GAN: networks that grow from resolution to resolution."""
