@@ -1,0 +1,65 @@
+"""The code loss: the discriminator reads off an image the code that it was generated from."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from torch import Tensor
+
+from gantk import Loss, Play, Verdict, require
+from gantk.errors import FitError
+from gantk.ops import code_loss
+
+__all__ = ["CodeLoss"]
+
+
+class CodeLoss(Loss):
+    """The code loss: 0.012 · ‖z - D_code(G(z))‖, which both players minimise (Shao, Li & Jiang, eq. 3).
+
+    The paper minimises w · l_code + (1 - w) · l_DCGAN (eq. 2): `weight` is w, and the game's own loss has the weight
+    1 - w. The norm is that of one image's code, averaged over the batch. With `loops` above 1, which the paper proposes
+    and leaves to others, the code that was read is generated from, and read again: c₁ = D_code(G(z)),
+    c₂ = D_code(G(c₁)), …, and the loss is the mean of the distances ‖z - cᵢ‖.
+
+    Args:
+        p: which norm: 1 is the sum of absolute differences, 2 the root of the sum of squares.
+        scale: the factor by which the paper keeps the code loss from dominating, 0 or more.
+        loops: how often the code is read, at least 1; each time beyond the first generates and judges once more.
+        weight: factor w of this loss in its players' sums, 0 or more.
+    """
+
+    paper = "Shao, Li & Jiang, A Survey of DCGAN based Unsupervised Decoding and Image Generation"
+    needs = frozenset({"code"})
+
+    def __init__(self, *, p: Literal[1, 2] = 2, scale: float = 0.012, loops: int = 1, weight: float = 1.0) -> None:
+        super().__init__()
+        require(0 <= scale < math.inf, f"scale is 0 or more and finite, not {scale}.")
+        require(loops >= 1, f"loops is at least 1, not {loops}.")
+        require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
+        self.p: Literal[1, 2] = p
+        self.scale = scale
+        self.loops = loops
+        self.weight = weight
+
+    def discriminator(self, play: Play) -> Tensor:
+        """The discriminator reads the code."""
+        return self._distance(play)
+
+    def generator(self, play: Play) -> Tensor:
+        """The generator makes images that the code can be read off."""
+        return self._distance(play)
+
+    def _distance(self, play: Play) -> Tensor:
+        code = _code(play.fake_verdict)
+        total = code_loss(play.noise, code, self.p)
+        for _ in range(self.loops - 1):
+            code = _code(play.judge(play.generate(code)))
+            total = total + code_loss(play.noise, code, self.p)
+        return self.scale / self.loops * total
+
+
+def _code(verdict: Verdict) -> Tensor:
+    if verdict.code is None:
+        raise FitError("this discriminator's verdict has no code; use one that provides 'code', as dcgan:code=true.")
+    return verdict.code
