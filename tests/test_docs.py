@@ -1,7 +1,7 @@
 """The documentation's code runs, its files are the example's, and its tables are what is installed.
 
 Blocks of one page run in order, in one folder: ```python in one namespace, ```bash line by line (`gantk …` in this
-process; `make …` only has to exist). Training is cut to two steps of eight images a stage. A comment above a block says
+process; `make …` and scripts only have to exist). Training is cut to two steps of eight images a stage. A comment above a block says
 otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of `examples/`, or one to write.
 """
 
@@ -28,7 +28,7 @@ from gantk.registry import KINDS, plugins
 from gantk.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORT = ("2 steps", 8)
 """What every stage is cut to: its length, and its batch size."""
@@ -124,6 +124,9 @@ def _command(words: list[str], block: Block) -> None:
     where = f"{block.page.name}:{block.line}: {shlex.join(words)}"
     if not words or words[0] in ("cd", "pip", "pytest", "tensorboard"):
         return
+    if words[0] == "python":
+        assert (ROOT / words[1]).exists(), where
+        return
     if words[0] == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert words[1] in targets, where
@@ -167,7 +170,7 @@ def test_the_table_of_what_exists_is_what_exists() -> None:
 
 
 def test_the_tables_of_degan_are_its_recipes() -> None:
-    text = (ROOT / "docs" / "degan.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "papers" / "degan.md").read_text(encoding="utf-8")
     rows = {m[1]: m[0] for m in re.findall(r"^(\| [IV]+, .*\| `(degan-\w+)` \|)$", text, re.MULTILINE)}
     assert set(rows) == {plugin.name for plugin in plugins("recipe") if plugin.name.startswith("degan-")}
     for name, row in rows.items():

@@ -23,7 +23,7 @@ class HiddenSpace(Loss):
     Args:
         layer: which of the discriminator's hidden maps is h; 0 is the first, -1 the deepest.
         players: whose objective it joins: both, as in the paper's Algorithm 1, or the generator's alone.
-        weight: factor λ₂ of this loss in its players' sums, 0 or more; the paper gives none, see docs/degan.md.
+        weight: factor λ₂ of this loss in its players' sums, 0 or more; the paper gives none, see docs/papers/degan.md.
     """
 
     paper = "Zhong et al. 2018, arXiv:1807.03923"

@@ -1,0 +1,154 @@
+"""The gallery: each recipe, trained for real on real images; its samples, curves, speed and memory.
+
+    GANTK_DATA=… python bench/gallery.py list
+    GANTK_DATA=… python bench/gallery.py train age -o runs/gallery
+    GANTK_DATA=… python bench/gallery.py page
+
+`train` builds and trains one entry (half an hour to an hour on one core; stopped with Ctrl-C and called again, it goes
+on), and writes its pictures into docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. `page` writes
+docs/gallery/README.md from all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import common
+from gallery_entries import ENTRIES, Entry
+from matplotlib.figure import Figure
+
+from gantk.run import Run
+from gantk.training.log import read_log
+
+DOCS = Path(__file__).parent.parent / "docs" / "gallery"
+GANTK = (sys.executable, "-m", "gantk")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = arguments.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="names and what each trains")
+    train = commands.add_parser("train", help="train one entry")
+    train.add_argument("name", choices=ENTRIES)
+    train.add_argument("-o", "--output", type=Path, default=Path("runs/gallery"), help="folder of the runs")
+    commands.add_parser("page", help="write docs/gallery/README.md")
+    given = arguments.parse_args()
+    if given.command == "list":
+        for name, entry in ENTRIES.items():
+            print(f"{name:16} {entry.title}")
+    elif given.command == "train":
+        train_entry(given.name, ENTRIES[given.name], given.output / given.name)
+    else:
+        (DOCS / "README.md").write_text(page(), encoding="utf-8")
+
+
+def train_entry(name: str, entry: Entry, run: Path) -> None:
+    """Build where there is no run yet, train to the end, draw, and write the figures down."""
+    words = entry.words(os.environ["GANTK_DATA"])
+    if not run.exists():
+        subprocess.run([*GANTK, "build", *words, "-o", str(run)], check=True)
+    peak = measured([*GANTK, "train", str(run)])
+    folder = DOCS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*GANTK, "sample", str(run), "-n", "64", "-o", str(folder / "grid.png")], check=True)
+    if entry.refined:
+        plain = str(folder / "grid-unrefined.png")
+        subprocess.run([*GANTK, "sample", str(run), "-n", "64", "--no-refiner", "-o", plain], check=True)
+    entries = read_log(Run(run))
+    curves(entries, entry.title).savefig(folder / "curves.png", dpi=100)
+    protocol = {"command": ["gantk", "build", *entry.words("$GANTK_DATA")], "title": entry.title, "note": entry.note}
+    results = {"stages": stages(entries), "peak_memory_mib": peak}
+    print(common.write(f"gallery_{name}", protocol, results))
+
+
+def measured(command: Sequence[str]) -> int:
+    """Run a command to its end; the most memory it had, in MiB."""
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_maxrss // 1024
+
+
+def stages(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each stage: its steps, its speed (the median over the log's intervals), and its values at the end."""
+    found = []
+    for stage in dict.fromkeys(entry["stage"] for entry in entries):
+        own = [entry for entry in entries if entry["stage"] == stage]
+        speed = statistics.median(entry["images_per_second"] for entry in own)
+        last = {name: round(value, 4) for name, value in own[-1]["values"].items()}
+        found.append(
+            {
+                "stage": stage,
+                "steps": own[-1]["stage_step"],
+                "seconds_per_1000_images": round(1000 / speed, 2),
+                "last_values": last,
+            }
+        )
+    return found
+
+
+def curves(entries: Sequence[dict[str, Any]], title: str) -> Figure:
+    """Every player's terms over steps, a panel for each stage."""
+    names = list(dict.fromkeys(entry["stage"] for entry in entries))
+    figure = Figure(figsize=(max(6.4, 4 * len(names)), 3.8), layout="constrained")
+    for index, stage in enumerate(names):
+        axes = figure.add_subplot(1, len(names), index + 1)
+        own = [entry for entry in entries if entry["stage"] == stage]
+        for term in [term for term in own[0]["values"] if not term.endswith("gradient_norm")]:
+            axes.plot([e["stage_step"] for e in own], [e["values"][term] for e in own], label=term, linewidth=0.9)
+        axes.set(title=stage, xlabel="step")
+        axes.legend(fontsize="x-small")
+        axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    return figure
+
+
+def page() -> str:
+    """The gallery's page: every entry that has been trained, with the figures of its JSON."""
+    lines = [
+        "# Gallery",
+        "",
+        "Every recipe, trained for real. Each entry is one command, run by `python bench/gallery.py train NAME`, which wrote",
+        "the pictures here and the figures into `bench/results/gallery_NAME.json`; this page is made by",
+        "`python bench/gallery.py page`. These are short trainings on one or two cores of a CPU, to see that a recipe learns;",
+        "they are not the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint.",
+        "",
+    ]
+    for name, entry in ENTRIES.items():
+        path = common.RESULTS / f"gallery_{name}.json"
+        if path.exists():
+            lines += section(name, entry, json.loads(path.read_text(encoding="utf-8")))
+    return "\n".join(lines)
+
+
+def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
+    """One entry: pictures, command, figures and where they were taken."""
+    machine, found = result["machine"], result["results"]
+    lines = [f"## {entry.title}", "", f"![64 samples]({name}/grid.png)", ""]
+    if entry.refined:
+        lines += ["The same noise without the refiner (`gantk sample --no-refiner`):", ""]
+        lines += [f"![The same 64 without the refiner]({name}/grid-unrefined.png)", ""]
+    lines += ["<!-- test: skip -->", "```bash", " ".join(result["protocol"]["command"]), "```", ""]
+    if entry.note:
+        lines += [entry.note, ""]
+    lines += ["| stage | steps | seconds per 1000 images |", "|---|---|---|"]
+    lines += [f"| {s['stage']} | {s['steps']:,} | {s['seconds_per_1000_images']:g} |" for s in found["stages"]]
+    device = machine["gpu"] or f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores"
+    lines += [
+        "",
+        f"Peak memory {found['peak_memory_mib']:,} MiB; {device}, beside other work; torch {machine['torch']}.",
+    ]
+    return [*lines, "", f"![Losses over steps]({name}/curves.png)", ""]
+
+
+if __name__ == "__main__":
+    main()
