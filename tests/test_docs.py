@@ -1,8 +1,9 @@
 """The documentation's code runs, its files are the example's, and its tables are what is installed.
 
 Blocks of one page run in order, in one folder: ```python in one namespace, ```bash line by line (`gantk …` in this
-process; `make …` and scripts only have to exist). Training is cut to two steps of eight images a stage. A comment above a block says
-otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of `examples/`, or one to write.
+process; `make …` and scripts only have to exist). Training is cut to two steps of eight images a stage. A comment
+above a block says otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of
+`examples/`, or one to write.
 """
 
 from __future__ import annotations
