@@ -1,7 +1,7 @@
 """Building blocks for networks of any image size, shared by the bundled plugins and open to everybody's.
 
 Planning sizes (`halved`, `halve_until`), layers that hit them exactly (`upsampler`, `downsampler`), whole stacks
-(`DownStack`, `up_stack`), normalisation by name, initial weights, and the heads of discriminators.
+(`DownStack`, `up_stack`), `ResidualBlock`s, normalisation by name, initial weights, and the heads of discriminators.
 """
 
 from gantk.nn.heads import Head, provided
@@ -16,6 +16,7 @@ from gantk.nn.layers import (
     upsampler,
 )
 from gantk.nn.modes import evaluating
+from gantk.nn.residual import ResidualBlock
 from gantk.nn.sizes import Size, halve_until, halved
 from gantk.nn.stacks import DownStack, up_stack
 
@@ -24,6 +25,7 @@ __all__ = [
     "Head",
     "Norm",
     "Output",
+    "ResidualBlock",
     "Size",
     "check_kernel",
     "downsampler",

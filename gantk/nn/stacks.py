@@ -23,24 +23,32 @@ class DownStack(nn.Module):
         widths: channels of each layer; every layer halves the size, rounding up.
         kernel: kernel size.
         norm: normalisation after every layer but the first (Radford et al. 2016: none on the input layer).
+        norm_first: whether it is after the first too.
     """
 
     features: int
     """Numbers in the last map of one image."""
 
     def __init__(
-        self, channels: int, size: Size, widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
+        self,
+        channels: int,
+        size: Size,
+        widths: Sequence[int],
+        *,
+        kernel: int = 5,
+        norm: Norm = "batch",
+        norm_first: bool = False,
     ) -> None:
         super().__init__()
         sizes = halved(size, len(widths))
-        if norm == "instance" and (1, 1) in sizes[2:]:
+        if norm == "instance" and (1, 1) in sizes[1 if norm_first else 2 :]:
             raise FitError(
                 f"instance normalisation needs more than one pixel per map, and {len(widths)} halvings leave one "
                 f"of {size[0]}x{size[1]}; use norm=layer."
             )
         self.blocks = nn.ModuleList()
         for depth, (source, width) in enumerate(zip(sizes, widths, strict=False)):
-            self.blocks.append(_down_block(channels, width, source, kernel, norm if depth else "none"))
+            self.blocks.append(_down_block(channels, width, source, kernel, norm if depth or norm_first else "none"))
             channels = width
         self.features = channels * sizes[-1][0] * sizes[-1][1]
 

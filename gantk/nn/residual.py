@@ -1,0 +1,43 @@
+"""Residual blocks."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gantk.nn.layers import Norm, normalisation
+
+__all__ = ["ResidualBlock"]
+
+
+class ResidualBlock(nn.Module):
+    """act(x + f(x)), f being convolution, normalisation, act, convolution, normalisation; the shape stays.
+
+    Args:
+        channels: channels of the map.
+        kernel: kernel size, odd.
+        norm: normalisation after both convolutions.
+        slope: of the LeakyReLU for negative numbers; 0 is the ReLU.
+    """
+
+    paper = "He et al. 2016, arXiv:1512.03385, Figure 2"
+
+    def __init__(self, channels: int, *, kernel: int = 3, norm: Norm = "batch", slope: float = 0.0) -> None:
+        super().__init__()
+
+        def convolution() -> nn.Conv2d:
+            return nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=norm == "none")
+
+        self.body = nn.Sequential(
+            convolution(),
+            normalisation(norm, channels),
+            nn.LeakyReLU(slope, inplace=True),
+            convolution(),
+            normalisation(norm, channels),
+        )
+        self.activation = nn.LeakyReLU(slope, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.body(x)
+        y += x  # in place: at 512 pixels these maps are what fills the memory
+        activated: Tensor = self.activation(y)
+        return activated

@@ -1,0 +1,74 @@
+"""AEGAN's discriminator, of embeddings and of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from gantk import Discriminator, Verdict, require
+from gantk.nn import DownStack, Head, Norm, halve_until, init_weights, provided
+from gantk.parts import ImageShape
+
+__all__ = ["AEGANDiscriminator"]
+
+KERNEL = 4
+LARGEST_LAST = 4
+LAST_GROWTHS = (2, 4, 8)
+
+
+class AEGANDiscriminator(Discriminator):
+    """AEGAN's discriminator: strided 4x4 convolutions with LeakyReLU(0.2) down to 4 pixels, and a linear logit.
+
+    One rule for both of the paper's: `width` channels, and 2, 4 and 8 times as many in the last three layers. So it
+    judges embeddings of 32x32 in three layers, and images of 512x512 in seven. Its hidden maps are those after each
+    LeakyReLU; the code, where there is one, is read off the last map as the logit is.
+
+    Args:
+        width: channels of all layers but the last three, at least 1.
+        norm: normalisation of every layer but the first; gradient penalties need one other than batch.
+        norm_first: whether the first layer is normalised too, as in the authors' discriminator of embeddings.
+        code: whether it also reads a code of the noise's length off what it judges.
+        init_std: standard deviation of the initial weights, above 0.
+    """
+
+    paper = "Guo et al. 2019, arXiv:1903.11250, Section III.E"
+    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "per-sample": {"norm": "layer"},
+        "code": {"code": True},
+    }
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        *,
+        width: int = 64,
+        norm: Norm = "batch",
+        norm_first: bool = False,
+        code: bool = False,
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        require(width >= 1, f"width is at least 1, not {width}.")
+        require(init_std > 0, f"init_std is positive, not {init_std}.")
+        self.provides = provided(norm=norm, code=code)
+        depth = len(halve_until(image_shape[1:], LARGEST_LAST)) - 1
+        growths = ((1,) * depth + LAST_GROWTHS)[-depth:]
+        self.down = DownStack(
+            image_shape[0],
+            image_shape[1:],
+            [width * growth for growth in growths],
+            kernel=KERNEL,
+            norm=norm,
+            norm_first=norm_first,
+        )
+        self.logit = Head(self.down.features, 1)
+        self.code = Head(self.down.features, noise_dim) if code else None
+        init_weights(self, init_std)
+
+    def forward(self, images: Tensor) -> Verdict:
+        hidden: tuple[Tensor, ...] = self.down(images)
+        code = self.code(hidden[-1]) if self.code is not None else None
+        return Verdict(logits=self.logit(hidden[-1]).squeeze(1), hidden=hidden, code=code)

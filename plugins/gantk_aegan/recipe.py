@@ -1,0 +1,198 @@
+"""AEGAN's schedule: an autoencoder is trained, a game is played on its embeddings, and all is fine-tuned together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gantk import Binding, Discriminator, Generator, Joined, Loss, Model, Play, Player, Stage, Step, Terms, Verdict
+from gantk.data import to_float
+from gantk.errors import FitError
+from gantk.nn import evaluating
+from gantk.parts import ImageShape
+from gantk.recipe import Recipe
+
+__all__ = ["EmbeddingGame"]
+
+BATCH = 16
+FITTING = {"optimizer": "adam", "lr": 1e-5, "betas": [0.9, 0.999]}
+TUNING = {"optimizer": "adam", "lr": 1e-7, "betas": [0.9, 0.999]}
+
+AUTOENCODER = ("generator.encoder", "generator.decoder")
+EMBEDDINGS = Binding(generator="generator.embedding", real="embedding", fake="fake_embedding")
+"""How a loss sees the game on embeddings."""
+
+
+class EmbeddingGame(Recipe):
+    """AEGAN's schedule: autoencode; a game on the embeddings, in which a refiner takes part; fine-tune.
+
+    It takes any generator that has an `encoder`, an `embedding` and a `decoder` as modules, any noise source, any
+    adversarial loss and whatever else is added to it: the losses see embeddings in place of images.
+
+    Args:
+        fine_tune: whether there is the last stage, in which everything moves; the paper calls it optional.
+    """
+
+    paper = "Guo et al. 2019, arXiv:1903.11250, Algorithm 1"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "noise": "uniform:dim=100",
+        "generator": "aegan",
+        "discriminator": "aegan",
+        "loss": ["nonsaturating"],
+    }
+
+    def __init__(self, *, fine_tune: bool = True) -> None:
+        self.fine_tune = fine_tune
+
+    def judged_shape(self, generator: Generator) -> ImageShape:
+        """Shape of an embedding."""
+        missing = [name for name in ("encoder", "embedding", "decoder") if not hasattr(generator, name)]
+        shape: ImageShape | None = getattr(generator, "embedding_shape", None)
+        if missing or shape is None:
+            raise FitError(
+                f"generator {type(generator).__name__} has no {', '.join(missing or ['embedding_shape'])}, and this "
+                "recipe's game is on embeddings: use --generator aegan, or another recipe."
+            )
+        return shape
+
+    def judged(self, model: Model, images: Tensor) -> Tensor:
+        """The embeddings of the images."""
+        return _part(model.generator, "encoder")(images)
+
+    def stages(self, model: Model) -> Sequence[Stage]:
+        """`autoencode`, `game` and, where it is wanted, `fine-tune`."""
+        stages = [_autoencode(), _game(model)]
+        return [*stages, _fine_tune(model)] if self.fine_tune else stages
+
+
+def _autoencode() -> Stage:
+    player = Player("autoencoder", AUTOENCODER, _Reconstruction(), optimizer=dict(FITTING))
+    return Stage("autoencode", [player], length="100 epochs", batch_size=BATCH, values=VALUES, preview=_reconstructed)
+
+
+def _game(model: Model) -> Stage:
+    players = [
+        Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
+        Player("generator", ("generator.embedding",), Terms(model.losses, "generator", EMBEDDINGS)),
+    ]
+    return Stage("game", players, length="200 epochs", batch_size=BATCH, adversarial=True, values=VALUES)
+
+
+def _fine_tune(model: Model) -> Stage:
+    """The discriminators first, each on its own game; then everything else, on the sum of all objectives."""
+    joining = Stage("fine-tune", [], adversarial=True)
+    joined = list(model.refiner.players("refiner", joining)) if model.refiner is not None else []
+    brought = model.refiner.values("refiner", joining) if model.refiner is not None else {}
+    judges = [player for player in joined if player.role == "discriminator"]
+    refiners = [player for player in joined if player.role != "discriminator"]
+    adversarial = [(name, loss) for name, loss in model.losses if loss.adversarial]
+    objective = Joined(
+        {
+            "autoencoder": _Reconstruction(),
+            "embedding": Terms(model.losses, "generator", EMBEDDINGS),
+            "encoder": _Disguise(adversarial),
+            **{player.name: player.objective for player in refiners},
+        }
+    )
+    moved = ("generator", *(path for player in refiners for path in player.moves))
+    players = [
+        Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
+        *judges,
+        Player("generator", moved, objective),
+    ]
+    for player in players:
+        player.optimizer = dict(TUNING)
+    return Stage("fine-tune", players, length="100 epochs", batch_size=BATCH, values={**brought, **VALUES})
+
+
+class _Reconstruction:
+    """‖F(H(x)) - x‖₁, the mean over pixels."""
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        return {"l1": (step["reconstruction"] - step["real"]).abs().mean()}
+
+    def __str__(self) -> str:
+        return "l1"
+
+
+class _Negated(Discriminator):
+    """A discriminator to which real and generated have changed places."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.judge = discriminator
+
+    def forward(self, images: Tensor) -> Verdict:
+        logits = self.judge(images).logits
+        return Verdict(logits=None if logits is None else -logits)
+
+
+class _Disguise:
+    """The encoder's share of the game, E log D(H(x)) in the paper, which the encoder lowers and D raises.
+
+    It is what the adversarial loss says to a generator, of real embeddings, under logits of the other sign: for logits l,
+    minimax's E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and
+    Wasserstein's E l.
+
+    Args:
+        losses: the game's adversarial loss, with its name.
+    """
+
+    def __init__(self, losses: Sequence[tuple[str, Loss]]) -> None:
+        self.losses = [(name, loss) for name, loss in losses if loss.speaks_to("generator")]
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        embedding = step["embedding"]
+        negated = _Negated(step.use("discriminator", Discriminator))
+        play = Play(negated, real=step["fake_embedding"], fake=embedding, noise=step["noise"])
+        return {name: loss.weight * loss.generator(play) for name, loss in self.losses}
+
+    def __str__(self) -> str:
+        return " + ".join(f"{name} of the encoder" for name, _ in self.losses)
+
+
+def _part(generator: Generator, name: str) -> Callable[[Tensor], Tensor]:
+    return generator.get_submodule(name)
+
+
+def _embedding(step: Step) -> Tensor:
+    embedding: Tensor = step.use("generator.encoder")(step["real"])
+    return embedding
+
+
+def _reconstruction(step: Step) -> Tensor:
+    images: Tensor = step.use("generator.decoder")(step["embedding"])
+    return images
+
+
+def _fake_embedding(step: Step) -> Tensor:
+    embedding: Tensor = step.use("generator.embedding")(step["noise"])
+    return embedding
+
+
+def _fake(step: Step) -> Tensor:
+    images: Tensor = step.use("generator.decoder")(step["fake_embedding"])
+    return images
+
+
+VALUES = {
+    "embedding": _embedding,
+    "reconstruction": _reconstruction,
+    "fake_embedding": _fake_embedding,
+    "fake": _fake,
+}
+
+
+@torch.no_grad()
+def _reconstructed(model: Model, n: int, generator: torch.Generator) -> Tensor:
+    """Images of the data set, each followed by its reconstruction."""
+    if model.data is None:
+        return model.sample(n, generator)
+    count = min(-(-n // 2), len(model.data))
+    images = to_float(model.data.images(range(count))).to(model.device)
+    with evaluating(model):
+        rebuilt = _part(model.generator, "decoder")(_part(model.generator, "encoder")(images))
+    return torch.stack([images, rebuilt], dim=1).flatten(0, 1)[:n]
