@@ -98,7 +98,7 @@ class ZipFiles(Files):
                 raise ValueError(f"holds {len(data)} bytes and declares {info.file_size}")
         except Exception as error:
             raise DataError(
-                f"{self.title(name)}: damaged ({shown(error)}); pack it again, or skip=true skips and counts it."
+                f"{self.title(name)}: damaged ({shown(error)}); pack it again."
             ) from error
         return data
 

@@ -90,12 +90,12 @@ def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
             yield image
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{title}: not an image ({', '.join(FORMATS)} are read); remove it, or skip=true skips and counts it."
+            f"{title}: not an image ({', '.join(FORMATS)} are read); remove it."
         ) from error
     except Exception as error:
         reason = shown(error) or type(error).__name__
         raise DataError(
-            f"{title}: cannot be decoded ({reason}); replace it, or skip=true skips and counts it."
+            f"{title}: cannot be decoded ({reason}); replace it."
         ) from error
 
 

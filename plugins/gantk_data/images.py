@@ -18,12 +18,12 @@ from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe
 from gantk_data.lazy import LazySource
-from gantk_data.listing import Files, FolderFiles, Skips, label_by_folder
+from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips, label_by_folder
 from gantk_data.reading import shown
 from gantk_data.roots import check_choice
 from gantk_data.store import Decoded, cached, decoded, key_of
 
-__all__ = ["Folder", "ImageFiles", "Zip", "decode_files"]
+__all__ = ["Folder", "ImageFiles", "Named", "Zip", "decode_files"]
 
 SIDE_LIMIT = 8192
 """The longest side that `size` may ask for."""
@@ -73,7 +73,7 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
 
         for index, shape in enumerate(_in_order(shape_of, names, threads=False)):
             if isinstance(shape, DataError):
-                skips.refuse(shape)
+                skips.refuse_image(shape)
             elif expected is not None and shape != expected:
                 skips.refuse(_size_error(files.title(names[index]), shape, files.title(names[kept[0]]), expected))
             else:
@@ -98,7 +98,7 @@ def decode_files(
 
         for index, pixels in enumerate(_in_order(pixels_of, names, files.average_size() >= THREADS_FROM)):
             if isinstance(pixels, DataError):
-                skips.refuse(pixels)
+                skips.refuse_image(pixels)
             elif pixels.shape != expected:
                 skips.refuse(_size_error(files.title(names[index]), pixels.shape, "the set", expected))
             else:
@@ -228,3 +228,26 @@ class Zip(ImageFiles):
         skips = Skips(skip)
         decoding = _decoding(size, crop, colour)
         super().__init__(ZipFiles(Path(path).expanduser().absolute(), skips, inside), decoding, skips)
+
+
+class Named(ImageFiles):
+    """Image files that are named one by one, in that order, without labels; everything else is as for `folder`.
+
+    Args:
+        paths: the files, at least one; one may come more than once.
+        size: side length in pixels, or [height, width]; without it all images must be of one size already.
+        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
+        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+    """
+
+    def __init__(
+        self,
+        *,
+        paths: tuple[Path, ...],
+        size: int | tuple[int, int] | None = None,
+        crop: Literal["center", "none"] = "center",
+        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+    ) -> None:
+        require(bool(paths), "paths are one or more image files.")
+        files = NamedFiles([Path(path).expanduser().absolute() for path in paths])
+        super().__init__(files, _decoding(size, crop, colour), Skips(False, offered=False))

@@ -18,7 +18,7 @@ from gantk.errors import DataError
 from gantk_data.decode import SUFFIXES
 from gantk_data.reading import shown
 
-__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "Opener", "Skips", "is_image_name", "label_by_folder"]
+__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips", "is_image_name", "label_by_folder"]
 
 FILE_LIMIT = 1 << 28
 """The most bytes of one encoded image."""
@@ -27,10 +27,16 @@ Opener = Callable[[str], IO[bytes]]
 
 
 class Skips:
-    """What happens to a file that cannot be used: its error is raised, or, where skipping is allowed, counted."""
+    """What happens to a file that cannot be used: its error is raised, or, where skipping is allowed, counted.
 
-    def __init__(self, allowed: bool) -> None:
+    Args:
+        allowed: whether skipping is.
+        offered: whether the user could allow it, so that errors say so.
+    """
+
+    def __init__(self, allowed: bool, offered: bool = True) -> None:
         self.allowed = allowed
+        self.offered = offered
         self.count = 0
         self._first = ""
 
@@ -40,6 +46,11 @@ class Skips:
             raise error
         self.count += 1
         self._first = self._first or str(error)
+
+    def refuse_image(self, error: DataError) -> None:
+        """The same for an image that cannot be decoded, with the option that skips it as a second mend."""
+        skipping = f"{str(error).removesuffix('.')}, or skip=true skips and counts it."
+        self.refuse(DataError(skipping) if self.offered else error)
 
     def report(self, where: Path) -> None:
         """Warn, once, of everything that was skipped."""
@@ -164,6 +175,46 @@ class FolderFiles(Files):
         def open_file(name: str) -> IO[bytes]:
             try:
                 return (self.where / name).open("rb")
+            except OSError as error:
+                raise DataError(f"{self.title(name)}: cannot be read ({error.strerror}).") from error
+
+        yield open_file
+
+
+class NamedFiles(Files):
+    """Files that are named one by one, in that order; a name here is a place in the list."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.where = paths[0].parent
+        self._paths = {str(index): path for index, path in enumerate(paths)}
+        self._stats = {name: self._status(path) for name, path in self._paths.items()}
+        self.names = list(self._paths)
+
+    def _status(self, path: Path) -> tuple[int, int]:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
+        if stat.S_ISDIR(status.st_mode):
+            raise DataError(f"{shown(path)}: a folder; name the files in it.")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_LIMIT:
+            raise DataError(f"{shown(path)}: expected a regular file of at most {FILE_LIMIT} bytes.")
+        return status.st_size, status.st_mtime_ns
+
+    def title(self, name: str) -> str:
+        return shown(self._paths[name])
+
+    def stamp(self) -> object:
+        return [(str(path), *self._stats[name]) for name, path in self._paths.items()]
+
+    def average_size(self) -> float:
+        return sum(size for size, _ in self._stats.values()) / len(self._stats)
+
+    @contextmanager
+    def opener(self) -> Iterator[Opener]:
+        def open_file(name: str) -> IO[bytes]:
+            try:
+                return self._paths[name].open("rb")
             except OSError as error:
                 raise DataError(f"{self.title(name)}: cannot be read ({error.strerror}).") from error
 
