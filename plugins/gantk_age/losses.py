@@ -1,0 +1,129 @@
+"""AGE's loss: how far codes are from N(0, I), and reconstructions of images and of codes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from gantk import Loss, Play, require
+from gantk.errors import FitError
+
+__all__ = ["AGELoss", "code_divergence"]
+
+
+def code_divergence(
+    codes: Tensor, *, direction: Literal["qp", "pq"] = "qp", scale: Literal["std", "variance"]
+) -> Tensor:
+    """KL divergence between N(0, I) and the Gaussian fitted to `[N, dim]` codes, per dimension, averaged over them.
+
+    Args:
+        codes: at least two.
+        direction: `qp` is KL(fit ‖ N(0, I)) = mean ½ (s² + m²) - log s - ½, and `pq` is KL(N(0, I) ‖ fit) =
+            mean (1 + m²) / (2 s²) + log s - ½.
+        scale: what s is: the standard deviation, or, as the authors' code has it, the variance.
+
+    Raises:
+        FitError: there is one code, which has no spread.
+    """
+    if len(codes) < 2:
+        raise FitError("loss 'age' fits a Gaussian to the codes of a batch: use batches of at least 2 images.")
+    variance, mean = codes.var(dim=0, correction=0), codes.mean(dim=0)
+    # A dimension in which all codes agree has an infinite divergence; this one is only very large.
+    variance = variance.clamp_min(SMALLEST_VARIANCE)
+    log_s, square = (0.5 * variance.log(), variance) if scale == "std" else (variance.log(), variance.square())
+    if direction == "qp":
+        return ((square + mean.square()) / 2 - log_s - 0.5).mean()
+    return ((1 + mean.square()) / (2 * square) + log_s - 0.5).mean()
+
+
+SMALLEST_VARIANCE = 1e-12
+
+
+def _mean_l1(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).abs().mean()
+
+
+def _mean_l2(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).square().mean()
+
+
+def _cosine(found: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cos, divided by the dimension as means over elements are; on the unit sphere it is half of `l2`."""
+    return (1 - F.cosine_similarity(found, wanted, dim=1)).mean() / found.shape[1]
+
+
+DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": _mean_l1, "l2": _mean_l2, "cos": _cosine}
+"""Distances between batches of vectors or images, averaged over every element."""
+
+
+class AGELoss(Loss):
+    """The game of an encoder E and a generator G over how far codes are from N(0, I) (Ulyanov et al. 2018).
+
+    E minimises Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x), and G minimises Δ(E(G(z))) + λ d(E(G(z)), z), where Δ is the KL
+    divergence between N(0, I) and a Gaussian fitted to the batch's codes in each dimension, averaged over dimensions.
+
+    Args:
+        images: the factor μ of the reconstruction of images in the encoder's objective, 0 or more.
+        codes: the factor λ of the reconstruction of noise in the generator's objective, 0 or more.
+        image_distance: how images are compared: mean absolute (l1) or mean squared (l2) differences of pixels.
+        code_distance: how codes are compared: 1 - cosine, divided by their dimension (cos), or mean differences.
+        direction: qp is KL(codes ‖ N(0, I)), as in the paper; pq is KL(N(0, I) ‖ codes).
+        scale: what stands for the fitted Gaussian's standard deviation: std is the paper's formula; variance is what
+            the authors' code computes.
+        weight: factor of this loss in its players' sums, 0 or more.
+    """
+
+    paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
+    adversarial = True
+    needs = frozenset({"posterior"})
+
+    def __init__(
+        self,
+        *,
+        images: float = 10.0,
+        codes: float = 1000.0,
+        image_distance: Literal["l1", "l2"] = "l1",
+        code_distance: Literal["cos", "l2", "l1"] = "cos",
+        direction: Literal["qp", "pq"] = "qp",
+        scale: Literal["std", "variance"] = "std",
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        for name, value in (("images", images), ("codes", codes), ("weight", weight)):
+            require(0 <= value < math.inf, f"{name} is 0 or more and finite, not {value}.")
+        self.images = images
+        self.codes = codes
+        self.image_distance = DISTANCES[image_distance]
+        self.code_distance = DISTANCES[code_distance]
+        self.direction = direction
+        self.scale = scale
+        self.weight = weight
+
+    def encoder(self, play: Play) -> Tensor:
+        """Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x)."""
+        codes = _codes(play, play.real)
+        objective = self._divergence(codes) - self._divergence(_codes(play, play.fake))
+        if self.images:
+            objective = objective + self.images * self.image_distance(play.autoencoder(codes).float(), play.real)
+        return objective
+
+    def generator(self, play: Play) -> Tensor:
+        """Δ(E(G(z))) + λ d(E(G(z)), z)."""
+        codes = _codes(play, play.fake)
+        objective = self._divergence(codes)
+        if self.codes:
+            objective = objective + self.codes * self.code_distance(codes, play.noise)
+        return objective
+
+    def _divergence(self, codes: Tensor) -> Tensor:
+        return code_divergence(codes, direction=self.direction, scale=self.scale)
+
+
+def _codes(play: Play, images: Tensor) -> Tensor:
+    """An image's code is its posterior's mean; at least float32, for sums and logarithms."""
+    mean = play.autoencoder.encode(images).mean
+    return mean if mean.itemsize >= 4 else mean.float()

@@ -1,0 +1,20 @@
+"""The unit sphere, on which AGE's noise and codes lie."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["OnSphere", "on_sphere"]
+
+
+def on_sphere(vectors: Tensor) -> Tensor:
+    """`[N, dim]` vectors, each divided by its L2 norm, in float32 at least: bfloat16 would leave the sphere by 1 %."""
+    return F.normalize(vectors if vectors.itemsize >= 4 else vectors.float(), dim=1)
+
+
+class OnSphere(nn.Module):
+    """Projects vectors to the unit sphere; those that lie on it stay where they are."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return on_sphere(vectors)
