@@ -82,8 +82,10 @@ class LevinaBickel:
         k: twice the volume around a point.
 
         Raises:
-            UsageError: the greatest k is not twice the least, or the estimates are infinite.
+            UsageError: there is no such average, the greatest k is not twice the least, or the estimates are infinite.
         """
+        if average not in ("mean", "harmonic"):
+            raise UsageError(f"average is 'mean' or 'harmonic', not {average!r}.")
         curve, error = getattr(self, average), getattr(self, f"{average}_error")
         found: Plateau | None = None
         for start, first in enumerate(self.k):

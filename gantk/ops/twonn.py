@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -66,10 +67,12 @@ def two_nn(
     Raises:
         UsageError: an argument is out of its range, the points are no points, or fewer than 3 ratios are left.
     """
-    if not 0 < discard < 1:
-        raise UsageError(f"discard is a share between 0 and 1, not {discard}.")
-    if resamples < 2:
-        raise UsageError(f"resamples is at least 2, not {resamples}.")
+    if not isinstance(discard, (int, float, np.floating)) or not 0 < discard < 1:
+        raise UsageError(f"discard is a share between 0 and 1, not {discard!r}.")
+    if not isinstance(resamples, (int, np.integer)) or resamples < 2:
+        raise UsageError(f"resamples is a whole number, at least 2, not {resamples!r}.")
+    if generator is not None and not (isinstance(generator, torch.Generator) and generator.device.type == "cpu"):
+        raise UsageError(f"generator is a torch.Generator of the CPU, not {generator!r}; torch.Generator() makes one.")
     found = neighbours_of(x, 2, duplicates)
     growth = _log_ratios(found.distances).cpu()
     undefined = len(found.distances) - len(growth)

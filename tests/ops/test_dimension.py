@@ -290,7 +290,11 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "discard=0": (lambda: two_nn(X, discard=0), "between 0 and 1"),
     "discard=nan": (lambda: two_nn(X, discard=math.nan), "between 0 and 1"),
     "discard all": (lambda: two_nn(X, discard=0.9), "needs 3 ratios; 1 of 20"),
+    "discard='a'": (lambda: two_nn(X, discard="a"), "a share between 0 and 1, not 'a'"),  # type: ignore[arg-type]
     "resamples": (lambda: two_nn(X, resamples=1), "at least 2"),
+    "resamples=2.5": (lambda: two_nn(X, resamples=2.5), "whole number, at least 2, not 2.5"),  # type: ignore[arg-type]
+    "generator=3": (lambda: two_nn(X, generator=3), r"not 3; torch.Generator\(\) makes one"),  # type: ignore[arg-type]
+    "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean' or 'harmonic', not 'foo'"),  # type: ignore[arg-type]
     "three points": (lambda: two_nn(X[:3]), "needs 3 ratios"),
 }
 
