@@ -15,6 +15,15 @@ void bind_losses(py::module_& m) {
                          at(norms), at(loss));
         });
     m.def(
+        "norm_loss_forward_with_gradients",
+        [](int threads, int pair, Pointer a, int a_type, Pointer b, int b_type, int64_t rows, int64_t columns,
+           Pointer norms, Pointer loss, Pointer of_a, Pointer of_b) {
+            const py::gil_scoped_release released;
+            norm_forward_with_gradients(threads, static_cast<Pair>(pair),
+                                        {input(a, a_type), input(b, b_type), rows, columns}, at(norms), at(loss),
+                                        {output(of_a, a_type), output(of_b, b_type)});
+        });
+    m.def(
         "norm_loss_backward",
         [](int threads, int pair, Pointer a, int a_type, Pointer b, int b_type, int64_t rows, int64_t columns,
            Pointer norms, Pointer grad, Pointer of_a, Pointer of_b) {

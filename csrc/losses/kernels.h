@@ -22,13 +22,21 @@ constexpr int64_t kBlock = 2048;
 // Probabilities are kept this far from 0 and 1, where their logarithms end; 1 − kSmallest is not 1 in float32.
 constexpr double kSmallest = 1e-7;
 
+// In the order of TYPES in gantk/ops/_native_losses.py.
+constexpr int kTypes = 4;
+enum class Type : int { float32, float64, bfloat16, float16 };
+
+// Of two tensors of one type, n ≤ kBlock. Computed in float32, or in float64 for it.
+struct Comparison {
+    // Σ f(a, b)
+    double (*sum[kPairs])(const void* a, const void* b, int64_t n);
+    // scale × ∂f/∂a and scale × ∂f/∂b; a null pointer is a gradient that nobody asked for.
+    void (*gradient[kPairs])(const void* a, const void* b, double scale, void* of_a, void* of_b, int64_t n);
+};
+
 template <typename S>
 struct Arithmetic {
-    // Σ f(a, b), n ≤ kBlock.
-    double (*sum[kPairs])(const S* a, const S* b, int64_t n);
-    // scale × ∂f/∂a and scale × ∂f/∂b; a null pointer is a gradient that nobody asked for.
-    void (*gradient[kPairs])(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n);
-    // Σ softplus(x) and Σ softplus(−x).
+    // Σ softplus(x) and Σ softplus(−x), n ≤ kBlock.
     void (*softplus_sums)(const S* x, int64_t n, double* of_x, double* of_minus_x);
     double (*plain_sum)(const S* x, int64_t n);
     // a × σ(x) − b × σ(−x)
@@ -36,6 +44,7 @@ struct Arithmetic {
 };
 
 struct Kernels {
+    Comparison of_type[kTypes];
     Arithmetic<float> single;
     Arithmetic<double> twofold;
     void (*widen_bfloat16)(const uint16_t* from, float* to, int64_t n);

@@ -1,6 +1,7 @@
 // The kernels, written once and compiled for each instruction set. As vectors.h: nothing shared between them.
 #pragma once
 
+#include "losses/elements.h"
 #include "losses/halves.h"
 #include "losses/kernels.h"
 #include "losses/vectors.h"
@@ -89,58 +90,69 @@ struct Padded {
     }
 };
 
-template <typename F, typename S>
-double sum(const S* a, const S* b, int64_t n) {
+template <typename F, typename E>
+double sum(const void* of_a, const void* of_b, int64_t n) {
+    using S = typename E::Number;
     using V = Vector<S>;
+    const auto* a = static_cast<const typename E::Stored*>(of_a);
+    const auto* b = static_cast<const typename E::Stored*>(of_b);
     constexpr int kStep = kLanes<S>, kVectors = kPartialSums / kStep;
     V sums[kVectors] = {};
     int64_t i = 0;
     for (; i + kPartialSums <= n; i += kPartialSums) {
 #pragma GCC unroll 32
         for (int k = 0; k < kVectors; ++k) {
-            sums[k] += F::value(load<V>(a + i + k * kStep), load<V>(b + i + k * kStep));
+            sums[k] += F::value(E::read(a + i + k * kStep), E::read(b + i + k * kStep));
         }
     }
     S partial[kPartialSums];
     for (int k = 0; k < kVectors; ++k) store(partial + k * kStep, sums[k]);
     if (i < n) {
-        const Padded<S> rest_a(a + i, n - i), rest_b(b + i, n - i);
+        const Padded<typename E::Stored> rest_a(a + i, n - i), rest_b(b + i, n - i);
         S found[kPartialSums];
         for (int k = 0; k < kPartialSums; k += kStep) {
-            store(found + k, F::value(load<V>(rest_a.values + k), load<V>(rest_b.values + k)));
+            store(found + k, F::value(E::read(rest_a.values + k), E::read(rest_b.values + k)));
         }
         for (int64_t j = i; j < n; ++j) partial[j - i] += found[j - i];
     }
     return combined(partial);
 }
 
-template <typename F, typename S, bool kOfA, bool kOfB>
-GANTK_INLINE void gradient_loop(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
-    using V = Vector<S>;
-    constexpr int kStep = kLanes<S>;
+template <typename F, typename E, bool kOfA, bool kOfB>
+GANTK_INLINE void gradient_loop(const typename E::Stored* a, const typename E::Stored* b, typename E::Number scale,
+                                typename E::Stored* of_a, typename E::Stored* of_b, int64_t n) {
+    using V = Vector<typename E::Number>;
+    constexpr int kStep = kLanes<typename E::Number>;
     const V scales = all(scale);
     V x, y;
     int64_t i = 0;
     for (; i + kStep <= n; i += kStep) {
-        F::gradient(load<V>(a + i), load<V>(b + i), scales, x, y);
-        if constexpr (kOfA) store(of_a + i, x);
-        if constexpr (kOfB) store(of_b + i, y);
+        F::gradient(E::read(a + i), E::read(b + i), scales, x, y);
+        if constexpr (kOfA) E::write(of_a + i, x);
+        if constexpr (kOfB) E::write(of_b + i, y);
     }
     if (i < n) {
-        const Padded<S> rest_a(a + i, n - i), rest_b(b + i, n - i);
-        F::gradient(load<V>(rest_a.values), load<V>(rest_b.values), scales, x, y);
+        const Padded<typename E::Stored> rest_a(a + i, n - i), rest_b(b + i, n - i);
+        typename E::Stored last_a[kStep], last_b[kStep];
+        F::gradient(E::read(rest_a.values), E::read(rest_b.values), scales, x, y);
+        if constexpr (kOfA) E::write(last_a, x);
+        if constexpr (kOfB) E::write(last_b, y);
         for (int64_t j = i; j < n; ++j) {
-            if constexpr (kOfA) of_a[j] = x[j - i];
-            if constexpr (kOfB) of_b[j] = y[j - i];
+            if constexpr (kOfA) of_a[j] = last_a[j - i];
+            if constexpr (kOfB) of_b[j] = last_b[j - i];
         }
     }
 }
 
-template <typename F, typename S>
-void gradient(const S* a, const S* b, S scale, S* of_a, S* of_b, int64_t n) {
-    if (of_a && of_b) return gradient_loop<F, S, true, true>(a, b, scale, of_a, of_b, n);
-    if (of_a) return gradient_loop<F, S, true, false>(a, b, scale, of_a, of_b, n);
-    return gradient_loop<F, S, false, true>(a, b, scale, of_a, of_b, n);
+template <typename F, typename E>
+void gradient(const void* a, const void* b, double scale, void* of_a, void* of_b, int64_t n) {
+    using Stored = typename E::Stored;
+    const auto *x = static_cast<const Stored*>(a), *y = static_cast<const Stored*>(b);
+    auto *of_x = static_cast<Stored*>(of_a), *of_y = static_cast<Stored*>(of_b);
+    const auto factor = static_cast<typename E::Number>(scale);
+    if (of_x && of_y) return gradient_loop<F, E, true, true>(x, y, factor, of_x, of_y, n);
+    if (of_x) return gradient_loop<F, E, true, false>(x, y, factor, of_x, of_y, n);
+    return gradient_loop<F, E, false, true>(x, y, factor, of_x, of_y, n);
 }
 
 // softplus(x) = max(x, 0) + log(1 + e^−|x|), and softplus(−x) = softplus(x) − x.
@@ -210,18 +222,26 @@ void sigmoids(const S* x, S a, S b, S* gradient, int64_t n) {
     }
 }
 
+template <typename E>
+constexpr Comparison comparison() {
+    return {{sum<Square, E>, sum<Absolute, E>, sum<CrossEntropy, E>, sum<Divergence, E>},
+            {gradient<Square, E>, gradient<Absolute, E>, gradient<CrossEntropy, E>, gradient<Divergence, E>}};
+}
+
 template <typename S>
 constexpr Arithmetic<S> arithmetic() {
-    return {{sum<Square, S>, sum<Absolute, S>, sum<CrossEntropy, S>, sum<Divergence, S>},
-            {gradient<Square, S>, gradient<Absolute, S>, gradient<CrossEntropy, S>, gradient<Divergence, S>},
-            softplus_sums<S>,
-            plain_sum<S>,
-            sigmoids<S>};
+    return {softplus_sums<S>, plain_sum<S>, sigmoids<S>};
 }
 
 constexpr Kernels kernels() {
-    return {arithmetic<float>(), arithmetic<double>(), widen<Bfloat16>,  widen<Float16>,
-            narrow<Bfloat16>,    narrow<Float16>};
+    return {{comparison<Plain<float>>(), comparison<Plain<double>>(), comparison<Short<Bfloat16>>(),
+             comparison<Short<Float16>>()},
+            arithmetic<float>(),
+            arithmetic<double>(),
+            widen<Bfloat16>,
+            widen<Float16>,
+            narrow<Bfloat16>,
+            narrow<Float16>};
 }
 
 }  // namespace

@@ -5,17 +5,13 @@
 #include <vector>
 
 #include "cpu_features.h"
-#include "losses/memory.h"
-#include "parallel.h"
+#include "losses/blocks.h"
 
 namespace gantk::losses {
 namespace {
 
-// Elements whose partial sums are one task's at least. A multiple of kBlock, and fixed: sums follow it.
-constexpr int64_t kSpan = 16 * kBlock;
-
-// Starting a thread takes as long as the work on about so many elements.
-constexpr int64_t kThreadedElements = 1 << 17;
+// With fewer rows than so many for each thread, threads share rows, and wait for all norms before the gradients.
+constexpr int64_t kRowsPerThread = 4;
 
 const Kernels& kernels() {
     switch (chosen()) {
@@ -44,79 +40,12 @@ const Arithmetic<double>& arithmetic<double>(const Kernels& k) {
     return k.twofold;
 }
 
-int useful_threads(int threads, int64_t elements) {
-    return elements < kThreadedElements ? 1 : threads;
-}
-
-// Elements [start, start + n) of an input, widened into the buffer where they are not of type S already.
-template <typename S>
-const S* elements(const Kernels&, const Input& input, int64_t start, int64_t, S*) {
-    return static_cast<const S*>(input.data) + start;
-}
-template <>
-const float* elements(const Kernels& k, const Input& input, int64_t start, int64_t n, float* buffer) {
-    if (input.type == Type::float32) return static_cast<const float*>(input.data) + start;
-    const auto* from = static_cast<const uint16_t*>(input.data) + start;
-    (input.type == Type::bfloat16 ? k.widen_bfloat16 : k.widen_float16)(from, buffer, n);
-    return buffer;
-}
-
-// Where a gradient is computed: in place, in a buffer that `finish` narrows, or nowhere.
-template <typename S>
-S* place(const Output& output, int64_t start, S* buffer) {
-    if (!output.data) return nullptr;
-    if (output.type != Type::float32 && output.type != Type::float64) return buffer;
-    return static_cast<S*>(output.data) + start;
-}
-
-template <typename S>
-void finish(const Kernels&, const Output&, int64_t, int64_t, const S*) {}
-template <>
-void finish(const Kernels& k, const Output& output, int64_t start, int64_t n, const float* buffer) {
-    if (!output.data || output.type == Type::float32) return;
-    auto* to = static_cast<uint16_t*>(output.data) + start;
-    (output.type == Type::bfloat16 ? k.narrow_bfloat16 : k.narrow_float16)(buffer, to, n);
-}
-
-// The rows of a matrix cut into spans: what one task does, and whose sums it leaves.
-struct Cut {
-    int64_t rows, columns, spans_per_row, spans, spans_per_task;
-
-    Cut(int64_t rows, int64_t columns)
-        : rows(rows),
-          columns(columns),
-          spans_per_row(std::max<int64_t>(1, (columns + kSpan - 1) / kSpan)),
-          spans(rows * spans_per_row),
-          spans_per_task(std::max<int64_t>(1, kSpan / std::max<int64_t>(columns, 1))) {}
-
-    // fn(span, row, first element, one past the last), elements counted over the whole matrix.
-    template <typename Fn>
-    void for_each(int threads, const Fn& fn) const {
-        const int64_t tasks = (spans + spans_per_task - 1) / spans_per_task;
-        parallel_for(useful_threads(threads, rows * columns), tasks, [&](int64_t task, int) {
-            const int64_t end = std::min(spans, (task + 1) * spans_per_task);
-            for (int64_t span = task * spans_per_task; span < end; ++span) {
-                const int64_t row = span / spans_per_row, from = span % spans_per_row * kSpan;
-                fn(span, row, row * columns + from, row * columns + std::min(columns, from + kSpan));
-            }
-        });
-    }
-};
-
-template <typename S>
 std::vector<double> row_sums(int threads, Pair pair, const Matrices& m) {
-    const Kernels& k = kernels();
-    const auto sum = arithmetic<S>(k).sum[static_cast<int>(pair)];
+    const Compared compared(kernels(), pair, m.a, m.b);
     const Cut cut(m.rows, m.columns);
     std::vector<double> of_spans(static_cast<size_t>(cut.spans));
     cut.for_each(threads, [&](int64_t span, int64_t, int64_t start, int64_t end) {
-        alignas(64) S a[kBlock], b[kBlock];
-        double total = 0;
-        for (int64_t i = start; i < end; i += kBlock) {
-            const int64_t n = std::min(kBlock, end - i);
-            total += sum(elements<S>(k, m.a, i, n, a), elements<S>(k, m.b, i, n, b), n);
-        }
-        of_spans[static_cast<size_t>(span)] = total;
+        of_spans[static_cast<size_t>(span)] = compared.sum(start, end);
     });
     if (cut.spans_per_row == 1) return of_spans;
     std::vector<double> sums(static_cast<size_t>(m.rows));
@@ -126,25 +55,20 @@ std::vector<double> row_sums(int threads, Pair pair, const Matrices& m) {
     return sums;
 }
 
-// scale(row) × the gradients of the row's sum.
-template <typename S, typename Scale>
-void row_gradients(int threads, Pair pair, const Matrices& m, const Gradients& of, const Scale& scale) {
-    if (!of.of_a.data && !of.of_b.data) return;
-    const Kernels& k = kernels();
-    const auto gradient = arithmetic<S>(k).gradient[static_cast<int>(pair)];
+void prepare(const Gradients& of, const Matrices& m) {
     ask_for_large_pages(of.of_a, m.rows * m.columns);
     ask_for_large_pages(of.of_b, m.rows * m.columns);
+}
+
+// scale(row) × the gradients of the row's sum.
+template <typename Scale>
+void row_gradients(int threads, Pair pair, const Matrices& m, const Gradients& of, const Scale& scale) {
+    if (!of.of_a.data && !of.of_b.data) return;
+    const Compared compared(kernels(), pair, m.a, m.b);
+    prepare(of, m);
     const Cut cut(m.rows, m.columns);
     cut.for_each(threads, [&](int64_t, int64_t row, int64_t start, int64_t end) {
-        alignas(64) S a[kBlock], b[kBlock], to_a[kBlock], to_b[kBlock];
-        const S factor = scale(row);
-        for (int64_t i = start; i < end; i += kBlock) {
-            const int64_t n = std::min(kBlock, end - i);
-            gradient(elements<S>(k, m.a, i, n, a), elements<S>(k, m.b, i, n, b), factor, place<S>(of.of_a, i, to_a),
-                     place<S>(of.of_b, i, to_b), n);
-            finish<S>(k, of.of_a, i, n, to_a);
-            finish<S>(k, of.of_b, i, n, to_b);
-        }
+        compared.gradients(start, end, scale(row), of);
     });
 }
 
@@ -158,18 +82,15 @@ void put(void* place, double number) {
     *static_cast<S*>(place) = static_cast<S>(number);
 }
 
-template <typename S>
 double total(int threads, const Term& term) {
     // One row: the sum is over everything.
     const Matrices all{term.matrices.a, term.matrices.b, 1, term.matrices.rows * term.matrices.columns};
-    return term.factor * row_sums<S>(threads, term.pair, all)[0];
+    return term.factor * row_sums(threads, term.pair, all)[0];
 }
 
-template <typename S>
 void total_gradients(int threads, const Term& term, double grad, const Gradients& of) {
     const Matrices all{term.matrices.a, term.matrices.b, 1, term.matrices.rows * term.matrices.columns};
-    const S scale = static_cast<S>(term.factor * grad);
-    row_gradients<S>(threads, term.pair, all, of, [=](int64_t) { return scale; });
+    row_gradients(threads, term.pair, all, of, [&](int64_t) { return term.factor * grad; });
 }
 
 // Calls fn with a number of the type that results have: float64 where the input is.
@@ -180,6 +101,31 @@ void in_width_of(const Input& input, const Fn& fn) {
     } else {
         fn(float{});
     }
+}
+
+double norm_of(Pair pair, double sum) { return pair == Pair::square ? std::sqrt(sum) : sum; }
+
+// As a norm comes back from where it is kept.
+double rounded(double norm, Type of_input) { return of_input == Type::float64 ? norm : static_cast<float>(norm); }
+
+// d‖d‖₂ = d / ‖d‖₂, and the pair's own gradient is 2d.
+double gradient_scale(Pair pair, double per_row, double norm) {
+    if (pair != Pair::square) return per_row;
+    return norm == 0 ? 0 : per_row / (2 * norm);
+}
+
+void put_norms(Pair pair, const Matrices& m, const std::vector<double>& sums, void* norms, void* loss) {
+    in_width_of(m.a, [&](auto number) {
+        using S = decltype(number);
+        double total = 0;
+        int64_t row = 0;
+        for (const double sum : sums) {
+            const double norm = norm_of(pair, sum);
+            static_cast<S*>(norms)[row++] = static_cast<S>(norm);
+            total += norm;
+        }
+        put<S>(loss, total / static_cast<double>(m.rows));
+    });
 }
 
 struct Sums {
@@ -245,17 +191,30 @@ void logit_gradient(int threads, const Logits& logits, const Weights& weights, c
 }  // namespace
 
 void norm_forward(int threads, Pair pair, const Matrices& m, void* norms, void* loss) {
-    in_width_of(m.a, [&](auto number) {
-        using S = decltype(number);
-        double sum = 0;
-        int64_t row = 0;
-        for (const double of_row : row_sums<S>(threads, pair, m)) {
-            const double norm = pair == Pair::square ? std::sqrt(of_row) : of_row;
-            static_cast<S*>(norms)[row++] = static_cast<S>(norm);
-            sum += norm;
-        }
-        put<S>(loss, sum / static_cast<double>(m.rows));
-    });
+    put_norms(pair, m, row_sums(threads, pair, m), norms, loss);
+}
+
+void norm_forward_with_gradients(int threads, Pair pair, const Matrices& m, void* norms, void* loss, Gradients of) {
+    const double per_row = 1 / static_cast<double>(m.rows);
+    const auto scale = [&](double sum) { return gradient_scale(pair, per_row, rounded(norm_of(pair, sum), m.a.type)); };
+    std::vector<double> sums;
+    if (m.rows < kRowsPerThread * threads) {
+        sums = row_sums(threads, pair, m);
+        row_gradients(threads, pair, m, of, [&](int64_t row) { return scale(sums[static_cast<size_t>(row)]); });
+    } else {
+        sums.resize(static_cast<size_t>(m.rows));
+        const Compared compared(kernels(), pair, m.a, m.b);
+        prepare(of, m);
+        const Cut cut(m.rows, m.columns);
+        cut.for_each_row(threads, [&](int64_t row) {
+            double sum = 0;
+            cut.for_each_of_row(row, [&](int64_t start, int64_t end) { sum += compared.sum(start, end); });
+            cut.for_each_of_row_backwards(  // what was read last is nearest
+                row, [&](int64_t start, int64_t end) { compared.gradients(start, end, scale(sum), of); });
+            sums[static_cast<size_t>(row)] = sum;
+        });
+    }
+    put_norms(pair, m, sums, norms, loss);
 }
 
 void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms, const void* grad, Output of_a,
@@ -263,19 +222,15 @@ void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms,
     in_width_of(m.a, [&](auto number) {
         using S = decltype(number);
         const double per_row = wide<S>(grad) / static_cast<double>(m.rows);
-        // d‖d‖₂ = d / ‖d‖₂, and the pair's own gradient is 2d.
-        row_gradients<S>(threads, pair, m, {of_a, of_b}, [&](int64_t row) {
-            const double norm = static_cast<const S*>(norms)[row];
-            if (pair != Pair::square) return static_cast<S>(per_row);
-            return static_cast<S>(norm == 0 ? 0 : per_row / (2 * norm));
-        });
+        row_gradients(threads, pair, m, {of_a, of_b},
+                      [&](int64_t row) { return gradient_scale(pair, per_row, static_cast<const S*>(norms)[row]); });
     });
 }
 
 void two_terms_forward(int threads, const Term& first, const Term& second, void* loss) {
     in_width_of(first.matrices.a, [&](auto number) {
         using S = decltype(number);
-        put<S>(loss, total<S>(threads, first) + total<S>(threads, second));
+        put<S>(loss, total(threads, first) + total(threads, second));
     });
 }
 
@@ -283,8 +238,8 @@ void two_terms_backward(int threads, const Term& first, const Term& second, cons
                         Gradients of_second) {
     in_width_of(first.matrices.a, [&](auto number) {
         using S = decltype(number);
-        total_gradients<S>(threads, first, wide<S>(grad), of_first);
-        total_gradients<S>(threads, second, wide<S>(grad), of_second);
+        total_gradients(threads, first, wide<S>(grad), of_first);
+        total_gradients(threads, second, wide<S>(grad), of_second);
     });
 }
 

@@ -12,9 +12,6 @@
 
 namespace gantk::losses {
 
-// In the order of TYPES in gantk/ops/_native_losses.py.
-enum class Type : int { float32, float64, bfloat16, float16 };
-
 struct Input {
     const void* data;  // null: there is none
     Type type;
@@ -31,8 +28,15 @@ struct Matrices {
     int64_t rows, columns;
 };
 
+struct Gradients {
+    Output of_a, of_b;
+};
+
 // norms[row] = ‖a − b‖ of that row, L2 for Pair::square and L1 for Pair::absolute; loss = their mean. Both wide.
 void norm_forward(int threads, Pair pair, const Matrices& m, void* norms, void* loss);
+
+// The same, and the loss's gradients: a row's are written while the row is still in the caches.
+void norm_forward_with_gradients(int threads, Pair pair, const Matrices& m, void* norms, void* loss, Gradients of);
 
 // The gradients of grad × loss; grad and norms are wide. A row of distance 0 has gradient 0.
 void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms, const void* grad, Output of_a,
@@ -47,10 +51,6 @@ struct Term {
 
 // loss = first + second, wide.
 void two_terms_forward(int threads, const Term& first, const Term& second, void* loss);
-
-struct Gradients {
-    Output of_a, of_b;
-};
 
 void two_terms_backward(int threads, const Term& first, const Term& second, const void* grad, Gradients of_first,
                         Gradients of_second);

@@ -11,6 +11,11 @@
 
 namespace gantk::losses {
 
+inline int64_t bytes_of(Type type) {
+    constexpr int64_t kSizes[kTypes] = {4, 8, 2, 2};
+    return kSizes[static_cast<int>(type)];
+}
+
 // From here on the C library's allocator always takes fresh memory from the system.
 constexpr int64_t kFreshBytes = 32 << 20;
 
@@ -19,9 +24,8 @@ constexpr int64_t kFreshBytes = 32 << 20;
 // written these pages with zeros.)
 inline void ask_for_large_pages(const Output& output, int64_t count) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    constexpr int64_t kSizes[] = {4, 8, 2, 2};
     constexpr uintptr_t kPage = 4096;
-    const int64_t bytes = count * kSizes[static_cast<int>(output.type)];
+    const int64_t bytes = count * bytes_of(output.type);
     if (!output.data || bytes < kFreshBytes) return;
     const auto first = (reinterpret_cast<uintptr_t>(output.data) + kPage - 1) / kPage * kPage;
     const auto last = (reinterpret_cast<uintptr_t>(output.data) + static_cast<uintptr_t>(bytes)) / kPage * kPage;

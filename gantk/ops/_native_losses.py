@@ -16,8 +16,10 @@ __all__ = [
     "adversarial_backward",
     "adversarial_forward",
     "dense_alike",
+    "keeps_gradients",
     "norm_backward",
     "norm_forward",
+    "norm_forward_with_gradients",
     "room_for",
     "serves",
     "vae_backward",
@@ -68,6 +70,30 @@ def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
     pointers = (*_pair(a, b), norms.data_ptr(), loss.data_ptr())
     _call("norm_loss_forward", a, NORMS[p], *pointers, sums=[(len(a), a.numel() // len(a))])
     return loss, norms
+
+
+def keeps_gradients(a: Tensor, b: Tensor) -> bool:
+    """Whether the forward of a norm loss may leave the gradients of the loss for its backward.
+
+    Not those of halves: they would be rounded before the loss's own gradient scales them, and what a gradient scaler is
+    there to save would have vanished by then. Not where torch.compile plans what is kept. CUDA has no kernel for it.
+    """
+    exact = a.dtype == b.dtype and a.dtype in (torch.float32, torch.float64)
+    return exact and a.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def norm_forward_with_gradients(
+    a: Tensor, b: Tensor, p: int, need_a: bool, need_b: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The loss, the distance of each row, and the loss's gradients; one that is not needed has no elements."""
+    a, b = dense_alike(a, b)
+    loss = a.new_empty((), dtype=wide_dtype(a))
+    norms = a.new_empty(len(a), dtype=loss.dtype)
+    of_a, of_b = (torch.empty_like(x) if need else x.new_empty(0) for x, need in ((a, need_a), (b, need_b)))
+    gradients = (of_a.data_ptr() if need_a else 0, of_b.data_ptr() if need_b else 0)
+    pointers = (*_pair(a, b), norms.data_ptr(), loss.data_ptr(), *gradients)
+    _call("norm_loss_forward_with_gradients", a, NORMS[p], *pointers)
+    return loss, norms, of_a, of_b
 
 
 def norm_backward(

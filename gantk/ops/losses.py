@@ -180,8 +180,10 @@ def vae_loss(
 def _norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
     if not _native_pays(WORTH_A_CALL, a, b):
         return reference.norm_loss(a, b, p)
-    loss, _ = registered.norm_loss(a, b, p)
-    return cast(Tensor, loss)
+    needs = a.requires_grad, b.requires_grad
+    if torch.is_grad_enabled() and any(needs) and native_losses.keeps_gradients(a, b):
+        return cast(Tensor, registered.norm_loss_with_gradients(a, b, p, *needs)[0])
+    return cast(Tensor, registered.norm_loss(a, b, p)[0])
 
 
 def _native_pays(least: int, *tensors: Tensor) -> bool:

@@ -101,6 +101,60 @@ def test_large_gradients(dtype: torch.dtype, offset: int) -> None:
         assert torch.equal(of_y[row], -of_x[row])
 
 
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("rows", [2, 65])
+def test_gradients_of_the_forward_are_those_of_the_backward(rows: int, dtype: torch.dtype, p: int) -> None:
+    a, b = cases.draw(rows, 7001, dtype=dtype), cases.draw(rows, 7001, dtype=dtype, seed=1)
+    b[-1] = a[-1]
+    ops = torch.ops.gantk
+    loss, norms = ops.norm_loss(a, b, p)
+    found = ops.norm_loss_with_gradients(a, b, p, True, True)
+    expected = ops.norm_loss_backward(torch.ones_like(loss), a, b, norms, p, True, True)
+    for one, other in zip(found, (loss, norms, *expected), strict=True):
+        assert torch.equal(one, other)
+    assert not found[2][-1].any()
+    only = ops.norm_loss_with_gradients(a, b, p, False, True)
+    assert only[2].numel() == 0
+    assert torch.equal(only[3], found[3])
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.7])
+def test_every_backward_of_a_graph_gives_the_same_bits(factor: float) -> None:
+    """The first gets what the forward left, and may write to it; the next ones compute it again."""
+    a, b = (cases.draw(3, 4, 50, dtype=torch.float32, seed=seed).requires_grad_() for seed in (0, 1))
+    grad = torch.tensor(factor)
+    loss = hidden_loss(a, b)
+    first = torch.autograd.grad(loss, (a, b), grad, retain_graph=True)
+    kept = [x.clone() for x in first]
+    for x in first:
+        x.zero_()
+    for found, expected in zip(torch.autograd.grad(loss, (a, b), grad, retain_graph=True), kept, strict=True):
+        assert torch.equal(found, expected)
+    (alone,) = torch.autograd.grad(loss, b, grad)
+    assert torch.equal(alone, kept[1])
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(loss, b, grad)
+
+
+def test_a_changed_input_is_noticed_by_a_backward_that_has_its_gradient() -> None:
+    a, b = (cases.draw(3, 4, dtype=torch.float32, seed=seed) for seed in (0, 1))
+    loss = hidden_loss(a, b.requires_grad_())
+    a.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()  # type: ignore[no-untyped-call]
+
+
+def test_what_a_gradient_scaler_saves_has_not_vanished_before() -> None:
+    a, b = torch.zeros(8, 300, dtype=torch.float16), torch.full((8, 300), 1e-3, dtype=torch.float16)
+    b[:, 0] = 60000
+    scale = torch.tensor(65536.0)
+    (found,) = torch.autograd.grad(hidden_loss(a, b.requires_grad_()), b, scale)
+    expected = scale * b.detach().double() / 60000 / 8
+    assert not (expected / scale).half()[:, 1:].any()
+    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=0)
+
+
 def wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
@@ -117,6 +171,9 @@ def test_opcheck(dtype: torch.dtype, grad: bool) -> None:
         (ops.norm_loss, (leaf(3, 5), leaf(3, 5, seed=1), 2)),
         (ops.norm_loss, (leaf(5, 3).T, leaf(3, 5, seed=1), 1)),
         (ops.norm_loss, (last, last.detach() + 1, 2)),
+        (ops.norm_loss_with_gradients, (leaf(3, 5), leaf(3, 5, seed=1), 2, True, True)),
+        (ops.norm_loss_with_gradients, (leaf(5, 3).T, leaf(3, 5, seed=1), 1, False, True)),
+        (ops.norm_loss_with_gradients, (last, last.detach() + 1, 2, grad, False)),
         (ops.adversarial_loss, (leaf(7), leaf(5, seed=1), "nonsaturating")),
         (ops.adversarial_loss, (None, leaf(5, seed=1), "wasserstein")),
         (ops.vae_loss, (leaf(2, 3), leaf(2, 3, seed=1), leaf(2, 4, seed=2), leaf(2, 4, seed=3), "l1", 0.5)),
