@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from gantk.data import to_uint8
 from gantk.errors import UsageError, WorkError
@@ -18,7 +19,19 @@ from gantk.errors import UsageError, WorkError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["grid", "picture", "save_array", "save_figure", "save_images", "save_picture", "try_place", "writable"]
+__all__ = [
+    "coloured",
+    "grid",
+    "heat_maps",
+    "picture",
+    "save_array",
+    "save_figure",
+    "save_images",
+    "save_picture",
+    "side_by_side",
+    "try_place",
+    "writable",
+]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Channels → what a PNG of them is."""
@@ -40,6 +53,49 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
         top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
         canvas[:, top : top + height, left : left + width] = image
     return canvas
+
+
+def coloured(images: Tensor) -> Tensor:
+    """`[N, C, H, W]` images of 1 to 4 channels as RGB, or as RGBA where they have transparency.
+
+    Raises:
+        UsageError: they have more channels.
+    """
+    channels = images.shape[1]
+    if channels not in MODES:
+        raise UsageError(f"a picture has 1 to 4 channels, these images have {channels}.")
+    return torch.cat([images[:, :1].expand(-1, 3, -1, -1), images[:, 1:]], dim=1) if channels < 3 else images
+
+
+def heat_maps(codes: Tensor, size: tuple[int, int], limit: float, channels: int = 3) -> Tensor:
+    """Codes as tiles: each number a rectangle, row by row, blue below 0, white at 0, red above.
+
+    Args:
+        codes: `[N, dim]`.
+        size: (height, width) of a tile, in pixels; where it is smaller than a code, numbers are left out evenly.
+        limit: the magnitude from which colours are full, above 0.
+        channels: 3, or 4 for opaque RGBA.
+
+    Returns:
+        `[N, channels, height, width]` in [-1, 1]; what a code leaves free of its last row is grey.
+    """
+    rows = min(codes.shape[1], math.ceil(math.sqrt(codes.shape[1] * size[0] / size[1])))
+    columns = -(-codes.shape[1] // rows)
+    shares = (codes / limit).clamp(-1, 1)
+    faint = 1 - 2 * shares.abs()
+    full = torch.ones_like(faint)
+    colours = torch.stack([torch.where(shares < 0, faint, full), faint, torch.where(shares > 0, faint, full)], dim=1)
+    filled = F.pad(colours, (0, rows * columns - codes.shape[1]))
+    tiles = F.interpolate(filled.view(len(codes), 3, rows, columns), size, mode="nearest")
+    opaque = torch.ones(len(tiles), channels - 3, *size)
+    return torch.cat([tiles, opaque], dim=1)
+
+
+def side_by_side(pictures: Sequence[Tensor], gap: int = 12) -> Tensor:
+    """uint8 pictures `[C, H, W]` of any heights as one, from left to right, on white."""
+    height = max(each.shape[1] for each in pictures)
+    padded = [F.pad(each, (0, gap, 0, height - each.shape[1]), value=255) for each in pictures]
+    return torch.cat(padded, dim=2)[:, :, :-gap]
 
 
 def picture(image: Tensor) -> Image.Image:

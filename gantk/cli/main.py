@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train",
     "sample": "sample",
     "interpolate": "interpolate",
+    "reconstruct": "reconstruct",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

@@ -97,9 +97,7 @@ class ZipFiles(Files):
             if len(data) != info.file_size:
                 raise ValueError(f"holds {len(data)} bytes and declares {info.file_size}")
         except Exception as error:
-            raise DataError(
-                f"{self.title(name)}: damaged ({shown(error)}); pack it again."
-            ) from error
+            raise DataError(f"{self.title(name)}: damaged ({shown(error)}); pack it again.") from error
         return data
 
 

@@ -89,14 +89,10 @@ def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
                 raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT}")
             yield image
     except UnidentifiedImageError as error:
-        raise DataError(
-            f"{title}: not an image ({', '.join(FORMATS)} are read); remove it."
-        ) from error
+        raise DataError(f"{title}: not an image ({', '.join(FORMATS)} are read); remove it.") from error
     except Exception as error:
         reason = shown(error) or type(error).__name__
-        raise DataError(
-            f"{title}: cannot be decoded ({reason}); replace it."
-        ) from error
+        raise DataError(f"{title}: cannot be decoded ({reason}); replace it.") from error
 
 
 def _oriented_size(image: Image.Image) -> tuple[int, int]:

@@ -1,0 +1,198 @@
+"""`gantk reconstruct`: images from the codes that a model reads off images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar
+from gantk.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.data import DataSource
+    from gantk.degradation import Degradation
+    from gantk.model import Model
+
+__all__ = ["command"]
+
+
+@click.command("reconstruct")
+@click.argument("run", type=PLACE)
+@click.argument("images", type=PLACE, nargs=-1)
+@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Rows of the picture.")
+@click.option(
+    "-o",
+    "--output",
+    type=PLACE,
+    default=Path("reconstruction.png"),
+    show_default=True,
+    metavar="PNG",
+    help="The picture to write.",
+)
+@click.option("--data", metavar="PART", help="Measure on this data set, as mnist:split=test or folder:root=photos.")
+@click.option(
+    "--subset",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Measure on N images of the data set, drawn at random.",
+)
+@click.option(
+    "--degrade",
+    "degradations",
+    metavar="KIND=NUMBER",
+    multiple=True,
+    help="Spoil images before they are read: noise=0.3, downscale=4 or mask=0.25; several in order.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same noise, images and degradation.")
+def command(
+    run: Path,
+    images: tuple[Path, ...],
+    count: int,
+    output: Path,
+    data: str | None,
+    subset: int,
+    degradations: tuple[str, ...],
+    seed: int,
+) -> None:
+    """Draw images beside what RUN's model generates from the codes that it reads off them, and print the errors.
+
+    IMAGES are picture files, brought to the model's size; without any, images of the data set are drawn. That data set
+    is what the run's own holds out from training, where it holds out any. A refiner takes no part.
+
+    \b
+    gantk reconstruct runs/digits
+    gantk reconstruct runs/digits three.png seven.png --degrade noise=0.3
+    """
+    from gantk.checkpoint import load
+    from gantk.pictures import save_picture, try_place, writable
+    from gantk.reconstruction import check_reads_codes, generated_again, generated_errors, image_errors, reconstructed
+    from gantk.report.reconstruction import ErrorRow, error_table, picture_of
+    from gantk.seeds import generator_for
+
+    writable(output, suffixes=(".png",))
+    try_place(output)
+    spoilt = [_degradation(text) for text in degradations]
+    with naming(run / "model.toml"):
+        model = load(run)
+    with naming(run):
+        check_reads_codes(model)
+        _check_drawable(model)
+    for each in spoilt:
+        with naming(f"--degrade {each}"):
+            each.check(model.image_shape)
+    sets, note = _sets(model, images, data, subset, seed)
+    rows = []
+    for each_set in sets:
+        with progress_bar(f"reconstructing {each_set.name}") as progress:
+            errors = image_errors(model, each_set.batches(progress), spoilt, seed)
+        rows.append(ErrorRow(each_set.name, len(each_set), errors.again))
+        if spoilt:
+            degraded = " ".join(map(str, spoilt))
+            rows.append(ErrorRow(f"  these images themselves, by {degraded}", len(each_set), errors.degraded))
+    with progress_bar("reading generated images"):
+        own = generated_errors(model, subset, seed)
+    rows += [
+        ErrorRow("generated images", subset, own.images),
+        ErrorRow("codes read off them", subset, own.codes),
+        ErrorRow("  if all codes were zeros", subset, own.silence),
+    ]
+    click.echo(error_table(rows))
+    click.echo("\nmeans per pixel in [-1, 1] and per number of a code, against what was there before")
+    if note:
+        click.echo(f"not measured: {note}")
+    shown = sets[0].first(len(images) or count)
+    real = reconstructed(model, shown, spoilt, generator_for(seed, "degrade"))
+    save_picture(picture_of(generated_again(model, count, seed), real, degraded=bool(spoilt)), output)
+    columns = ["image", *(["degraded"] if spoilt else []), "its code", "generated from it"]
+    click.echo(f"\n{output} has from left to right: noise, generated from it, its code, generated from that;")
+    click.echo(f"{', '.join(columns)}")
+
+
+def _degradation(text: str) -> Degradation:
+    from gantk.degradation import Degradation
+
+    with naming(f"--degrade {text}"):
+        return Degradation.parse(text)
+
+
+def _check_drawable(model: Model) -> None:
+    """Refuse images that no picture can show before any work is done."""
+    import torch
+
+    from gantk.pictures import coloured
+
+    coloured(torch.empty(0, *model.image_shape))
+
+
+class _Set:
+    """Images of a source, in the order in which they are measured and drawn."""
+
+    def __init__(self, name: str, source: DataSource, indices: list[int]) -> None:
+        self.name = name
+        self._source = source
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def first(self, n: int) -> Tensor:
+        from gantk.data import to_float
+
+        return to_float(self._source.images(self._indices[:n]))
+
+    def batches(self, progress: Callable[[float], object]) -> Iterator[Tensor]:
+        from gantk.data import to_float
+        from gantk.model import CHUNK
+
+        for start in range(0, len(self), CHUNK):
+            chunk = self._indices[start : start + CHUNK]
+            yield to_float(self._source.images(chunk))
+            progress((start + len(chunk)) / len(self))
+
+
+def _sets(model: Model, images: Sequence[Path], data: str | None, subset: int, seed: int) -> tuple[list[_Set], str]:
+    """The named picture files, if any, then the data set; and why there is none, where pictures do without."""
+    from gantk.reconstruction import picture_files
+
+    found = []
+    if images:
+        files = picture_files(images, model.image_shape)
+        found.append(_Set(counted(len(images), "picture file"), files, list(range(len(files)))))
+    try:
+        found.append(_data_set(model, data, subset, seed))
+    except (DataError, UsageError) as error:
+        if not images or data is not None:
+            raise
+        return found, str(error)
+    return found, ""
+
+
+def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
+    import torch
+
+    from gantk.construct import construct
+    from gantk.reconstruction import held_out
+    from gantk.seeds import generator_for
+
+    if data is not None:
+        name, source = data, construct("data", data)
+    else:
+        own = held_out(model.spec)
+        source = own.source
+        kind = "training images, as none are held out" if own.seen else "held-out images"
+        name = f"{kind}, {own.name}"
+    if source.image_shape != model.image_shape:
+        channels, height, width = model.image_shape
+        raise DataError(
+            f"{name}: its images are {list(source.image_shape)} and the model's {[channels, height, width]} (channels, "
+            f"height, width): name such images with --data; a folder brings its own to them by size=[{height},{width}]."
+        )
+    order = torch.randperm(len(source), generator=generator_for(seed, "subset"))[:subset]
+    return _Set(name, source, order.tolist())

@@ -1,0 +1,58 @@
+"""Reconstructions as a picture, and their errors as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gantk.pictures import coloured, grid, heat_maps, side_by_side
+from gantk.reconstruction import Error, Generated, Reconstructed
+from gantk.report.table import table
+
+__all__ = ["ErrorRow", "error_table", "picture_of"]
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """A line of the table: what was compared, over how many, and how far it is off."""
+
+    what: str
+    count: int
+    error: Error
+
+
+def error_table(rows: Sequence[ErrorRow]) -> str:
+    """The errors, one line for each."""
+    cells = [(r.what, f"{r.count:,}", f"{r.error.absolute:.4f}", f"{r.error.squared:.4f}") for r in rows]
+    return table(cells, ("MEAN ERROR OF", "NUMBER", "ABSOLUTE", "SQUARED"))
+
+
+def picture_of(generated: Generated, real: Reconstructed, degraded: bool) -> Tensor:
+    """The rows of a reconstruction as one uint8 picture `[C, H, W]`.
+
+    From left to right: noise, generated, its code, generated again; then image, the degraded image where that is asked
+    for, its code, generated from that. Codes are heat maps that share one scale, the noise's.
+
+    Raises:
+        UsageError: the images have more channels than a picture can.
+    """
+    # One outlier among the codes that were read would make all others look white.
+    limit = max(generated.noise.abs().max().item(), torch.finfo(torch.float32).tiny)
+    shape = coloured(generated.images).shape
+
+    def tiles(codes: Tensor) -> Tensor:
+        return heat_maps(codes, (shape[2], shape[3]), limit, shape[1])
+
+    left = [tiles(generated.noise), generated.images, tiles(generated.codes), generated.again]
+    spoilt = [real.degraded] if degraded else []
+    right = [real.images, *spoilt, tiles(real.codes), real.again]
+    return side_by_side([_rows(left), _rows(right)])
+
+
+def _rows(columns: Sequence[Tensor]) -> Tensor:
+    """Columns of images as one picture, an image of each in every row."""
+    images = torch.stack([coloured(column) for column in columns], dim=1)
+    return grid(images.flatten(0, 1), columns=len(columns))
