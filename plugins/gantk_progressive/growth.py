@@ -1,0 +1,93 @@
+"""Growth: the resolutions of a network that grows, which of them is current, and how far it has faded in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gantk import require
+from gantk.errors import FitError
+from gantk.nn import Size, halve_until
+from gantk_progressive.layers import halve, twice
+
+__all__ = ["Growth", "channels", "check_widths", "resolutions"]
+
+LARGEST_BASE = 7
+"""The image is halved until its shorter side is at most this: 28 → 14 → 7, 64 → … → 4."""
+
+
+def resolutions(size: Size) -> list[Size]:
+    """The sizes through which a network grows to an image's, smallest first: (28, 28) comes of 7×7 and 14×14.
+
+    Raises:
+        FitError: the image is so small already that there is nothing to grow.
+    """
+    return halve_until(size, LARGEST_BASE)[::-1]
+
+
+def check_widths(fmap_base: int, fmap_max: int) -> None:
+    require(fmap_base >= 1, f"fmap_base is at least 1, not {fmap_base}.")
+    require(fmap_max >= 1, f"fmap_max is at least 1, not {fmap_max}.")
+
+
+def channels(depth: int, fmap_base: int, fmap_max: int) -> int:
+    """Channels of the maps at a depth, as in the authors' code: fmap_base / 2^(depth + 1), at most `fmap_max`."""
+    return max(1, min(int(fmap_base / 2 ** (depth + 1)), fmap_max))
+
+
+class Growth(nn.Module):
+    """How far a network has grown. Both numbers are buffers, so that a checkpoint holds them; it starts fully grown.
+
+    Args:
+        sizes: (height, width) of each resolution, smallest first; each is the next one's, halved.
+    """
+
+    def __init__(self, sizes: Sequence[Size]) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        self.register_buffer("depth_buffer", torch.tensor(len(sizes) - 1))
+        self.register_buffer("alpha_buffer", torch.tensor(1.0))
+        self.depth_buffer: Tensor
+        self.alpha_buffer: Tensor
+
+    @property
+    def depth(self) -> int:
+        """Index of the current resolution in `sizes`."""
+        return int(self.depth_buffer)
+
+    @property
+    def alpha(self) -> float:
+        """How much the current resolution's own layers count, from 0 (all is the one below's) to 1."""
+        return float(self.alpha_buffer)
+
+    def set(self, depth: int, alpha: float = 1.0) -> None:
+        """Make a resolution the current one; `alpha` in [0, 1] is how far it has faded in."""
+        self.depth_buffer.fill_(depth)
+        self.alpha_buffer.fill_(alpha)
+
+    def depth_of(self, size: Size) -> int:
+        """The depth at which images have this size; `FitError` for a size that there is none of."""
+        if size not in self.sizes:
+            known = ", ".join(f"{height}x{width}" for height, width in self.sizes)
+            raise FitError(f"images of {size[0]}x{size[1]} pixels are none of the resolutions {known}.")
+        return self.sizes.index(size)
+
+    def shrunk(self, images: Tensor) -> Tensor:
+        """Images of the full size as they are judged now: of the current resolution, and blurred while it fades in.
+
+        Meanwhile they are interpolated with what the resolution below can show of them (section 2).
+        """
+        depth, alpha = self.depth, self.alpha
+        for _ in range(len(self.sizes) - 1 - depth):
+            images = halve(images)
+        if depth and alpha < 1:
+            images = torch.lerp(twice(halve(images), self.sizes[depth]), images, alpha)
+        return images
+
+    def enlarged(self, images: Tensor) -> Tensor:
+        """Images of any of the resolutions at the full size, each pixel as a block."""
+        for size in self.sizes[self.depth_of((images.shape[2], images.shape[3])) + 1 :]:
+            images = twice(images, size)
+        return images

@@ -1,0 +1,119 @@
+"""The schedule of Progressive GAN: a stage per resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from gantk import Binding, Player, Stage, Step, Terms, require
+from gantk.errors import FitError
+from gantk.model import Model
+from gantk.nn import Size
+from gantk.parts import Part
+from gantk.recipe import Recipe
+from gantk_progressive.generator import ProGANGenerator
+from gantk_progressive.growth import Growth
+
+__all__ = ["Growing"]
+
+ADAM: Mapping[str, Any] = {"optimizer": "adam", "lr": 1e-3, "betas": [0.0, 0.99], "eps": 1e-8}
+BATCH_SIZES: Mapping[str, int] = {"4": 16, "256": 14, "512": 6, "1024": 3}
+
+
+class Growing(Recipe):
+    """A game that grows: a stage per resolution, `size-4`, `size-8` and so on, each faded in over its first part.
+
+    Every stage's players, optimizers, length and batch size can be set like any other's; `stages.size-*` are all of
+    them. A stage starts with fresh optimizers, as in the authors' code.
+
+    Args:
+        fade: the part of a stage over which its resolution fades in, in [0, 1).
+        images: how many real images a stage shows the discriminator; the first one, where nothing fades in, shows
+            images · (1 - fade).
+        batch_sizes: longer side of a resolution → its batch size, as {4 = 16, 256 = 14}; one that is not listed takes
+            that of the next smaller one listed.
+    """
+
+    paper = "Karras et al. 2018, arXiv:1710.10196, section 2 and appendix A.1"
+
+    def __init__(
+        self, *, fade: float = 0.5, images: int = 1_600_000, batch_sizes: Mapping[str, int] = BATCH_SIZES
+    ) -> None:
+        require(0 <= fade < 1, f"fade is in [0, 1), not {fade}.")
+        require(images >= 1, f"images is at least 1, not {images}.")
+        self.fade = fade
+        self.images = images
+        self.batch_sizes = _table(batch_sizes)
+
+    def stages(self, model: Model) -> Sequence[Stage]:
+        """A stage per resolution, from the smallest to the image's; the discriminator's turn, then the generator's."""
+        growths = _growth(model.generator, "generator"), _growth(model.discriminator, "discriminator")
+        return [self._stage(model, growths, depth) for depth in range(len(growths[0].sizes))]
+
+    def judged(self, model: Model, images: Tensor) -> Tensor:
+        """Real images of the resolution that the networks have grown to."""
+        return _growth(model.generator, "generator").shrunk(images)
+
+    def _stage(self, model: Model, growths: Sequence[Growth], depth: int) -> Stage:
+        def grow(model: Model, done: float) -> None:
+            for growth in growths:
+                growth.set(depth, min(1.0, done / self.fade) if depth and self.fade else 1.0)
+
+        def shown_real(step: Step) -> Tensor:
+            return growths[0].shrunk(step["real"])
+
+        size = growths[0].sizes[depth]
+        sees = Binding(real="shown_real", fake="shown_fake", generator="generator.images")
+        players = [
+            Player(role, (role,), Terms(model.losses, role, sees), optimizer=dict(ADAM))
+            for role in ("discriminator", "generator")
+        ]
+        shown = self.images if depth else max(1, round(self.images * (1 - self.fade)))
+        return Stage(
+            f"size-{_written(size)}",
+            players,
+            length=f"{shown} images",
+            batch_size=self._batch_size(size),
+            adversarial=True,
+            values={"shown_real": shown_real, "shown_fake": _shown_fake, "fake": _fake},
+            each=grow,
+        )
+
+    def _batch_size(self, size: Size) -> int:
+        sides = [side for side in self.batch_sizes if side <= max(size)] or [min(self.batch_sizes)]
+        return self.batch_sizes[max(sides)]
+
+
+def _shown_fake(step: Step) -> Tensor:
+    images: Tensor = step.use("generator.images")(step["noise"])
+    return images
+
+
+def _fake(step: Step) -> Tensor:
+    """What refiners and others read, who look at images of the full size."""
+    return step.use("generator", ProGANGenerator).finished(step["shown_fake"])
+
+
+def _growth(part: Part | None, slot: str) -> Growth:
+    growth = getattr(part, "growth", None)
+    if not isinstance(growth, Growth):
+        name = type(part).__name__
+        raise FitError(f"recipe 'growing' needs a {slot} that grows, which {name} does not: use --{slot} progan.")
+    return growth
+
+
+def _written(size: Size) -> str:
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def _table(batch_sizes: Mapping[str, int]) -> dict[int, int]:
+    """Side → batch size, in whole numbers of at least 1."""
+    try:
+        table = {int(side): int(images) for side, images in batch_sizes.items()}
+    except (TypeError, ValueError):
+        table = {}
+    whole = bool(table) and min(table) >= 1 and min(table.values()) >= 1
+    require(whole, f"batch_sizes are like {{4 = 16, 256 = 14}}, not {dict(batch_sizes)}.")
+    return table
