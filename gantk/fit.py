@@ -78,21 +78,30 @@ def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape
 def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     """Every player's terms are computed once, on a small random batch, as in training; nothing is moved.
 
+    Each stage is entered first, as in training; what that changes is put back.
+
     Raises:
         FitError: a player has no term that depends on what it moves, or its losses fail on such a batch.
     """
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    changed: list[Tensor] = list(model.buffers())
+    if any(stage.enter for stage in stages):
+        changed += model.parameters()
+    before = [tensor.detach().clone() for tensor in changed]
     with evaluating(model):
         for stage in stages:
             _check_stage(model, stage)
     with torch.no_grad():
-        for name, buffer in model.named_buffers():
-            buffer.copy_(buffers[name])
+        for tensor, kept in zip(changed, before, strict=True):
+            tensor.copy_(kept)
 
 
 def _check_stage(model: Model, stage: Stage) -> None:
     size = min(stage.batch_size, 2)
     batch = Batch(torch.rand(size, *model.image_shape) * 2 - 1, torch.zeros(size, dtype=torch.int64))
+    if stage.enter is not None:
+        stage.enter(model)
+    if stage.each is not None:
+        stage.each(model, 0.0)
     model.eval()
     for path in stage.moves():
         model.get_submodule(path).train()

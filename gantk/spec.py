@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk import toml
@@ -22,6 +23,8 @@ __all__ = [
     "apply_setting",
     "combine_losses",
     "merge",
+    "merge_player",
+    "merge_stages",
     "normalise",
     "part_table",
     "recipe_spec",
@@ -108,7 +111,7 @@ def merge(lower: Spec, upper: Spec) -> Spec:
         if key in SINGLE and key in result and result[key]["plugin"] == value["plugin"]:
             result[key] = {**result[key], **value}
         elif key == "stages":
-            result[key] = _merge_stages(result.get(key, {}), value)
+            result[key] = merge_stages(result.get(key, {}), value)
         elif key == "train":
             result[key] = {**result.get(key, {}), **value}
         else:
@@ -116,14 +119,16 @@ def merge(lower: Spec, upper: Spec) -> Spec:
     return result
 
 
-def _merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+def merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by stage over others; a pattern such as `size-*` goes over every lower name that it matches, too."""
     result: dict[str, Any] = deepcopy(dict(lower))
     for stage, settings in upper.items():
         if not isinstance(settings, Mapping):
             raise OptionError(f"stages.{stage} is a table, not {settings!r}.")
-        below = result.setdefault(stage, {})
-        for name, value in settings.items():
-            below[name] = merge_player(below.get(name, {}), value) if isinstance(value, Mapping) else value
+        for meant in dict.fromkeys([stage, *(name for name in lower if fnmatchcase(name, stage))]):
+            below = result.setdefault(meant, {})
+            for name, value in settings.items():
+                below[name] = merge_player(below.get(name, {}), value) if isinstance(value, Mapping) else value
     return result
 
 
@@ -226,7 +231,7 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
         spec.setdefault("train", {})[keys[1]] = value
     elif keys[0] == "stages" and len(keys) in (3, 4):
         nested = {keys[3]: value} if len(keys) == 4 else value
-        spec["stages"] = _merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
+        spec["stages"] = merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
     else:
         forms = "PART.OPTION, loss.NAME.OPTION, stages.STAGE.SETTING, stages.STAGE.PLAYER.SETTING, train.SETTING, seed"
         raise OptionError(f"--set {path}: no setting is called that; paths are {forms}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk.errors import FitError, OptionError, nearest
@@ -11,7 +12,7 @@ from gantk.options import convert
 from gantk.recipe import Recipe
 from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
 from gantk.schedule.optimizers import check_optimizer
-from gantk.spec import merge_player
+from gantk.spec import merge_player, merge_stages
 
 __all__ = ["resolve_stages"]
 
@@ -26,6 +27,8 @@ PLAYER_SETTINGS: dict[str, tuple[type, float]] = {
 def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
     """Every stage in order, with `settings` (`{stage: {setting: value, player: {setting: value}}}`) applied.
 
+    A stage's name in `settings` may be a pattern, as `size-*`.
+
     Raises:
         OptionError: a stage, player or setting is unknown, or a value is out of its range.
         FitError: a player has nothing to minimise, or a loss has nobody to speak to.
@@ -36,16 +39,31 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
         for path, part in model.parts.items():
             stage.players += part.players(path, stage)
             stage.values = {**part.values(path, stage), **stage.values}
-    by_name = {stage.name: stage for stage in stages}
-    if len(by_name) != len(stages):
+    if len({stage.name for stage in stages}) != len(stages):
         raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
-    for name in settings:
-        if name not in by_name:
-            raise OptionError(f"stages.{name}: there is no such stage.{nearest(name, by_name)}")
+    settings = _by_stage(settings, stages)
     for stage in stages:
         _apply(stage, settings.get(stage.name, {}), model)
     _check_objectives(model, stages)
     return stages
+
+
+def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
+    """Settings by stage name: those of every pattern that it matches, in the order written, and then its own.
+
+    A pattern's settings of a player apply to those of its stages that have such a player.
+    """
+    found: dict[str, Any] = {}
+    names = {stage.name for stage in stages}
+    for written in sorted(settings, key=names.__contains__):
+        meant = [stage for stage in stages if fnmatchcase(stage.name, written)]
+        if not meant:
+            raise OptionError(f"stages.{written}: there is no such stage.{nearest(written, names)}")
+        for name, value in settings[written].items():
+            having = [stage for stage in meant if name in stage.settings()]
+            for stage in having or meant[:1]:
+                found = merge_stages(found, {stage.name: {name: value}})
+    return found
 
 
 def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
