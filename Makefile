@@ -25,7 +25,7 @@ demo: $(DEMO)/grid.png
 	@echo "The picture: $(DEMO)/grid.png"
 
 test: $(BUILT)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

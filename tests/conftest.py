@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch loads
+# Before torch loads, and for the processes that tests start as well. As the command line does:
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tensors this small gain nothing from more, and several processes may share the tests:
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,5 +64,5 @@ def tiny(images: ArraySource) -> Callable[..., gantk.Model]:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Tensors this small gain nothing from more."""
+    """Whatever a test before left."""
     torch.set_num_threads(1)

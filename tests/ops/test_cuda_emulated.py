@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from emulated import ROOT, SCHEDULES, build
@@ -19,10 +17,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> NativeKernels:
-    folder: Path = tmp_path_factory.mktemp("emulated")
+def kernels() -> NativeKernels:
     sources = ROOT / "csrc" / "knn"
-    return NativeKernels(build(folder, "bind_knn_cuda", sources / "knn.cu", sources / "bind_cuda.cpp"))
+    return NativeKernels(build("bind_knn_cuda", sources / "knn.cu", sources / "bind_cuda.cpp"))
 
 
 @pytest.fixture(params=SCHEDULES, ids="-".join)

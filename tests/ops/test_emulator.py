@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,9 +11,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    folder: Path = tmp_path_factory.mktemp("emulator")
-    return build(folder, "bind_self_test", EMULATOR / "self_test.cu")
+def kernels() -> ModuleType:
+    return build("bind_self_test", EMULATOR / "self_test.cu")
 
 
 @pytest.fixture(params=SCHEDULES, ids="-".join)

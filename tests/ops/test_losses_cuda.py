@@ -20,11 +20,9 @@ SHAPES = ((1, 1), (3, 5), (2, 1024), (70, 17), (3, 8193), (2, 2, 97, 99))
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def compiled() -> ModuleType:
     folder = emulated.ROOT / "csrc" / "losses"
-    return emulated.build(
-        tmp_path_factory.mktemp("losses"), "bind_losses_cuda", folder / "losses.cu", folder / "bind_cuda.cpp"
-    )
+    return emulated.build("bind_losses_cuda", folder / "losses.cu", folder / "bind_cuda.cpp")
 
 
 @pytest.fixture(params=emulated.SCHEDULES[1:], ids=str)
