@@ -24,7 +24,7 @@ SMALL_HALVINGS = 3
 """Images that take no more halvings than this get the authors' networks for 32 pixels, the others those for 64."""
 
 LOG_VARIANCE = -30.0
-"""The encoder is deterministic: a standard deviation of 3e-7 is about float32's own spacing, and its logarithm finite."""
+"""The encoder is deterministic: a standard deviation of 3e-7 is next to none, and its logarithm is finite."""
 
 
 class AGEGenerator(Generator):
