@@ -44,6 +44,7 @@ class _Toys(nn.Module):
             fake=fake.detach() if role == "discriminator" else fake,
             noise=self.noise,
             labels=self.labels,
+            generator=self.generator,
             autoencoder=self.generator if self.encodes else None,
         )
 

@@ -86,6 +86,14 @@ class TestVariationalBoundOfBits(LossContract):
     plugin = "vae:reconstruction=bce,beta=0.5"
 
 
+class TestCodeLoss(LossContract):
+    plugin = "code"
+
+
+class TestCodeLossInLoops(LossContract):
+    plugin = "code:p=1,loops=3"
+
+
 class TestHiddenSpace(LossContract):
     plugin = "hidden"
 
