@@ -17,6 +17,7 @@ from gantk.testing.discriminator import DiscriminatorContract
 from gantk.testing.generator import GeneratorContract
 from gantk.testing.loss import LossContract
 from gantk.testing.noise import NoiseContract
+from gantk.testing.refiner import RefinerContract
 from gantk.testing.toys import ToyDiscriminator, ToyGenerator
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "GeneratorContract",
     "LossContract",
     "NoiseContract",
+    "RefinerContract",
     "ToyDiscriminator",
     "ToyGenerator",
 ]

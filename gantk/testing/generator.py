@@ -52,14 +52,17 @@ class GeneratorContract(ShapedContract):
         images = self._built(shape)(self._noise())
         assert not torch.equal(images[0], images[1]), "two noise vectors made the same image; use the noise."
 
+    def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        """Everything that its parameters serve for; a generator with further modules adds what they compute."""
+        images = part(self._noise()) * self._images(shape)
+        if "posterior" not in part.provides:
+            return [images]
+        posterior = part.encode(self._images(shape))
+        return [images, posterior.mean, posterior.log_variance]
+
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
-        images = part(self._noise())
-        total = (images * self._images(shape)).sum()
-        if "posterior" in part.provides:
-            posterior = part.encode(self._images(shape))
-            total = total + posterior.mean.sum() + posterior.log_variance.sum()
-        total.backward()
+        torch.stack([output.sum() for output in self._outputs(part, shape)]).sum().backward()
         self._check_gradients(part)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -28,10 +29,10 @@ class AEGANGenerator(Generator):
     """AEGAN's generator: noise → embedding → image, with the encoder by which images get embeddings.
 
     The image is halved as often as it takes to the embedding: 512 → … → 32 is four times. Encoder and decoder have a
-    strided (transposed) 4x4 convolution and a residual block for each halving, but the one next to the embedding and
+    strided (transposed) 4x4 convolution and a residual block for each halving, but the one that makes the embedding and
     the one that makes the image have no residual block; `width` channels throughout. The generator of embeddings starts
-    at 4 pixels and has the same blocks, its channels halving from block to block. ReLU upwards, LeakyReLU(0.2) downwards;
-    the generated embedding and the image end in tanh, the encoder in LeakyReLU.
+    at 4 pixels and has the same blocks, its channels halving from block to block. ReLU upwards, LeakyReLU(0.2)
+    downwards; the generated embedding and the image end in tanh, the encoder in LeakyReLU.
 
     Args:
         width: channels of an embedding, and of the encoder and decoder, at least 1.
@@ -91,7 +92,7 @@ def _embedding_generator(noise_dim: int, width: int, size: Size) -> nn.Sequentia
 
 def _decoder(image_channels: int, width: int, sizes: Sequence[Size]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for source, target in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for source, target in pairwise(sizes[:-1]):
         layers += [upsampler(width, width, source, target, KERNEL, bias=False), *_rise(width)]
     return nn.Sequential(
         *layers, upsampler(width, image_channels, sizes[-2], sizes[-1], KERNEL), output_activation("tanh")

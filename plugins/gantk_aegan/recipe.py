@@ -18,6 +18,7 @@ from gantk.recipe import Recipe
 __all__ = ["EmbeddingGame"]
 
 BATCH = 16
+ROLE = "generator"
 FITTING = {"optimizer": "adam", "lr": 1e-5, "betas": [0.9, 0.999]}
 TUNING = {"optimizer": "adam", "lr": 1e-7, "betas": [0.9, 0.999]}
 
@@ -133,8 +134,8 @@ class _Negated(Discriminator):
 class _Disguise:
     """The encoder's share of the game, E log D(H(x)) in the paper, which the encoder lowers and D raises.
 
-    It is what the adversarial loss says to a generator, of real embeddings, under logits of the other sign: for logits l,
-    minimax's E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and
+    It is what the adversarial loss says to a generator, of real embeddings, under logits of the other sign: for logits
+    l, minimax's E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and
     Wasserstein's E l.
 
     Args:
@@ -142,13 +143,13 @@ class _Disguise:
     """
 
     def __init__(self, losses: Sequence[tuple[str, Loss]]) -> None:
-        self.losses = [(name, loss) for name, loss in losses if loss.speaks_to("generator")]
+        self.losses = [(name, loss) for name, loss in losses if loss.speaks_to(ROLE)]
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
         embedding = step["embedding"]
         negated = _Negated(step.use("discriminator", Discriminator))
         play = Play(negated, real=step["fake_embedding"], fake=embedding, noise=step["noise"])
-        return {name: loss.weight * loss.generator(play) for name, loss in self.losses}
+        return {name: loss.weight * getattr(loss, ROLE)(play) for name, loss in self.losses}
 
     def __str__(self) -> str:
         return " + ".join(f"{name} of the encoder" for name, _ in self.losses)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from torch import Tensor
 
 from gantk.options import parse_part
+from gantk.parts import ImageShape
 from gantk.registry import plugins
-from gantk.testing import DataContract, DiscriminatorContract, GeneratorContract, LossContract, NoiseContract
+from gantk.testing import (
+    DataContract,
+    DiscriminatorContract,
+    GeneratorContract,
+    LossContract,
+    NoiseContract,
+    RefinerContract,
+)
 from gantk.testing.base import PluginContract
 
 
@@ -102,6 +113,29 @@ class TestHiddenSpaceOfBoth(LossContract):
     plugin = "hidden:players=both,layer=0"
 
 
+class TestAEGANGenerator(GeneratorContract):
+    plugin = "aegan:width=4"
+
+    def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        return [*super()._outputs(part, shape), part.encoder(self._images(shape))]
+
+
+class TestAEGANDiscriminator(DiscriminatorContract):
+    plugin = "aegan:width=4"
+
+
+class TestAEGANDiscriminatorPerSample(DiscriminatorContract):
+    plugin = "aegan:width=4,norm=layer,norm_first=true,code=true"
+
+
+class TestDenoiser(RefinerContract):
+    plugin = "denoiser:width=2"
+
+
+class TestDenoiserWithSkips(RefinerContract):
+    plugin = "denoiser:width=2,skips=true,loss=wgan-gp,discriminator='dcgan:width=2'"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
@@ -112,7 +146,9 @@ def _contracts(base: type[PluginContract]) -> set[str]:
     return {parse_part(contract.plugin)[0] for contract in own if contract.__module__ == __name__}
 
 
-@pytest.mark.parametrize("base", [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract])
+@pytest.mark.parametrize(
+    "base", [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract, RefinerContract]
+)
 def test_no_bundled_plugin_is_without_its_contract(base: type[PluginContract]) -> None:
     bundled = {plugin.name for plugin in plugins(base.kind) if plugin.package == "gantk"}
     assert bundled - _contracts(base) == set(), "add a class of three lines above for each of these"
