@@ -55,13 +55,21 @@ def test_is_shown_with_its_options(place: Path, tmp_path: Path) -> None:
     assert (shown["needs"], shown["roles"]) == (["hidden"], ["generator"])
 
 
-@pytest.mark.slow
-def test_is_built_trained_and_sampled_by_name(place: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def built(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run that uses the package, and what building it printed; copy it before you change it."""
+    folder = tmp_path_factory.mktemp("built")
     parts = ["--noise", "spherical:dim=32", "--loss", "feature-matching:weight=0.5", "--generator", "dcgan:width=8"]
     settings = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=8"]
-    built = _gantk(["build", *parts, *settings, "-o", "run"], tmp_path, place)
-    assert "gantk-spherical 0.1.0" in built
-    assert "nonsaturating + 0.5·feature-matching" in built
+    return folder / "run", _gantk(["build", *parts, *settings, "-o", "run"], folder, place)
+
+
+@pytest.mark.slow
+def test_is_built_trained_and_sampled_by_name(place: Path, built: tuple[Path, str], tmp_path: Path) -> None:
+    run, said = built
+    shutil.copytree(run, tmp_path / "run")
+    assert "gantk-spherical 0.1.0" in said
+    assert "nonsaturating + 0.5·feature-matching" in said
     _gantk(["train", "run"], tmp_path, place)
     logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert "generator/feature-matching" in logged[-1]["values"]
@@ -70,8 +78,8 @@ def test_is_built_trained_and_sampled_by_name(place: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_without_its_package_a_run_says_what_is_missing(place: Path, tmp_path: Path) -> None:
-    _gantk(["build", "--noise", "spherical:dim=4", "-o", "run"], tmp_path, place)
+def test_without_its_package_a_run_says_what_is_missing(built: tuple[Path, str], tmp_path: Path) -> None:
+    shutil.copytree(built[0], tmp_path / "run")
     done = subprocess.run(
         [sys.executable, "-m", "gantk", "train", "run"],
         cwd=tmp_path,

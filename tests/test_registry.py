@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gantk import registry
+from gantk.cli.main import main
 from gantk.construct import construct, part_class
 from gantk.errors import BrokenPlugin, UnknownName
 from gantk.options import read_options
@@ -180,19 +180,20 @@ def test_every_bundled_plugin_loads(plugin: registry.Plugin) -> None:
         assert read_options(found) is not None
 
 
-def test_a_claim_on_a_bundled_name_leaves_the_recipes_alone(tmp_path: Path) -> None:
-    install(
-        tmp_path, "claimant", "[gantk.noise]\ngaussian = ones:Ones\n[gantk.generator]\nvae = ones:Ones\n", ones=GOOD
-    )
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+def test_a_claim_on_a_bundled_name_leaves_the_recipes_alone(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(site, "claimant", "[gantk.noise]\ngaussian = ones:Ones\n[gantk.generator]\nvae = ones:Ones\n", ones=GOOD)
 
-    def build(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gantk", "build", *arguments, "--dry-run"]
-        return subprocess.run(command, capture_output=True, text=True, env=environment)
+    def build(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gantk", "build", *arguments, "--dry-run"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), *capsys.readouterr()
 
-    assert build("wgan-gp").returncode == 0
-    assert build("degan").returncode == 0
-    refused = build("wgan-gp", "--noise", "gaussian")
-    assert refused.returncode == 2
-    assert "claimant:gaussian or gantk:gaussian" in refused.stderr
-    assert "claimant" in build("wgan-gp", "--noise", "claimant:gaussian").stdout
+    assert build("wgan-gp")[0] == 0
+    assert build("degan")[0] == 0
+    code, _, error = build("wgan-gp", "--noise", "gaussian")
+    assert code == 2
+    assert "claimant:gaussian or gantk:gaussian" in error
+    assert "claimant" in build("wgan-gp", "--noise", "claimant:gaussian")[1]

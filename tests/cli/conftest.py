@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from gantk.cli.main import main
+from gantk import registry
+from gantk.cli.main import cli, main
 
 GAME = ("--noise", "gaussian:dim=4", "--generator", "dcgan:width=4", "--discriminator", "dcgan:width=4")
 SHORT = (
@@ -84,15 +86,31 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANTK_DATA", raising=False)
 
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["gantk", *arguments])
+    def run(*arguments: str, site: Path | None = None) -> Done:
         capsys.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
+        with monkeypatch.context() as patch, installed(site, patch) if site else nullcontext():
+            patch.setattr(sys, "argv", ["gantk", *arguments])
+            with pytest.raises(SystemExit) as exit_:
+                main()
         out, err = capsys.readouterr()
         return Done(int(exit_.value.code or 0), out, err)
 
     return run
+
+
+@contextmanager
+def installed(site: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder of installed packages in this process; modules imported from it are forgotten afterwards."""
+    patch.syspath_prepend(str(site))
+    registry._entry_points.cache_clear()
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        registry._entry_points.cache_clear()
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(site)):
+                del sys.modules[name]
 
 
 def settings(*values: str) -> list[str]:
@@ -103,10 +121,7 @@ def settings(*values: str) -> list[str]:
 def untrained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small built run; copy it before you change it."""
     run = tmp_path_factory.mktemp("runs") / "untrained"
-    built = subprocess.run(
-        command("build", *GAME, *settings(*SHORT), "-o", str(run)), env=environment(), capture_output=True, check=False
-    )
-    assert built.returncode == 0, built.stderr.decode()
+    cli.main(["build", *GAME, *settings(*SHORT), "-o", str(run)], standalone_mode=False)
     return run
 
 

@@ -176,9 +176,9 @@ def test_what_is_wrong_is_said_with_its_mend(arguments: list[str], mend: str, tm
     assert list(tmp_path.iterdir()) == [], "nothing is written"
 
 
-def test_errors_of_a_process_and_their_traceback(tmp_path: Path, gantk) -> None:
+def test_errors_of_a_process_and_their_traceback(tmp_path: Path, gantk, call) -> None:
     assert "Did you mean 'dim'?" in gantk("build", "--noise", "de:dmi=3", "-o", "run").error(2)
-    debugged = gantk("build", "--noise", "de:dmi=3", "-o", "run", "--debug")
+    debugged = call("build", "--noise", "de:dmi=3", "-o", "run", "--debug")
     assert debugged.code == 2
     assert debugged.err.startswith("Traceback")
     assert debugged.err.splitlines()[-1].startswith("gantk: error: noise 'de' has no option 'dmi'")

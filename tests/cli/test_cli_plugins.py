@@ -86,9 +86,9 @@ def test_list_of_one_kind(call) -> None:
     assert json.loads(call("list", "extractor", "--json").worked().out) == [] or "extractor" in KINDS
 
 
-def test_show_agrees_with_its_json(gantk, call) -> None:
+def test_show_agrees_with_its_json(call) -> None:
     shown = json.loads(call("show", "noise", "de", "--json").worked().out)
-    text = gantk("show", "noise", "de").worked().out
+    text = call("show", "noise", "de").worked().out
     assert shown["package"] == "gantk"
     assert "1807.03923" in shown["paper"]
     options = {option["name"]: option for option in shown["options"]}
@@ -192,22 +192,22 @@ def test_doctor_shows_each_broken_plugin_and_all_others_as_well(broken_site: Pat
 
 
 @pytest.mark.slow
-def test_broken_packages_spoil_nothing_else(broken_site: Path, small_build: list[str], gantk) -> None:
+def test_broken_packages_spoil_nothing_else(broken_site: Path, small_build: list[str], gantk, call) -> None:
     listed = gantk("list", "noise", site=broken_site)
     assert listed.code == 0
     assert {line.split()[1] for line in listed.out.splitlines()} >= {"NAME", "de", "lost", "ones", "gaussian"}
     assert len(listed.err.splitlines()) == 1
     assert listed.err.startswith("gantk: warning: ")
     assert "nameless-2.5.dist-info" in listed.err
-    lost = gantk("show", "noise", "lost", site=broken_site).err.splitlines()[-1]
+    lost = call("show", "noise", "lost", site=broken_site).err.splitlines()[-1]
     assert "no-module 2.5" in lost
     assert "no_such_module_at_all" in lost
-    assert gantk(*small_build, "--dry-run", "--noise", "ones", site=broken_site).code == 0
-    refused = gantk(*small_build, "--dry-run", "--noise", "annotated", site=broken_site)
+    assert call(*small_build, "--dry-run", "--noise", "ones", site=broken_site).code == 0
+    refused = call(*small_build, "--dry-run", "--noise", "annotated", site=broken_site)
     assert refused.code == 1
     assert "gantk: error: " in refused.err
     assert "Nowhere" in refused.err
-    doctor = gantk("doctor", site=broken_site)
+    doctor = call("doctor", site=broken_site)
     assert doctor.code == 1
     line = next(line for line in doctor.out.splitlines() if line.split()[:2] == ["loss", "boom"])
     assert "exploding 2.5" in line
@@ -230,17 +230,17 @@ def test_json_is_json_whatever_a_plugin_prints(install: Callable[..., Path], gan
 
 @pytest.mark.slow
 def test_a_name_that_two_packages_claim_is_said_with_its_package(
-    install: Callable[..., Path], small_build: list[str], tmp_path: Path, gantk
+    install: Callable[..., Path], small_build: list[str], tmp_path: Path, gantk, call
 ) -> None:
     site = install("third-party", "[gantk.noise]\ngaussian = good_ones:Ones\n", good_ones=ONES)
     rows = [line for line in gantk("list", "noise", site=site).worked().out.splitlines() if " gaussian " in line]
     assert len(rows) == 2
     assert "gantk:gaussian" in rows[0]
     assert "third-party:gaussian" in rows[1]
-    error = gantk(*small_build, "-o", "run", site=site).error(2)
+    error = call(*small_build, "-o", "run", site=site).error(2)
     assert "gantk:gaussian or third-party:gaussian" in error
     assert not (tmp_path / "run").exists()
-    built = gantk(*small_build, "--noise", "third-party:gaussian", "-o", "run", site=site).worked().out
+    built = call(*small_build, "--noise", "third-party:gaussian", "-o", "run", site=site).worked().out
     row = next(line for line in built.splitlines() if line.startswith("noise "))
     assert "third-party 2.5" in row
     assert "[N, 3]" in row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,26 @@ def build(run: Path) -> None:
         settings=SETTINGS,
     )
     Run(run).create(model.spec)
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was trained to its end; copy it before you change it."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    build(run)
+    train(run)
+    return run
+
+
+@pytest.fixture
+def finished(finished_run: Path, tmp_path: Path) -> Path:
+    """A run of this test's own, trained to its end."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+def train(run: Path) -> None:
+    """As `gantk train` does, in this process, which does not wait for torch again."""
+    gantk.train(assemble(Run(run).spec()), run, progress=Silent())
 
 
 def start(run: Path) -> subprocess.Popen[str]:
@@ -110,7 +131,7 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     (run.checkpoints / ".unfinished-step-0000003").mkdir(parents=True)
     (run.checkpoints / ".unfinished-step-0000003" / "model.safetensors").write_bytes(b"half")
     run.log.write_text('{"step": 1, "stage": "pretrain", "values": {}}\n{"step": 2, "sta')
-    assert start(tmp_path / "run").wait() == 0
+    train(tmp_path / "run")
     assert sorted(entry.name for entry in run.checkpoints.iterdir()) == [f"step-{step:07d}" for step in run.steps()]
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 
@@ -123,34 +144,30 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
         ("seed = 0", "seed = 1", "seed was 0"),
     ],
 )
-def test_a_run_does_not_go_on_with_other_settings(tmp_path: Path, old: str, new: str, path: str) -> None:
-    build(tmp_path / "run")
-    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
-    written = (tmp_path / "run" / "model.toml").read_text()
-    (tmp_path / "run" / "model.toml").write_text(written.replace(old, new))
+def test_a_run_does_not_go_on_with_other_settings(finished: Path, old: str, new: str, path: str) -> None:
+    written = (finished / "model.toml").read_text()
+    (finished / "model.toml").write_text(written.replace(old, new))
     with pytest.raises(CheckpointError, match=f"{path}.*--fresh"):
-        gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
-    (tmp_path / "run" / "model.toml").write_text(written)
-    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
+        train(finished)
+    (finished / "model.toml").write_text(written)
+    train(finished)
 
 
-def test_a_full_disk_leaves_the_checkpoints_before(tmp_path: Path) -> None:
-    build(tmp_path / "run")
-    assert start(tmp_path / "run").wait() == 0
-    limited = f"ulimit -f 40; exec {sys.executable} -m gantk train {tmp_path / 'run'} --fresh"
+def test_a_full_disk_leaves_the_checkpoints_before(finished: Path) -> None:
+    limited = f"ulimit -f 40; exec {sys.executable} -m gantk train {finished} --fresh"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 1
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert "make room" in done.stderr.splitlines()[-1]
-    assert not list((tmp_path / "run" / "checkpoints").glob(".unfinished*"))
-    assert start(tmp_path / "run").wait() == 0
+    assert not list((finished / "checkpoints").glob(".unfinished*"))
+    train(finished)
 
 
 @pytest.mark.parametrize("content", [b"3\n[]\n", b"\xff\xfe", b'{"step": "x"}\n'])
 def test_a_damaged_log_does_not_stop_training(tmp_path: Path, content: bytes) -> None:
     build(tmp_path / "run")
     Run(tmp_path / "run").log.write_bytes(content)
-    gantk.train(assemble(Run(tmp_path / "run").spec()), tmp_path / "run", progress=Silent())
+    train(tmp_path / "run")
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 
 
@@ -161,7 +178,7 @@ def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path) -> None:
         _, message = second.communicate()
     assert second.returncode == 1
     assert "is being trained by another process" in message
-    assert start(tmp_path / "run").wait() == 0
+    train(tmp_path / "run")
 
 
 def test_a_terminated_run_saves_and_goes_on(tmp_path: Path) -> None:
@@ -176,4 +193,4 @@ def test_a_terminated_run_saves_and_goes_on(tmp_path: Path) -> None:
     assert "stopped by SIGTERM" in rest
     assert f"gantk train {tmp_path / 'run'}" in rest
     assert Run(tmp_path / "run").steps()[-1] >= 4
-    assert start(tmp_path / "run").wait() == 0
+    train(tmp_path / "run")
