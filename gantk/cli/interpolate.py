@@ -41,9 +41,10 @@ def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int
     """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
     from gantk.checkpoint import load
     from gantk.interpolation import PATHS, strips
-    from gantk.pictures import grid, save_picture, writable
+    from gantk.pictures import grid, save_picture, try_place, writable
 
     writable(output, suffixes=(".png",))
+    try_place(output)
     with naming(run / "model.toml"):
         model = load(run)
     images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)

@@ -31,9 +31,10 @@ def command(run: Path, count: int, output: Path, seed: int, no_refiner: bool) ->
     An .npz holds one array, images: uint8 [N, height, width, channels].
     """
     from gantk.checkpoint import load
-    from gantk.pictures import save_images, writable
+    from gantk.pictures import save_images, try_place, writable
 
     writable(output, count=count)
+    try_place(output)
     with naming(run / "model.toml"):
         model = load(run)
     save_images(model.sample(count, seed, refine=not no_refiner), output)

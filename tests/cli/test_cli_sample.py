@@ -146,6 +146,19 @@ def test_odd_outputs_are_refused(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("command", ["sample", "interpolate"])
+@pytest.mark.parametrize("place", ["/proc/self/x.png", "/proc/self/new/x.png", "n" * 250 + ".png"])
+def test_a_place_that_cannot_be_written_is_noticed_before_the_run_is_loaded(
+    command: str, place: str, trained: Path, tmp_path: Path, call, contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place.startswith("/proc") and not Path("/proc/self").is_dir():
+        pytest.skip("there is no /proc here")
+    monkeypatch.setattr("gantk.checkpoint.load", lambda *given, **named: pytest.fail("it was loaded"))
+    before = contents(tmp_path)
+    assert f"{place} cannot be written: " in call(command, "trained", "-o", place).error(1)
+    assert contents(tmp_path) == before
+
+
 def test_the_largest_seed(trained: Path, tmp_path: Path, call) -> None:
     call("sample", "trained", "-n", "1", "--seed", str(2**63 - 1), "-o", "a.npz").worked()
     assert near(read(tmp_path / "a.npz"), as_bytes(api.load(trained).sample(1, seed=2**63 - 1)))
