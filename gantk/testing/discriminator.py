@@ -75,9 +75,13 @@ class DiscriminatorContract(ShapedContract):
             assert torch.isfinite(gradient).all(), f"the gradient of {name} in the images is NaN or infinite."
             assert gradient.any(), f"the gradient of {name} in the images is zero; the generator learns by it."
 
+    def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        """Batches that its parameters serve for; a discriminator of several resolutions adds those of the others."""
+        return [self._images(shape)]
+
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
-        torch.autograd.backward(_total(part(self._images(shape))))
+        torch.stack([_total(part(images)) for images in self._judged(part, shape)]).sum().backward()
         moved = {name: p.grad for name, p in part.named_parameters() if p.requires_grad}
         idle = [name for name, gradient in moved.items() if gradient is None]
         assert not idle, f"no gradient reaches {', '.join(idle)}; use these parameters or do not create them."

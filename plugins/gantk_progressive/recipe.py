@@ -13,6 +13,7 @@ from gantk.model import Model
 from gantk.nn import Size
 from gantk.parts import Part
 from gantk.recipe import Recipe
+from gantk_progressive.discriminator import ProGANDiscriminator
 from gantk_progressive.generator import ProGANGenerator
 from gantk_progressive.growth import Growth
 
@@ -49,12 +50,12 @@ class Growing(Recipe):
 
     def stages(self, model: Model) -> Sequence[Stage]:
         """A stage per resolution, from the smallest to the image's; the discriminator's turn, then the generator's."""
-        growths = _growth(model.generator, "generator"), _growth(model.discriminator, "discriminator")
+        growths = _growths(model)
         return [self._stage(model, growths, depth) for depth in range(len(growths[0].sizes))]
 
     def judged(self, model: Model, images: Tensor) -> Tensor:
         """Real images of the resolution that the networks have grown to."""
-        return _growth(model.generator, "generator").shrunk(images)
+        return _growths(model)[0].shrunk(images)
 
     def _stage(self, model: Model, growths: Sequence[Growth], depth: int) -> Stage:
         def grow(model: Model, done: float) -> None:
@@ -96,12 +97,17 @@ def _fake(step: Step) -> Tensor:
     return step.use("generator", ProGANGenerator).finished(step["shown_fake"])
 
 
-def _growth(part: Part | None, slot: str) -> Growth:
-    growth = getattr(part, "growth", None)
-    if not isinstance(growth, Growth):
-        name = type(part).__name__
-        raise FitError(f"recipe 'growing' needs a {slot} that grows, which {name} does not: use --{slot} progan.")
-    return growth
+def _growths(model: Model) -> tuple[Growth, Growth]:
+    """Those of the generator and of the discriminator; `FitError` where one does not grow."""
+    if not isinstance(model.generator, ProGANGenerator):
+        raise FitError(_refusal("generator", model.generator))
+    if not isinstance(model.discriminator, ProGANDiscriminator):
+        raise FitError(_refusal("discriminator", model.discriminator))
+    return model.generator.growth, model.discriminator.growth
+
+
+def _refusal(slot: str, part: Part | None) -> str:
+    return f"recipe 'growing' needs a {slot} that grows, which {type(part).__name__} does not: use --{slot} progan."
 
 
 def _written(size: Size) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from gantk.options import parse_part
@@ -134,6 +135,24 @@ class TestDenoiser(RefinerContract):
 
 class TestDenoiserWithSkips(RefinerContract):
     plugin = "denoiser:width=2,skips=true,loss=wgan-gp,discriminator='dcgan:width=2'"
+
+
+class TestProGANGenerator(GeneratorContract):
+    plugin = "progan:fmap_base=256,fmap_max=16"
+
+    def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        return [part.images.drawn(self._noise(), depth) for depth in range(len(part.growth.sizes))]
+
+
+class TestProGANDiscriminator(DiscriminatorContract):
+    plugin = "progan:fmap_base=256,fmap_max=16"
+
+    def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        return [torch.rand(4, shape[0], *size) for size in part.growth.sizes]
+
+
+class TestProGANDiscriminatorPerSample(TestProGANDiscriminator):
+    plugin = "progan:fmap_base=256,fmap_max=16,batch_std=false,code=true"
 
 
 class TestDigits(DataContract):
