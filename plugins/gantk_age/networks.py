@@ -121,4 +121,4 @@ def _code(channels: int, noise_dim: int, sizes: list[Size]) -> list[nn.Module]:
 
 
 def _grown(width: int, doublings: int) -> int:
-    return width * min(2**doublings, LARGEST_GROWTH)
+    return width * min(1 << doublings, LARGEST_GROWTH)

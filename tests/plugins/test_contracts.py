@@ -30,6 +30,10 @@ class TestUniform(NoiseContract):
     plugin = "uniform:dim=3"
 
 
+class TestSphere(NoiseContract):
+    plugin = "sphere:dim=3"
+
+
 class TestDecoderEncoder(NoiseContract):
     plugin = "de:dim=8,autoencoder='vae:width=2'"
 
@@ -52,6 +56,14 @@ class TestDEGANGenerator(GeneratorContract):
 
 class TestVAE(GeneratorContract):
     plugin = "vae:width=8"
+
+
+class TestAGEGenerator(GeneratorContract):
+    plugin = "age:width=4"
+
+
+class TestAGEGeneratorOffTheSphere(GeneratorContract):
+    plugin = "age:width=4,sphere=false"
 
 
 class TestMLPDiscriminator(DiscriminatorContract):
@@ -104,6 +116,14 @@ class TestCodeLoss(LossContract):
 
 class TestCodeLossInLoops(LossContract):
     plugin = "code:p=1,loops=3"
+
+
+class TestAGELoss(LossContract):
+    plugin = "age"
+
+
+class TestAGELossOtherwise(LossContract):
+    plugin = "age:scale=variance,direction=pq,code_distance=l1,image_distance=l2"
 
 
 class TestHiddenSpace(LossContract):
