@@ -120,12 +120,14 @@ class BatchStd(nn.Module):
         """The mean standard deviation within each group, and the group that each image belongs to."""
         number = -(-len(x) // self.group)
         groups = torch.arange(len(x), device=x.device) % number
-        with torch.autocast(x.device.type, enabled=False):
-            values = x.float().flatten(1)
-            members = F.one_hot(groups, number).T.to(values.dtype)
-            shares = members / members.sum(dim=1, keepdim=True)
-            variance = shares @ (values - (shares @ values)[groups]).square()
-            return (variance + EPSILON).sqrt().mean(dim=1), groups
+        values = x.float().flatten(1)
+        members = values.new_zeros(number).index_add(0, groups, values.new_ones(len(x)))[:, None]
+
+        def mean(of_each: Tensor) -> Tensor:
+            return of_each.new_zeros(number, of_each.shape[1]).index_add(0, groups, of_each) / members
+
+        variance = mean((values - mean(values)[groups]).square())
+        return (variance + EPSILON).sqrt().mean(dim=1), groups
 
 
 def halve(images: Tensor) -> Tensor:
