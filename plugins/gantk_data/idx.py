@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from gantk.data import ArraySource
 from gantk.errors import DataError
+from gantk.parts import require
 from gantk_data.download import Remote, fetch
 from gantk_data.lazy import LazySource
 from gantk_data.reading import Readable, open_plain_or_gzip, read_exactly, shown
@@ -21,6 +23,9 @@ __all__ = ["MNIST", "Digits", "FashionMNIST", "idx_shape", "read_idx"]
 
 SIZE_LIMIT = 1 << 30
 """The most bytes that an IDX file may announce."""
+
+LARGEST = 128
+"""The longest side that `size` may ask for: 60,000 images of it take 1 GB."""
 
 _UBYTE = 0x08
 
@@ -79,13 +84,15 @@ def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
 class _IdxSource(LazySource):
     """A pair of IDX files of 28x28 images and their labels."""
 
-    def __init__(self, images: Path, labels: Path, classes: Sequence[str]) -> None:
+    def __init__(self, images: Path, labels: Path, classes: Sequence[str], size: int | None = None) -> None:
+        require(size is None or 1 <= size <= LARGEST, f"size is 1 to {LARGEST}, not {size}.")
         count, height, width = idx_shape(images, 3)
         if (height, width) != (28, 28):
             raise DataError(f"{shown(images)}: images are {height}x{width}; expected 28x28.")
         self._images_path, self._labels_path = images, labels
         self._label_array = self._read_labels(count, len(classes))
-        super().__init__(count, (1, height, width), classes)
+        self._size = size
+        super().__init__(count, (1, size or height, size or width), classes)
 
     def _read_labels(self, count: int, class_count: int) -> npt.NDArray[np.int64]:
         labels = read_idx(self._labels_path, 1)
@@ -101,8 +108,11 @@ class _IdxSource(LazySource):
         return labels.astype(np.int64)
 
     def _load(self) -> ArraySource:
-        images = read_idx(self._images_path, 3)[:, None]
-        return ArraySource(images, self._label_array, self.classes, shown(self._images_path))
+        images = read_idx(self._images_path, 3)
+        if self._size is not None:
+            side = (self._size, self._size)
+            images = np.stack([np.asarray(Image.fromarray(x).resize(side, Image.Resampling.LANCZOS)) for x in images])
+        return ArraySource(images[:, None], self._label_array, self.classes, shown(self._images_path))
 
 
 class Digits(_IdxSource):
@@ -125,7 +135,7 @@ class _Published(_IdxSource):
     mirrors: ClassVar[tuple[str, ...]]
     md5: ClassVar[dict[str, str]]
 
-    def __init__(self, *, root: Path | None, split: str, download: bool) -> None:
+    def __init__(self, *, root: Path | None, split: str, size: int | None, download: bool) -> None:
         check_choice("split", split, ("train", "test"))
         stem = "train" if split == "train" else "t10k"
         base = base_folder(self.name, root)
@@ -138,7 +148,7 @@ class _Published(_IdxSource):
             found = _find_pair([folder], files)
         if found is None:
             raise missing(self.name, f"{files[0]}[.gz] with {files[1]}[.gz]", looked)
-        super().__init__(*found, self.names)
+        super().__init__(*found, self.names, size)
 
     def _fetch(self, folder: Path, files: Sequence[str]) -> None:
         for file in (f"{file}.gz" for file in files):
@@ -168,6 +178,7 @@ class MNIST(_Published):
     Args:
         root: the folder that holds the files, or their folder `mnist`; without it the variable GANTK_DATA.
         split: which of the two published sets.
+        size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
         download: fetch the files into the root, checked by checksum, where they are missing.
     """
 
@@ -182,9 +193,14 @@ class MNIST(_Published):
     }
 
     def __init__(
-        self, *, root: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
+        self,
+        *,
+        root: Path | None = None,
+        split: Literal["train", "test"] = "train",
+        size: int | None = None,
+        download: bool = False,
     ) -> None:
-        super().__init__(root=root, split=split, download=download)
+        super().__init__(root=root, split=split, size=size, download=download)
 
 
 class FashionMNIST(_Published):
@@ -195,6 +211,7 @@ class FashionMNIST(_Published):
     Args:
         root: the folder that holds the files, or their folder `fashion-mnist`; without it the variable GANTK_DATA.
         split: which of the two published sets.
+        size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
         download: fetch the files into the root, checked by checksum, where they are missing.
     """
 
@@ -223,6 +240,11 @@ class FashionMNIST(_Published):
     }
 
     def __init__(
-        self, *, root: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
+        self,
+        *,
+        root: Path | None = None,
+        split: Literal["train", "test"] = "train",
+        size: int | None = None,
+        download: bool = False,
     ) -> None:
-        super().__init__(root=root, split=split, download=download)
+        super().__init__(root=root, split=split, size=size, download=download)

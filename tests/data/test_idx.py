@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gantk.errors import DataError, OptionError
 from gantk_data import idx
@@ -67,6 +68,25 @@ def test_root_from_the_environment_prefers_the_sets_own_folder(tmp_path, arrays,
     write(tmp_path / "fashion-mnist", idx_bytes(images[:5]), idx_bytes(labels[:5]))
     monkeypatch.setenv("GANTK_DATA", str(tmp_path))
     assert (len(MNIST()), len(FashionMNIST())) == (23, 5)
+
+
+@pytest.mark.parametrize("size", [1, 28, 64])
+def test_size_resizes_each_image_by_itself(tmp_path, arrays, size):
+    write(tmp_path, idx_bytes(arrays[0]), idx_bytes(arrays[1]))
+    source = FashionMNIST(root=tmp_path, size=size)
+    assert source.image_shape == (1, size, size)
+    images, labels = everything(source)
+    for index in (0, 22):
+        expected = Image.fromarray(arrays[0][index]).resize((size, size), Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(images[index, 0], np.asarray(expected))
+    np.testing.assert_array_equal(labels, arrays[1])
+
+
+@pytest.mark.parametrize("size", [0, 129])
+def test_sizes_that_are_refused(tmp_path, arrays, size):
+    write(tmp_path, idx_bytes(arrays[0]), idx_bytes(arrays[1]))
+    with pytest.raises(OptionError, match=f"size is 1 to 128, not {size}"):
+        MNIST(root=tmp_path, size=size)
 
 
 def test_missing_says_where_it_looked_and_the_mend(tmp_path):
