@@ -76,13 +76,14 @@ class Growing(Recipe):
             f"size-{_written(size)}",
             players,
             length=f"{shown} images",
-            batch_size=self._batch_size(size),
+            batch_size=self.batch_size(size),
             adversarial=True,
             values={"shown_real": shown_real, "shown_fake": _shown_fake, "fake": _fake},
             each=grow,
         )
 
-    def _batch_size(self, size: Size) -> int:
+    def batch_size(self, size: Size) -> int:
+        """Images per batch while this is the resolution."""
         sides = [side for side in self.batch_sizes if side <= max(size)] or [min(self.batch_sizes)]
         return self.batch_sizes[max(sides)]
 
