@@ -66,7 +66,8 @@ def test_the_presets_values_are_the_papers(pictures: ArraySource) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "images"), [((4, 4), 16), ((128, 128), 16), ((129, 64), 16), ((256, 256), 14), ((300, 512), 6), ((1024, 1024), 3)]
+    ("size", "images"),
+    [((4, 4), 16), ((128, 128), 16), ((129, 64), 16), ((256, 256), 14), ((300, 512), 6), ((1024, 1024), 3)],
 )  # fmt: skip
 def test_batch_sizes_follow_the_longer_side(size: tuple[int, int], images: int) -> None:
     assert Growing().batch_size(size) == images

@@ -1,0 +1,118 @@
+"""Settings of stages: by name and by pattern, layer over layer; a build enters a stage before it tries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+import gantk
+from gantk import Binding, Model, Player, Stage, Terms
+from gantk.assembly import compose
+from gantk.errors import OptionError
+from gantk.fit import check_objectives
+from gantk.recipe import Recipe
+from gantk.spec import merge_stages
+from gantk.stages import resolve_stages
+
+Build = Callable[..., Model]
+
+
+class Sized(Recipe):
+    """Three stages, the last of them for one player."""
+
+    def stages(self, model: Model) -> Sequence[Stage]:
+        def player(role: str) -> Player:
+            return Player(role, (role,), Terms(model.losses, role))
+
+        both = ("discriminator", "generator")
+        return [Stage(name, [player(role) for role in both]) for name in ("size-8", "size-16")] + [
+            Stage("polish", [player("generator")])
+        ]
+
+
+def resolved(model: Model, settings: dict[str, Any]) -> dict[str, Stage]:
+    return {stage.name: stage for stage in resolve_stages(model, Sized(), settings)}
+
+
+def test_a_pattern_is_for_every_stage_whose_name_it_matches(tiny: Build) -> None:
+    stages = resolved(tiny(), {"size-*": {"length": "3 steps", "generator": {"lr": 0.5}}})
+    assert [stage.length for stage in stages.values()] == ["3 steps", "3 steps", "25 epochs"]
+    assert [stage.players[-1].optimizer["lr"] for stage in stages.values()] == [0.5, 0.5, 2e-4]
+
+
+def test_a_stages_own_settings_are_over_those_of_patterns_and_later_patterns_over_earlier_ones(tiny: Build) -> None:
+    settings = {"size-8": {"batch_size": 3}, "*": {"batch_size": 1, "length": "1 step"}, "size-*": {"batch_size": 2}}
+    stages = resolved(tiny(), settings)
+    assert [stage.batch_size for stage in stages.values()] == [3, 2, 1]
+    assert {stage.length for stage in stages.values()} == {"1 step"}
+
+
+def test_a_patterns_player_settings_are_for_the_stages_that_have_the_player(tiny: Build) -> None:
+    stages = resolved(tiny(), {"*": {"discriminator": {"repeats": 2}}})
+    assert [stage.players[0].repeats for stage in stages.values()] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"step-*": {"length": "1 step"}}, r"stages\.step-\*: there is no such stage\. Did you mean|Known"),
+        ({"size-*": {"refiner": {"lr": 1.0}}}, r"stages\.size-8\.refiner: no such setting or player"),
+        ({"size-*": {"batch_size": 0}}, r"stages\.size-8\.batch_size must be at least 1"),
+    ],
+)
+def test_what_nobody_has_is_refused(settings: dict[str, Any], message: str, tiny: Build) -> None:
+    with pytest.raises(OptionError, match=message):
+        resolved(tiny(), settings)
+
+
+def test_a_later_layers_pattern_is_over_an_earlier_layers_names() -> None:
+    lower = {"game": {"batch_size": 128, "length": "2 epochs"}, "size-4*": {"batch_size": 9}, "other": {}}
+    merged = merge_stages(lower, {"*": {"batch_size": 4}})
+    assert merged["game"] == {"batch_size": 4, "length": "2 epochs"}
+    assert merged["size-4*"] == merged["*"] == {"batch_size": 4}
+    again = merge_stages(merged, {"game": {"batch_size": 5}})
+    assert again["game"]["batch_size"] == 5
+    assert again["*"] == {"batch_size": 4}
+
+
+def test_on_the_command_line_the_last_word_counts() -> None:
+    settings = ["stages.*.batch_size=7", "stages.game.length=3 steps", "stages.*.discriminator.lr=0.5"]
+    game = compose("dcgan", {}, settings)["stages"]["game"]
+    assert (game["batch_size"], game["length"], game["discriminator"]["lr"]) == (7, "3 steps", 0.5)
+
+
+def test_a_model_keeps_the_stages_names_and_no_pattern(tiny: Build) -> None:
+    model = tiny(settings={"stages.g*.batch_size": 5})
+    assert list(model.spec["stages"]) == ["game"]
+    assert model.spec["stages"]["game"]["batch_size"] == 5
+
+
+def test_a_stage_is_entered_before_its_objectives_are_tried_and_left_as_it_was(tiny: Build) -> None:
+    """A stage whose values only fit what its `enter` and `each` have set."""
+    model = tiny()
+    model.generator.register_buffer("scale", torch.ones(()))
+    weight = next(model.generator.parameters())
+    before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    found: list[tuple[float, float, float]] = []
+
+    def enter(model: Model) -> None:
+        model.generator.get_buffer("scale").fill_(2.0)
+        with torch.no_grad():
+            weight.fill_(3.0)
+
+    def each(model: Model, done: float) -> None:
+        found.append((float(model.generator.get_buffer("scale")), float(weight.detach().flatten()[0]), done))
+
+    player = Player("generator", ("generator",), Terms(model.losses, "generator", Binding()))
+    check_objectives(model, [Stage("grown", [player], enter=enter, each=each)])
+    assert found == [(2.0, 3.0, 0.0)]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_patterns_reach_the_stages_that_parts_bring(tiny: Build) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings={"stages.*.batch_size": 4})
+    assert [(stage.name, stage.batch_size) for stage in model.stages] == [("pretrain", 4), ("game", 4)]
+    assert isinstance(model, gantk.Model)
