@@ -80,7 +80,7 @@ def main() -> None:
         name, degradations = "code_loss_variants", DEGRADATIONS[:1]
         protocol = {"build": ["gantk", "build", "autodecoder", *SMALL], "and": VARIANTS}
     digits = mnist("train")
-    classifier, accuracy = train_classifier(epochs=3, digits=digits)
+    classifier, accuracy = train_classifier(epochs=2, digits=digits)
     images, labels = mnist("test")
     protocol |= {
         "images": f"MNIST test, {len(images)}",
