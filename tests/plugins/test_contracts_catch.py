@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from gantk import Discriminator, Generator, Loss, NoiseSource, Play, Verdict
+from gantk import Discriminator, Generator, Loss, NoiseSource, Play, Player, Refiner, Stage, Step, Verdict
 from gantk.errors import FitError
-from gantk.testing import DiscriminatorContract, GeneratorContract, LossContract, NoiseContract
+from gantk.testing import DiscriminatorContract, GeneratorContract, LossContract, NoiseContract, RefinerContract
 from gantk.testing.base import PluginContract
 
 SHAPE = (1, 4, 3)
@@ -243,7 +243,90 @@ class Unweighted(Wins):
         super().__init__()
 
 
+class Judged:
+    """What a refiner's own discriminator says: a minimisable number for real and refined images."""
+
+    def __init__(self, path: str, sign: int) -> None:
+        self.path, self.sign = path, sign
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        judge = step.use(f"{self.path}.judge")
+        real, refined = (torch.tanh(judge(step[name].flatten(1))).mean() for name in ("real", "refined"))
+        return {"game": self.sign * (refined - real)}
+
+    def __str__(self) -> str:
+        return "game"
+
+
+class Refines(Refiner):
+    """A refiner with a discriminator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Conv2d(1, 1, 1)
+        self.judge = nn.Linear(12, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.tanh(self.network(images))
+
+    def players(self, path: str, stage: Stage) -> Sequence[Player]:
+        judge = Player(f"{path}-judge", (f"{path}.judge",), Judged(path, 1), role="discriminator")
+        return [judge, Player(path, (f"{path}.network",), Judged(path, -1))] if stage.adversarial else ()
+
+    def values(self, path: str, stage: Stage) -> Mapping[str, Callable[[Step], Tensor]]:
+        return {"refined": lambda step: torch.tanh(step.use(f"{path}.network")(step["fake"]))}
+
+
+class RefinesAnything(Refines):
+    def players(self, path: str, stage: Stage) -> Sequence[Player]:
+        return super().players(path, Stage("any", [], adversarial=True))
+
+
+class RefinesLoudly(Refines):
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images)  # type: ignore[no-any-return]
+
+
+class RefinesInPlace(Refines):
+    def forward(self, images: Tensor) -> Tensor:
+        images += 0.1
+        return super().forward(images)
+
+
+class RefinesOthers(Refines):
+    def players(self, path: str, stage: Stage) -> Sequence[Player]:
+        players = super().players(path, stage)
+        return [*players[:1], *(Player(path, ("generator",), Judged(path, -1)) for _ in players[1:])]
+
+
+class RefinesThroughItself(Refines):
+    """Its value uses the whole part, so that its discriminator's turn goes back through the network."""
+
+    def values(self, path: str, stage: Stage) -> Mapping[str, Callable[[Step], Tensor]]:
+        return {}
+
+
+class RefinesItsSource(Refines):
+    def values(self, path: str, stage: Stage) -> Mapping[str, Callable[[Step], Tensor]]:
+        def refined(step: Step) -> Tensor:
+            images: Tensor = torch.tanh(step.use(f"{path}.network")(step.use("generator")(step["noise"])))
+            return images
+
+        return {"refined": refined}
+
+
+class RefinesUntaught(Refines):
+    def players(self, path: str, stage: Stage) -> Sequence[Player]:
+        return super().players(path, stage)[:1]
+
+
+class RefinesByName(Refines):
+    def players(self, path: str, stage: Stage) -> Sequence[Player]:
+        return [Player("generator", p.moves, p.objective) for p in super().players(path, stage)]
+
+
 NOISE = NoiseContract
+REFINER = RefinerContract
 GENERATOR = GeneratorContract
 DISCRIMINATOR = DiscriminatorContract
 
@@ -271,6 +354,19 @@ CASES: list[tuple[type[PluginContract], type, str, str]] = [
     (DISCRIMINATOR, Blind, "test_gradients_reach_the_images", "do not detach them"),
     (DISCRIMINATOR, FalsePerSample, "test_per_sample_is_true", "claims 'per-sample'"),
     (DISCRIMINATOR, FalseOffer, "test_offers_are_true", "provide 'hidden'"),
+    (REFINER, RefinesAnything, "test_joins_games_only", "return \\(\\) unless stage.adversarial"),
+    (REFINER, RefinesLoudly, "test_stays_in_range", "tanh"),
+    (REFINER, RefinesInPlace, "test_leaves_what_it_is_given_alone", "work on a copy"),
+    (REFINER, RefinesOthers, "test_its_players_move_what_is_its_own", "'generator', which is not within the refiner"),
+    (REFINER, RefinesThroughItself, "test_a_player_moves_no_other_players_parameters", "goes back through"),
+    (REFINER, RefinesItsSource, "test_the_generator_stays_as_it_is", "it is frozen for them"),
+    (
+        REFINER,
+        RefinesUntaught,
+        "test_all_that_it_refines_with_is_moved",
+        "no player moves network.bias, network.weight",
+    ),
+    (REFINER, RefinesByName, "test_its_players_move_what_is_its_own", "are called generator, generator"),
     (LossContract, Needy, "test_terms_are_scalars", "Name everything that it reads in `needs`"),
     (LossContract, OneSided, "test_a_game_has_two_sides", "speaks to"),
     (LossContract, Vector, "test_terms_are_scalars", "average over the batch"),
@@ -297,7 +393,9 @@ def test_a_broken_promise_is_caught(base: type[PluginContract], part: type, test
         _run(contract(base, part), test)
 
 
-@pytest.mark.parametrize(("base", "part"), [(GENERATOR, Makes), (DISCRIMINATOR, Judges), (LossContract, Wins)])
+@pytest.mark.parametrize(
+    ("base", "part"), [(GENERATOR, Makes), (DISCRIMINATOR, Judges), (LossContract, Wins), (REFINER, Refines)]
+)
 def test_an_honest_part_passes(base: type[PluginContract], part: type) -> None:
     suite = contract(base, part)
     for name in (name for name in dir(suite) if name.startswith("test_")):
