@@ -62,7 +62,7 @@ class GeneratorContract(ShapedContract):
 
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
-        torch.stack([output.sum() for output in self._outputs(part, shape)]).sum().backward()
+        torch.autograd.backward(torch.stack([output.sum() for output in self._outputs(part, shape)]).sum())
         self._check_gradients(part)
 
     @staticmethod

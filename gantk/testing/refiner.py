@@ -78,7 +78,7 @@ class RefinerContract(ShapedContract):
             with torch.no_grad():
                 for parameter in moved:
                     if parameter.grad is not None:
-                        parameter -= 0.01 * parameter.grad
+                        parameter.sub_(0.01 * parameter.grad)
             step.end()
         return terms
 

@@ -38,13 +38,21 @@ class AEGANGenerator(Generator):
         width: channels of an embedding, and of the encoder and decoder, at least 1.
         embedding: side of an embedding in pixels: the image is halved until its shorter side is at most this; 0 for 32,
             but at least two halvings.
+        residual: whether there are residual blocks, as in the paper; the authors' published networks have none.
         init_std: standard deviation of the initial weights, above 0.
     """
 
     paper = "Guo et al. 2019, arXiv:1903.11250, Section III.E"
 
     def __init__(
-        self, image_shape: ImageShape, noise_dim: int, *, width: int = 64, embedding: int = 0, init_std: float = 0.02
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        *,
+        width: int = 64,
+        embedding: int = 0,
+        residual: bool = True,
+        init_std: float = 0.02,
     ) -> None:
         super().__init__()
         require(width >= 1, f"width is at least 1, not {width}.")
@@ -54,9 +62,9 @@ class AEGANGenerator(Generator):
         self.noise_dim = noise_dim
         sizes = _image_sizes(image_shape[1:], embedding)
         self.embedding_shape: ImageShape = (width, *sizes[-1])
-        self.embedding = _embedding_generator(noise_dim, width, sizes[-1])
-        self.decoder = _decoder(image_shape[0], width, sizes[::-1])
-        self.encoder = _encoder(image_shape[0], width, sizes)
+        self.embedding = _embedding_generator(noise_dim, width, sizes[-1], residual)
+        self.decoder = _decoder(image_shape[0], width, sizes[::-1], residual)
+        self.encoder = _encoder(image_shape[0], width, sizes, residual)
         init_weights(self, init_std)
 
     def forward(self, noise: Tensor) -> Tensor:
@@ -73,7 +81,7 @@ def _image_sizes(size: Size, embedding: int) -> list[Size]:
     return sizes
 
 
-def _embedding_generator(noise_dim: int, width: int, size: Size) -> nn.Sequential:
+def _embedding_generator(noise_dim: int, width: int, size: Size, residual: bool) -> nn.Sequential:
     sizes = [size]
     while min(sizes[-1]) > LARGEST_BASE:
         sizes = halved(size, len(sizes))
@@ -85,26 +93,26 @@ def _embedding_generator(noise_dim: int, width: int, size: Size) -> nn.Sequentia
         kernel = KERNEL if depth else target
         last = depth == len(widths) - 1
         layers.append(upsampler(channels, wide, source, target, kernel, bias=last))
-        layers += [nn.Tanh()] if last else _rise(wide)
+        layers += [nn.Tanh()] if last else _rise(wide, residual)
         channels = wide
     return nn.Sequential(*layers)
 
 
-def _decoder(image_channels: int, width: int, sizes: Sequence[Size]) -> nn.Sequential:
+def _decoder(image_channels: int, width: int, sizes: Sequence[Size], residual: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for source, target in pairwise(sizes[:-1]):
-        layers += [upsampler(width, width, source, target, KERNEL, bias=False), *_rise(width)]
+        layers += [upsampler(width, width, source, target, KERNEL, bias=False), *_rise(width, residual)]
     return nn.Sequential(
         *layers, upsampler(width, image_channels, sizes[-2], sizes[-1], KERNEL), output_activation("tanh")
     )
 
 
-def _rise(width: int) -> list[nn.Module]:
+def _rise(width: int, residual: bool) -> list[nn.Module]:
     """What follows a transposed convolution."""
-    return [nn.BatchNorm2d(width), nn.ReLU(inplace=True), ResidualBlock(width)]
+    return [nn.BatchNorm2d(width), nn.ReLU(inplace=True), *([ResidualBlock(width)] if residual else [])]
 
 
-def _encoder(image_channels: int, width: int, sizes: Sequence[Size]) -> nn.Sequential:
+def _encoder(image_channels: int, width: int, sizes: Sequence[Size], residual: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     last = len(sizes) - 2
     for depth, source in enumerate(sizes[:-1]):
@@ -113,5 +121,5 @@ def _encoder(image_channels: int, width: int, sizes: Sequence[Size]) -> nn.Seque
         layers.append(downsampler(width if depth else image_channels, width, source, KERNEL, bias=not normalised))
         layers += [nn.BatchNorm2d(width)] if normalised else []
         layers.append(nn.LeakyReLU(SLOPE, inplace=True))
-        layers += [ResidualBlock(width, slope=SLOPE)] if depth < last else []
+        layers += [ResidualBlock(width, slope=SLOPE)] if residual and depth < last else []
     return nn.Sequential(*layers)

@@ -193,6 +193,15 @@ def test_one_rule_for_all_sizes(shape: tuple[int, int, int], embedding: tuple[in
             assert Denoiser(shape, NOISE, skips=skips)(empty(*shape)).shape == (2, *shape)
 
 
+def test_the_authors_published_networks_have_no_residual_blocks() -> None:
+    networks = generator(residual=False)
+    assert table(networks.embedding, empty(NOISE))[:2] == ["4x4 512@4 BN relu", "4x4 256@8 BN relu"]
+    published = chain(NOISE, 512, 256, 128, 64) + 2 * chain(3, 64, 64, 64, 64)
+    normalised = 512 + 256 + 128 + 2 * 64 + 3 * 64  # channels that have a scale and a shift
+    biased = 64 + 64 + 64 + 3
+    assert sum(p.numel() for p in networks.parameters()) == published + 2 * normalised + biased
+
+
 def test_the_embeddings_side_is_an_option() -> None:
     """Figure 10 of the paper: 8×8×64."""
     assert generator(embedding=8).embedding_shape == (64, 8, 8)
