@@ -104,6 +104,23 @@ def test_gradient_penalty_of_a_linear_critic(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(gradient, 2 * 10 * (5 - 1) * a / 5)  # d(‖a‖ - 1)² = 2 (‖a‖ - 1) a / ‖a‖
 
 
+def test_gradients_are_drawn_to_a_target_and_scores_to_zero() -> None:
+    """λ/γ² (‖∇‖ - γ)² and ε E D(x)² (Karras et al. 2018, appendix A.1 and, for γ, their CIFAR-10 settings)."""
+    critic = LinearCritic(torch.tensor([3.0, 0.0, 4.0, 0.0]))
+    play = Play(critic, real=torch.tensor([[1.0, 0, 0, 0], [0, 0, 2.0, 0]]), fake=torch.zeros(2, 4))
+    game = -(3 + 8) / 2
+    for target in (1.0, 10.0, 750.0):
+        found = WassersteinGP(penalty=10, target=target).discriminator(play)
+        assert found.item() == pytest.approx(game + 10 / target**2 * (5 - target) ** 2, rel=1e-5)
+    found = WassersteinGP(penalty=0, drift=0.001).discriminator(play)
+    assert found.item() == pytest.approx(game + 0.001 * (9 + 64) / 2)
+
+
+def test_whether_a_discriminator_may_look_at_its_batch() -> None:
+    assert WassersteinGP().needs == {"logits", "per-sample"}
+    assert WassersteinGP(per_sample=False).needs == {"logits"}
+
+
 def test_gradient_penalty_of_a_constant_critic_is_finite() -> None:
     critic = LinearCritic(torch.zeros(4))
     images = torch.randn(8, 1, 2, 2)
@@ -261,6 +278,8 @@ def test_variational_bound_is_computed_in_float32() -> None:
         (NonSaturating, {"weight": math.nan}),
         (Wasserstein, {"weight": math.inf}),
         (WassersteinGP, {"penalty": -1.0}),
+        (WassersteinGP, {"target": 0.0}),
+        (WassersteinGP, {"drift": -1.0}),
         (WassersteinGP, {"weight": -1.0}),
         (VariationalBound, {"beta": -1.0}),
         (VariationalBound, {"weight": -1.0}),
@@ -268,7 +287,7 @@ def test_variational_bound_is_computed_in_float32() -> None:
 )
 def test_options_out_of_range_are_refused(make: Any, options: dict[str, float]) -> None:
     (name,) = options
-    with pytest.raises(OptionError, match=f"{name} is 0 or more and finite"):
+    with pytest.raises(OptionError, match=f"{name} is (0 or more|above 0) and finite"):
         make(**options)
 
 

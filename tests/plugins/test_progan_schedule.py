@@ -61,8 +61,24 @@ def test_the_presets_values_are_the_papers(pictures: ArraySource) -> None:
         assert all(player.optimizer == adam for player in stage.players)
     assert model.spec["train"]["ema"] == 0.999
     assert model.spec["loss"] == [
-        {"plugin": "gantk:wgan-gp", "penalty": 10.0, "drift": 0.001, "per_sample": False, "weight": 1.0}
+        {
+            "plugin": "gantk:wgan-gp",
+            "penalty": 10.0,
+            "target": 1.0,
+            "drift": 0.001,
+            "per_sample": False,
+            "weight": 1.0,
+        }
     ]
+
+
+def test_the_authors_settings_on_cifar10() -> None:
+    """config.py of their first code: 128 channels everywhere, 400k + 400k images, a gradient norm of 750."""
+    model = gantk.build("progan-cifar10", data=ArraySource(np.zeros((4, 3, 32, 32), dtype=np.uint8)))
+    assert [stage.length for stage in model.stages] == ["400000 images", *["800000 images"] * 3]
+    assert [stage.name for stage in model.stages] == ["size-4", "size-8", "size-16", "size-32"]
+    assert {p.shape[0] for n, p in model.generator.named_parameters() if n.endswith("conv.weight")} == {128}
+    assert dict(model.losses)["wgan-gp"].target == 750
 
 
 @pytest.mark.parametrize(
