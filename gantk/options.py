@@ -209,7 +209,7 @@ def _sequence(value: Any, origin: type, args: tuple[Any, ...]) -> Any:
 
 
 def type_name(annotation: Any) -> str:
-    """A type as a user reads it: `int`, `float or none`, `'l1' or 'l2'`, `list of int`."""
+    """A type as a user reads it: `int`, `float or none`, `'l1' or 'l2'`, `list of int`, `table`."""
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is inspect.Parameter.empty or annotation is Any:
         return "any value"
@@ -223,6 +223,8 @@ def type_name(annotation: Any) -> str:
         if len(args) > 1 and args[-1] is not Ellipsis:
             return f"a list of {len(args)} {type_name(args[0])}"
         return f"list of {type_name(args[0])}" if args else "list"
+    if origin is Mapping or (origin or annotation) is dict:
+        return "table"
     return "path" if annotation is Path else getattr(annotation, "__name__", str(annotation))
 
 

@@ -178,7 +178,7 @@ def test_convert(value: Any, to: Any, expected: Any) -> None:
         ("x", int | None, "int or none"),
         ([1, "x"], tuple[int, ...], "list of int"),
         ([1, 2, 3], tuple[float, float], "a list of 2 float"),
-        ([1], dict[str, int], "dict"),
+        ([1], dict[str, int], "table"),
     ],
 )
 def test_convert_refuses(value: Any, to: Any, takes: str) -> None:
