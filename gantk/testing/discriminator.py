@@ -81,7 +81,7 @@ class DiscriminatorContract(ShapedContract):
 
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
-        torch.stack([_total(part(images)) for images in self._judged(part, shape)]).sum().backward()
+        torch.autograd.backward(torch.stack([_total(part(images)) for images in self._judged(part, shape)]).sum())
         moved = {name: p.grad for name, p in part.named_parameters() if p.requires_grad}
         idle = [name for name, gradient in moved.items() if gradient is None]
         assert not idle, f"no gradient reaches {', '.join(idle)}; use these parameters or do not create them."
