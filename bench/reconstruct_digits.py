@@ -1,13 +1,13 @@
 """Whether real digits come back as the same digits: runs that read codes, judged by a classifier.
 
-    GANTK_DATA=… python bench/reconstruct_digits.py judge runs/autodecoder
+    GANTK_DATA=… python bench/reconstruct_digits.py judge runs/gallery/code-loss --draw docs/gallery
     GANTK_DATA=… python bench/reconstruct_digits.py variants -o runs/variants
 
 `judge` reconstructs MNIST's test digits, whole and degraded, by runs that were trained on 28×28 grey images, has a
 classifier say which digits came back, and reads from the runs' logs where their losses settle; it writes
-bench/results/reconstruct_digits.json. `variants` trains small code-loss DCGANs that differ in one value each, minutes
-apiece on one core, judges them in the same way, and writes bench/results/code_loss_variants.json; stopped and called
-again, it goes on.
+bench/results/reconstruct_digits.json, and with --draw what `gantk reconstruct` draws. `variants` trains small code-loss
+DCGANs that differ in one value each, minutes apiece on one core, judges them in the same way, and writes
+bench/results/code_loss_variants.json; stopped and called again, it goes on.
 """
 
 from __future__ import annotations
@@ -69,11 +69,17 @@ def main() -> None:
     commands = arguments.add_subparsers(dest="command", required=True)
     judging = commands.add_parser("judge", help="judge trained runs")
     judging.add_argument("runs", type=Path, nargs="+")
+    judging.add_argument(
+        "--draw", type=Path, help="folder for RUN/reconstruction.png and RUN/reconstruction-masked.png"
+    )
     training = commands.add_parser("variants", help="train small variants and judge them")
     training.add_argument("-o", "--output", type=Path, default=Path("runs/variants"), help="folder of their runs")
     given = arguments.parse_args()
     if given.command == "judge":
         runs = {run.name: run for run in given.runs}
+        if given.draw:
+            for name, run in runs.items():
+                draw(run, given.draw / name)
         name, degradations, protocol = "reconstruct_digits", DEGRADATIONS, {}
     else:
         runs = {name: trained(given.output, name, words) for name, words in VARIANTS.items()}
@@ -100,6 +106,13 @@ def trained(folder: Path, name: str, words: Sequence[str]) -> Path:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([sys.executable, "-m", "gantk", "train", str(run)], check=True)
     return run
+
+
+def draw(run: Path, folder: Path) -> None:
+    """What the command draws of a run: ten digits whole, and ten with a tenth of them blackened."""
+    for name, options in {"reconstruction": (), "reconstruction-masked": ("--degrade", "mask=0.1")}.items():
+        words = ["reconstruct", str(run), "-n", "10", "-o", str(folder / f"{name}.png"), *options]
+        subprocess.run([sys.executable, "-m", "gantk", *words], check=True)
 
 
 def mnist(split: str) -> tuple[Tensor, Tensor]:
