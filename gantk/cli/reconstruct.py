@@ -85,19 +85,17 @@ def command(
         check_reads_codes(model)
         _check_drawable(model)
     for each in spoilt:
-        with naming(f"--degrade {each}"):
-            each.check(model.image_shape)
+        each.check(model.image_shape)
     sets, note = _sets(model, images, data, subset, seed)
     rows = []
     for each_set in sets:
-        with progress_bar(f"reconstructing {each_set.name}") as progress:
+        with progress_bar("reconstructing") as progress:
             errors = image_errors(model, each_set.batches(progress), spoilt, seed)
         rows.append(ErrorRow(each_set.name, len(each_set), errors.again))
         if spoilt:
             degraded = " ".join(map(str, spoilt))
             rows.append(ErrorRow(f"  these images themselves, by {degraded}", len(each_set), errors.degraded))
-    with progress_bar("reading generated images"):
-        own = generated_errors(model, subset, seed)
+    own = generated_errors(model, subset, seed)
     rows += [
         ErrorRow("generated images", subset, own.images),
         ErrorRow("codes read off them", subset, own.codes),
@@ -105,6 +103,8 @@ def command(
     ]
     click.echo(error_table(rows))
     click.echo("\nmeans per pixel in [-1, 1] and per number of a code, against what was there before")
+    if model.refiner is not None:
+        click.echo("images are the generator's own: the refiner takes no part")
     if note:
         click.echo(f"not measured: {note}")
     shown = sets[0].first(len(images) or count)
