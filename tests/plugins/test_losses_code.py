@@ -11,6 +11,8 @@ from torch import Tensor, nn
 import gantk
 from gantk import Discriminator, Play, Verdict
 from gantk.errors import FitError, OptionError, UsageError
+from gantk.nn import evaluating
+from gantk.reconstruction import read_codes
 from gantk.testing import ToyDiscriminator, ToyGenerator
 from gantk_autodecoder.losses import CodeLoss
 
@@ -176,3 +178,17 @@ def test_the_paper_as_a_preset() -> None:
         assert part is not None
         deviations = [w.std().item() for name, w in part.named_parameters() if w.dim() > 1 and w.numel() > 2000]
         assert deviations == pytest.approx([0.00282] * len(deviations), rel=0.1)
+
+
+def test_in_a_game_on_embeddings_the_code_is_read_off_embeddings() -> None:
+    """Generated again is by the embedding's own generator, and a real image is read by way of its embedding."""
+    parts = {"noise": "gaussian:dim=5", "generator": "aegan:width=4", "discriminator": "aegan:width=4"}
+    model = gantk.build("embedding-game", data="digits", loss="code:loops=2", **parts)
+    assert model.recipe is not None
+    assert model.recipe.judged_shape(model.generator) != model.image_shape
+    assert sum("code" in str(player.objective) for stage in model.stages for player in stage.players) >= 2
+    images = torch.rand(3, 1, 28, 28) * 2 - 1
+    with evaluating(model), torch.no_grad():
+        assert model.discriminator is not None
+        expected = model.discriminator(model.recipe.judged(model, images)).code
+    torch.testing.assert_close(read_codes(model, images), expected, rtol=1e-4, atol=1e-5)
