@@ -1,0 +1,85 @@
+"""Which networks does the game on embeddings train with? AEGAN at 64×64, on real photographs.
+
+Each variant trains the autoencoder and then plays the game, without a denoiser; the spread is the standard deviation
+over 256 samples, averaged over pixels, as a share of that over 256 photographs: near 0, all samples are one image.
+
+    GANTK_DATA=… python bench/embedding_variants.py            # about 10 minutes on one core
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import common
+import torch
+from torch import nn
+
+import gantk
+from gantk.data import to_float
+from gantk.training.progress import Silent
+
+SAMPLES = 256
+VARIANTS = {
+    "residual blocks, tanh": (True, None),
+    "residual blocks, LeakyReLU": (True, nn.LeakyReLU(0.2)),
+    "no residual blocks, tanh": (False, None),
+}
+"""name → whether there are residual blocks, and what takes the place of the embedding generator's tanh."""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--autoencode", type=int, default=300, help="steps")
+    arguments.add_argument("--game", type=int, default=400, help="steps")
+    given = arguments.parse_args()
+    torch.set_num_threads(1)
+    results = []
+    for name, (residual, end) in VARIANTS.items():
+        results.append({"variant": name, **trained(residual, end, given.autoencode, given.game)})
+        print(results[-1], flush=True)
+    protocol = {
+        "recipe": "embedding-game:fine_tune=false",
+        "data": "imagenet-sample-512 at 64×64",
+        "width": 32,
+        "batch_size": 16,
+        "autoencode_steps": given.autoencode,
+        "game_steps": given.game,
+        "samples": SAMPLES,
+    }
+    print(common.write("embedding_variants", protocol, results))
+
+
+def trained(residual: bool, end: nn.Module | None, autoencode: int, game: int) -> dict[str, float]:
+    photographs = os.path.join(os.environ["GANTK_DATA"], "imagenet-sample-512", "imagenet-sample-512.zip")
+    model = gantk.build(
+        "embedding-game:fine_tune=false",
+        data=f"zip:path={photographs},size=64",
+        generator=f"aegan:width=32,residual={str(residual).lower()}",
+        discriminator="aegan:width=32",
+        settings={
+            "stages.autoencode.length": f"{autoencode} steps",
+            "stages.autoencode.autoencoder.lr": 1e-3,
+            "stages.game.length": f"{game} steps",
+        },
+    )
+    if end is not None:
+        model.generator.embedding[-1] = end
+    with tempfile.TemporaryDirectory() as folder:
+        gantk.train(model, Path(folder) / "run", progress=Silent())
+    assert model.data is not None
+    real = to_float(model.data.images(range(SAMPLES)))
+    with torch.no_grad():
+        model.eval()
+        rebuilt = model.generator.decoder(model.generator.encoder(real[:64]))
+    spread = model.sample(SAMPLES).std(0).mean() / real.std(0).mean()
+    return {
+        "reconstruction_l1": round((rebuilt - real[:64]).abs().mean().item(), 4),
+        "spread": round(spread.item(), 3),
+    }
+
+
+if __name__ == "__main__":
+    main()
