@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gantk import registry
+from gantk.assembly import compose
 from gantk.cli.main import main
 from gantk.construct import construct, part_class
-from gantk.errors import BrokenPlugin, UnknownName
+from gantk.errors import BrokenPlugin, OptionError, UnknownName
 from gantk.options import read_options
 from gantk.registry import KINDS, everything, find, plugins
 
@@ -151,6 +152,23 @@ def test_a_preset_is_the_text_of_its_file(site: Path) -> None:
     assert find("recipe", "mine").load() == 'extends = "game"\n'
     with pytest.raises(BrokenPlugin, match=r"recipe 'lost'.*FileNotFoundError"):
         find("recipe", "lost").load()
+
+
+def test_a_preset_extends_a_recipe_with_options(site: Path) -> None:
+    extends = {"mine": "game:image_noise=0.25", "thine": "mine", "ours": "mine:image_noise=0", "wrong": "game:noise=1"}
+    package = site / "several_presets"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name, base in extends.items():
+        (package / f"{name}.toml").write_text(f'extends = "{base}"\n')
+    entry_points = "".join(f"{name} = several_presets\n" for name in extends)
+    install(site, "presets", f"[gantk.recipe]\n{entry_points}")
+    assert compose("mine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.25}
+    assert compose("thine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.25}
+    assert compose("thine:image_noise=0.5", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.5}
+    assert compose("ours", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0}
+    with pytest.raises(OptionError, match="recipe 'game' has no option 'noise'"):
+        construct("recipe", compose("wrong", {})["recipe"])
 
 
 def test_listing_imports_neither_torch_nor_a_plugin(tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""What players minimise and read: joined objectives, and values that parts bring to a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import gantk
+from gantk import Discriminator, Joined, Loss, Model, Play, Player, Refiner, Stage, Step, Terms
+from gantk.errors import FitError
+from gantk.recipe import Recipe
+from gantk.schedule import Batch
+from gantk.schedule.stage import Value
+from gantk.stages import resolve_stages
+from gantk.testing import ToyDiscriminator, ToyGenerator
+from gantk_classic.noise import Gaussian
+
+SHAPE = (1, 4, 3)
+
+
+class Brightness(Loss):
+    """The mean of generated images, which wants five turns."""
+
+    settings = {"generator": {"repeats": 5}}  # noqa: RUF012
+
+    def __init__(self, *, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def generator(self, play: Play) -> Tensor:
+        return play.fake.mean()
+
+
+class Constant:
+    """An objective of one term."""
+
+    def __init__(self, name: str, value: float) -> None:
+        self.name, self.value = name, value
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        return {self.name: torch.tensor(self.value)}
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Brought(Refiner):
+    """Brings three values to every game, one of them under a name that the model has, one under the recipe's."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+    def values(self, path: str, stage: Stage) -> Mapping[str, Value]:
+        if not stage.adversarial:
+            return {}
+        return {
+            "own": lambda step: step["real"] + 1,
+            "refined": lambda step: step["real"] + 2,
+            "shown": lambda step: step["real"] + 3,
+        }
+
+
+class Two(Recipe):
+    """A game, which has a value of its own, and a stage that is none."""
+
+    def __init__(self, players: Sequence[Player] = ()) -> None:
+        self.given = players
+
+    def stages(self, model: Model) -> list[Stage]:
+        values: Mapping[str, Value] = {"shown": lambda step: step["real"] + 4}
+        return [Stage("game", [*self.given], adversarial=True, values=values), Stage("fit", [], values=values)]
+
+
+def model(**parts: Any) -> Model:
+    torch.manual_seed(0)
+    judge: Discriminator = ToyDiscriminator(frozenset({"logits", "hidden"}), SHAPE, 5)
+    return Model(Gaussian(5), ToyGenerator(SHAPE, 5), judge, **parts)
+
+
+def test_a_part_brings_values_over_the_models_and_below_the_stages() -> None:
+    assembled = model(refiner=Brought())
+    game, fit = resolve_stages(assembled, Two(), {})
+    step = assembled.step(Batch(torch.zeros(2, *SHAPE)), game.values)
+    assert {name: step[name].unique().tolist() for name in ("own", "refined", "shown")} == {
+        "own": [1],
+        "refined": [2],
+        "shown": [4],
+    }
+    plain = assembled.step(Batch(torch.zeros(2, *SHAPE)), fit.values)
+    assert plain["shown"].unique().tolist() == [4]
+    assert torch.equal(plain["refined"], plain["fake"])
+    with pytest.raises(FitError, match="a step has no value 'own'"):
+        plain["own"]
+
+
+def test_joined_objectives_stand_side_by_side() -> None:
+    joined = Joined({"one": Constant("a", 1.0), "two": Joined({"b": Constant("b", 2.0), "c": Constant("b", 3.0)})})
+    terms = joined(model().step(Batch(torch.zeros(2, *SHAPE))))
+    assert {name: term.item() for name, term in terms.items()} == {"one/a": 1, "two/b/b": 2, "two/c/b": 3}
+    assert str(joined) == "a + b + b"
+
+
+def test_joined_terms_of_losses_are_weighted_and_written_as_terms_are() -> None:
+    assembled = model(losses={"bright": Brightness(weight=0.5)})
+    joined = Joined({"game": Terms(assembled.losses, "generator"), "rest": Constant("rest", 1.0)})
+    step = assembled.step(Batch(torch.zeros(2, *SHAPE)))
+    step.begin(["generator"])
+    terms = joined(step)
+    assert terms["game/bright"].item() == pytest.approx(0.5 * step["fake"].mean().item())
+    assert terms["game/bright"].requires_grad
+    assert str(joined) == "0.5·bright + rest"
+
+
+def test_losses_within_a_joined_objective_are_heard_and_bring_their_settings() -> None:
+    assembled = model(losses={"bright": Brightness()})
+    joined = Joined({"game": Terms(assembled.losses, "generator"), "rest": Constant("rest", 1.0)})
+    players = [Player("generator", ("generator",), joined)]
+    game, _ = resolve_stages(assembled, Two(players), {"game": {"generator": {"lr": 0.5}}})
+    assert (game.players[0].repeats, game.players[0].optimizer["lr"]) == (5, 0.5)
+
+
+def test_a_joined_objective_without_losses_for_its_role_is_refused() -> None:
+    assembled = model(losses={"bright": Brightness()})
+    joined = Joined({"game": Terms(assembled.losses, "critic"), "rest": Constant("rest", 1.0)})
+    with pytest.raises(FitError, match="no loss speaks to a critic"):
+        resolve_stages(assembled, Two([Player("generator", ("generator",), joined)]), {})
+
+
+def test_a_loss_generates_again_with_what_its_binding_names() -> None:
+    class Again(Loss):
+        """How bright the images of opposite noise are."""
+
+        def generator(self, play: Play) -> Tensor:
+            return play.generate(-play.noise).mean()
+
+    assembled = model(losses={"again": Again()})
+    for path, half in (("generator", assembled.generator), ("generator.decoder", assembled.generator.decoder)):
+        step = assembled.step(Batch(torch.zeros(2, *SHAPE)))
+        step.begin(["generator"])
+        terms = Terms(assembled.losses, "generator", gantk.Binding(generator=path))(step)
+        assert terms["again"].item() == pytest.approx(half(-step["noise"]).mean().item())
