@@ -1,8 +1,9 @@
 """The fused losses beside eager torch and torch.compile: time, memory bandwidth reached, and where a native call pays.
 
-All ways take turns, and ratios are of neighbours in time. Bytes are those that have to move: a forward reads both maps,
-a backward reads them and writes the gradients asked for. The bandwidth beside them is that of a copy between tensors
-of the map's size whose pages are there already; a backward's gradient is new memory, for every way.
+All ways take turns, and ratios are of neighbours in time. Bytes are those that have to move: a forward without
+gradients reads both maps; a forward and a backward read them, and write the gradients asked for. The bandwidth beside
+them is that of a copy between tensors of the map's size whose pages are there already; a gradient is new memory, for
+every way.
 
 python bench/fused_losses.py [--rounds 9] [--threads 2] [--largest 512]
 """
@@ -13,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import common
@@ -43,17 +45,22 @@ def eager(real: Tensor, fake: Tensor) -> Tensor:
     return reference.norm_loss(real, fake, 2)
 
 
-def passes(loss: Loss, real: Tensor, fake: Tensor, wanted: tuple[Tensor, ...]) -> dict[str, float]:
-    """Seconds of a forward without gradients, of one that a backward follows, of that backward, and of the two.
+def passes(loss: Loss, real: Tensor, fake: Tensor, wanted: tuple[Tensor, ...], weight: Tensor) -> dict[str, float]:
+    """Seconds of a forward without gradients; of one that a backward follows, of that backward, and of the two; and the
+    same of a loss that counts with a weight, as one of several does.
 
-    What torch.compile leaves to either of the two is its own choice: it may keep the difference of the maps.
+    What is left to either of the two is the way's own choice: gantk and torch.compile do much of the backward's work in
+    the forward before it.
     """
     with torch.no_grad():
         forward, _ = seconds(lambda: loss(real, fake))
-    before, term = seconds(lambda: loss(real, fake))
-    backward, gradients = seconds(lambda: torch.autograd.grad(term, wanted))
-    del gradients
-    return {"forward": forward, "recorded forward": before, "backward": backward, "both": before + backward}
+    found = {"forward": forward}
+    for name, factor in (("", torch.ones(())), ("weighted ", weight)):
+        before, term = seconds(lambda: loss(real, fake))
+        after, gradients = seconds(partial(torch.autograd.grad, term, wanted, factor))
+        del gradients, term
+        found |= {f"{name}recorded forward": before, f"{name}backward": after, f"{name}both": before + after}
+    return found
 
 
 def one_map(shape: tuple[int, ...], dtype: torch.dtype, gradients: int, rounds: int) -> dict[str, Any]:
@@ -64,32 +71,28 @@ def one_map(shape: tuple[int, ...], dtype: torch.dtype, gradients: int, rounds: 
     wanted = (real, fake)[2 - gradients :]
     for leaf in wanted:
         leaf.requires_grad_()
-    copy = torch.empty_like(real)
+    copy, weight = torch.empty_like(real), torch.tensor(0.3)
     size = real.numel() * real.element_size()
     times: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     copies: list[float] = []
     for turn in range(rounds + 2):
-        found = {way: passes(loss, real, fake, wanted) for way, loss in ways.items()}
+        found = {way: passes(loss, real, fake, wanted, weight) for way, loss in ways.items()}
         copying, _ = seconds(lambda: copy.copy_(real.detach()))
         if turn >= 2:  # the first ones compile, and touch the memory
             copies.append(copying)
             for way, of_way in found.items():
                 times[way].append(of_way)
-    moved = {
-        "forward": 2 * size,
-        "recorded forward": 2 * size,
-        "backward": (2 + gradients) * size,
-        "both": (4 + gradients) * size,
-    }
+    moved = {"forward": 2 * size, "both": (2 + gradients) * size, "weighted both": (2 + gradients) * size}
     result: dict[str, Any] = {"MiB per map": size / 2**20, "copy GB/s": 2 * size / statistics.median(copies) / 1e9}
-    for name, count in moved.items():
+    for name in times["gantk"][0]:
         of_ways = {way: [turn[name] for turn in turns] for way, turns in times.items()}
         result[name] = {
             "ms": {way: 1e3 * statistics.median(values) for way, values in of_ways.items()},
-            "gantk GB/s": count / statistics.median(of_ways["gantk"]) / 1e9,
             "eager / gantk": ratio(of_ways["eager"], of_ways["gantk"]),
             "compile / gantk": ratio(of_ways["compile"], of_ways["gantk"]),
         }
+        if name in moved:
+            result[name]["gantk GB/s"] = moved[name] / statistics.median(of_ways["gantk"]) / 1e9
     return result
 
 
@@ -170,8 +173,10 @@ def main() -> None:
             name = f"{' × '.join(map(str, shape))}, {kind}, {gradients} gradient{'s'[: gradients - 1]}"
             results["hidden_loss"][name] = found = one_map(shape, dtype, gradients, given.rounds)
             print(name, f"copy {found['copy GB/s']:.1f} GB/s")
-            for part in ("forward", "backward", "both"):
-                print("   ", part, found[part], flush=True)
+            for part, of_part in found.items():
+                if isinstance(of_part, dict):
+                    ratios = f"eager {of_part['eager / gantk']:.2f}, compile {of_part['compile / gantk']:.2f}"
+                    print(f"    {part:25} {of_part['ms']['gantk']:8.2f} ms; times it: {ratios}", flush=True)
     protocol = {
         "rounds": given.rounds,
         "interleaved": True,

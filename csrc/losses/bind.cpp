@@ -23,6 +23,11 @@ void bind_losses(py::module_& m) {
                                         {input(a, a_type), input(b, b_type), rows, columns}, at(norms), at(loss),
                                         {output(of_a, a_type), output(of_b, b_type)});
         });
+    m.def("scale_gradient",
+          [](int threads, Pointer gradient, int type, int64_t count, double factor, Pointer opposite) {
+              const py::gil_scoped_release released;
+              scale_gradient(threads, output(gradient, type), count, factor, output(opposite, type));
+          });
     m.def(
         "norm_loss_backward",
         [](int threads, int pair, Pointer a, int a_type, Pointer b, int b_type, int64_t rows, int64_t columns,

@@ -100,6 +100,8 @@ double sum(const void* of_a, const void* of_b, int64_t n) {
     V sums[kVectors] = {};
     int64_t i = 0;
     for (; i + kPartialSums <= n; i += kPartialSums) {
+        prefetch(a + i, kPartialSums);
+        prefetch(b + i, kPartialSums);
 #pragma GCC unroll 32
         for (int k = 0; k < kVectors; ++k) {
             sums[k] += F::value(E::read(a + i + k * kStep), E::read(b + i + k * kStep));

@@ -227,6 +227,22 @@ void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms,
     });
 }
 
+void scale_gradient(int threads, Output gradient, int64_t count, double factor, Output opposite) {
+    ask_for_large_pages(opposite, count);
+    in_width_of({gradient.data, gradient.type}, [&](auto number) {
+        using S = decltype(number);
+        auto* const own = static_cast<S*>(gradient.data);
+        auto* const other = static_cast<S*>(opposite.data);
+        const S times = static_cast<S>(factor);
+        Cut(1, count).for_each(threads, [&](int64_t, int64_t, int64_t start, int64_t end) {
+            if (factor != 1) {
+                for (int64_t i = start; i < end; ++i) own[i] *= times;
+            }
+            if (other) std::transform(own + start, own + end, other + start, [](S x) { return -x; });
+        });
+    });
+}
+
 void two_terms_forward(int threads, const Term& first, const Term& second, void* loss) {
     in_width_of(first.matrices.a, [&](auto number) {
         using S = decltype(number);

@@ -42,6 +42,9 @@ void norm_forward_with_gradients(int threads, Pair pair, const Matrices& m, void
 void norm_backward(int threads, Pair pair, const Matrices& m, const void* norms, const void* grad, Output of_a,
                    Output of_b);
 
+// gradient × factor in its place, and the opposite of that where it is asked for.
+void scale_gradient(int threads, Output gradient, int64_t count, double factor, Output opposite);
+
 // A sum over all pairs of elements, times a factor.
 struct Term {
     Pair pair;

@@ -16,11 +16,12 @@ __all__ = [
     "adversarial_backward",
     "adversarial_forward",
     "dense_alike",
-    "keeps_gradients",
+    "keeps_gradient",
     "norm_backward",
     "norm_forward",
-    "norm_forward_with_gradients",
+    "norm_forward_with_gradient",
     "room_for",
+    "scale_gradient",
     "serves",
     "vae_backward",
     "vae_forward",
@@ -72,28 +73,40 @@ def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
     return loss, norms
 
 
-def keeps_gradients(a: Tensor, b: Tensor) -> bool:
-    """Whether the forward of a norm loss may leave the gradients of the loss for its backward.
+def keeps_gradient(a: Tensor, b: Tensor) -> bool:
+    """Whether the forward of a norm loss may leave the gradient of the loss for its backward.
 
-    Not those of halves: they would be rounded before the loss's own gradient scales them, and what a gradient scaler is
+    Not that of halves: it would be rounded before the loss's own gradient scales it, and what a gradient scaler is
     there to save would have vanished by then. Not where torch.compile plans what is kept. CUDA has no kernel for it.
     """
-    exact = a.dtype == b.dtype and a.dtype in (torch.float32, torch.float64)
-    return exact and a.device.type == "cpu" and not torch.compiler.is_compiling()
+    return _exact(a, b) and a.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
-def norm_forward_with_gradients(
-    a: Tensor, b: Tensor, p: int, need_a: bool, need_b: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The loss, the distance of each row, and the loss's gradients; one that is not needed has no elements."""
+def _exact(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.dtype in (torch.float32, torch.float64)
+
+
+def norm_forward_with_gradient(a: Tensor, b: Tensor, p: int, of_b: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss, the distance of each row, and the loss's gradient: that of a, or that of b, which is its opposite."""
+    if not _exact(a, b):
+        raise FitError(f"gradients are kept of two float32 or two float64 tensors, not of {a.dtype} and {b.dtype}.")
     a, b = dense_alike(a, b)
     loss = a.new_empty((), dtype=wide_dtype(a))
     norms = a.new_empty(len(a), dtype=loss.dtype)
-    of_a, of_b = (torch.empty_like(x) if need else x.new_empty(0) for x, need in ((a, need_a), (b, need_b)))
-    gradients = (of_a.data_ptr() if need_a else 0, of_b.data_ptr() if need_b else 0)
-    pointers = (*_pair(a, b), norms.data_ptr(), loss.data_ptr(), *gradients)
-    _call("norm_loss_forward_with_gradients", a, NORMS[p], *pointers)
-    return loss, norms, of_a, of_b
+    gradient = torch.empty_like(b if of_b else a)
+    places = (0, gradient.data_ptr()) if of_b else (gradient.data_ptr(), 0)
+    _call("norm_loss_forward_with_gradients", a, NORMS[p], *_pair(a, b), norms.data_ptr(), loss.data_ptr(), *places)
+    return loss, norms, gradient
+
+
+def scale_gradient(gradient: Tensor, factor: float, opposite: bool) -> Tensor | None:
+    """Multiply a kept gradient in its place; the opposite of that, where it is asked for."""
+    if factor == 1 and not opposite:
+        return None
+    found = torch.empty_like(gradient) if opposite else None
+    place = 0 if found is None else found.data_ptr()
+    _call("scale_gradient", gradient, gradient.data_ptr(), TYPES[gradient.dtype], gradient.numel(), factor, place)
+    return found
 
 
 def norm_backward(

@@ -15,7 +15,7 @@ from torch import Tensor
 from gantk.ops import _native_losses as kernels
 from gantk.ops import _reference_losses as reference
 
-__all__ = ["adversarial_loss", "norm_loss", "norm_loss_with_gradients", "vae_loss"]
+__all__ = ["adversarial_loss", "norm_loss", "norm_loss_with_gradient", "vae_loss"]
 
 _Library: Any = torch.library.Library  # torch's annotations of it are incomplete
 _library = _Library("gantk", "FRAGMENT")  # the operators live as long as it does
@@ -41,12 +41,8 @@ def _fake_norm(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
     return a.new_empty((), dtype=dtype), a.new_empty(a.shape[0], dtype=dtype)
 
 
-def _fake_norm_with_gradients(
-    a: Tensor, b: Tensor, p: int, need_a: bool, need_b: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    dense = zip(kernels.dense_alike(a, b), (need_a, need_b), strict=True)
-    of_a, of_b = (torch.empty_like(x) if need else x.new_empty(0) for x, need in dense)
-    return *_fake_norm(a, b, p), of_a, of_b
+def _fake_norm_with_gradient(a: Tensor, b: Tensor, p: int, of_b: bool) -> tuple[Tensor, Tensor, Tensor]:
+    return *_fake_norm(a, b, p), torch.empty_like(kernels.dense_alike(a, b)[of_b])
 
 
 def _fake_norm_backward(
@@ -92,10 +88,11 @@ def _fake_vae_backward(
 
 
 norm_loss = _define("norm_loss(Tensor a, Tensor b, int p) -> (Tensor, Tensor)", kernels.norm_forward, _fake_norm)
-norm_loss_with_gradients = _define(
-    "norm_loss_with_gradients(Tensor a, Tensor b, int p, bool need_a, bool need_b) -> (Tensor, Tensor, Tensor, Tensor)",
-    kernels.norm_forward_with_gradients,
-    _fake_norm_with_gradients,
+# Its third result belongs to the backward, which gives it away.
+norm_loss_with_gradient = _define(
+    "norm_loss_with_gradient(Tensor a, Tensor b, int p, bool of_b) -> (Tensor, Tensor, Tensor)",
+    kernels.norm_forward_with_gradient,
+    _fake_norm_with_gradient,
     keys=("CPU",),
 )
 _norm_loss_backward = _define(
@@ -170,37 +167,40 @@ def _norm_gradients(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | No
     return (*_in_places(_norm_loss_backward(grad, a, b, norms, ctx.p, *needs), needs), None)
 
 
-def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    a, b, ctx.p, *ctx.kept_for = inputs
-    _, norms, *ctx.kept = output
-    ctx.mark_non_differentiable(norms, *ctx.kept)
+def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    a, b, ctx.p, ctx.of_b = inputs
+    _, norms, ctx.kept = output
+    ctx.mark_non_differentiable(norms, ctx.kept)
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(a, b, norms)
 
 
-def _kept_gradients(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+def _kept_gradient(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
     if grad is None:
-        return (None,) * 5
+        return (None,) * 4
     a, b, norms = ctx.saved_tensors
     needs = ctx.needs_input_grad[:2]
-    # Given away, because who gets them may write to them; another backward of the same graph computes them anew.
+    # Given away, because who gets it may write to it; another backward of the same graph computes it anew.
     kept, ctx.kept = ctx.kept, None
     if torch.is_grad_enabled():
         again = _differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, [grad])
-        return (*again, None, None, None)
-    if kept is None or any(needed and not has for needed, has in zip(needs, ctx.kept_for, strict=True)):
-        found = _norm_loss_backward(torch.ones_like(grad), a, b, norms, ctx.p, *needs)
-    else:
-        found = [gradient for gradient, needed in zip(kept, needs, strict=True) if needed]
-    return (*_in_places(_scaled(found, grad), needs), None, None, None)
+        return (*again, None, None)
+    if kept is None:
+        (kept,) = _norm_loss_backward(torch.ones_like(grad), a, b, norms, ctx.p, not ctx.of_b, ctx.of_b)
+    own, other = _both_gradients(kept, grad, *(reversed(needs) if ctx.of_b else needs))
+    return (other, own, None, None) if ctx.of_b else (own, other, None, None)
 
 
-def _scaled(gradients: list[Tensor], grad: Tensor) -> list[Tensor]:
-    """The gradients of grad × loss, in the place of the loss's own."""
+def _both_gradients(kept: Tensor, grad: Tensor, own: bool, other: bool) -> tuple[Tensor | None, Tensor | None]:
+    """From the gradient of one input that of grad × loss, in its place, and the other's, which is the opposite."""
     if type(grad) is not Tensor:  # one that is traced has no number to look at
-        return [gradient * grad for gradient in gradients]
+        scaled = kept * grad
+        return scaled if own else None, -scaled if other else None
     factor = grad.item()
-    return gradients if factor == 1 else [gradient.mul_(factor) for gradient in gradients]
+    if not own:
+        kernels.scale_gradient(kept, -factor, opposite=False)
+        return None, kept
+    return kept, kernels.scale_gradient(kept, factor, opposite=other)
 
 
 def _keep_adversarial(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -239,7 +239,7 @@ def _vae_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 for _name, _backward, _keep in (
     ("norm_loss", _norm_gradients, _keep_norm),
-    ("norm_loss_with_gradients", _kept_gradients, _keep_gradients),
+    ("norm_loss_with_gradient", _kept_gradient, _keep_gradient),
     ("adversarial_loss", _adversarial_gradients, _keep_adversarial),
     ("vae_loss", _vae_gradients, _keep_vae),
 ):

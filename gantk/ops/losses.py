@@ -180,9 +180,8 @@ def vae_loss(
 def _norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
     if not _native_pays(WORTH_A_CALL, a, b):
         return reference.norm_loss(a, b, p)
-    needs = a.requires_grad, b.requires_grad
-    if torch.is_grad_enabled() and any(needs) and native_losses.keeps_gradients(a, b):
-        return cast(Tensor, registered.norm_loss_with_gradients(a, b, p, *needs)[0])
+    if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad) and native_losses.keeps_gradient(a, b):
+        return cast(Tensor, registered.norm_loss_with_gradient(a, b, p, not a.requires_grad)[0])
     return cast(Tensor, registered.norm_loss(a, b, p)[0])
 
 
