@@ -198,3 +198,16 @@ def test_odd_strips_are_refused(arguments: list[str], trained: Path, tmp_path: P
     before = contents(tmp_path)
     call("interpolate", "trained", *arguments).error(2)
     assert contents(tmp_path) == before
+
+
+def test_the_refiner_can_be_switched_off(tmp_path: Path, call, small_build: list[str]) -> None:
+    short = ("--set", "stages.game.length=2 steps", "--set", "generator.init_std=0.5")
+    call(*small_build, *short, "--refiner", "denoiser:width=2", "-o", "refined").worked()
+    call("train", "refined").worked()
+    call("sample", "refined", "-n", "3", "-o", "with.npz").worked()
+    call("sample", "refined", "-n", "3", "--no-refiner", "-o", "without.npz").worked()
+    model = api.load(tmp_path / "refined")
+    refined, plain = read(tmp_path / "with.npz"), read(tmp_path / "without.npz")
+    assert not near(refined, plain)
+    assert near(refined, as_bytes(model.sample(3, seed=0)))
+    assert near(plain, as_bytes(model.generator.eval()(model.sample_noise(3, seed=0)).detach()))
