@@ -221,10 +221,7 @@ def _refining(model: Model, shape: ImageShape) -> list[str]:
     children: list[str] = []
     calls: list[tuple[str, nn.Module]] = [(f"{PATH}.{name}", child) for name, child in part.named_children()]
     with torch.no_grad():
-        hooks = [
-            child.register_forward_hook(lambda *_, path=path: children.append(path))
-            for path, child in calls
-        ]
+        hooks = [child.register_forward_hook(lambda *_, path=path: children.append(path)) for path, child in calls]
         part(torch.zeros(2, *shape))
     for hook in hooks:
         hook.remove()
