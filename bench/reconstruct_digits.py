@@ -75,6 +75,8 @@ def main() -> None:
     training = commands.add_parser("variants", help="train small variants and judge them")
     training.add_argument("-o", "--output", type=Path, default=Path("runs/variants"), help="folder of their runs")
     given = arguments.parse_args()
+    classifier, accuracy = train_classifier(epochs=2, digits=mnist("train"))
+    images, labels = mnist("test")
     if given.command == "judge":
         runs = {run.name: run for run in given.runs}
         if given.draw:
@@ -82,30 +84,35 @@ def main() -> None:
                 draw(run, given.draw / name)
         name, degradations, protocol = "reconstruct_digits", DEGRADATIONS, {}
     else:
-        runs = {name: trained(given.output, name, words) for name, words in VARIANTS.items()}
+        runs = {name: given.output / file_name(name) for name in VARIANTS}
         name, degradations = "code_loss_variants", DEGRADATIONS[:1]
         protocol = {"build": ["gantk", "build", "autodecoder", *SMALL], "and": VARIANTS}
-    digits = mnist("train")
-    classifier, accuracy = train_classifier(epochs=2, digits=digits)
-    images, labels = mnist("test")
+        images, labels = images[::4], labels[::4]
     protocol |= {
         "images": f"MNIST test, {len(images)}",
         "classifier": f"trained on MNIST train; {accuracy:.4f} of 1000 training images that it has not seen are right",
         "share": "of images that the classifier takes for their label's digit",
         "settled": f"the first step from which every mean over {INTERVAL} steps is within a tenth of the last one",
     }
-    results = {label: judged(run, classifier, images, labels, degradations) for label, run in runs.items()}
-    print(common.write(name, protocol, results))
+    results = {}
+    for label, run in runs.items():
+        if given.command == "variants":
+            train(run, VARIANTS[label])
+        results[label] = judged(run, classifier, images, labels, degradations)
+        print(label, common.write(name, protocol, results), flush=True)
 
 
-def trained(folder: Path, name: str, words: Sequence[str]) -> Path:
-    """A variant's run, built where there is none yet and trained to its end."""
-    run = folder / "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
+def file_name(name: str) -> str:
+    """A variant's name as that of a folder."""
+    return "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
+
+
+def train(run: Path, words: Sequence[str]) -> None:
+    """Build a variant's run where there is none yet, and train it to its end."""
     if not run.exists():
         command = [sys.executable, "-m", "gantk", "build", "autodecoder", *SMALL, *words, "-o", str(run)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([sys.executable, "-m", "gantk", "train", str(run)], check=True)
-    return run
 
 
 def draw(run: Path, folder: Path) -> None:
