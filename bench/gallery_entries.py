@@ -25,4 +25,64 @@ class Entry:
         return [word.replace("{data}", data) for word in self.build]
 
 
-ENTRIES: dict[str, Entry] = {}
+ENTRIES: dict[str, Entry] = {
+    "code-loss": Entry(
+        "Code loss on MNIST",
+        (
+            "autodecoder-mnist",
+            "--data=mnist:root={data}",
+            "--set=generator.width=32",
+            "--set=discriminator.width=32",
+            "--set=stages.game.batch_size=64",
+            "--set=stages.game.length=5000 steps",
+        ),
+    ),
+    "age": Entry(
+        "AGE on MNIST",
+        (
+            "age",
+            "--data=mnist:root={data}",
+            "--noise=sphere:dim=64",
+            "--generator=age:width=16",
+            "--set=stages.game.length=4000 steps",
+        ),
+    ),
+    "progan": Entry(
+        "Progressive GAN on MNIST",
+        (
+            "progan:batch_sizes={4=32,28=16}",
+            "--data=mnist:root={data}",
+            "--noise=gaussian:dim=128",
+            "--generator=progan:fmap_base=256,fmap_max=64",
+            "--discriminator=progan:fmap_base=256,fmap_max=64",
+            "--set=train.precision=bf16-mixed",
+            "--set=stages.size-7.length=60000 images",
+            "--set=stages.size-14.length=80000 images",
+            "--set=stages.size-28.length=60000 images",
+        ),
+    ),
+    "dcgan-denoiser": Entry(
+        "DCGAN with the denoiser on Fashion-MNIST",
+        (
+            "dcgan",
+            "--data=fashion-mnist:root={data}",
+            "--generator=dcgan:width=32",
+            "--discriminator=dcgan:width=32",
+            "--refiner=denoiser:width=16,skips=true",
+            "--set=stages.game.batch_size=32",
+            "--set=stages.game.length=2500 steps",
+        ),
+        refined=True,
+    ),
+    "aegan": Entry(
+        "AEGAN on photographs of 64×64",
+        (
+            "aegan-64",
+            "--data=zip:path={data}/imagenet-sample-512/imagenet-sample-512.zip,size=64",
+            "--set=stages.autoencode.length=600 steps",
+            "--set=stages.game.length=2500 steps",
+        ),
+        refined=True,
+        note="The thousand photographs are one of each class of ImageNet, so that no two of them show the same thing.",
+    ),
+}
