@@ -172,8 +172,24 @@ SHORT = {
 }
 
 
+def settings_of(combination: Combination) -> dict[str, Any]:
+    """Short stages; and weights of progan's discriminator, which are scaled as they are used, are clipped less tightly.
+
+    Clipped to WGAN's ±0.01 they would leave the generator a gradient that it cannot move by.
+    """
+    scaled = {"discriminator": "progan", "recipe": "progan"}
+    clipped = {"loss": "wasserstein", "recipe": "wgan"}
+    own = {slot: combination.get(slot, OWN) for slot in ("discriminator", "loss")}
+    both = all(
+        own[slot] == names[slot] or (own[slot] == OWN and combination["recipe"] == names["recipe"])
+        for slot, names in (("discriminator", scaled), ("loss", clipped))
+    )
+    return {**SHORT, **({"stages.*.discriminator.clip_weights": 1.0} if both else {})}
+
+
 def built(combination: Combination, data: ArraySource, **more: Any) -> gantk.Model:
-    return gantk.build(combination["recipe"], data=data, settings=SHORT, **{**parts_of(combination), **more})
+    parts = {**parts_of(combination), **more}
+    return gantk.build(combination["recipe"], data=data, settings=settings_of(combination), **parts)
 
 
 def weights(run: Run, step: int) -> dict[str, Tensor]:
