@@ -310,3 +310,8 @@ def test_the_papers_preset_has_the_papers_values(pictures: ArraySource) -> None:
     assert model.spec["noise"] == {"plugin": "gantk:uniform", "dim": 100}
     assert math.isclose(model.spec["refiner"]["weight"], 100)
     assert model.spec["refiner"]["skips"] is False
+
+
+def test_the_papers_preset_goes_without_its_last_stage(pictures: ArraySource) -> None:
+    model = gantk.build("aegan-512:fine_tune=false", data=pictures)
+    assert [stage.name for stage in model.stages] == ["autoencode", "game"]
