@@ -50,22 +50,22 @@ class Growing(Recipe):
 
     def stages(self, model: Model) -> Sequence[Stage]:
         """A stage per resolution, from the smallest to the image's; the discriminator's turn, then the generator's."""
-        growths = _growths(model)
-        return [self._stage(model, growths, depth) for depth in range(len(growths[0].sizes))]
+        growth, _ = _growths(model)
+        return [self._stage(model, growth, depth) for depth in range(len(growth.sizes))]
 
     def judged(self, model: Model, images: Tensor) -> Tensor:
         """Real images of the resolution that the networks have grown to."""
         return _growths(model)[0].shrunk(images)
 
-    def _stage(self, model: Model, growths: Sequence[Growth], depth: int) -> Stage:
+    def _stage(self, model: Model, growth: Growth, depth: int) -> Stage:
         def grow(model: Model, done: float) -> None:
-            for growth in growths:
-                growth.set(depth, min(1.0, done / self.fade) if depth and self.fade else 1.0)
+            for each in _growths(model):
+                each.set(depth, min(1.0, done / self.fade) if depth and self.fade else 1.0)
 
         def shown_real(step: Step) -> Tensor:
-            return growths[0].shrunk(step["real"])
+            return growth.shrunk(step["real"])
 
-        size = growths[0].sizes[depth]
+        size = growth.sizes[depth]
         sees = Binding(real="shown_real", fake="shown_fake", generator="generator.images")
         players = [
             Player(role, (role,), Terms(model.losses, role, sees), optimizer=dict(ADAM))
