@@ -120,7 +120,7 @@ def merge(lower: Spec, upper: Spec) -> Spec:
 
 
 def merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by stage over others; a pattern such as `size-*` goes over every lower name that it matches, too."""
+    """Settings by stage over others; a pattern such as `size-*` goes over what lower names that it matches say, too."""
     result: dict[str, Any] = deepcopy(dict(lower))
     for stage, settings in upper.items():
         if not isinstance(settings, Mapping):
@@ -128,6 +128,9 @@ def merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str
         for meant in dict.fromkeys([stage, *(name for name in lower if fnmatchcase(name, stage))]):
             below = result.setdefault(meant, {})
             for name, value in settings.items():
+                # What a lower name does not say it may not have, as a player that plays in other stages.
+                if meant != stage and name not in below:
+                    continue
                 below[name] = merge_player(below.get(name, {}), value) if isinstance(value, Mapping) else value
     return result
 

@@ -46,6 +46,19 @@ def test_another_optimizer_drops_the_options_of_the_one_before() -> None:
     assert spec["stages"]["game"]["generator"]["betas"] == [0.5, 0.999]
 
 
+def test_a_pattern_over_stages_goes_over_what_each_of_them_says(tiny: Build) -> None:
+    settings = {
+        "stages.pretrain.autoencoder.lr": 0.25,
+        "stages.game.generator.lr": 0.25,
+        "stages.*.generator.lr": 0.5,
+        "stages.*.batch_size": 4,
+    }
+    model = tiny("dcgan", settings, noise="de:dim=6,autoencoder='vae:width=4'")
+    assert {stage.name: stage.batch_size for stage in model.stages} == {"pretrain": 4, "game": 4}
+    rates = {player.name: player.optimizer["lr"] for stage in model.stages for player in stage.players}
+    assert rates == {"autoencoder": 0.25, "discriminator": 2e-4, "generator": 0.5}
+
+
 def test_the_three_forms_of_a_part_are_one() -> None:
     forms = ["de:dim=7,sample=false", ("de", {"dim": 7, "sample": False}), {"plugin": "de", "dim": 7, "sample": False}]
     assert all(compose(None, {"noise": form})["noise"] == compose(None, {"noise": forms[0]})["noise"] for form in forms)
