@@ -41,6 +41,8 @@ struct Arithmetic {
     double (*plain_sum)(const S* x, int64_t n);
     // a × σ(x) − b × σ(−x)
     void (*sigmoids)(const S* x, S a, S b, S* gradient, int64_t n);
+    // x times the factor in its place, unless that is 1, and the opposite of that, unless its pointer is null.
+    void (*scale)(S* x, S factor, S* opposite, int64_t n);
 };
 
 struct Kernels {

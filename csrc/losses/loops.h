@@ -224,6 +224,32 @@ void sigmoids(const S* x, S a, S b, S* gradient, int64_t n) {
     }
 }
 
+template <typename S, bool kInPlace, bool kOpposite>
+GANTK_INLINE void scale_loop(S* x, S factor, S* opposite, int64_t n) {
+    using V = Vector<S>;
+    int64_t i = 0;
+    for (; i + kPartialSums <= n; i += kPartialSums) {
+        prefetch(x + i, kPartialSums);
+        for (int k = 0; k < kPartialSums; k += kLanes<S>) {
+            const V scaled = load<V>(x + i + k) * factor;
+            if constexpr (kInPlace) store(x + i + k, scaled);
+            if constexpr (kOpposite) store(opposite + i + k, -scaled);
+        }
+    }
+    for (; i < n; ++i) {
+        const S scaled = x[i] * factor;
+        if constexpr (kInPlace) x[i] = scaled;
+        if constexpr (kOpposite) opposite[i] = -scaled;
+    }
+}
+
+template <typename S>
+void scale(S* x, S factor, S* opposite, int64_t n) {
+    if (factor == 1 && opposite) return scale_loop<S, false, true>(x, factor, opposite, n);
+    if (factor != 1 && opposite) return scale_loop<S, true, true>(x, factor, opposite, n);
+    if (factor != 1) return scale_loop<S, true, false>(x, factor, opposite, n);
+}
+
 template <typename E>
 constexpr Comparison comparison() {
     return {{sum<Square, E>, sum<Absolute, E>, sum<CrossEntropy, E>, sum<Divergence, E>},
@@ -232,7 +258,7 @@ constexpr Comparison comparison() {
 
 template <typename S>
 constexpr Arithmetic<S> arithmetic() {
-    return {softplus_sums<S>, plain_sum<S>, sigmoids<S>};
+    return {softplus_sums<S>, plain_sum<S>, sigmoids<S>, scale<S>};
 }
 
 constexpr Kernels kernels() {

@@ -234,11 +234,9 @@ void scale_gradient(int threads, Output gradient, int64_t count, double factor, 
         auto* const own = static_cast<S*>(gradient.data);
         auto* const other = static_cast<S*>(opposite.data);
         const S times = static_cast<S>(factor);
+        const auto scale = arithmetic<S>(kernels()).scale;
         Cut(1, count).for_each(threads, [&](int64_t, int64_t, int64_t start, int64_t end) {
-            if (factor != 1) {
-                for (int64_t i = start; i < end; ++i) own[i] *= times;
-            }
-            if (other) std::transform(own + start, own + end, other + start, [](S x) { return -x; });
+            scale(own + start, times, other ? other + start : nullptr, end - start);
         });
     });
 }
