@@ -4,9 +4,9 @@
     GANTK_DATA=… python bench/gallery.py train age -o runs/gallery
     GANTK_DATA=… python bench/gallery.py page
 
-`train` builds and trains one entry (half an hour to an hour on one core; stopped with Ctrl-C and called again, it goes
-on), and writes its pictures into docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. `page` writes
-docs/gallery/README.md from all of them.
+`train` builds and trains one entry (half an hour to an hour on one core), and writes its pictures into
+docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. Ctrl-C stops the training, and what it has come
+to is drawn; called again, it goes on. `page` writes docs/gallery/README.md from all of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def train_entry(name: str, entry: Entry, run: Path) -> None:
-    """Build where there is no run yet, train to the end, draw, and write the figures down."""
+    """Build where there is no run yet, train to the end or to Ctrl-C, draw, and write the figures down."""
     words = entry.words(os.environ["GANTK_DATA"])
     if not run.exists():
         subprocess.run([*GANTK, "build", *words, "-o", str(run)], check=True)
@@ -70,10 +71,11 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
 
 
 def measured(command: Sequence[str]) -> int:
-    """Run a command to its end; the most memory it had, in MiB."""
+    """Run a training until it ends or is interrupted; the most memory it had, in MiB."""
     process = subprocess.Popen(command)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training's own: it saves where it stands
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    if os.waitstatus_to_exitcode(status) not in (0, 128 + signal.SIGINT):
         sys.exit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
     return usage.ru_maxrss // 1024
 
@@ -120,7 +122,8 @@ def page() -> str:
         "Every recipe, trained for real. Each entry is one command, run by `python bench/gallery.py train NAME`, which",
         "wrote the pictures here and the figures into `bench/results/gallery_NAME.json`; this page is made by",
         "`python bench/gallery.py page`. These are short trainings on a CPU, to see that a recipe learns; they are not",
-        "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint.",
+        "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. The machine did other",
+        "work meanwhile, several times as much as this, so that speeds are what it came to and not what it can do.",
         "",
     ]
     for name, entry in ENTRIES.items():
@@ -137,7 +140,7 @@ def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
     if entry.refined:
         lines += ["The same noise without the refiner (`gantk sample --no-refiner`):", ""]
         lines += [f"![The same 64 without the refiner]({name}/grid-unrefined.png)", ""]
-    lines += ["<!-- test: skip -->", "```bash", " ".join(result["protocol"]["command"]), "```", ""]
+    lines += ["<!-- test: skip -->", "```bash", typed(result["protocol"]["command"]), "```", ""]
     if entry.note:
         lines += [entry.note, ""]
     lines += ["| stage | steps | seconds per 1000 images |", "|---|---|---|"]
@@ -148,6 +151,12 @@ def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
         f"Peak memory {found['peak_memory_mib']:,} MiB; {device}, beside other work; torch {machine['torch']}.",
     ]
     return [*lines, "", f"![Losses over steps]({name}/curves.png)", ""]
+
+
+def typed(command: Sequence[str]) -> str:
+    """A command as it is typed in a shell, a word to a line but for the first three; `$` is the shell's."""
+    words = [f'"{word}"' if set(word) & set(" {}[]*") else word for word in command]
+    return " \\\n    ".join([" ".join(words[:3]), *words[3:]])
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ ENTRIES: dict[str, Entry] = {
             "--data=mnist:root={data}",
             "--noise=sphere:dim=64",
             "--generator=age:width=16",
-            "--set=stages.game.length=4000 steps",
+            "--set=stages.game.length=2000 steps",
         ),
     ),
     "progan": Entry(
@@ -70,7 +70,7 @@ ENTRIES: dict[str, Entry] = {
             "--discriminator=dcgan:width=32",
             "--refiner=denoiser:width=16,skips=true",
             "--set=stages.game.batch_size=32",
-            "--set=stages.game.length=2500 steps",
+            "--set=stages.game.length=1500 steps",
         ),
         refined=True,
     ),
