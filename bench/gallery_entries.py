@@ -61,6 +61,23 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.size-28.length=60000 images",
         ),
     ),
+    "progan-64": Entry(
+        "Progressive GAN on photographs of 64×64",
+        (
+            "progan:batch_sizes={4=64,16=32,32=16}",
+            "--data=zip:path={data}/imagenet-sample-512/imagenet-sample-512.zip,size=64",
+            "--noise=gaussian:dim=128",
+            "--generator=progan:fmap_base=512,fmap_max=64",
+            "--discriminator=progan:fmap_base=512,fmap_max=64",
+            "--set=train.precision=bf16-mixed",
+            "--set=train.ema=0.99",
+            "--set=stages.size-4.length=15000 images",
+            "--set=stages.size-8.length=25000 images",
+            "--set=stages.size-16.length=30000 images",
+            "--set=stages.size-32.length=20000 images",
+            "--set=stages.size-64.length=20000 images",
+        ),
+    ),
     "dcgan-denoiser": Entry(
         "DCGAN with the denoiser on Fashion-MNIST",
         (
