@@ -87,13 +87,16 @@ def load_weights(model: Model, checkpoint: Path) -> None:
     """Load a checkpoint's weights into a model.
 
     Raises:
-        CheckpointError: the file is damaged, or holds the weights of another model.
+        CheckpointError: the file is damaged, holds NaN or infinity, or the weights of another model.
     """
     path = checkpoint / WEIGHTS
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise _damaged(path, ValueError(f"{name} holds NaN or infinity"))
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

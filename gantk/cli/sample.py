@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gantk.cli.shared import PLACE, SEED, counted, naming
+from gantk.errors import UsageError
 
 __all__ = ["command"]
 
@@ -37,5 +38,7 @@ def command(run: Path, count: int, output: Path, seed: int, no_refiner: bool) ->
     try_place(output)
     with naming(run / "model.toml"):
         model = load(run)
+    if no_refiner and model.refiner is None:
+        raise UsageError(f"{run} has no refiner: leave out --no-refiner, the images are the generator's own.")
     save_images(model.sample(count, seed, refine=not no_refiner), output)
     click.echo(f"{counted(count, 'image')} written to {output}")

@@ -211,3 +211,9 @@ def test_the_refiner_can_be_switched_off(tmp_path: Path, call, small_build: list
     assert not near(refined, plain)
     assert near(refined, as_bytes(model.sample(3, seed=0)))
     assert near(plain, as_bytes(model.generator.eval()(model.sample_noise(3, seed=0)).detach()))
+
+
+def test_no_refiner_where_there_is_none(trained: Path, tmp_path: Path, call) -> None:
+    error = call("sample", "trained", "-n", "1", "--no-refiner", "-o", "plain.png").error(2)
+    assert "trained has no refiner: leave out --no-refiner" in error
+    assert not (tmp_path / "plain.png").exists()

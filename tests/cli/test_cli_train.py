@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 GONE = "gone"
 
@@ -210,6 +211,16 @@ def test_a_damaged_checkpoint_and_its_mend(name: str, how: str, trained: Path, c
     shutil.rmtree(trained / "checkpoints/step-0000008")
     assert "going on from trained/checkpoints/step-0000004" in call("train", "trained").worked().err
     assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights, "the mend works"
+
+
+def test_weights_that_are_no_numbers(trained: Path, tmp_path: Path, call) -> None:
+    file = trained / "checkpoints/step-0000008/model.safetensors"
+    weights = load_file(file)
+    next(weight for name, weight in weights.items() if name.endswith("weight")).view(-1)[0] = float("nan")
+    save_file(weights, file)
+    error = call("sample", "trained", "-o", "nan.png").error(1)
+    assert "holds NaN or infinity; remove the folder trained/checkpoints/step-0000008" in error
+    assert not (tmp_path / "nan.png").exists()
 
 
 def test_a_checkpoint_of_another_model(trained: Path, call) -> None:
