@@ -121,7 +121,7 @@ DAMAGE: dict[str, tuple[str, str, int, str]] = {
     "misspelt key": ("seed = 0\n", "sed = 0\n", 2, "Did you mean 'seed'?"),
     "seed": ("seed = 0\n", "seed = -3\n", 2, "from 0 to 2^63-1"),
     "seed is text": ("seed = 0\n", 'seed = "0"\n', 2, "from 0 to 2^63-1"),
-    "no recipe": ('[recipe]\nplugin = "gantk:game"\n', "", 2, "recipe"),
+    "no recipe": ('[recipe]\nplugin = "gantk:game"\nimage_noise = 0.0\n', "", 2, "recipe"),
     "recipe without plugin": ('plugin = "gantk:game"\n', "", 2, "recipe"),
     "recipe of another name": ('"gantk:game"', '"gantk:gmae"', 2, "Did you mean 'game'?"),
     "package gone": ('"gantk:dcgan"', '"gone:dcgan"', 2, "gantk:dcgan"),
