@@ -123,7 +123,8 @@ def page() -> str:
         "wrote the pictures here and the figures into `bench/results/gallery_NAME.json`; this page is made by",
         "`python bench/gallery.py page`. These are short trainings on a CPU, to see that a recipe learns; they are not",
         "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. Speeds are what it",
-        "came to on a machine that did other work meanwhile, several times as much as this.",
+        "came to on a machine that did other work meanwhile, several times as much as this. Where fewer steps stand in",
+        "the table than in the command, the training was stopped there.",
         "",
     ]
     for name, entry in ENTRIES.items():
