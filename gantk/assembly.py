@@ -197,13 +197,23 @@ class _Assembler:
         context["noise_dim"] = noise.dim
         losses = self._losses(context)
         generator = self._part("generator", context, losses)
-        judged = {**context, "image_shape": self.recipe.judged_shape(generator)}
-        discriminator = self._part("discriminator", judged, losses)
+        discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator))
         refiner = self._part("refiner", context)
         model = Model(noise, generator, discriminator, refiner, losses, ema)
         model.spec, model.notes = self.spec, self.notes
         check_needs(model, labelled="classes" in self.shape)
         return model
+
+    def _discriminator(self, context: Mapping[str, Any], losses: Mapping[str, Loss], judged: ImageShape) -> Any:
+        try:
+            return self._part("discriminator", {**context, "image_shape": judged}, losses)
+        except FitError as error:
+            if judged == context["image_shape"]:
+                raise
+            raise FitError(
+                f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
+                "generator's options decide on that size."
+            ) from error
 
     def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:
         if slot not in self.spec:

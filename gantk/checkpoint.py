@@ -156,7 +156,10 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     # What torch says of a file that is no checkpoint is how to have it run its code.
     reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split()).partition(". ")[0]
+    run = Run(path.parent.parent.parent)
     mend = f"remove the folder {path.parent} to go on from the checkpoint before it"
+    if len(run.steps()) < 2:
+        mend = f"it is the only checkpoint: gantk train {run.typed} --fresh starts over"
     return CheckpointError(f"{path} cannot be read: {f'{type(error).__name__}: {reason:.200}'.rstrip(': ')}; {mend}.")
 
 

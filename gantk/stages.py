@@ -123,7 +123,7 @@ def _check_objectives(model: Model, stages: list[Stage]) -> None:
                 if not terms.losses:
                     raise FitError(
                         f"stage '{stage.name}': player '{player.name}' has nothing to minimise: no loss speaks to a "
-                        f"{terms.role}; add one with --loss."
+                        f"{terms.role}; add one with --loss, or choose another recipe."
                     )
             for path in player.moves:
                 if not list(model.get_submodule(path).parameters()):

@@ -86,6 +86,7 @@ class _ImagePoints:
         self._source = source
 
     def read(self, indices: Indices | None, progress: Told) -> Tensor:
+        self._source.prepare(progress)
         wanted = np.arange(self.count) if indices is None else indices
         images = torch.empty((len(wanted), *self._source.image_shape), dtype=torch.uint8)
         for start in range(0, len(wanted), CHUNK):

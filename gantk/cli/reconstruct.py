@@ -178,7 +178,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     import torch
 
     from gantk.construct import construct
-    from gantk.reconstruction import held_out
+    from gantk.reconstruction import COLOURS, held_out
     from gantk.seeds import generator_for
 
     if data is not None:
@@ -190,9 +190,13 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
         name = f"{kind}, {own.name}"
     if source.image_shape != model.image_shape:
         channels, height, width = model.image_shape
+        colour = f",colour={COLOURS[channels]}" if channels in COLOURS else ""
         raise DataError(
             f"{name}: its images are {list(source.image_shape)} and the model's {[channels, height, width]} (channels, "
-            f"height, width): name such images with --data; a folder brings its own to them by size=[{height},{width}]."
+            f"height, width): name such images with --data; a folder brings its own to them by "
+            f"size=[{height},{width}]{colour}."
         )
+    with progress_bar("reading images") as progress:
+        source.prepare(progress)
     order = torch.randperm(len(source), generator=generator_for(seed, "subset"))[:subset]
     return _Set(name, source, order.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,6 +54,13 @@ class DataSource(ABC):
     def labels(self, indices: Indices) -> Tensor | None:
         """int64 `[len(indices)]`, or `None` where images have no labels."""
         return None
+
+    def prepare(self, progress: Callable[[float], object]) -> None:  # noqa: B027
+        """Do now what the first use would wait for. Training calls it before its first step.
+
+        Args:
+            progress: told what share is done, above 0 to 1; not called where nothing takes long.
+        """
 
 
 class ArraySource(DataSource):

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,8 +124,16 @@ def warn_missing(operation: str, device: str = "cpu") -> None:
         f"{operation} runs on plain torch operations, many times slower than native code: {state(part).reason}. "
         "gantk doctor shows the state; docs/native.md says how to build it.",
         SlowFallback,
-        stacklevel=3,
+        stacklevel=_level_outside(),
     )
+
+
+def _level_outside() -> int:
+    """The level, as `warnings.warn` counts them for whoever calls this, of the nearest frame not gantk's or torch's."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("gantk", "torch"):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @functools.cache

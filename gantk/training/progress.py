@@ -13,7 +13,9 @@ __all__ = ["Bar", "Lines", "Progress", "Silent", "for_stream"]
 
 
 class Progress(Protocol):
-    """Told of everything that happens; all counts are of this stage."""
+    """Told of everything that happens; all counts are of this stage. `reading` is told what share of the images is."""
+
+    def reading(self, done: float) -> None: ...
 
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None: ...
 
@@ -51,19 +53,22 @@ class Bar:
         self._bar: tqdm[Any] | None = None
         self._images = 1
 
+    def reading(self, done: float) -> None:
+        if self._bar is None:
+            self._bar = self._new("reading images", 1.0, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}")
+        self._bar.update(done - self._bar.n)
+        if done >= 1:
+            self.finish()
+
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
         self._images = images_per_step
+        total, initial = steps * images_per_step, done * images_per_step
+        self._bar = self._new(stage, total, initial=initial, unit=" images", unit_scale=True)
+
+    def _new(self, name: str, total: float, **how: Any) -> tqdm[Any]:
         wide = os.get_terminal_size(self._stream.fileno()).columns > 0  # some terminals do not say
-        self._bar = tqdm(
-            total=steps * images_per_step,
-            initial=done * images_per_step,
-            desc=stage,
-            unit=" images",
-            unit_scale=True,
-            dynamic_ncols=wide,
-            ncols=None if wide else 80,
-            file=self._stream,
-        )
+        width: dict[str, Any] = {"dynamic_ncols": True} if wide else {"ncols": 80}
+        return tqdm(total=total, desc=name, file=self._stream, **width, **how)
 
     def step(self) -> None:
         if self._bar is not None:
@@ -88,10 +93,18 @@ class Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._stage, self._steps, self._done = "", 0, 0
+        self._reading = False
+
+    def reading(self, done: float) -> None:
+        if not self._reading:
+            self.say("reading images")
+        self._reading = done < 1
 
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
         self._stage, self._steps, self._done = stage, steps, done
-        self.say(f"{stage}: {steps - done} steps of {images_per_step} images" + (f", {done} done" if done else ""))
+        count, images = steps - done, images_per_step
+        left = f"{count} step{'s' * (count != 1)} of {images} image{'s' * (images != 1)}"
+        self.say(f"{stage}: {left}" + (f", {done} done" if done else ""))
 
     def step(self) -> None:
         self._done += 1

@@ -56,7 +56,8 @@ class AEGANGenerator(Generator):
     ) -> None:
         super().__init__()
         require(width >= 1, f"width is at least 1, not {width}.")
-        require(embedding >= 0, f"embedding is 0 or more pixels, not {embedding}.")
+        side = min(image_shape[1:])
+        require(0 <= embedding < side, f"embedding is 0, or fewer pixels than the image's {side}, not {embedding}.")
         require(init_std > 0, f"init_std is positive, not {init_std}.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim

@@ -13,6 +13,8 @@ from gantk.ops import code_loss
 
 __all__ = ["CodeLoss"]
 
+MOST_LOOPS = 100
+
 
 class CodeLoss(Loss):
     """The code loss: 0.012 · ‖z - D_code(G(z))‖, which both players minimise (Shao, Li & Jiang, eq. 3).
@@ -25,7 +27,8 @@ class CodeLoss(Loss):
     Args:
         p: which norm: 1 is the sum of absolute differences, 2 the root of the sum of squares.
         scale: the factor by which the paper keeps the code loss from dominating, 0 or more.
-        loops: how often the code is read, at least 1; each time beyond the first generates and judges once more.
+        loops: how often the code is read, 1 to 100; each time beyond the first generates and judges once more, and all
+            of them are kept for the backward.
         weight: factor w of this loss in its players' sums, 0 or more.
     """
 
@@ -35,7 +38,7 @@ class CodeLoss(Loss):
     def __init__(self, *, p: Literal[1, 2] = 2, scale: float = 0.012, loops: int = 1, weight: float = 1.0) -> None:
         super().__init__()
         require(0 <= scale < math.inf, f"scale is 0 or more and finite, not {scale}.")
-        require(loops >= 1, f"loops is at least 1, not {loops}.")
+        require(1 <= loops <= MOST_LOOPS, f"loops is 1 to {MOST_LOOPS}, not {loops}.")
         require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
         self.p: Literal[1, 2] = p
         self.scale = scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -46,8 +46,8 @@ class _Form(ABC):
     count: int
 
     @abstractmethod
-    def load(self) -> ArraySource:
-        """Read every image."""
+    def load(self, progress: Callable[[float], object]) -> ArraySource:
+        """Read every image; say what share is done where it takes long."""
 
 
 def _read_batch(stream: Readable, name: str) -> npt.NDArray[np.uint8]:
@@ -78,7 +78,7 @@ class _Batches(_Form):
                         f"{shown(file)}: too short for {RECORDS} records of {_RECORD} bytes; copy it again."
                     )
 
-    def load(self) -> ArraySource:
+    def load(self, progress: Callable[[float], object]) -> ArraySource:
         batches = []
         for file in self._files:
             with open_plain_or_gzip(file) as (stream, _):
@@ -117,7 +117,7 @@ class _Tar(_Form):
                 f"{shown(path)}: not a tar archive ({shown(error)}); download the binary version again."
             ) from error
 
-    def load(self) -> ArraySource:
+    def load(self, progress: Callable[[float], object]) -> ArraySource:
         name = shown(self._path)
         try:
             with open_plain_or_gzip(self._path) as (stream, _):
@@ -159,9 +159,9 @@ class _Pictures(_Form):
             )
         self.count = len(self._files.names)
 
-    def load(self) -> ArraySource:
+    def load(self, progress: Callable[[float], object]) -> ArraySource:
         images = np.empty((self.count, *SHAPE), dtype=np.uint8)
-        decode_files(self._files, self._files.names, Decoding(), Skips(False), images)
+        decode_files(self._files, self._files.names, Decoding(), Skips(False), images, progress)
         return ArraySource(images, self._labels, CLASSES, shown(self._files.where))
 
 
@@ -198,8 +198,8 @@ class CIFAR10(LazySource):
         self._form = form
         super().__init__(form.count, SHAPE, CLASSES)
 
-    def _load(self) -> ArraySource:
-        return self._form.load()
+    def _load(self, progress: Callable[[float], object]) -> ArraySource:
+        return self._form.load(progress)
 
 
 def _find(folders: Sequence[Path], split: str) -> _Form | None:

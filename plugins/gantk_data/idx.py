@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -107,7 +107,7 @@ class _IdxSource(LazySource):
             raise DataError(f"{name}: label {labels[at]} at index {at}; expected 0 to {class_count - 1}.")
         return labels.astype(np.int64)
 
-    def _load(self) -> ArraySource:
+    def _load(self, progress: Callable[[float], object]) -> ArraySource:
         images = read_idx(self._images_path, 3)
         if self._size is not None:
             side = (self._size, self._size)

@@ -85,7 +85,12 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
 
 
 def decode_files(
-    files: Files, names: Sequence[str], decoding: Decoding, skips: Skips, into: npt.NDArray[np.uint8]
+    files: Files,
+    names: Sequence[str],
+    decoding: Decoding,
+    skips: Skips,
+    into: npt.NDArray[np.uint8],
+    progress: Callable[[float], object],
 ) -> list[int]:
     """Decode images into an array's first rows; the index in `names` of each row."""
     kept: list[int] = []
@@ -104,6 +109,7 @@ def decode_files(
             else:
                 into[len(kept)] = pixels
                 kept.append(index)
+            progress((index + 1) / len(names))
     if not kept:
         raise DataError(f"{shown(files.where)}: not one of {len(names)} images can be decoded.")
     return kept
@@ -140,14 +146,14 @@ class ImageFiles(LazySource):
         super().__init__(len(self._usable), shape, classes)
         if self._skips.allowed:
             # Only decoding tells which files are sound, and `len()` must be right from the start.
-            self._loaded = self._load()
+            self._loaded = self._load(lambda done: None)
             self._count = len(self._loaded)
 
-    def _load(self) -> ArraySource:
+    def _load(self, progress: Callable[[float], object]) -> ArraySource:
         names = [self._files.names[index] for index in self._usable]
 
         def fill(into: npt.NDArray[np.uint8]) -> list[int]:
-            kept = decode_files(self._files, names, self._decoding, self._skips, into)
+            kept = decode_files(self._files, names, self._decoding, self._skips, into, progress)
             return [self._usable[row] for row in kept]
 
         return self._labelled(decoded(len(names), self.image_shape, self._key, fill))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,15 @@ class LazySource(DataSource):
         self.classes = None if classes is None else tuple(classes)
 
     @abstractmethod
-    def _load(self) -> ArraySource:
-        """Read every image."""
+    def _load(self, progress: Callable[[float], object]) -> ArraySource:
+        """Read every image; say what share is done where it takes long."""
 
-    def _source(self) -> ArraySource:
+    def prepare(self, progress: Callable[[float], object]) -> None:
+        self._source(progress)
+
+    def _source(self, progress: Callable[[float], object] = lambda done: None) -> ArraySource:
         if self._loaded is None:
-            loaded = self._load()
+            loaded = self._load(progress)
             if (len(loaded), loaded.image_shape) != (self._count, self.image_shape):
                 raise DataError(
                     f"{type(self).__name__}: {len(loaded)} images of {loaded.image_shape} were read where "

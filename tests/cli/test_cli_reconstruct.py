@@ -183,7 +183,7 @@ REFUSED = {
     "empty name": ([""], 2, "name a path"),
     "data": (["--data", "digit"], 2, "Did you mean 'digits'"),
     "data option": (["--data", "digits:split=test"], 2, "digits"),
-    "data shape": (["--data", "folder:root=pictures"], 1, "size=[28,28]"),
+    "data shape": (["--data", "folder:root=pictures"], 1, "size=[28,28],colour=grey"),
     "option": (["--degrad", "noise=1"], 2, "--degrade"),
 }
 

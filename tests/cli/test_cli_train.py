@@ -14,7 +14,9 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 GONE = "gone"
@@ -211,6 +213,25 @@ def test_a_damaged_checkpoint_and_its_mend(name: str, how: str, trained: Path, c
     shutil.rmtree(trained / "checkpoints/step-0000008")
     assert "going on from trained/checkpoints/step-0000004" in call("train", "trained").worked().err
     assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights, "the mend works"
+
+
+def test_the_only_checkpoint_is_damaged(trained: Path, call) -> None:
+    weights = (trained / "checkpoints/step-0000008/model.safetensors").read_bytes()
+    shutil.rmtree(trained / "checkpoints/step-0000004")
+    damage(trained / "checkpoints/step-0000008/training.pt", "half")
+    assert "it is the only checkpoint: gantk train trained --fresh starts over" in call("train", "trained").error(1)
+    call("train", "trained", "--fresh").worked()
+    assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights, "the mend works"
+
+
+def test_a_folder_is_said_to_be_read(tmp_path: Path, call) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(9):
+        Image.fromarray(np.full((12, 12), 25 * number, dtype=np.uint8)).save(tmp_path / f"pictures/{number}.png")
+    short = ("--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=1")
+    call("build", "gan", "--data", "folder:root=pictures,colour=grey", *short, "-o", "run").worked()
+    lines = call("train", "run").worked().err.splitlines()
+    assert lines[:2] == ["reading images", "game: 2 steps of 1 image"]
 
 
 def test_weights_that_are_no_numbers(trained: Path, tmp_path: Path, call) -> None:

@@ -302,8 +302,9 @@ def test_bad_input_is_refused_in_one_line(given: object, message: str) -> None:
 def test_the_reference_warns_where_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "cpu", lambda: None)
     native.warn_missing.cache_clear()
-    with pytest.warns(SlowFallback, match="knn_distances"):
+    with pytest.warns(SlowFallback, match="knn_distances") as caught:
         knn_distances(random_bytes(2000, 600), 2)
+    assert caught[0].filename == __file__, "it points at the caller, not into gantk or torch"
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])

@@ -214,8 +214,9 @@ def test_what_cannot_be_is_refused() -> None:
         generator((3, 1, 9))
     with pytest.raises(FitError, match="at least 5 pixels"):
         AEGANDiscriminator((8, 4, 4), NOISE)
-    with pytest.raises(OptionError, match="embedding is 0 or more"):
-        generator(embedding=-1)
+    for embedding in (-1, 64):
+        with pytest.raises(OptionError, match="embedding is 0, or fewer pixels than the image's 64"):
+            generator((3, 64, 64), embedding=embedding)
     with pytest.raises(OptionError, match="dropout is 0"):
         Denoiser(PHOTOGRAPH, NOISE, dropout=1.0)
 

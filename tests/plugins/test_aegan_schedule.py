@@ -277,6 +277,11 @@ def test_generators_without_embeddings_are_refused(build: Build) -> None:
         build(generator="dcgan:width=4")
 
 
+def test_whose_size_is_too_small_is_said(build: Build) -> None:
+    with pytest.raises(FitError, match=r"3x3 pixels are too .* judges no images in this recipe, but \[4, 3, 3\]"):
+        build(generator="aegan:width=4,embedding=4")
+
+
 def test_the_denoisers_loss_must_be_a_game() -> None:
     context = {"image_shape": (1, 20, 20), "noise_dim": 6}
     with pytest.raises(FitError, match="loss 'hidden' is not a game"):

@@ -128,7 +128,15 @@ def test_a_verdict_without_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"scale": -1.0}, {"scale": float("nan")}, {"loops": 0}, {"weight": -0.5}, {"weight": float("inf")}]
+    "options",
+    [
+        {"scale": -1.0},
+        {"scale": float("nan")},
+        {"loops": 0},
+        {"loops": 101},
+        {"weight": -0.5},
+        {"weight": float("inf")},
+    ],
 )
 def test_options_are_checked(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=f"{next(iter(options))} is"):
