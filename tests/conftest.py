@@ -44,6 +44,13 @@ def images() -> ArraySource:
 
 
 @pytest.fixture
+def tiny_pictures() -> ArraySource:
+    """24 random grey images of 16×18 pixels, the smallest that every bundled network takes, of two classes."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 1, 16, 18), dtype=np.uint8)
+    return ArraySource(pixels, np.arange(24) % 2, ("even", "odd"))
+
+
+@pytest.fixture
 def tiny(images: ArraySource) -> Callable[..., gantk.Model]:
     """Builds a small model on those images; every stage is 6 steps of 8 images unless settings say otherwise."""
 

@@ -1,5 +1,13 @@
 """Bundled plugins made small, so that whole trainings take a second."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.assembly import compose
+from gantk.spec import bare_name
+
 TINY: dict[str, dict[str, str]] = {
     "noise": {
         "gaussian": "gaussian:dim=6",
@@ -26,3 +34,21 @@ TINY: dict[str, dict[str, str]] = {
     "refiner": {"denoiser": "denoiser:width=4"},
 }
 """kind → bundled name → the same plugin, made small."""
+
+OWN = "its own"
+"""The recipe's own part, and no loss but the recipe's own."""
+
+
+def small_parts(combination: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of a build: every part small, whether it is chosen or the recipe's own."""
+    spec = compose(combination["recipe"], {})
+    parts: dict[str, Any] = {}
+    for slot in ("noise", "generator", "discriminator", "refiner"):
+        chosen = combination.get(slot, OWN)
+        if chosen == OWN and slot in spec:
+            chosen = bare_name(spec[slot])
+        if chosen not in (OWN, ""):
+            parts[slot] = TINY[slot][chosen]
+    if combination.get("loss", OWN) != OWN:
+        parts["loss"] = combination["loss"]
+    return parts

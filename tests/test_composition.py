@@ -6,43 +6,20 @@ real, on tiny images, with small networks. Every pair that does not go together 
 
 from __future__ import annotations
 
-import math
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from covering import Combination, Pair, covering, every_pair, pairs_of
-from safetensors.torch import load_file
-from small import TINY
-from torch import Tensor
+from small import OWN, TINY, small_parts
+from whole_way import SHORT, goes_the_whole_way
 
 import gantk
-from gantk import registry
-from gantk.assembly import compose
-from gantk.checkpoint import load
 from gantk.data import ArraySource
 from gantk.errors import FitError
-from gantk.parts import ImageShape
-from gantk.registry import Plugin, plugins
-from gantk.run import Run
-from gantk.spec import bare_name
-from gantk.training.progress import Silent
-
-
-@pytest.fixture
-def pictures() -> ArraySource:
-    """24 random grey images of 16×18 pixels, the smallest that every bundled network takes, of two classes."""
-    pixels = np.random.default_rng(0).integers(0, 256, (24, 1, 16, 18), dtype=np.uint8)
-    return ArraySource(pixels, np.arange(24) % 2, ("even", "odd"))
-
-
-OWN = "its own"
-"""The recipe's own part, and no loss but the recipe's own."""
+from gantk.registry import plugins
 
 
 def bundled(kind: str) -> tuple[str, ...]:
@@ -146,32 +123,6 @@ def written(combination: Combination) -> str:
     return ",".join(value.replace(" ", "-") or "-" for value in combination.values())
 
 
-def parts_of(combination: Combination) -> dict[str, Any]:
-    """The arguments of a build: every part small, whether it is chosen or the recipe's own."""
-    spec = compose(combination["recipe"], {})
-    parts: dict[str, Any] = {}
-    for slot in ("noise", "generator", "discriminator", "refiner"):
-        chosen = combination.get(slot, OWN)
-        if chosen == OWN and slot in spec:
-            chosen = bare_name(spec[slot])
-        if chosen not in (OWN, ""):
-            parts[slot] = TINY[slot][chosen]
-    if combination.get("loss", OWN) != OWN:
-        parts["loss"] = combination["loss"]
-    return parts
-
-
-SHORT = {
-    "stages.*.length": "2 steps",
-    "stages.*.batch_size": 4,
-    "train.log_every": 1,
-    "train.sample_every": 4,
-    "train.samples": 2,
-    "train.checkpoint_every": 1,
-    "train.keep": 99,
-}
-
-
 def settings_of(combination: Combination) -> dict[str, Any]:
     """Short stages; and weights of progan's discriminator, which are scaled as they are used, are clipped less tightly.
 
@@ -188,47 +139,8 @@ def settings_of(combination: Combination) -> dict[str, Any]:
 
 
 def built(combination: Combination, data: ArraySource, **more: Any) -> gantk.Model:
-    parts = {**parts_of(combination), **more}
+    parts = {**small_parts(combination), **more}
     return gantk.build(combination["recipe"], data=data, settings=settings_of(combination), **parts)
-
-
-def weights(run: Run, step: int) -> dict[str, Tensor]:
-    return load_file(run.checkpoint(step) / "model.safetensors")
-
-
-def check(model: gantk.Model, data: ArraySource, folder: Path) -> None:
-    """Train, sample, load and resume: everybody moves, and a resumed run ends in the same bits.
-
-    Args:
-        model: freshly built, with two steps to a stage.
-        data: what it was built on.
-        folder: an empty one.
-    """
-    whole, resumed = Run(folder / "whole"), Run(folder / "resumed")
-    before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    gantk.train(model, whole.path, progress=Silent())
-    last = 2 * len(model.stages)
-    assert whole.steps()[-1] == last
-
-    for number, stage in enumerate(model.stages):
-        start = weights(whole, 2 * number) if number else before
-        end = weights(whole, 2 * number + 2)
-        for player in stage.players:
-            for path in player.moves:
-                moved = [name for name, _ in model.get_submodule(path).named_parameters(prefix=path)]
-                assert any(not torch.equal(start[name], end[name]) for name in moved), (
-                    f"{stage.name}: {path} stood still"
-                )
-
-    images = model.sample(3, seed=1)
-    assert images.shape == (3, *data.image_shape)
-    assert torch.equal(load(whole.path, data=data).sample(3, seed=1), images)
-
-    shutil.copytree(whole.path, resumed.path)
-    shutil.rmtree(resumed.checkpoint(last))
-    gantk.train(load(resumed.path, data=data), resumed.path, progress=Silent())
-    one, other = weights(whole, last), weights(resumed, last)
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
 def test_the_combinations_hold_every_pair() -> None:
@@ -246,8 +158,8 @@ def test_what_cannot_be_combined_at_all_is_known() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=written)
-def test_every_pair_trains(combination: Combination, pictures: ArraySource, tmp_path: Path) -> None:
-    check(built(combination, pictures), pictures, tmp_path)
+def test_every_pair_trains(combination: Combination, tiny_pictures: ArraySource, tmp_path: Path) -> None:
+    goes_the_whole_way(built(combination, tiny_pictures), tiny_pictures, tmp_path)
 
 
 REFUSED_PAIRS = [(pair, found) for pair in every_pair(FACTORS) if (found := refusal(pair)) is not None]
@@ -258,9 +170,9 @@ REFUSED_PAIRS = [(pair, found) for pair in every_pair(FACTORS) if (found := refu
     REFUSED_PAIRS,
     ids=lambda value: "-".join(v for _, v in value) if isinstance(value, tuple) else "",
 )
-def test_what_is_refused_says_why(pair: Pair, expected: Refusal, pictures: ArraySource) -> None:
+def test_what_is_refused_says_why(pair: Pair, expected: Refusal, tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError) as caught:
-        built(dict(pair), pictures)
+        built(dict(pair), tiny_pictures)
     assert expected.says in str(caught.value)
     assert expected.mend in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -309,125 +221,9 @@ NAMED: Mapping[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "parts"), NAMED.values(), ids=NAMED)
 def test_what_the_papers_never_combined(
-    recipe: str, parts: dict[str, Any], pictures: ArraySource, tmp_path: Path
+    recipe: str, parts: dict[str, Any], tiny_pictures: ArraySource, tmp_path: Path
 ) -> None:
-    own = parts_of({"recipe": recipe.partition(":")[0]})
-    check(gantk.build(recipe, data=pictures, **{"settings": SHORT, **own, **parts}), pictures, tmp_path)
-
-
-class Squares(gantk.NoiseSource):
-    """Squared normal noise, which no bundled part knows of."""
-
-    def __init__(self, dim: int = 6) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator).square()
-
-
-class Painter(gantk.Generator):
-    """One layer."""
-
-    def __init__(self, image_shape: ImageShape, noise_dim: int) -> None:
-        super().__init__()
-        self.image_shape = image_shape
-        self.layer = torch.nn.Linear(noise_dim, math.prod(image_shape))
-
-    def forward(self, noise: Tensor) -> Tensor:
-        return torch.tanh(self.layer(noise)).view(-1, *self.image_shape)
-
-
-class Critic(gantk.Discriminator):
-    """One hidden layer, and all that a loss can ask for."""
-
-    provides = frozenset({"logits", "hidden", "code", "per-sample"})
-
-    def __init__(self, image_shape: ImageShape, noise_dim: int) -> None:
-        super().__init__()
-        self.first = torch.nn.Linear(math.prod(image_shape), 5)
-        self.second = torch.nn.Linear(5, 1 + noise_dim)
-
-    def forward(self, images: Tensor) -> gantk.Verdict:
-        hidden = torch.tanh(self.first(images.flatten(1)))
-        read = self.second(hidden)
-        return gantk.Verdict(logits=read[:, 0], hidden=(hidden,), code=read[:, 1:])
-
-
-class Contrast(gantk.Refiner):
-    """One number to be learned, by a player of its own that follows the generator's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = torch.nn.Parameter(torch.ones(()))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.tanh(self.gain * images)
-
-    def players(self, path: str, stage: gantk.Stage) -> list[gantk.Player]:
-        return [gantk.Player(path, (path,), Brightness())] if stage.adversarial else []
-
-
-class Brightness:
-    """Refined images are to be as bright as real ones."""
-
-    def __call__(self, step: gantk.Step) -> dict[str, Tensor]:
-        return {"brightness": (step["refined"].mean() - step["real"].mean()).square()}
-
-    def __str__(self) -> str:
-        return "brightness"
-
-
-class Least(gantk.Loss):
-    """Least squares, as a game."""
-
-    adversarial = True
-    needs = frozenset({"logits"})
-
-    def __init__(self, *, weight: float = 1.0) -> None:
-        super().__init__()
-        self.weight = weight
-
-    def discriminator(self, play: gantk.Play) -> Tensor:
-        return (logits(play.real_verdict) - 1).square().mean() + logits(play.fake_verdict).square().mean()
-
-    def generator(self, play: gantk.Play) -> Tensor:
-        return (logits(play.fake_verdict) - 1).square().mean()
-
-
-def logits(verdict: gantk.Verdict) -> Tensor:
-    assert verdict.logits is not None
-    return verdict.logits
-
-
-STRANGERS = {"noise": Squares, "generator": Painter, "discriminator": Critic, "refiner": Contrast, "loss": Least}
-
-
-@pytest.fixture
-def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those five, as a package that somebody installed beside gantk."""
-    installed, broken = registry._entry_points()
-    others = [
-        Plugin(kind, "strange", "strangers", "1.0", f"{__name__}:{part.__name__}") for kind, part in STRANGERS.items()
-    ]
-    monkeypatch.setattr(registry, "_entry_points", lambda: ((*installed, *others), broken))
-    monkeypatch.setattr("gantk.assembly._versions", lambda spec: {})
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("strangers")
-@pytest.mark.parametrize(
-    ("recipe", "slots"),
-    [
-        ("dcgan", ("noise", "generator", "discriminator", "refiner", "loss")),
-        ("wgan-gp", ("discriminator", "refiner")),
-        ("autodecoder", ("noise", "discriminator", "loss")),
-        ("degan", ("generator", "discriminator")),
-        ("aegan", ("noise", "discriminator", "refiner", "loss")),
-        ("progan", ("noise", "refiner", "loss")),
-        ("age", ("noise", "refiner")),
-        ("vae", ("noise",)),
-    ],
-)
-def test_parts_of_strangers_fit_in(recipe: str, slots: tuple[str, ...], pictures: ArraySource, tmp_path: Path) -> None:
-    check(built({"recipe": recipe}, pictures, **dict.fromkeys(slots, "strange")), pictures, tmp_path)
+    own = small_parts({"recipe": recipe.partition(":")[0]})
+    goes_the_whole_way(
+        gantk.build(recipe, data=tiny_pictures, **{"settings": SHORT, **own, **parts}), tiny_pictures, tmp_path
+    )
