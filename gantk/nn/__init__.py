@@ -4,7 +4,7 @@ Planning sizes (`halved`, `halve_until`), layers that hit them exactly (`upsampl
 (`DownStack`, `up_stack`), `ResidualBlock`s, normalisation by name, initial weights, and the heads of discriminators.
 """
 
-from gantk.nn.heads import Head, provided
+from gantk.nn.heads import Head, provided, read_off
 from gantk.nn.layers import (
     Norm,
     Output,
@@ -36,6 +36,7 @@ __all__ = [
     "normalisation",
     "output_activation",
     "provided",
+    "read_off",
     "up_stack",
     "upsampler",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from gantk.nn.layers import Norm
+from gantk.parts import Verdict
 
-__all__ = ["Head", "provided"]
+__all__ = ["Head", "provided", "read_off"]
 
 
 class Head(nn.Sequential):
@@ -19,6 +20,18 @@ class Head(nn.Sequential):
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__(nn.Flatten(), nn.Linear(features, outputs))
+
+
+def read_off(features: Tensor, hidden: tuple[Tensor, ...], *, logit: nn.Module, code: nn.Module | None) -> Verdict:
+    """The verdict by heads.
+
+    Args:
+        features: `[N, …]`, what the heads are given.
+        hidden: the hidden maps, as they are.
+        logit: makes `[N, 1]` of the features.
+        code: makes `[N, dim]` of them, or `None` where no code is read.
+    """
+    return Verdict(logits=logit(features).squeeze(1), hidden=hidden, code=None if code is None else code(features))
 
 
 def provided(*, norm: Norm, code: bool) -> frozenset[str]:

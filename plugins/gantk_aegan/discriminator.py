@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from gantk import Discriminator, Verdict, require
-from gantk.nn import DownStack, Head, Norm, halve_until, init_weights, provided
+from gantk.nn import DownStack, Head, Norm, halve_until, init_weights, provided, read_off
 from gantk.parts import ImageShape
 
 __all__ = ["AEGANDiscriminator"]
@@ -70,5 +70,4 @@ class AEGANDiscriminator(Discriminator):
 
     def forward(self, images: Tensor) -> Verdict:
         hidden: tuple[Tensor, ...] = self.down(images)
-        code = self.code(hidden[-1]) if self.code is not None else None
-        return Verdict(logits=self.logit(hidden[-1]).squeeze(1), hidden=hidden, code=code)
+        return read_off(hidden[-1], hidden, logit=self.logit, code=self.code)

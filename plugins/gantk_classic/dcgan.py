@@ -19,6 +19,7 @@ from gantk.nn import (
     normalisation,
     output_activation,
     provided,
+    read_off,
     up_stack,
     upsampler,
 )
@@ -136,5 +137,4 @@ class DCGANDiscriminator(Discriminator):
 
     def forward(self, images: Tensor) -> Verdict:
         hidden: tuple[Tensor, ...] = self.down(images)
-        code = self.code(hidden[-1]) if self.code is not None else None
-        return Verdict(logits=self.logit(hidden[-1]).squeeze(1), hidden=hidden, code=code)
+        return read_off(hidden[-1], hidden, logit=self.logit, code=self.code)

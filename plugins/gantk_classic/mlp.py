@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 from torch import Tensor, nn
 
 from gantk import Discriminator, Generator, Verdict, require
-from gantk.nn import Head, output_activation, provided
+from gantk.nn import Head, output_activation, provided, read_off
 from gantk.parts import ImageShape
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
@@ -81,8 +81,7 @@ class MLPDiscriminator(Discriminator):
 
     def forward(self, images: Tensor) -> Verdict:
         hidden = tuple(self._activations(images.flatten(1)))
-        code = self.code(hidden[-1]) if self.code is not None else None
-        return Verdict(logits=self.logit(hidden[-1]).squeeze(1), hidden=hidden, code=code)
+        return read_off(hidden[-1], hidden, logit=self.logit, code=self.code)
 
     def _activations(self, x: Tensor) -> Iterator[Tensor]:
         for layer in self.layers:

@@ -20,6 +20,7 @@ from gantk.nn import (
     normalisation,
     output_activation,
     provided,
+    read_off,
     up_stack,
     upsampler,
 )
@@ -187,12 +188,11 @@ class DEGANDiscriminator(Discriminator):
         if fc is None:
             fc = table.discriminator_fc
         self.down = DownStack(channels, size, widths, kernel=KERNEL, norm=norm)
-        self.connected = nn.Sequential(nn.Flatten(), _connected(self.down.features, fc, nn.LeakyReLU(0.2), norm))
-        self.logit = Head(fc, 1)
+        connected = _connected(self.down.features, fc, nn.LeakyReLU(0.2), norm)
+        self.logit = nn.Sequential(nn.Flatten(), connected, Head(fc, 1))
         self.code = Head(self.down.features, noise_dim) if code else None
         init_weights(self, init_std)
 
     def forward(self, images: Tensor) -> Verdict:
         hidden: tuple[Tensor, ...] = self.down(images)
-        code = self.code(hidden[-1]) if self.code is not None else None
-        return Verdict(logits=self.logit(self.connected(hidden[-1])).squeeze(1), hidden=hidden, code=code)
+        return read_off(hidden[-1], hidden, logit=self.logit, code=self.code)

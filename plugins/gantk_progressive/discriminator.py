@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gantk import Discriminator, Verdict
-from gantk.nn import Size
+from gantk.nn import Size, read_off
 from gantk.parts import ImageShape
 from gantk_progressive.growth import Growth, channels, check_widths, resolutions
 from gantk_progressive.layers import BatchStd, EqualConv, EqualLinear, activation, halve
@@ -101,5 +101,4 @@ class ProGANDiscriminator(Discriminator):
                 x = torch.lerp(self.from_image[below](halve(images)), x, alpha)
             maps.append(x)
         hidden, features = self.last(x)
-        code = self.code(features) if self.code is not None else None
-        return Verdict(logits=self.logit(features).squeeze(1), hidden=(*maps, hidden), code=code)
+        return read_off(features, (*maps, hidden), logit=self.logit, code=self.code)
