@@ -37,6 +37,17 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=5000 steps",
         ),
     ),
+    "code-loss-cifar10": Entry(
+        "Code loss on CIFAR-10",
+        (
+            "autodecoder",
+            "--data=cifar10:root={data}",
+            "--generator=dcgan:width=32,init_std=0.02",
+            "--discriminator=dcgan:code=true,width=32,init_std=0.02",
+            "--set=stages.game.batch_size=64",
+            "--set=stages.game.length=4000 steps",
+        ),
+    ),
     "age": Entry(
         "AGE on MNIST",
         (
@@ -45,6 +56,15 @@ ENTRIES: dict[str, Entry] = {
             "--noise=sphere:dim=64",
             "--generator=age:width=16",
             "--set=stages.game.length=2000 steps",
+        ),
+    ),
+    "age-cifar10": Entry(
+        "AGE on CIFAR-10",
+        (
+            "age",
+            "--data=cifar10:root={data}",
+            "--generator=age:width=16",
+            "--set=stages.game.length=2500 steps",
         ),
     ),
     "progan": Entry(

@@ -36,8 +36,8 @@ class AEGANGenerator(Generator):
 
     Args:
         width: channels of an embedding, and of the encoder and decoder, at least 1.
-        embedding: side of an embedding in pixels: the image is halved until its shorter side is at most this; 0 for 32,
-            but at least two halvings.
+        embedding: side of an embedding in pixels: the image is halved until its shorter side is at most this, but at
+            least once; 0 for 32, but at least twice.
         residual: whether there are residual blocks, as in the paper; the authors' published networks have none.
         init_std: standard deviation of the initial weights, above 0.
     """
@@ -56,8 +56,7 @@ class AEGANGenerator(Generator):
     ) -> None:
         super().__init__()
         require(width >= 1, f"width is at least 1, not {width}.")
-        side = min(image_shape[1:])
-        require(0 <= embedding < side, f"embedding is 0, or fewer pixels than the image's {side}, not {embedding}.")
+        require(embedding >= 0, f"embedding is 0 or more pixels, not {embedding}.")
         require(init_std > 0, f"init_std is positive, not {init_std}.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim
