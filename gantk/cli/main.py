@@ -72,7 +72,7 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """The entry point: exits 0, 1 (the work failed), 2 (the request cannot be met) or 128 + a signal's number."""
     # OpenMP's threads wait for each other by spinning, which on a machine with other work starves the thread that they
-    # wait for. Waiting quietly costs little where there is no other work: bench/openmp_waiting.py. Read when torch loads.
+    # wait for. Where there is none, waiting quietly costs little: bench/openmp_waiting.py. Read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
