@@ -13,7 +13,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.ops import _knn_cuda, _knn_cuda_float, _knn_native, _knn_reference, native
 
-__all__ = ["knn_distances"]
+__all__ = ["check_values", "knn_distances"]
 
 Progress = Callable[[float], object]
 
@@ -153,17 +153,21 @@ def _points(x: Tensor, name: str) -> Tensor:
     if points.dtype not in (torch.uint8, torch.float64):
         points = points.float()
     points = points.contiguous()
-    if points.is_floating_point():
-        rows = max(1, PART // points.shape[1])
-        for first in range(0, len(points), rows):
-            part = points[first : first + rows]
-            if not bool(part.isfinite().all()):
-                raise UsageError(
-                    f"{name} holds NaN or infinite values, which have no distances: leave those points out."
-                )
-            if float(part.abs().amax()) > LARGEST:
-                raise UsageError(f"{name} holds values beyond {LARGEST}, whose squares overflow: scale the points.")
+    check_values(points, name)
     return points
+
+
+def check_values(points: Tensor, name: str) -> None:
+    """Refuse `[N, D]` points that have no distances; raises `UsageError`."""
+    if not points.is_floating_point():
+        return
+    rows = max(1, PART // points.shape[1])
+    for first in range(0, len(points), rows):
+        part = points[first : first + rows]
+        if not bool(part.isfinite().all()):
+            raise UsageError(f"{name} holds NaN or infinite values, which have no distances: leave those points out.")
+        if float(part.abs().amax()) > LARGEST:
+            raise UsageError(f"{name} holds values beyond {LARGEST}, whose squares overflow: scale the points.")
 
 
 def _described(x: Tensor) -> str:

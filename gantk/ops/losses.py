@@ -86,7 +86,7 @@ def code_loss(a: Tensor, b: Tensor, p: Literal[1, 2] = 2) -> Tensor:
         OptionError: p is neither 1 nor 2.
         FitError: the shapes or devices differ, the batch is empty, or the numbers are no floats.
     """
-    if p not in tuple(native_losses.NORMS):
+    if not isinstance(p, int) or p not in tuple(native_losses.NORMS):
         raise OptionError(f"code_loss: p is 1 or 2, not {p!r}.")
     _check_tensors("code_loss", {"a": a, "b": b})
     _check_pair("code_loss", "a", a, "b", b)
@@ -196,6 +196,8 @@ def _check_tensors(what: str, tensors: dict[str, Tensor]) -> None:
     for name, x in tensors.items():
         if not isinstance(x, Tensor):
             raise FitError(f"{what}: {name} is a tensor, not {type(x).__name__}; torch.as_tensor makes one.")
+        if x.layout != torch.strided:
+            raise FitError(f"{what}: {name} is a dense tensor, not {_plain(x.layout)}; {name}.to_dense() makes one.")
 
 
 def _check_pair(what: str, name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
@@ -225,5 +227,5 @@ def _check_name(what: str, option: str, name: str, known: Iterable[str]) -> None
         raise OptionError(f"{what}: there is no {option} '{name}'.{nearest(str(name), known)}")
 
 
-def _plain(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def _plain(kind: torch.dtype | torch.layout) -> str:
+    return str(kind).removeprefix("torch.")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops.knn import knn_distances
+from gantk.ops.knn import check_values, knn_distances
 
 __all__ = ["Duplicates", "Neighbours", "distinct"]
 
@@ -143,8 +143,8 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
     if isinstance(x, np.ndarray):
         if x.dtype.kind not in "uf" or (x.dtype.kind == "u" and x.itemsize > 1) or x.itemsize > 8:
             raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
-        # torch takes neither another machine's byte order nor negative strides.
-        x = torch.from_numpy(np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("=")))
+        # torch takes neither another machine's byte order nor negative strides, and warns of what cannot be written.
+        x = torch.from_numpy(np.require(x, x.dtype.newbyteorder("="), ["C", "W"]))
     if not isinstance(x, Tensor):
         raise UsageError(f"points are a tensor or an array, not {type(x).__name__}: numpy.asarray makes one.")
     if x.dtype in (torch.float16, torch.bfloat16):
@@ -153,7 +153,9 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
         raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
     if x.ndim < 2 or 0 in x.shape:
         raise UsageError(f"points are [N, D] or images [N, C, H, W], not {list(x.shape)}.")
-    return x.detach().flatten(1)
+    points = x.detach().flatten(1)
+    check_values(points, "x")  # before points are compared: NaN has bits that equal each other
+    return points
 
 
 def _choice(value: str, choices: tuple[str, ...]) -> None:

@@ -177,9 +177,9 @@ def _meaning(greatest: float) -> list[str]:
     name, default = bare_name(entry), construct("noise", entry).dim
     if greatest > default:
         enough = math.ceil(greatest / NOISE_STEP) * NOISE_STEP
-        advice = f"too small for the greatest of these estimates,\n{greatest:.4g}: take --noise {name}:dim={enough}."
+        advice = f"too small for the greatest reading above,\n{greatest:.4g}: take --noise {name}:dim={enough}."
     else:
-        advice = f"no less than the greatest of these\nestimates, {greatest:.4g}; another size is --noise NAME:dim=…."
+        advice = f"no less than the greatest reading\nabove, {greatest:.4g}; another size is --noise NAME:dim=…."
     return [
         "For the noise: DE-GAN's paper (section III) holds that with fewer numbers than this a generator cannot reach",
         "all of the data, which is mode collapse, and that far too many spoil its images; it takes 128, where its",

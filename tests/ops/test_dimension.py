@@ -279,6 +279,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "objects": (lambda: two_nn(np.array([[None], [1]])), "uint8 or float"),
     "one axis": (lambda: intrinsic_dimension(X[0], 2), r"\[N, D\] or images"),
     "no points": (lambda: intrinsic_dimension(X[:0], 2), r"not \[0, 3\]"),
+    "all NaN": (lambda: intrinsic_dimension(np.full((10, 2), np.nan), 3), "(?i)nan"),
     "NaN": (lambda: intrinsic_dimension(np.where(X > 1, np.nan, X), 5), "(?i)nan"),
     "not asked for": (lambda: intrinsic_dimension(X, range(5, 9)).per_point(9), "these are 5 to 8"),
     "chosen before": (lambda: two_nn(Neighbours.search(X, 2), duplicates="keep"), "chosen where the neighbours"),
@@ -297,6 +298,13 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean' or 'harmonic', not 'foo'"),  # type: ignore[arg-type]
     "three points": (lambda: two_nn(X[:3]), "needs 3 ratios"),
 }
+
+
+def test_an_array_that_cannot_be_written_is_no_less(recwarn: pytest.WarningsRecorder) -> None:
+    given = X.copy()
+    given.flags.writeable = False
+    assert torch.equal(intrinsic_dimension(given, 5).mean, intrinsic_dimension(X, 5).mean)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(("wrong", "mend"), WRONG.values(), ids=WRONG)

@@ -241,6 +241,7 @@ A, EMPTY = torch.zeros(3, 4), torch.zeros(0, 4)
         (lambda: hidden_loss(EMPTY, EMPTY), r"mean over the batch, but real is \[0, 4\]"),
         (lambda: hidden_loss(A[0], A[0]), "first dimension is the batch"),
         (lambda: hidden_loss(A.int(), A), "real is int32; convert it to float32"),
+        (lambda: hidden_loss(A.to_sparse(), A), r"real is a dense tensor, not sparse_coo; real.to_dense\(\)"),
         (lambda: hidden_loss(A, A.to("meta")), "fake is on meta, the others on cpu"),
         (lambda: code_loss(A, A.T), r"a and b are compared element by element, but they are \[3, 4\] and \[4, 3\]"),
         (lambda: code_loss(A.bool(), A.bool()), "a is bool"),
@@ -260,6 +261,7 @@ def test_what_does_not_fit_is_explained(call: Callable[[], Any], message: str) -
     ("call", "message"),
     [
         (lambda: code_loss(A, A, 3), "p is 1 or 2, not 3"),  # type: ignore[arg-type]
+        (lambda: code_loss(A, A, torch.tensor([1, 2])), "p is 1 or 2, not tensor"),  # type: ignore[arg-type]
         (lambda: adversarial_loss(A, A, "minmax"), "no kind 'minmax'. Did you mean 'minimax'"),  # type: ignore[call-overload]
         (lambda: vae_loss(A, A, A, A, kind="l2"), "no kind 'l2'"),  # type: ignore[arg-type]
         (lambda: vae_loss(A, A, A, A, beta=float("nan")), "beta is a finite"),
