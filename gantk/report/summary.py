@@ -9,6 +9,7 @@ from gantk.model import Model
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
 from gantk.report.table import table
 from gantk.schedule import Player, Stage
+from gantk.settings import TrainSettings
 from gantk.spec import bare_name
 
 __all__ = ["option_text", "summary"]
@@ -17,12 +18,15 @@ __all__ = ["option_text", "summary"]
 def summary(model: Model) -> str:
     """The table that `gantk build` prints."""
     shape = model.spec["shape"]
-    rows = [_data_row(model.spec, shape)] + [_row(model, slot, part) for slot, part in model.parts.items()]
+    rows = [_recipe_row(model.spec), _data_row(model.spec, shape)]
+    rows += [_row(model, slot, part) for slot, part in model.parts.items()]
     head = f"{model.spec['preset']}: {model.spec['title']}" if "title" in model.spec else model.spec["preset"]
     parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
     stages = "\n".join(_stage(stage, shape["images"]) for stage in model.stages)
+    unusual = {key: value for key, value in model.spec["train"].items() if value != getattr(TrainSettings, key)}
+    train = f"\n\ntrain: {option_text(unusual)}" if unusual else ""
     notes = "".join(f"\nnote: {note}" for note in model.notes)
-    return f"{head}\n\n{parts}\n\n{stages}{notes}"
+    return f"{head}\n\n{parts}\n\n{stages}{train}{notes}"
 
 
 def option_text(table: Mapping[str, Any]) -> str:
@@ -35,12 +39,19 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}={_value(item)}" for key, item in value.items()) + "}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _package(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     package = entry["plugin"].rpartition(":")[0]
     return f"{package} {spec['versions'].get(package, '')}".rstrip()
+
+
+def _recipe_row(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    entry = spec["recipe"]
+    return ("recipe", bare_name(entry), _package(spec, entry), "", "", option_text(entry))
 
 
 def _data_row(spec: Mapping[str, Any], shape: Mapping[str, Any]) -> tuple[str, ...]:
@@ -74,8 +85,9 @@ def _output(part: Part) -> str:
 
 def _stage(stage: Stage, images: int) -> str:
     steps = stage.steps(images)
-    count = f"{steps:,} step{'' if steps == 1 else 's'}"
-    head = f"stage {stage.name}: {stage.length} = {count} of {stage.batch_size} images"
+    batches, count = stage.batches(), f"{steps:,} step{'' if steps == 1 else 's'}"
+    together = f" in {batches} batches" if batches > 1 else ""
+    head = f"stage {stage.name}: {stage.length} = {count} of {stage.batch_size * batches} images{together}"
     return "\n".join([head, table([_player(player) for player in stage.players])])
 
 

@@ -18,8 +18,16 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
 
 
 def test_options_are_written_as_they_are_typed() -> None:
-    options = {"plugin": "gantk:x", "flag": True, "lr": 0.0002, "betas": [0.5, 0.999], "name": "n", "whole": 1.0}
-    assert option_text(options) == "flag=true, lr=0.0002, betas=[0.5, 0.999], name=n, whole=1"
+    options = {
+        "plugin": "gantk:x",
+        "flag": True,
+        "lr": 0.0002,
+        "betas": [0.5, 0.999],
+        "name": "n",
+        "whole": 1.0,
+        "map": {"4": 2},
+    }
+    assert option_text(options) == "flag=true, lr=0.0002, betas=[0.5, 0.999], name=n, whole=1, map={4=2}"
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +43,14 @@ def model() -> gantk.Model:
 def test_a_summary_has_a_row_for_every_part_and_player(model: gantk.Model) -> None:
     text = summary(model)
     first = [line.split()[0] for line in text.splitlines() if line[:1].strip()]
-    parts = ["data", *(slot.partition(".")[0] for slot in model.parts)]
+    parts = ["recipe", "data", *(slot.partition(".")[0] for slot in model.parts)]
     assert [word for word in first if word in {*parts, "stage"}] == [*parts, *["stage"] * len(model.stages)]
     for stage in model.stages:
-        assert f"stage {stage.name}: {stage.length} = {stage.steps(10_000):,} steps of {stage.batch_size}" in text
+        images = stage.batch_size * stage.batches()
+        assert f"stage {stage.name}: {stage.length} = {stage.steps(10_000):,} steps of {images} images" in text
         for player in stage.players:
             assert f"\n  {player.name} " in text
+    assert f"steps of {2 * model.stages[1].batch_size} images in 2 batches" in text
     assert "repeats=2" in text
     assert text.count("repeats=") == 1, "only what is unusual is said of a player"
     total = sum(parameter.numel() for parameter in model.noise.parameters())
@@ -52,6 +62,13 @@ def test_a_summary_says_what_was_changed_by_itself(model: gantk.Model) -> None:
     model.notes.append("something was chosen")
     assert summary(model).endswith("note: something was chosen")
     model.notes.clear()
+
+
+def test_a_summary_says_what_the_recipe_and_the_training_are_told() -> None:
+    settings = {"train.ema": 0.99, "train.keep": 3}
+    text = summary(gantk.build("autodecoder", data="digits", settings=settings))
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("recipe ")] == ["image_noise=0.1"]
+    assert "\n\ntrain: ema=0.99\n" in f"{text}\n", "only what is unusual"
 
 
 def test_a_loss_says_what_it_needs_and_where_it_speaks() -> None:
