@@ -25,6 +25,8 @@ class Entry:
         return [word.replace("{data}", data) for word in self.build]
 
 
+PHOTOGRAPHS = "The thousand photographs are one of each class of ImageNet, so that no two of them show the same thing."
+
 ENTRIES: dict[str, Entry] = {
     "code-loss": Entry(
         "Code loss on MNIST",
@@ -97,6 +99,7 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.size-32.length=20000 images",
             "--set=stages.size-64.length=20000 images",
         ),
+        note=f"{PHOTOGRAPHS} All stages together see 110,000 images; the paper's see millions in each.",
     ),
     "dcgan-denoiser": Entry(
         "DCGAN with the denoiser on Fashion-MNIST",
@@ -120,6 +123,6 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=2500 steps",
         ),
         refined=True,
-        note="The thousand photographs are one of each class of ImageNet, so that no two of them show the same thing.",
+        note=PHOTOGRAPHS,
     ),
 }

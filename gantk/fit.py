@@ -20,6 +20,10 @@ __all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs"]
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
 
+MOST_CLIPPED = 30
+"""How many times as large as what they are clipped to weights may begin. WGAN's own are one to four times ±0.01; those
+that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at 70 times that, and would be silent."""
+
 
 def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
     """(loss, need) for what losses need of this kind of part and it does not provide."""
@@ -81,8 +85,11 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     Each stage is entered first, as in training; what that changes is put back.
 
     Raises:
-        FitError: a player has no term that depends on what it moves, or its losses fail on such a batch.
+        FitError: a player has no term that depends on what it moves, or its losses fail on such a batch, or it clips
+            its weights to next to nothing.
     """
+    for stage in stages:
+        _check_clipping(model, stage)
     changed: list[Tensor] = list(model.buffers())
     if any(stage.enter for stage in stages):
         changed += model.parameters()
@@ -93,6 +100,26 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     with torch.no_grad():
         for tensor, kept in zip(changed, before, strict=True):
             tensor.copy_(kept)
+
+
+def _check_clipping(model: Model, stage: Stage) -> None:
+    for player in stage.players:
+        weights = [
+            weight.detach().abs().flatten()
+            for path in player.moves
+            for weight in model.get_submodule(path).parameters()
+            if weight.dim() > 1
+        ]
+        if not player.clip_weights or not weights:
+            continue
+        usual = torch.cat(weights).median().item()
+        if usual > MOST_CLIPPED * player.clip_weights:
+            where = f"stages.{stage.name}.{player.name}.clip_weights"
+            raise FitError(
+                f"stage '{stage.name}': player '{player.name}' clips its weights to ±{player.clip_weights:g}, but half "
+                f"of them begin above {usual:.1g}, so that next to nothing would be left of them: --set "
+                f"{where}={usual:.1g} or so, or choose another part or loss."
+            )
 
 
 def _check_stage(model: Model, stage: Stage) -> None:

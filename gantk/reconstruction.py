@@ -120,7 +120,7 @@ def check_reads_codes(model: Model) -> None:
     if _discriminator_reads(model) or _generator_reads(model):
         return
     with_code = "build with --loss code, which gives the discriminator a code to read"
-    with_encoder = "build with a generator that has an encoder, as --generator vae"
+    with_encoder = "build with a generator that encodes images as noise, as --generator vae"
     mend = with_encoder if model.discriminator is None else f"{with_code}, or {with_encoder}"
     raise FitError(f"this model reads no code off an image, so it cannot reconstruct one: {mend}.")
 

@@ -76,6 +76,13 @@ def test_the_three_forms_of_a_part_are_one() -> None:
         (None, {"loss": "hidden:layer=9"}, [], OptionError, "layer=9 is out of range"),
         (None, {"loss": "vae"}, [], FitError, "loss 'vae' needs posterior"),
         (None, {"loss": "wgan-gp", "discriminator": "dcgan:norm=batch"}, [], FitError, "dcgan:norm=layer"),
+        (
+            "wgan",
+            {"discriminator": "progan:fmap_max=8"},
+            [],
+            FitError,
+            "game.discriminator.clip_weights=0.7 or so",
+        ),
         ("vae", {"loss": "hidden"}, [], FitError, "needs a discriminator, and this recipe has none"),
         ("vae", {"discriminator": "dcgan"}, [], FitError, "takes no discriminator"),
         ("vae", {"generator": "dcgan"}, [], FitError, "needs posterior, which generator 'dcgan' does not provide"),

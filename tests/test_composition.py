@@ -126,7 +126,7 @@ def written(combination: Combination) -> str:
 def settings_of(combination: Combination) -> dict[str, Any]:
     """Short stages; and weights of progan's discriminator, which are scaled as they are used, are clipped less tightly.
 
-    Clipped to WGAN's ±0.01 they would leave the generator a gradient that it cannot move by.
+    Clipped to WGAN's ±0.01 they would leave the generator no gradient to move by, which build refuses.
     """
     scaled = {"discriminator": "progan", "recipe": "progan"}
     clipped = {"loss": "wasserstein", "recipe": "wgan"}
