@@ -119,7 +119,7 @@ def page() -> str:
     lines = [
         "# Gallery",
         "",
-        "Recipes of the papers, trained for real. Each entry is one command, run by `python bench/gallery.py train NAME`, which",
+        "Recipes, trained for real. Each entry is one command, run by `python bench/gallery.py train NAME`, which",
         "wrote the pictures here and the figures into `bench/results/gallery_NAME.json`; this page is made by",
         "`python bench/gallery.py page`. These are short trainings on a CPU, to see that a recipe learns; they are not",
         "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. Speeds are what it",
