@@ -197,7 +197,7 @@ def features() -> Tensor:
 
 def curves_part() -> list[dict[str, Any]]:
     sizes = [(n, 784) for n in (10_000, 30_000, 60_000, 120_000, 240_000)] + [(10_000, d) for d in (3072, 12288)]
-    sizes.append((1_000_000, 64))
+    sizes += [(1_000_000, 64), (1_000_000, 784)]
     results = []
     for n, dim in sizes:
         row: dict[str, Any] = {"n": n, "dim": dim, "k": K}
