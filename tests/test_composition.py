@@ -17,9 +17,11 @@ from small import OWN, TINY, small_parts
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
+from gantk.assembly import compose
 from gantk.data import ArraySource
 from gantk.errors import FitError
 from gantk.registry import plugins
+from gantk.spec import bare_name
 
 
 def bundled(kind: str) -> tuple[str, ...]:
@@ -128,14 +130,10 @@ def settings_of(combination: Combination) -> dict[str, Any]:
 
     Clipped to WGAN's ±0.01 they would leave the generator no gradient to move by, which build refuses.
     """
-    scaled = {"discriminator": "progan", "recipe": "progan"}
-    clipped = {"loss": "wasserstein", "recipe": "wgan"}
-    own = {slot: combination.get(slot, OWN) for slot in ("discriminator", "loss")}
-    both = all(
-        own[slot] == names[slot] or (own[slot] == OWN and combination["recipe"] == names["recipe"])
-        for slot, names in (("discriminator", scaled), ("loss", clipped))
-    )
-    return {**SHORT, **({"stages.*.discriminator.clip_weights": 1.0} if both else {})}
+    spec = compose(combination["recipe"], small_parts(combination))
+    scaled = "discriminator" in spec and bare_name(spec["discriminator"]) == "progan"
+    clipped = "wasserstein" in map(bare_name, spec["loss"])
+    return {**SHORT, **({"stages.*.discriminator.clip_weights": 1.0} if scaled and clipped else {})}
 
 
 def built(combination: Combination, data: ArraySource, **more: Any) -> gantk.Model:

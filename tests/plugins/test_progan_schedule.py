@@ -264,14 +264,15 @@ def test_a_build_leaves_the_networks_fully_grown(pictures: ArraySource) -> None:
     [
         {"noise": "de:dim=6,autoencoder='vae:width=4'", "loss": ["code", "hidden"]},
         {"refiner": "denoiser:width=2", "noise": "uniform:dim=6", "loss": "nonsaturating"},
-        {"loss": "wasserstein", "noise": "sphere:dim=6"},
+        {"loss": "wasserstein", "noise": "sphere:dim=6", "settings": {"stages.*.discriminator.clip_weights": 1.0}},
         {"loss": ["wgan-gp:per_sample=true", "code:loops=2"]},
     ],
     ids=["de noise, code and hidden loss", "denoiser", "wasserstein", "per sample, code loops"],
 )
 def test_it_takes_other_parts(parts: dict[str, Any], pictures: ArraySource, tmp_path: Path) -> None:
     pretrain = {"stages.pretrain.length": "2 steps"} if "de:" in parts.get("noise", "") else {}
-    model = build(pictures, settings={"stages.size-*.length": "2 steps", "train.ema": 0.9, **pretrain}, **parts)
+    settings = {"stages.size-*.length": "2 steps", "train.ema": 0.9, **pretrain, **parts.get("settings", {})}
+    model = build(pictures, **{**parts, "settings": settings})
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     gantk.train(model, tmp_path / "run", progress=Silent())
     moved = {n.split(".")[0] for n, p in model.named_parameters() if not torch.equal(p, before[n])}
