@@ -1,7 +1,7 @@
 """Exact self-search: each image's k nearest among the others, against faiss, scikit-learn and torch.
 
     pip install '.[bench]'
-    GANTK_DATA=data python bench/knn.py                 # all of it: 20 minutes on two cores
+    GANTK_DATA=data python bench/knn.py                 # all of it: half an hour on two cores
     GANTK_DATA=data python bench/knn.py --part bytes    # or one part: bytes, floats, curves
 
 Every way finds the same neighbours; whether it does is part of the result. Times alternate between the ways, and ratios

@@ -46,7 +46,7 @@ class NativeState:
 
     available: bool
     reason: str
-    """Why it is not available; empty where it is."""
+    """Why it is not available, which GANTK_CPU may be to blame for; empty where it is."""
     compiler: str
     compiled: tuple[str, ...]
     """CPU: the instruction sets that the compiler knew. CUDA: the architectures."""
@@ -86,7 +86,11 @@ def state(part: str) -> NativeState:
         return NativeState(False, str(build.get("reason", "")) or module, *about)
     if part == "cuda":
         return NativeState(True, "", *about)
-    return NativeState(True, "", *about, tuple(module.instruction_sets()), _configured(module).chosen())
+    usable = tuple(module.instruction_sets())
+    try:
+        return NativeState(True, "", *about, usable, _configured(module).chosen())
+    except OptionError as error:
+        return NativeState(False, str(error).rstrip("."), *about, usable)
 
 
 def instruction_set() -> str:

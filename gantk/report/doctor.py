@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gantk.construct import BASES, part_class
-from gantk.errors import GantkError, OptionError
+from gantk.errors import GantkError
 from gantk.ops import native
 from gantk.options import read_options
 from gantk.registry import Plugin, everything, unreadable
@@ -32,7 +32,7 @@ def examine() -> dict[str, Any]:
         "machine": platform.platform(),
         "devices": _devices(),
         "threads": torch.get_num_threads(),
-        "native": {part: _native(part) for part in ("cpu", "cuda")},
+        "native": {part: asdict(native.state(part)) for part in ("cpu", "cuda")},
         "data": _data_roots(),
         "plugins": [_plugin(plugin) for plugin in everything()],
         "unreadable": dict(unreadable()),
@@ -80,17 +80,8 @@ def _plugin(plugin: Plugin) -> dict[str, str]:
     return entry | {"state": "ok"}
 
 
-def _native(part: str) -> dict[str, Any]:
-    try:
-        return asdict(native.state(part))
-    except OptionError as error:
-        return {"error": str(error)}
-
-
 def _native_text(found: Mapping[str, Any]) -> str:
     """One of the two native modules in one line."""
-    if "error" in found:
-        return f"cannot be used: {found['error']}"
     by = f"; built by {found['compiler']}" if found["compiler"] else ""
     if not found["available"]:
         return f"no: {found['reason']}"

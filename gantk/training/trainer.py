@@ -107,10 +107,10 @@ class Trainer:
             place, states = state["place"], state["optimizers"]
             self.progress.say(f"going on from {latest}")
         self.run.clean(self.settings.keep)
-        self.data.prepare(self.progress.reading)
         self.fabric.to_device(self.model)
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
         try:
+            self.data.prepare(self.progress.reading)
             for index in range(place.stage, len(self.model.stages)):
                 place = self._stage(place, self.model.stages[index], states)
                 states = {}
