@@ -128,7 +128,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         with forked(derive_seed(model.spec["seed"], "check")):
             check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
             check_objectives(model, model.stages)
-    stages = {stage.name: stage.settings() for stage in model.stages}
+    stages = {stage.name: plain(stage.settings()) for stage in model.stages}
     model.spec |= {
         "stages": stages,
         "train": asdict(train),

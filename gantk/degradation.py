@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gantk import toml
 from gantk.errors import OptionError, nearest
 from gantk.parts import ImageShape
 
@@ -106,7 +107,7 @@ class Degradation:
         return KINDS[self.kind].apply(images, self.amount, generator)
 
     def __str__(self) -> str:
-        return f"{self.kind}={self.amount:g}"
+        return f"{self.kind}={toml.number(self.amount)}"
 
 
 def degrade(images: Tensor, degradations: Sequence[Degradation], generator: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gantk import toml
 from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
@@ -116,9 +117,9 @@ def _check_clipping(model: Model, stage: Stage) -> None:
         if usual > MOST_CLIPPED * player.clip_weights:
             where = f"stages.{stage.name}.{player.name}.clip_weights"
             raise FitError(
-                f"stage '{stage.name}': player '{player.name}' clips its weights to ±{player.clip_weights:g}, but half "
-                f"of them begin above {usual:.1g}, so that next to nothing would be left of them: --set "
-                f"{where}={usual:.1g} or so, or choose another part or loss."
+                f"stage '{stage.name}': player '{player.name}' clips its weights to "
+                f"±{toml.number(player.clip_weights)}, but half of them begin above {usual:.1g}, so that next to "
+                f"nothing would be left of them: --set {where}={usual:.1g} or so, or choose another part or loss."
             )
 
 

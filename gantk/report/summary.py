@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from gantk import toml
 from gantk.model import Model
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
 from gantk.report.table import table
@@ -41,7 +43,7 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}={_value(item)}" for key, item in value.items()) + "}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return toml.number(value) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def _package(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> str:

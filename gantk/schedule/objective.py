@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from gantk import toml
 from gantk.parts import Discriminator, Generator, Loss
 from gantk.schedule.play import Play
 from gantk.schedule.step import Step
@@ -82,7 +83,9 @@ class Terms:
         return terms
 
     def __str__(self) -> str:
-        return " + ".join(f"{loss.weight:g}·{name}" if loss.weight != 1 else name for name, loss in self.losses)
+        return " + ".join(
+            name if loss.weight == 1 else f"{toml.number(loss.weight)}·{name}" for name, loss in self.losses
+        )
 
 
 class Joined:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gantk import toml
 from gantk.errors import OptionError
 from gantk.schedule.objective import Objective
 from gantk.schedule.step import Value
@@ -31,10 +32,10 @@ class Length:
     @classmethod
     def parse(cls, text: str) -> Length:
         """Read `25 epochs`; raises `OptionError` for anything else."""
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(epoch|step|image)s?\s*", str(text))
-        if not found or float(found.group(1)) <= 0:
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(epoch|step|image)s?\s*", str(text), re.IGNORECASE)
+        if not found or not 0 < float(found.group(1)) < math.inf:
             raise OptionError(f"a stage's length is like '25 epochs', '2000 steps' or '100000 images', not {text!r}.")
-        return cls(float(found.group(1)), found.group(2) + "s")
+        return cls(float(found.group(1)), found.group(2).lower() + "s")
 
     def steps(self, images: int, batch_size: int) -> int:
         """Length in steps for a data set of `images`, at least one."""
@@ -46,7 +47,7 @@ class Length:
         return max(1, math.ceil(exact))
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.unit if self.amount != 1 else self.unit[:-1]}"
+        return f"{toml.number(self.amount)} {self.unit if self.amount != 1 else self.unit[:-1]}"
 
 
 @dataclass

@@ -111,7 +111,7 @@ class _Content:
         return {"l1": self.weight * (step["refined"] - step["fake"].detach()).abs().mean()}
 
     def __str__(self) -> str:
-        return f"{self.weight:g}·l1"
+        return f"{self.weight}·l1"
 
 
 def _adversarial(spec: str) -> Loss:
