@@ -20,9 +20,9 @@ import common
 import torch
 
 import gantk
+from gantk.building.train_settings import TrainSettings
 from gantk.data import to_float
 from gantk.schedule import Batch, Stage
-from gantk.settings import TrainSettings
 from gantk.training.trainer import _fabric
 from gantk.training.turn import Turns
 

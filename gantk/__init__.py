@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gantk.assembly import build as build
+    from gantk.building.assembly import build as build
     from gantk.checkpoint import load as load
     from gantk.model import Model as Model
     from gantk.parts import Discriminator as Discriminator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gantk.training import train as train
 
 _WHERE = {
-    "gantk.assembly": ("build",),
+    "gantk.building.assembly": ("build",),
     "gantk.checkpoint": ("load",),
     "gantk.model": ("Model",),
     "gantk.training": ("train",),

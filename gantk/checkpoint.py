@@ -15,12 +15,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gantk.assembly import assemble
+from gantk.building.assembly import assemble
+from gantk.building.spec import SLOTS
 from gantk.data import DataSource
 from gantk.errors import CheckpointError
 from gantk.model import Model
 from gantk.run import Run
-from gantk.spec import SLOTS
 
 __all__ = ["Place", "check_unchanged", "load", "load_optimizers", "load_weights", "save"]
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from gantk.construct import construct, part_class
+from gantk.building.construct import construct, part_class
+from gantk.building.spec import bare_name
 from gantk.data import DataSource
 from gantk.degradation import Degradation, degrade
 from gantk.errors import FitError, UsageError
@@ -21,7 +22,6 @@ from gantk.model import CHUNK, Model
 from gantk.nn import evaluating
 from gantk.parts import Generator, ImageShape
 from gantk.seeds import generator_for
-from gantk.spec import bare_name
 
 __all__ = [
     "Error",

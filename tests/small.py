@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gantk.assembly import compose
-from gantk.spec import bare_name
+from gantk.building.assembly import compose
+from gantk.building.spec import bare_name
 
 TINY: dict[str, dict[str, str]] = {
     "noise": {

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import gantk
-from gantk.assembly import assemble, compose
+from gantk.building.assembly import assemble, compose
 from gantk.errors import FitError, OptionError, UnknownName, UsageError
 from gantk.run import Run
 

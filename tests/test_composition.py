@@ -17,11 +17,11 @@ from small import OWN, TINY, small_parts
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
-from gantk.assembly import compose
+from gantk.building.assembly import compose
+from gantk.building.spec import bare_name
 from gantk.data import ArraySource
 from gantk.errors import FitError
 from gantk.registry import plugins
-from gantk.spec import bare_name
 
 
 def bundled(kind: str) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import gantk.building.stage_settings
 import gantk.registry
-import gantk.stages
 from gantk import toml
 from gantk.cli.main import cli
 from gantk.registry import KINDS, plugins
@@ -66,13 +66,13 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("GANTK_DATA", raising=False)
-    apply = gantk.stages._apply
+    apply = gantk.building.stage_settings._apply
 
     def shorten(stage: Stage, settings: Any, model: Any) -> None:
         apply(stage, settings, model)
         stage.length, stage.batch_size = SHORT
 
-    monkeypatch.setattr(gantk.stages, "_apply", shorten)
+    monkeypatch.setattr(gantk.building.stage_settings, "_apply", shorten)
     (tmp_path / "photos").mkdir()
     for number in range(12):
         pixels = np.random.default_rng(number).integers(0, 256, (80, 70, 3), dtype=np.uint8)

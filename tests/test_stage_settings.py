@@ -10,12 +10,12 @@ import torch
 
 import gantk
 from gantk import Binding, Model, Player, Stage, Terms
-from gantk.assembly import compose
+from gantk.building.assembly import compose
+from gantk.building.checks import check_objectives
+from gantk.building.spec import merge_stages
+from gantk.building.stage_settings import resolve_stages
 from gantk.errors import OptionError
-from gantk.fit import check_objectives
 from gantk.recipe import Recipe
-from gantk.spec import merge_stages
-from gantk.stages import resolve_stages
 
 Build = Callable[..., Model]
 

@@ -114,7 +114,7 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
         Plugin(kind, "strange", "strangers", "1.0", f"{__name__}:{part.__name__}") for kind, part in STRANGERS.items()
     ]
     monkeypatch.setattr(registry, "_entry_points", lambda: ((*installed, *others), broken))
-    monkeypatch.setattr("gantk.assembly._versions", lambda spec: {})
+    monkeypatch.setattr("gantk.building.assembly._versions", lambda spec: {})
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def command(
     gantk build --noise de --loss hidden
     gantk build wgan-gp --data folder:root=photos,size=64 --set stages.game.length="50 epochs"
     """
-    from gantk.assembly import build
+    from gantk.building.assembly import build
     from gantk.report.summary import summary
     from gantk.run import Run
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.construct import construct
+from gantk.building.construct import construct
 from gantk.data import DataSource
 from gantk.data.features import ArrayFile, is_array_file
 from gantk.errors import DataError

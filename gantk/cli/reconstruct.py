@@ -177,7 +177,7 @@ def _sets(model: Model, images: Sequence[Path], data: str | None, subset: int, s
 def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     import torch
 
-    from gantk.construct import construct
+    from gantk.building.construct import construct
     from gantk.reconstruction import COLOURS, held_out
     from gantk.seeds import generator_for
 

@@ -19,7 +19,7 @@ def command(run: Path, fresh: bool) -> None:
 
     Ctrl-C saves and stops; the same command goes on. Losses go to log.jsonl and TensorBoard, sample grids to samples.
     """
-    from gantk.assembly import assemble
+    from gantk.building.assembly import assemble
     from gantk.run import Run
     from gantk.training import train
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from gantk.assembly import DEFAULT_RECIPE
-from gantk.construct import construct
+from gantk.building.assembly import DEFAULT_RECIPE
+from gantk.building.construct import construct
+from gantk.building.spec import bare_name, recipe_spec
 from gantk.errors import UsageError
 from gantk.ops.dimension import LevinaBickel
 from gantk.ops.twonn import TwoNN
 from gantk.report.table import table
-from gantk.spec import bare_name, recipe_spec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

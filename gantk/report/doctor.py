@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from gantk.construct import BASES, part_class
+from gantk.building.construct import BASES, part_class
+from gantk.building.spec import recipe_spec
 from gantk.errors import GantkError
 from gantk.ops import native
 from gantk.options import read_options
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
-from gantk.spec import recipe_spec
 
 __all__ = ["examine", "examine_text"]
 

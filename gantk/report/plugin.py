@@ -6,15 +6,15 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from gantk.assembly import plain
-from gantk.construct import BASES, construct, part_class
+from gantk.building.assembly import plain
+from gantk.building.construct import BASES, construct, part_class
+from gantk.building.spec import SLOTS, recipe_spec
 from gantk.errors import BrokenPlugin, GantkError
 from gantk.options import Option, read_options
 from gantk.parts import Loss
 from gantk.registry import Plugin, find
 from gantk.report.table import table
 from gantk.seeds import forked
-from gantk.spec import SLOTS, recipe_spec
 
 __all__ = ["describe", "describe_text"]
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk import toml
+from gantk.building.spec import bare_name
+from gantk.building.train_settings import TrainSettings
 from gantk.model import Model
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
 from gantk.report.table import table
 from gantk.schedule import Player, Stage
-from gantk.settings import TrainSettings
-from gantk.spec import bare_name
 
 __all__ = ["option_text", "summary"]
 

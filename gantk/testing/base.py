@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gantk.construct import BASES, construct, part_class
+from gantk.building.construct import BASES, construct, part_class
 from gantk.errors import FitError
 from gantk.options import Option, convert, parse_part, read_options
 from gantk.parts import ImageShape, Part

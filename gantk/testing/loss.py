@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gantk.fit import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
+from gantk.building.checks import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
 from gantk.parts import ImageShape, Loss, Part
 from gantk.schedule import Batch, Play, Player, Step, Terms
 from gantk.schedule.objective import Objective

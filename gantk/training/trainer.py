@@ -15,7 +15,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
-from gantk.assembly import assemble, open_data
+from gantk.building.assembly import assemble, open_data
+from gantk.building.train_settings import TrainSettings
 from gantk.checkpoint import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.data import DataSource, to_float
 from gantk.data.order import Order
@@ -25,7 +26,6 @@ from gantk.pictures import grid, save_picture
 from gantk.run import Run
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, generator_for, seed_everything
-from gantk.settings import TrainSettings
 from gantk.training.log import Averages, Log
 from gantk.training.progress import Progress, Silent, for_stream
 from gantk.training.signals import StopRequest, stop_on_signals

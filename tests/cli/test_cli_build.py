@@ -10,7 +10,7 @@ from PIL import Image
 
 import gantk as api
 from gantk import toml
-from gantk.assembly import assemble
+from gantk.building.assembly import assemble
 from gantk.run import Run
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from small import small_parts
 
 import gantk
-from gantk.assembly import assemble
+from gantk.building.assembly import assemble
 from gantk.cli.main import cli
 from gantk.data import ArraySource
 from gantk.registry import plugins

@@ -11,11 +11,11 @@ from torch import Tensor
 
 import gantk
 from gantk import Discriminator, Joined, Loss, Model, Play, Player, Refiner, Stage, Step, Terms
+from gantk.building.stage_settings import resolve_stages
 from gantk.errors import FitError
 from gantk.recipe import Recipe
 from gantk.schedule import Batch
 from gantk.schedule.stage import Value
-from gantk.stages import resolve_stages
 from gantk.testing import ToyDiscriminator, ToyGenerator
 from gantk_classic.noise import Gaussian
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import gantk
-from gantk.assembly import assemble
+from gantk.building.assembly import assemble
 from gantk.checkpoint import load_training
 from gantk.errors import CheckpointError
 from gantk.run import Run

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from gantk.building.spec import merge_player, merge_stages
 from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
 from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
 from gantk.schedule.optimizers import check_optimizer
-from gantk.spec import merge_player, merge_stages
 
 __all__ = ["resolve_stages"]
 

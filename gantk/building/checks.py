@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from gantk import toml
+from gantk.building.spec import bare_name
 from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.schedule import Batch, Stage
-from gantk.spec import bare_name
 
 __all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs"]
 

@@ -10,19 +10,29 @@ from typing import Any
 
 import torch
 
-from gantk.construct import construct, part_class
+from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs
+from gantk.building.construct import construct, part_class
+from gantk.building.spec import (
+    SLOTS,
+    Spec,
+    apply_setting,
+    bare_name,
+    combine_losses,
+    merge,
+    normalise,
+    part_table,
+    recipe_spec,
+)
+from gantk.building.stage_settings import resolve_stages
+from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
-from gantk.fit import check_needs, check_objectives, check_shapes, missing_needs
 from gantk.model import Model
 from gantk.options import check_options, read_options
 from gantk.parts import ImageShape, Loss, Part
 from gantk.recipe import Recipe
 from gantk.registry import find
 from gantk.seeds import derive_seed, forked
-from gantk.settings import TrainSettings
-from gantk.spec import SLOTS, Spec, apply_setting, bare_name, combine_losses, merge, normalise, part_table, recipe_spec
-from gantk.stages import resolve_stages
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "compose", "open_data"]
 

@@ -1,0 +1,109 @@
+"""Construction: from a plugin's name and options to a part, with the context that its constructor asks for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Literal, overload
+
+from gantk.data import DataSource
+from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
+from gantk.options import check_options, context_names, parse_part
+from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
+from gantk.recipe import Recipe
+from gantk.registry import find
+
+__all__ = ["BASES", "construct", "part_class"]
+
+Spec = str | Mapping[str, Any]
+
+BASES: Mapping[str, type] = {
+    "noise": NoiseSource,
+    "generator": Generator,
+    "refiner": Refiner,
+    "discriminator": Discriminator,
+    "loss": Loss,
+    "data": DataSource,
+    "recipe": Recipe,
+}
+"""kind → what a plugin of this kind is a subclass of."""
+
+
+def part_class(kind: str, name: str) -> Any:
+    """The class that a plugin name stands for.
+
+    Raises:
+        UnknownName: there is no such plugin.
+        BrokenPlugin: it cannot be imported, or is not a subclass of what its kind asks for.
+    """
+    plugin = find(kind, name)
+    found = plugin.load()
+    base = BASES[kind]
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        raise BrokenPlugin(
+            f"{kind} '{name}' of package {plugin.package} {plugin.version} is {found!r:.80}, "
+            f"not a subclass of {base.__module__}.{base.__name__}."
+        )
+    return found
+
+
+@overload
+def construct(kind: Literal["noise"], spec: Spec, **context: Any) -> NoiseSource: ...
+@overload
+def construct(kind: Literal["generator"], spec: Spec, **context: Any) -> Generator: ...
+@overload
+def construct(kind: Literal["refiner"], spec: Spec, **context: Any) -> Refiner: ...
+@overload
+def construct(kind: Literal["discriminator"], spec: Spec, **context: Any) -> Discriminator: ...
+@overload
+def construct(kind: Literal["loss"], spec: Spec, **context: Any) -> Loss: ...
+@overload
+def construct(kind: Literal["data"], spec: Spec, **context: Any) -> DataSource: ...
+@overload
+def construct(kind: Literal["recipe"], spec: Spec, **context: Any) -> Recipe: ...
+@overload
+def construct(kind: str, spec: Spec, **context: Any) -> Any: ...
+def construct(kind: str, spec: Spec, **context: Any) -> Any:
+    """The part that a spec means, as in `construct("noise", "gaussian:dim=64")`.
+
+    Args:
+        kind: the plugin's kind.
+        spec: `"name:option=value"` or `{"plugin": name, option: value}`.
+        context: what follows from the other parts (`image_shape`, `noise_dim`, `class_count`); the constructor gets
+            what it asks for.
+
+    Raises:
+        UnknownName: nobody registers the name.
+        OptionError: an option does not exist, or does not take its value.
+        FitError: the part does not fit the context.
+        BrokenPlugin: the plugin's code cannot be imported, fails, or makes something else than its kind.
+    """
+    if isinstance(spec, str):
+        name, options = parse_part(spec)
+    else:
+        name, options = spec["plugin"], {key: value for key, value in spec.items() if key != "plugin"}
+    factory = part_class(kind, name)
+    what = f"{kind} '{name.rpartition(':')[2]}'"
+    checked = check_options(factory, options, what)
+    asked = _asked_for(factory, context, what)
+    try:
+        return factory(**asked, **checked)
+    except (OptionError, FitError) as error:
+        # The constructor does not know the name it was called by, and a reader needs it.
+        message = str(error)
+        raise type(error)(message if message.startswith(what) else f"{what}: {message}") from error
+    except GantkError:
+        raise
+    except Exception as error:
+        plugin = find(kind, name)
+        raise BrokenPlugin(
+            f"{what} of package {plugin.package} {plugin.version} failed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The part of the context that a constructor asks for."""
+    names = context_names(factory)
+    if missing := sorted(name for name in names if context.get(name) is None):
+        raise FitError(f"{what} needs {', '.join(missing)}, which no other part of this system says.")
+    return {name: context[name] for name in sorted(names)}
