@@ -26,8 +26,8 @@ import common
 from gallery_entries import ENTRIES, Entry
 from matplotlib.figure import Figure
 
-from gantk.run import Run
-from gantk.training.log import read_log
+from gantk.run.folder import Run
+from gantk.run.log import read_log
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 GANTK = (sys.executable, "-m", "gantk")

@@ -21,8 +21,8 @@ from gantk.construct import construct
 from gantk.ops.dimension import LevinaBickel, intrinsic_dimension
 from gantk.ops.neighbours import Neighbours
 from gantk.ops.twonn import two_nn
-from gantk.pictures import save_figure
 from gantk.report.dimension import draw_curve, of_mle, of_two_nn
+from gantk.report.pictures import save_figure
 
 K = range(5, 101)
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "intrinsic-dimension.png"

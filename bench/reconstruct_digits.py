@@ -28,11 +28,11 @@ from torch import Tensor
 import gantk
 from gantk.construct import construct
 from gantk.data import to_float
-from gantk.degradation import Degradation
-from gantk.reconstruction import generated_errors, reconstructed
-from gantk.run import Run
+from gantk.measures.degradation import Degradation
+from gantk.measures.reconstruction import generated_errors, reconstructed
+from gantk.run.folder import Run
+from gantk.run.log import read_log
 from gantk.seeds import generator_for
-from gantk.training.log import read_log
 
 DEGRADATIONS = ("", "noise=0.3", "noise=0.6", "downscale=2", "downscale=4", "mask=0.1", "mask=0.25")
 INTERVAL = 500

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gantk.building.assembly import build as build
-    from gantk.checkpoint import load as load
+    from gantk.building.load import load as load
     from gantk.model import Model as Model
     from gantk.parts import Discriminator as Discriminator
     from gantk.parts import Generator as Generator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "gantk.building.assembly": ("build",),
-    "gantk.checkpoint": ("load",),
+    "gantk.building.load": ("load",),
     "gantk.model": ("Model",),
     "gantk.training": ("train",),
     "gantk.parts": (

@@ -14,10 +14,9 @@ from functools import cache
 from typing import Any
 
 from gantk.errors import BrokenPlugin, UnknownName, nearest
+from gantk.kinds import KINDS, kind_named
 
-__all__ = ["KINDS", "Plugin", "everything", "find", "plugins", "unreadable"]
-
-KINDS = ("noise", "generator", "refiner", "discriminator", "loss", "data", "metric", "extractor", "recipe")
+__all__ = ["Plugin", "everything", "find", "plugins", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,7 @@ def plugins(kind: str) -> list[Plugin]:
     Raises:
         UnknownName: there is no such kind.
     """
-    if kind not in KINDS:
-        raise UnknownName(f"'{kind}' is not a kind of plugin.{nearest(kind, KINDS)}")
+    kind = kind_named(kind).name
     return sorted((p for p in _entry_points()[0] if p.kind == kind), key=lambda p: (p.name, p.package))
 
 

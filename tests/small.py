@@ -7,6 +7,7 @@ from typing import Any
 
 from gantk.building.assembly import compose
 from gantk.building.spec import bare_name
+from gantk.kinds import SLOTS
 
 TINY: dict[str, dict[str, str]] = {
     "noise": {
@@ -43,7 +44,7 @@ def small_parts(combination: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of a build: every part small, whether it is chosen or the recipe's own."""
     spec = compose(combination["recipe"], {})
     parts: dict[str, Any] = {}
-    for slot in ("noise", "generator", "discriminator", "refiner"):
+    for slot in SLOTS:
         chosen = combination.get(slot, OWN)
         if chosen == OWN and slot in spec:
             chosen = bare_name(spec[slot])

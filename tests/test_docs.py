@@ -25,7 +25,8 @@ import gantk.building.stage_settings
 import gantk.registry
 from gantk import toml
 from gantk.cli.main import cli
-from gantk.registry import KINDS, plugins
+from gantk.kinds import KINDS
+from gantk.registry import plugins
 from gantk.schedule import Stage
 
 ROOT = Path(__file__).parents[1]

@@ -15,8 +15,9 @@ from gantk.building.assembly import compose
 from gantk.cli.main import main
 from gantk.construct import construct, part_class
 from gantk.errors import BrokenPlugin, OptionError, UnknownName
+from gantk.kinds import KINDS
 from gantk.options import read_options
-from gantk.registry import KINDS, everything, find, plugins
+from gantk.registry import everything, find, plugins
 
 GOOD = '''
 import torch

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import gantk
-from gantk.checkpoint import load
+from gantk.building.load import load
 from gantk.data import ArraySource
-from gantk.run import Run
+from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 SHORT = {

@@ -13,7 +13,6 @@ import torch
 from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs
 from gantk.building.construct import construct, part_class
 from gantk.building.spec import (
-    SLOTS,
     Spec,
     apply_setting,
     bare_name,
@@ -27,6 +26,7 @@ from gantk.building.stage_settings import resolve_stages
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
+from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
 from gantk.options import check_options, read_options
 from gantk.parts import ImageShape, Loss, Part
@@ -283,7 +283,8 @@ def plain(value: Any) -> Any:
 
 
 def _versions(spec: Spec) -> dict[str, str]:
-    tables = [spec[slot] for slot in ("recipe", "data", *SLOTS) if slot in spec] + spec.get("loss", [])
+    tables = [spec[slot] for slot in ("recipe", "data", *SLOTS) if slot in spec]
+    tables += [table for slot in LISTS for table in spec.get(slot, [])]
     packages = sorted({table["plugin"].rpartition(":")[0] for table in tables} | {"gantk"})
     versions = {package: importlib.metadata.version(package) for package in packages}
     return {**versions, "python": platform.python_version(), "torch": str(torch.__version__)}

@@ -8,25 +8,15 @@ from typing import Any, Literal, overload
 
 from gantk.data import DataSource
 from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
+from gantk.kinds import kind_named
 from gantk.options import check_options, context_names, parse_part
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
 from gantk.recipe import Recipe
 from gantk.registry import find
 
-__all__ = ["BASES", "construct", "part_class"]
+__all__ = ["construct", "part_class"]
 
 Spec = str | Mapping[str, Any]
-
-BASES: Mapping[str, type] = {
-    "noise": NoiseSource,
-    "generator": Generator,
-    "refiner": Refiner,
-    "discriminator": Discriminator,
-    "loss": Loss,
-    "data": DataSource,
-    "recipe": Recipe,
-}
-"""kind → what a plugin of this kind is a subclass of."""
 
 
 def part_class(kind: str, name: str) -> Any:
@@ -38,7 +28,7 @@ def part_class(kind: str, name: str) -> Any:
     """
     plugin = find(kind, name)
     found = plugin.load()
-    base = BASES[kind]
+    base = kind_named(kind).base
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise BrokenPlugin(
             f"{kind} '{name}' of package {plugin.package} {plugin.version} is {found!r:.80}, "

@@ -14,11 +14,11 @@ from typing import Any
 
 from gantk import toml
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
+from gantk.kinds import LISTS, SLOTS
 from gantk.options import parse_part, parse_value
 from gantk.registry import Plugin, find, plugins
 
 __all__ = [
-    "SLOTS",
     "Spec",
     "apply_setting",
     "combine_losses",
@@ -32,8 +32,6 @@ __all__ = [
 
 Spec = dict[str, Any]
 
-SLOTS = ("noise", "generator", "discriminator", "refiner")
-"""Parts of which a model has at most one."""
 SINGLE = ("data", *SLOTS)
 KEYS = (
     "recipe",
@@ -43,7 +41,7 @@ KEYS = (
     "paper",
     "seed",
     *SINGLE,
-    "loss",
+    *LISTS,
     "stages",
     "train",
     "shape",

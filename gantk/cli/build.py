@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gantk.cli.shared import PLACE
+from gantk.kinds import KINDS
 
 __all__ = ["command"]
 
 RUNS = Path("runs")
 
 
+def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one option for every kind of part, as the table of kinds has it."""
+    for kind in reversed([kind for kind in KINDS.values() if kind.help]):
+        several = kind.holds == "list"
+        command = click.option(f"--{kind.name}", metavar="PART", multiple=several, help=kind.help)(command)
+    return command
+
+
 @click.command("build")
 @click.argument("recipe", required=False)
-@click.option("--noise", metavar="PART", help="Noise source, as de or de:dim=64,sample=false.")
-@click.option("--generator", metavar="PART", help="Generator.")
-@click.option("--discriminator", metavar="PART", help="Discriminator.")
-@click.option("--refiner", metavar="PART", help="Refiner: improves the generator's images.")
-@click.option("--loss", "losses", metavar="PART", multiple=True, help="Loss; give it several times for several.")
-@click.option("--data", metavar="PART", help="Data set, as digits or folder:root=photos,size=64.")
+@parts_of_a_model
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Any setting of model.toml.")
-@click.option("--seed", type=int, help="What everything random follows from; 0 by default.")
+@click.option("--seed", type=int, help="Random seed; 0 by default.")
 @click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to make.")
 @click.option("--dry-run", is_flag=True, help="Check and print, and write nothing.")
 def command(
     recipe: str | None,
-    noise: str | None,
-    generator: str | None,
-    discriminator: str | None,
-    refiner: str | None,
-    losses: tuple[str, ...],
-    data: str | None,
     settings: tuple[str, ...],
     seed: int | None,
     output: Path | None,
     dry_run: bool,
+    **parts: Any,
 ) -> None:
     """Put a model together, check that its parts fit, and write it to a new run folder.
 
@@ -49,21 +50,12 @@ def command(
     """
     from gantk.building.assembly import build
     from gantk.report.summary import summary
-    from gantk.run import Run
+    from gantk.run.folder import Run
 
     if output and not dry_run:
         Run(output).check_free()
-    model = build(
-        recipe,
-        noise=noise,
-        generator=generator,
-        discriminator=discriminator,
-        refiner=refiner,
-        loss=list(losses) or None,
-        data=data,
-        settings=settings,
-        seed=seed,
-    )
+    chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
+    model = build(recipe, **chosen, settings=settings, seed=seed)
     if not dry_run:
         run = Run(output or _free(RUNS / model.spec["preset"]))
         run.create(model.spec)

@@ -39,9 +39,9 @@ __all__ = ["command"]
 @click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
 def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool) -> None:
     """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
-    from gantk.checkpoint import load
-    from gantk.interpolation import PATHS, strips
-    from gantk.pictures import grid, save_picture, try_place, writable
+    from gantk.building.load import load
+    from gantk.measures.interpolation import PATHS, strips
+    from gantk.report.pictures import grid, save_picture, try_place, writable
 
     writable(output, suffixes=(".png",))
     try_place(output)

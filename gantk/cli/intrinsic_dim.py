@@ -86,7 +86,7 @@ def command(
     import json
     from contextlib import redirect_stdout
 
-    from gantk.pictures import save_figure, try_place, writable
+    from gantk.report.pictures import save_figure, try_place, writable
 
     if output is not None:
         if "mle" not in estimators:

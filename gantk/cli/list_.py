@@ -15,9 +15,10 @@ __all__ = ["command"]
 def command(kind: str | None, as_json: bool) -> None:
     """List the installed plugins, all or of one KIND.
 
-    Kinds: noise, generator, refiner, discriminator, loss, data, metric, extractor, recipe. Nothing is imported for it.
+    Kinds: noise, generator, refiner, discriminator, loss, data, metric, extractor, recipe. Reads metadata only.
     """
-    from gantk.registry import KINDS, plugins, unreadable
+    from gantk.kinds import KINDS
+    from gantk.registry import plugins, unreadable
     from gantk.report.table import table
 
     for place, error in unreadable().items():

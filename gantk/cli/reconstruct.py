@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gantk.data import DataSource
-    from gantk.degradation import Degradation
+    from gantk.measures.degradation import Degradation
     from gantk.model import Model
 
 __all__ = ["command"]
@@ -70,9 +70,15 @@ def command(
     gantk reconstruct runs/digits
     gantk reconstruct runs/digits three.png seven.png --degrade noise=0.3
     """
-    from gantk.checkpoint import load
-    from gantk.pictures import save_picture, try_place, writable
-    from gantk.reconstruction import check_reads_codes, generated_again, generated_errors, image_errors, reconstructed
+    from gantk.building.load import load
+    from gantk.measures.reconstruction import (
+        check_reads_codes,
+        generated_again,
+        generated_errors,
+        image_errors,
+        reconstructed,
+    )
+    from gantk.report.pictures import save_picture, try_place, writable
     from gantk.report.reconstruction import ErrorRow, error_table, picture_of
     from gantk.seeds import generator_for
 
@@ -116,7 +122,7 @@ def command(
 
 
 def _degradation(text: str) -> Degradation:
-    from gantk.degradation import Degradation
+    from gantk.measures.degradation import Degradation
 
     with naming(f"--degrade {text}"):
         return Degradation.parse(text)
@@ -126,7 +132,7 @@ def _check_drawable(model: Model) -> None:
     """Refuse images that no picture can show before any work is done."""
     import torch
 
-    from gantk.pictures import coloured
+    from gantk.report.pictures import coloured
 
     coloured(torch.empty(0, *model.image_shape))
 
@@ -159,7 +165,7 @@ class _Set:
 
 def _sets(model: Model, images: Sequence[Path], data: str | None, subset: int, seed: int) -> tuple[list[_Set], str]:
     """The named picture files, if any, then the data set; and why there is none, where pictures do without."""
-    from gantk.reconstruction import picture_files
+    from gantk.measures.reconstruction import picture_files
 
     found = []
     if images:
@@ -178,7 +184,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     import torch
 
     from gantk.building.construct import construct
-    from gantk.reconstruction import COLOURS, held_out
+    from gantk.measures.reconstruction import COLOURS, held_out
     from gantk.seeds import generator_for
 
     if data is not None:

@@ -31,8 +31,8 @@ def command(run: Path, count: int, output: Path, seed: int, no_refiner: bool) ->
 
     An .npz holds one array, images: uint8 [N, height, width, channels].
     """
-    from gantk.checkpoint import load
-    from gantk.pictures import save_images, try_place, writable
+    from gantk.building.load import load
+    from gantk.report.pictures import save_images, try_place, writable
 
     writable(output, count=count)
     try_place(output)

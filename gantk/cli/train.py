@@ -20,7 +20,7 @@ def command(run: Path, fresh: bool) -> None:
     Ctrl-C saves and stops; the same command goes on. Losses go to log.jsonl and TensorBoard, sample grids to samples.
     """
     from gantk.building.assembly import assemble
-    from gantk.run import Run
+    from gantk.run.folder import Run
     from gantk.training import train
 
     folder = Run(run)

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from gantk.building.construct import BASES, part_class
+from gantk.building.construct import part_class
 from gantk.building.spec import recipe_spec
 from gantk.errors import GantkError
+from gantk.kinds import KINDS
 from gantk.ops import native
 from gantk.options import read_options
 from gantk.registry import Plugin, everything, unreadable
@@ -73,7 +74,7 @@ def _plugin(plugin: Plugin) -> dict[str, str]:
     try:
         if isinstance(plugin.load(), str):
             recipe_spec(plugin.qualified)
-        elif plugin.kind in BASES:
+        elif KINDS[plugin.kind].home:
             read_options(part_class(plugin.kind, plugin.qualified))
     except GantkError as error:
         return entry | {"state": " ".join(str(error).split())}

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk.building.assembly import plain
-from gantk.building.construct import BASES, construct, part_class
-from gantk.building.spec import SLOTS, recipe_spec
+from gantk.building.construct import construct, part_class
+from gantk.building.spec import recipe_spec
 from gantk.errors import BrokenPlugin, GantkError
+from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.options import Option, read_options
 from gantk.parts import Loss
 from gantk.registry import Plugin, find
@@ -30,7 +31,7 @@ def describe(kind: str, name: str) -> dict[str, Any]:
     loaded = plugin.load()
     if isinstance(loaded, str):
         return head | _preset(plugin)
-    if kind in BASES:
+    if KINDS[kind].home:
         loaded = part_class(kind, name)
     elif not callable(loaded):
         raise BrokenPlugin(f"{kind} '{name}' of package {plugin.package} is {loaded!r:.80}, which cannot be called.")
@@ -85,7 +86,7 @@ def _contract(cls: Any) -> dict[str, Any]:
 
 def _preset(plugin: Plugin) -> dict[str, Any]:
     spec = recipe_spec(plugin.qualified)
-    parts = {key: spec[key] for key in ("recipe", "data", *SLOTS, "loss", "stages", "train") if key in spec}
+    parts = {key: spec[key] for key in ("recipe", "data", *SLOTS, *LISTS, "stages", "train") if key in spec}
     return {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "options": [], "values": parts}
 
 

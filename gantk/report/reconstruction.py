@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantk.pictures import coloured, grid, heat_maps, side_by_side
-from gantk.reconstruction import Error, Generated, Reconstructed
+from gantk.measures.reconstruction import Error, Generated, Reconstructed
+from gantk.report.pictures import coloured, grid, heat_maps, side_by_side
 from gantk.report.table import table
 
 __all__ = ["ErrorRow", "error_table", "picture_of"]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gantk.building.construct import BASES, construct, part_class
+from gantk.building.construct import construct, part_class
 from gantk.errors import FitError
+from gantk.kinds import KINDS
 from gantk.options import Option, convert, parse_part, read_options
 from gantk.parts import ImageShape, Part
 
@@ -95,8 +96,8 @@ class PartContract(PluginContract):
     def test_attributes_leave_its_methods_alone(self) -> None:
         part = self._part()
         own = {**vars(part), **part._modules, **part._buffers, **part._parameters}
-        public = [name for name in dir(BASES[self.kind]) if not name.startswith("_")]
-        hidden = [n for n in public if n in own and callable(getattr(BASES[self.kind], n))]
+        public = [name for name in dir(KINDS[self.kind].base) if not name.startswith("_")]
+        hidden = [n for n in public if n in own and callable(getattr(KINDS[self.kind].base, n))]
         assert not hidden, (
             f"self.{', self.'.join(hidden)} hides the method of that name, which gantk calls; "
             "keep the value under another name."

@@ -17,16 +17,17 @@ from torch import Tensor
 from gantk import toml
 from gantk.building.assembly import assemble, open_data
 from gantk.building.train_settings import TrainSettings
-from gantk.checkpoint import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.data import DataSource, to_float
 from gantk.data.order import Order
 from gantk.errors import DataError, Diverged, Interrupted, UsageError
 from gantk.model import Model
-from gantk.pictures import grid, save_picture
-from gantk.run import Run
+from gantk.report.pictures import grid, save_picture
+from gantk.run.checkpoints import Place, check_unchanged, load_optimizers, load_training, load_weights, save
+from gantk.run.folder import Run
+from gantk.run.log import Log
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, generator_for, seed_everything
-from gantk.training.log import Averages, Log
+from gantk.training.averages import Averages
 from gantk.training.progress import Progress, Silent, for_stream
 from gantk.training.signals import StopRequest, stop_on_signals
 from gantk.training.turn import Turns

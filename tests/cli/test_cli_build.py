@@ -11,7 +11,7 @@ from PIL import Image
 import gantk as api
 from gantk import toml
 from gantk.building.assembly import assemble
-from gantk.run import Run
+from gantk.run.folder import Run
 
 
 def test_what_is_built_is_printed_and_written(small_build: list[str], tmp_path: Path, gantk) -> None:

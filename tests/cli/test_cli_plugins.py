@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gantk import toml
-from gantk.registry import KINDS, everything
+from gantk.kinds import KINDS
+from gantk.registry import everything
 
 ONES = '''
 import torch

@@ -14,7 +14,7 @@ from gantk.building.assembly import assemble
 from gantk.cli.main import cli
 from gantk.data import ArraySource
 from gantk.registry import plugins
-from gantk.run import Run
+from gantk.run.folder import Run
 from gantk.schedule import Length
 
 RECIPES = [plugin.name for plugin in plugins("recipe")]

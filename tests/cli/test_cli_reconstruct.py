@@ -14,7 +14,7 @@ from PIL import Image
 import gantk as api
 from gantk.construct import construct
 from gantk.data import to_float
-from gantk.reconstruction import generated_again, generated_errors, held_out, image_errors
+from gantk.measures.reconstruction import generated_again, generated_errors, held_out, image_errors
 from gantk.seeds import generator_for
 
 PARTS = {"noise": "gaussian:dim=4", "generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import gantk as api
-from gantk.interpolation import PATHS, strips
+from gantk.measures.interpolation import PATHS, strips
 from gantk.model import CHUNK
 
 
@@ -153,7 +153,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_the_run_is_loaded(
 ) -> None:
     if place.startswith("/proc") and not Path("/proc/self").is_dir():
         pytest.skip("there is no /proc here")
-    monkeypatch.setattr("gantk.checkpoint.load", lambda *given, **named: pytest.fail("it was loaded"))
+    monkeypatch.setattr("gantk.building.load.load", lambda *given, **named: pytest.fail("it was loaded"))
     before = contents(tmp_path)
     assert f"{place} cannot be written: " in call(command, "trained", "-o", place).error(1)
     assert contents(tmp_path) == before

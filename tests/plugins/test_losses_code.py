@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import gantk
 from gantk import Discriminator, Play, Verdict
 from gantk.errors import FitError, OptionError, UsageError
+from gantk.measures.reconstruction import read_codes
 from gantk.nn import evaluating
-from gantk.reconstruction import read_codes
 from gantk.testing import ToyDiscriminator, ToyGenerator
 from gantk_autodecoder.losses import CodeLoss
 

@@ -17,10 +17,10 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import gantk
 from gantk import Play, Verdict
-from gantk.checkpoint import load_training
 from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError
-from gantk.run import Run
+from gantk.run.checkpoints import load_training
+from gantk.run.folder import Run
 from gantk.schedule import Batch
 from gantk.training.progress import Silent
 from gantk_progressive.discriminator import ProGANDiscriminator

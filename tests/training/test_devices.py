@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gantk
-from gantk.run import Run
+from gantk.run.folder import Run
 
 
 @pytest.mark.slow

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 
 import gantk
 from gantk.building.assembly import assemble
-from gantk.checkpoint import load_training
 from gantk.errors import CheckpointError
-from gantk.run import Run
+from gantk.run.checkpoints import load_training
+from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

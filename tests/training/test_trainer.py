@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import gantk
 from gantk.errors import DataError, Diverged, UsageError
-from gantk.run import Run
+from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]

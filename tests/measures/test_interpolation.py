@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gantk.interpolation import PATHS, linear, spherical, strips
+from gantk.measures.interpolation import PATHS, linear, spherical, strips
 
 
 def reference(start: np.ndarray, end: np.ndarray, t: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from gantk.errors import UsageError, WorkError
-from gantk.pictures import grid, picture, save_array, save_images, save_picture, writable
+from gantk.report.pictures import grid, picture, save_array, save_images, save_picture, writable
 
 
 def expected(images: torch.Tensor) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 import gantk
 from gantk.building.assembly import assemble, compose
 from gantk.errors import FitError, OptionError, UnknownName, UsageError
-from gantk.run import Run
+from gantk.run.folder import Run
 
 Build = Callable[..., gantk.Model]
 

@@ -13,12 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantk import Discriminator, Generator, Model, NoiseSource, Posterior, Refiner, Verdict
-from gantk.degradation import Degradation
 from gantk.errors import DataError, FitError, UsageError
-from gantk.model import CHUNK
-from gantk.pictures import coloured, heat_maps, side_by_side
-from gantk.recipe import Recipe
-from gantk.reconstruction import (
+from gantk.measures.degradation import Degradation
+from gantk.measures.reconstruction import (
     Error,
     check_reads_codes,
     generated_again,
@@ -29,6 +26,9 @@ from gantk.reconstruction import (
     read_codes,
     reconstructed,
 )
+from gantk.model import CHUNK
+from gantk.recipe import Recipe
+from gantk.report.pictures import coloured, heat_maps, side_by_side
 from gantk.report.reconstruction import picture_of
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from gantk.building.construct import construct, part_class
 from gantk.building.spec import bare_name
 from gantk.data import DataSource
-from gantk.degradation import Degradation, degrade
 from gantk.errors import FitError, UsageError
+from gantk.measures.degradation import Degradation, degrade
 from gantk.model import CHUNK, Model
 from gantk.nn import evaluating
 from gantk.parts import Generator, ImageShape

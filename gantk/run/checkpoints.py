@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,14 +14,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gantk.building.assembly import assemble
-from gantk.building.spec import SLOTS
-from gantk.data import DataSource
 from gantk.errors import CheckpointError
+from gantk.files import flush
+from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
-from gantk.run import Run
+from gantk.run.folder import Run
 
-__all__ = ["Place", "check_unchanged", "load", "load_optimizers", "load_weights", "save"]
+__all__ = ["Place", "check_unchanged", "load_optimizers", "load_weights", "save"]
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training.pt"
@@ -68,19 +66,11 @@ def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.o
     trained = json.dumps(_trained(model.spec))
     torch.save({"place": asdict(place), "optimizers": states, "trained": trained}, aside / TRAINING)
     for name in (WEIGHTS, TRAINING):
-        _flush(aside / name)
+        flush(aside / name)
     aside.rename(final)
-    _flush(run.checkpoints)
+    flush(run.checkpoints)
     run.clean(keep)
     return final
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load_weights(model: Model, checkpoint: Path) -> None:
@@ -108,7 +98,7 @@ def load_weights(model: Model, checkpoint: Path) -> None:
 
 def _trained(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What may not change between the steps of one run, as `path` → value."""
-    kept = ("recipe", "seed", *SLOTS, "loss", "stages")
+    kept = ("recipe", "seed", *SLOTS, *LISTS, "stages")
     return dict(_leaves({key: spec[key] for key in kept if key in spec}))
 
 
@@ -178,19 +168,3 @@ def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Map
             raise CheckpointError(
                 f"{where}: the state of '{name}' is of another optimizer: {error}; --fresh starts over."
             ) from error
-
-
-def load(run: str | os.PathLike[str] | Run, *, data: DataSource | None = None) -> Model:
-    """The model of a run with the weights of its newest checkpoint; its data set is not opened.
-
-    Args:
-        run: the folder.
-        data: the data set to go on training with, where it was given from Python and not by a plugin's name.
-
-    Raises:
-        RunError: it is not a run, or was never trained, or its checkpoint is damaged.
-    """
-    run = run if isinstance(run, Run) else Run(run)
-    model = assemble(run.spec(), data, for_training=False)
-    load_weights(model, run.latest())
-    return model

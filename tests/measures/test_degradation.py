@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gantk.degradation import Degradation, degrade
 from gantk.errors import OptionError
+from gantk.measures.degradation import Degradation, degrade
 from gantk.seeds import generator_for
 
 

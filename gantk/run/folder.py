@@ -16,11 +16,12 @@ import tomli_w
 
 from gantk import toml
 from gantk.errors import CheckpointError, RunError, UsageError
+from gantk.files import UNFINISHED, replace_file
+from gantk.kinds import LISTS, SLOTS
 
-__all__ = ["Run", "replace_file"]
+__all__ = ["Run"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
-UNFINISHED = ".unfinished-"
 
 
 class Run:
@@ -63,7 +64,7 @@ class Run:
             RunError: the place cannot be written.
         """
         self.check_free()
-        order = ("recipe", "preset", "title", "paper", "seed", "data", "noise", "generator", "discriminator", "refiner")
+        order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
         written = {key: spec[key] for key in order if key in spec}
         written |= {key: value for key, value in spec.items() if key not in written}
         try:
@@ -159,13 +160,3 @@ class Run:
 def _empty(path: Path) -> bool:
     """Whether a folder holds nothing but what a killed build left half written."""
     return path.is_dir() and all(entry.name.startswith(UNFINISHED) for entry in path.iterdir())
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it, so that a reader never sees half of it."""
-    aside = path.with_name(f"{UNFINISHED}{path.name}")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
