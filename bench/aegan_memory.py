@@ -78,9 +78,9 @@ def measure(name: str, size: int, batch: int, steps: int) -> dict[str, object]:
     model = gantk.build(
         "aegan-512", data=f"zip:path={photographs},size={size}", settings={f"stages.{s}.batch_size": 2 for s in STAGES}
     )
-    stage: Stage = next(stage for stage in model.stages if stage.name == name)
-    assert model.data is not None
-    images = to_float(model.data.images(range(batch)))
+    stage: Stage = next(stage for stage in model.built.stages if stage.name == name)
+    assert model.built.data is not None
+    images = to_float(model.built.data.images(range(batch)))
     turns = Turns(_fabric(TrainSettings(accelerator="cpu")), model, stage)
     model.eval().requires_grad_(False)
     for path in stage.moves():

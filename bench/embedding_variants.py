@@ -69,8 +69,8 @@ def trained(residual: bool, end: nn.Module | None, autoencode: int, game: int) -
         model.generator.embedding[-1] = end
     with tempfile.TemporaryDirectory() as folder:
         gantk.train(model, Path(folder) / "run", progress=Silent())
-    assert model.data is not None
-    real = to_float(model.data.images(range(SAMPLES)))
+    assert model.built.data is not None
+    real = to_float(model.built.data.images(range(SAMPLES)))
     with torch.no_grad():
         model.eval()
         rebuilt = model.generator.decoder(model.generator.encoder(real[:64]))

@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from gantk.schedule import Batch
 from gantk.training.turn import Turns
 model = gantk.build("dcgan")
-turns = Turns(Fabric(accelerator="cpu", devices=1), model, model.stages[0])
+turns = Turns(Fabric(accelerator="cpu", devices=1), model, model.built.stages[0])
 batch = Batch(torch.rand(64, 1, 28, 28) * 2 - 1)
 turns.play([model.step(batch)])
 begin = time.perf_counter()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gantk.data import DataSource
+from gantk.errors import UsageError
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
-from gantk.recipe import Recipe
-from gantk.schedule import Batch, Stage, Step, Value
+from gantk.schedule import Batch, Step, Value
+
+if TYPE_CHECKING:
+    from gantk.building.record import Record
 
 __all__ = ["CHUNK", "Model"]
 
@@ -80,11 +82,27 @@ class Model(nn.Module):
             for name, part in averaged.items():
                 if part is not None:
                     self.average[name] = AveragedModel(part, multi_avg_fn=average).requires_grad_(False)
-        self.stages: list[Stage] = []
-        self.spec: dict[str, Any] = {}
-        self.notes: list[str] = []
-        self.data: DataSource | None = None
-        self.recipe: Recipe | None = None
+        self._built: Record | None = None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether `gantk.build` or `gantk.load` made it, so that there is a record of its build."""
+        return self._built is not None
+
+    @property
+    def built(self) -> Record:
+        """The record of its build: its spec, recipe, data, stages and notes.
+
+        Raises:
+            UsageError: it was put together by hand.
+        """
+        if self._built is None:
+            raise UsageError("this model was put together by hand, so that there is no recipe, data or seed of it.")
+        return self._built
+
+    @built.setter
+    def built(self, record: Record) -> None:
+        self._built = record
 
     @property
     def image_shape(self) -> ImageShape:

@@ -41,10 +41,10 @@ def goes_the_whole_way(model: gantk.Model, data: ArraySource, folder: Path) -> N
     whole, resumed = Run(folder / "whole"), Run(folder / "resumed")
     before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     gantk.train(model, whole.path, progress=Silent())
-    last = 2 * len(model.stages)
+    last = 2 * len(model.built.stages)
     assert whole.steps()[-1] == last
 
-    for number, stage in enumerate(model.stages):
+    for number, stage in enumerate(model.built.stages):
         start = weights(whole, 2 * number) if number else before
         end = weights(whole, 2 * number + 2)
         for player in stage.players:

@@ -12,6 +12,7 @@ import torch
 
 from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs
 from gantk.building.construct import construct, part_class
+from gantk.building.record import Record
 from gantk.building.spec import (
     Spec,
     apply_setting,
@@ -109,7 +110,7 @@ def open_data(spec: Spec) -> DataSource:
 
 
 def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool = True) -> Model:
-    """The model that a spec describes, with every value resolved into `model.spec`.
+    """The model that a spec describes, with every value resolved into `model.built.spec`.
 
     Args:
         spec: a composed spec, or what `model.toml` holds.
@@ -126,24 +127,25 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
     model = _Assembler(spec, recipe, shape).model(train.ema)
-    model.data, model.recipe = data, recipe
+    built = model.built
+    built.data = data
     with forked(derive_seed(spec["seed"], "init", "recipe")):
-        model.stages = resolve_stages(model, recipe, spec.get("stages", {}))
-    for stage in model.stages:
+        built.stages = resolve_stages(model, recipe, spec.get("stages", {}))
+    for stage in built.stages:
         if stage.batch_size % train.devices:
             raise UsageError(
                 f"stage '{stage.name}': {stage.batch_size} images do not divide among {train.devices} devices."
             )
     if for_training:
-        with forked(derive_seed(model.spec["seed"], "check")):
+        with forked(derive_seed(spec["seed"], "check")):
             check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
-            check_objectives(model, model.stages)
-    stages = {stage.name: plain(stage.settings()) for stage in model.stages}
-    model.spec |= {
+            check_objectives(model, built.stages)
+    stages = {stage.name: plain(stage.settings()) for stage in built.stages}
+    built.spec |= {
         "stages": stages,
         "train": asdict(train),
         "shape": shape,
-        "versions": _versions(model.spec),
+        "versions": _versions(built.spec),
     }
     return model
 
@@ -210,7 +212,7 @@ class _Assembler:
         discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator))
         refiner = self._part("refiner", context)
         model = Model(noise, generator, discriminator, refiner, losses, ema)
-        model.spec, model.notes = self.spec, self.notes
+        model.built = Record(self.spec, self.recipe, notes=self.notes)
         check_needs(model, labelled="classes" in self.shape)
         return model
 

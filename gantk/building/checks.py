@@ -42,7 +42,7 @@ def check_needs(model: Model, labelled: bool) -> None:
         if part is None:
             continue
         for loss_name, need in missing_needs(dict(model.losses), part):
-            name = bare_name(model.spec[slot])
+            name = bare_name(model.built.spec[slot])
             mend = _mend(slot, name, part, need)
             raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
     for loss_name, loss in model.losses:

@@ -57,8 +57,8 @@ def command(
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     model = build(recipe, **chosen, settings=settings, seed=seed)
     if not dry_run:
-        run = Run(output or _free(RUNS / model.spec["preset"]))
-        run.create(model.spec)
+        run = Run(output or _free(RUNS / model.built.spec["preset"]))
+        run.create(model.built.spec)
     click.echo(summary(model))
     if not dry_run:
         click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run.typed}")

@@ -190,7 +190,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     if data is not None:
         name, source = data, construct("data", data)
     else:
-        own = held_out(model.spec)
+        own = held_out(model.built.spec)
         source = own.source
         kind = "training images, as none are held out" if own.seen else "held-out images"
         name = f"{kind}, {own.name}"

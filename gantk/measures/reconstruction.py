@@ -153,7 +153,7 @@ def _codes(model: Model, images: Tensor) -> Tensor:
     # A short last chunk is filled up: kernels may round differently for another batch size.
     full = torch.cat([images, images[:1].expand(CHUNK - len(images), *images.shape[1:])]).to(model.device)
     if model.discriminator is not None and _discriminator_reads(model):
-        judged = full if model.recipe is None else model.recipe.judged(model, full)
+        judged = full if not model.is_built else model.built.recipe.judged(model, full)
         codes = cast(Tensor, model.discriminator(judged).code)
     else:
         codes = cast(Generator, model.sampler("generator")).encode(full).mean

@@ -19,15 +19,16 @@ __all__ = ["option_text", "summary"]
 
 def summary(model: Model) -> str:
     """The table that `gantk build` prints."""
-    shape = model.spec["shape"]
-    rows = [_recipe_row(model.spec), _data_row(model.spec, shape)]
+    spec = model.built.spec
+    shape = spec["shape"]
+    rows = [_recipe_row(spec), _data_row(spec, shape)]
     rows += [_row(model, slot, part) for slot, part in model.parts.items()]
-    head = f"{model.spec['preset']}: {model.spec['title']}" if "title" in model.spec else model.spec["preset"]
+    head = f"{spec['preset']}: {spec['title']}" if "title" in spec else spec["preset"]
     parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
-    stages = "\n".join(_stage(stage, shape["images"]) for stage in model.stages)
-    unusual = {key: value for key, value in model.spec["train"].items() if value != getattr(TrainSettings, key)}
+    stages = "\n".join(_stage(stage, shape["images"]) for stage in model.built.stages)
+    unusual = {key: value for key, value in spec["train"].items() if value != getattr(TrainSettings, key)}
     train = f"\n\ntrain: {option_text(unusual)}" if unusual else ""
-    notes = "".join(f"\nnote: {note}" for note in model.notes)
+    notes = "".join(f"\nnote: {note}" for note in model.built.notes)
     return f"{head}\n\n{parts}\n\n{stages}{train}{notes}"
 
 
@@ -66,11 +67,11 @@ def _data_row(spec: Mapping[str, Any], shape: Mapping[str, Any]) -> tuple[str, .
 
 def _row(model: Model, slot: str, part: Part) -> tuple[str, ...]:
     kind, _, name = slot.partition(".")
-    tables = model.spec["loss"] if kind == "loss" else [model.spec[kind]]
+    tables = model.built.spec["loss"] if kind == "loss" else [model.built.spec[kind]]
     entry = next(t for t in tables if not name or bare_name(t) == name)
     parameters = sum(parameter.numel() for parameter in part.parameters())
     count = f"{parameters:,}" if parameters else ""
-    return (kind, bare_name(entry), _package(model.spec, entry), count, _output(part), option_text(entry))
+    return (kind, bare_name(entry), _package(model.built.spec, entry), count, _output(part), option_text(entry))
 
 
 def _output(part: Part) -> str:

@@ -63,7 +63,7 @@ def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.o
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(weights, aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
-    trained = json.dumps(_trained(model.spec))
+    trained = json.dumps(_trained(model.built.spec))
     torch.save({"place": asdict(place), "optimizers": states, "trained": trained}, aside / TRAINING)
     for name in (WEIGHTS, TRAINING):
         flush(aside / name)
@@ -116,7 +116,7 @@ def check_unchanged(model: Model, checkpoint: Path, trained: Mapping[str, Any]) 
     Raises:
         CheckpointError: one has changed; the message names it.
     """
-    now = json.loads(json.dumps(_trained(model.spec)))
+    now = json.loads(json.dumps(_trained(model.built.spec)))
     for path in {**trained, **now}:
         if trained.get(path) != now.get(path):
             before, after = trained.get(path), now.get(path)

@@ -55,16 +55,16 @@ def train(
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
-    if not model.spec:
+    if not model.is_built:
         raise UsageError("this model was put together by hand: gantk.train needs one from gantk.build or gantk.load.")
-    run = run if isinstance(run, Run) else Run(run)
+    run, spec = run if isinstance(run, Run) else Run(run), model.built.spec
     if run.model_toml.exists():
         written = run.spec()
-        if not (same_model(written, model.spec) or same_model(assemble(written, for_training=False).spec, model.spec)):
+        if not (same_model(written, spec) or same_model(assemble(written, for_training=False).built.spec, spec)):
             raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
     else:
-        run.create(model.spec)
-    with deterministic(), forked(model.spec["seed"]), stop_on_signals() as stop:
+        run.create(spec)
+    with deterministic(), forked(spec["seed"]), stop_on_signals() as stop:
         Trainer(model, run, progress or for_stream(), stop).fit(fresh)
     return model
 
@@ -81,8 +81,8 @@ class Trainer:
 
     def __init__(self, model: Model, run: Run, progress: Progress, stop: StopRequest) -> None:
         self.model, self.run, self.progress, self.stop = model, run, progress, stop
-        self.settings = TrainSettings(**model.spec["train"])
-        self.seed: int = model.spec["seed"]
+        self.settings = TrainSettings(**model.built.spec["train"])
+        self.seed: int = model.built.spec["seed"]
         self.data = _data(model)
         self.fabric = _fabric(self.settings)
         if self.settings.devices > 1:
@@ -112,8 +112,8 @@ class Trainer:
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
         try:
             self.data.prepare(self.progress.reading)
-            for index in range(place.stage, len(self.model.stages)):
-                place = self._stage(place, self.model.stages[index], states)
+            for index in range(place.stage, len(self.model.built.stages)):
+                place = self._stage(place, self.model.built.stages[index], states)
                 states = {}
         finally:
             self.progress.finish()
@@ -238,13 +238,13 @@ def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def _data(model: Model) -> DataSource:
     """The model's data set, checked to be the one that it was built on."""
-    data = model.data or open_data(model.spec)
-    built = model.spec["shape"]
+    data = model.built.data or open_data(model.built.spec)
+    built = model.built.spec["shape"]
     found = {"image_shape": list(data.image_shape), "images": len(data)}
     for name, value in found.items():
         if value != built[name]:
             raise DataError(f"the data set has changed: {name} was {built[name]} at build and is {value}; build anew.")
-    model.data = data
+    model.built.data = data
     return data
 
 

@@ -190,10 +190,10 @@ VALUES = {
 @torch.no_grad()
 def _reconstructed(model: Model, n: int, generator: torch.Generator) -> Tensor:
     """Images of the data set, each followed by its reconstruction."""
-    if model.data is None:
+    if model.built.data is None:
         return model.sample(n, generator)
-    count = min(-(-n // 2), len(model.data))
-    images = to_float(model.data.images(range(count))).to(model.device)
+    count = min(-(-n // 2), len(model.built.data))
+    images = to_float(model.built.data.images(range(count))).to(model.device)
     with evaluating(model):
         rebuilt = _part(model.generator, "decoder")(_part(model.generator, "encoder")(images))
     return torch.stack([images, rebuilt], dim=1).flatten(0, 1)[:n]

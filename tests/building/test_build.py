@@ -54,8 +54,8 @@ def test_a_pattern_over_stages_goes_over_what_each_of_them_says(tiny: Build) -> 
         "stages.*.batch_size": 4,
     }
     model = tiny("dcgan", settings, noise="de:dim=6,autoencoder='vae:width=4'")
-    assert {stage.name: stage.batch_size for stage in model.stages} == {"pretrain": 4, "game": 4}
-    rates = {player.name: player.optimizer["lr"] for stage in model.stages for player in stage.players}
+    assert {stage.name: stage.batch_size for stage in model.built.stages} == {"pretrain": 4, "game": 4}
+    rates = {player.name: player.optimizer["lr"] for stage in model.built.stages for player in stage.players}
     assert rates == {"autoencoder": 0.25, "discriminator": 2e-4, "generator": 0.5}
 
 
@@ -116,9 +116,9 @@ def test_what_does_not_fit_is_refused_with_its_mend(
 @pytest.mark.parametrize("recipe", ["gan", "dcgan", "wgan", "wgan-gp", "vae", "degan"])
 def test_what_is_written_builds_the_same_model(recipe: str, tmp_path: Path) -> None:
     model = gantk.build(recipe, seed=5)
-    Run(tmp_path / recipe).create(model.spec)
+    Run(tmp_path / recipe).create(model.built.spec)
     again = assemble(Run(tmp_path / recipe).spec())
-    Run(tmp_path / "again").create(again.spec)
+    Run(tmp_path / "again").create(again.built.spec)
     assert (tmp_path / "again" / "model.toml").read_text() == (tmp_path / recipe / "model.toml").read_text()
     state = again.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -134,15 +134,15 @@ def test_changing_one_part_leaves_the_others_initial_weights_alone() -> None:
 
 def test_a_loss_gets_what_it_needs_where_nobody_chose() -> None:
     model = gantk.build(loss="wgan-gp")
-    assert model.spec["discriminator"]["norm"] == "layer"
-    assert model.notes == ["discriminator dcgan got norm=layer, which loss wgan-gp needs."]
-    assert {p.name: p.repeats for p in model.stages[0].players} == {"discriminator": 5, "generator": 1}
+    assert model.built.spec["discriminator"]["norm"] == "layer"
+    assert model.built.notes == ["discriminator dcgan got norm=layer, which loss wgan-gp needs."]
+    assert {p.name: p.repeats for p in model.built.stages[0].players} == {"discriminator": 5, "generator": 1}
 
 
 def test_an_epoch_reads_every_image_once() -> None:
     plain, critic = gantk.build("dcgan"), gantk.build("wgan-gp")
-    assert plain.stages[0].steps(10_000) == 1954  # 25 · 10,000 / 128
-    assert critic.stages[0].steps(10_000) == 782  # 25 · 10,000 / (64 · 5)
+    assert plain.built.stages[0].steps(10_000) == 1954  # 25 · 10,000 / 128
+    assert critic.built.stages[0].steps(10_000) == 782  # 25 · 10,000 / (64 · 5)
 
 
 def test_images_of_a_seed_do_not_depend_on_how_many(tiny: Build) -> None:

@@ -86,8 +86,8 @@ def test_on_the_command_line_the_last_word_counts() -> None:
 
 def test_a_model_keeps_the_stages_names_and_no_pattern(tiny: Build) -> None:
     model = tiny(settings={"stages.g*.batch_size": 5})
-    assert list(model.spec["stages"]) == ["game"]
-    assert model.spec["stages"]["game"]["batch_size"] == 5
+    assert list(model.built.spec["stages"]) == ["game"]
+    assert model.built.spec["stages"]["game"]["batch_size"] == 5
 
 
 def test_a_stage_is_entered_before_its_objectives_are_tried_and_left_as_it_was(tiny: Build) -> None:
@@ -114,5 +114,5 @@ def test_a_stage_is_entered_before_its_objectives_are_tried_and_left_as_it_was(t
 
 def test_patterns_reach_the_stages_that_parts_bring(tiny: Build) -> None:
     model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings={"stages.*.batch_size": 4})
-    assert [(stage.name, stage.batch_size) for stage in model.stages] == [("pretrain", 4), ("game", 4)]
+    assert [(stage.name, stage.batch_size) for stage in model.built.stages] == [("pretrain", 4), ("game", 4)]
     assert isinstance(model, gantk.Model)

@@ -116,7 +116,7 @@ def test_names_that_are_not_text(small_build: list[str], tmp_path: Path, call) -
 def test_what_is_written_builds_the_same_again(recipe: str, tmp_path: Path, call) -> None:
     call("build", recipe, "--data", "digits", "-o", "first").worked()
     model = assemble(Run("first").spec())
-    Run("second").create(model.spec)
+    Run("second").create(model.built.spec)
     first, second = (Path(name, "model.toml").read_bytes() for name in ("first", "second"))
     assert first == second
     call("build", recipe, "--data", "digits", "-o", "third").worked()

@@ -35,10 +35,10 @@ def _parts(recipe: str) -> dict[str, str]:
 def test_what_is_written_is_read_back(recipe: str, tiny_pictures: ArraySource, tmp_path: Path) -> None:
     model = gantk.build(recipe, data=tiny_pictures, **_parts(recipe))
     run = Run(tmp_path / "run")
-    run.create(model.spec)
+    run.create(model.built.spec)
     again = assemble(run.spec(), tiny_pictures, for_training=False)
-    assert again.spec == run.spec()
-    for stage in model.stages:
+    assert again.built.spec == run.spec()
+    for stage in model.built.stages:
         assert str(Length.parse(stage.length)) == stage.length
 
 

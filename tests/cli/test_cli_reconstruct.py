@@ -71,7 +71,7 @@ def test_the_picture_and_the_errors(coded: Path, tmp_path: Path, gantk) -> None:
     drawn = picture(tmp_path / "new/out.png")
     assert drawn.shape == (3 * 30 + 2, 4 * 30 + 2 + 12 + 3 * 30 + 2, 3)
     ours = generated_again(model, 3, seed=5)
-    data = held_out(model.spec).source
+    data = held_out(model.built.spec).source
     indices = torch.randperm(len(data), generator=generator_for(5, "subset"))[:40].tolist()
     images = to_float(data.images(indices))
     for row in range(3):

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gantk import Discriminator, Generator, Model, NoiseSource, Posterior, Refiner, Verdict
+from gantk.building.record import Record
 from gantk.errors import DataError, FitError, UsageError
 from gantk.measures.degradation import Degradation
 from gantk.measures.reconstruction import (
@@ -102,7 +103,7 @@ def test_what_the_recipe_has_judged_is_read() -> None:
             return images + 1
 
     model = Model(Noise(), Plain(), Shifting())
-    model.recipe = Brightened()
+    model.built = Record(spec={}, recipe=Brightened())
     torch.testing.assert_close(read_codes(model, IMAGES), IMAGES.flatten(1) + 1.25)
 
 

@@ -157,7 +157,7 @@ def turn(model: gantk.Model, stage: Stage, name: str, batch: Tensor) -> tuple[St
 def test_the_whole_objective_by_hand(build: Build, loss: str) -> None:
     """Equation 6: its value term by term, and its gradient in every parameter of P."""
     model = build(loss=loss)
-    stage = model.stages[-1]
+    stage = model.built.stages[-1]
     x = torch.rand(4, 1, 20, 20) * 2 - 1
     step, terms = turn(model, stage, "generator", x)
     g, d, refiner = model.generator, model.discriminator, model.refiner
@@ -194,7 +194,7 @@ def test_the_whole_objective_by_hand(build: Build, loss: str) -> None:
 
 def test_the_game_on_embeddings_by_hand(build: Build) -> None:
     model = build(loss="minimax")
-    stage = model.stages[1]
+    stage = model.built.stages[1]
     x = torch.rand(4, 1, 20, 20) * 2 - 1
     step, terms = turn(model, stage, "discriminator", x)
     real = model.discriminator(model.generator.encoder(x)).logits  # type: ignore[misc, operator]
@@ -209,7 +209,7 @@ def test_the_game_on_embeddings_by_hand(build: Build) -> None:
 def test_the_denoisers_own_game_by_hand(build: Build) -> None:
     """Equation 4, with D_R(x) where the paper prints D_R(H(x))."""
     model = build("dcgan", refiner="denoiser:width=4,weight=7,dropout=0")
-    stage = model.stages[0]
+    stage = model.built.stages[0]
     refiner: Any = model.refiner
     x = torch.rand(4, 1, 20, 20) * 2 - 1
     step, terms = turn(model, stage, "refiner-discriminator", x)
@@ -228,7 +228,7 @@ def test_the_denoisers_own_game_by_hand(build: Build) -> None:
 def test_reconstruction_by_hand(build: Build) -> None:
     model = build()
     x = torch.rand(4, 1, 20, 20) * 2 - 1
-    _, terms = turn(model, model.stages[0], "autoencoder", x)
+    _, terms = turn(model, model.built.stages[0], "autoencoder", x)
     rebuilt = model.generator.decoder(model.generator.encoder(x))  # type: ignore[operator]
     torch.testing.assert_close(terms["l1"], (rebuilt - x).abs().mean())
 
@@ -240,9 +240,9 @@ def test_everything_at_once_trains(build: Build, tmp_path: Path) -> None:
         loss=["wgan-gp", "code", "hidden"],
         settings={"stages.pretrain.length": "2 steps", "stages.pretrain.batch_size": 4},
     )
-    assert [stage.name for stage in model.stages] == ["pretrain", "autoencode", "game", "fine-tune"]
-    assert model.spec["discriminator"]["norm"] == "layer"
-    assert model.spec["discriminator"]["code"] is True
+    assert [stage.name for stage in model.built.stages] == ["pretrain", "autoencode", "game", "fine-tune"]
+    assert model.built.spec["discriminator"]["norm"] == "layer"
+    assert model.built.spec["discriminator"]["code"] is True
     gantk.train(model, tmp_path / "run", progress=Silent())
     images = gantk.load(tmp_path / "run").sample(3)
     assert images.shape == (3, 1, 20, 20)
@@ -253,10 +253,10 @@ def test_a_resumed_run_ends_in_the_same_bits(build: Build, tmp_path: Path) -> No
     settings = {"train.checkpoint_every": 1}
     gantk.train(build(settings=settings), tmp_path / "whole", progress=Silent())
     stopped = build(settings=settings)
-    whole = [*stopped.stages]
-    stopped.stages[1:] = []
+    whole = [*stopped.built.stages]
+    stopped.built.stages[1:] = []
     gantk.train(stopped, tmp_path / "run", progress=Silent())
-    stopped.stages[1:] = whole[1:]
+    stopped.built.stages[1:] = whole[1:]
     again = build(settings=settings)
     gantk.train(again, tmp_path / "run", progress=Silent())
     one, other = (gantk.load(tmp_path / name).state_dict() for name in ("whole", "run"))
@@ -266,10 +266,10 @@ def test_a_resumed_run_ends_in_the_same_bits(build: Build, tmp_path: Path) -> No
 
 def test_embeddings_are_what_is_judged(build: Build) -> None:
     model = build()
-    assert model.recipe is not None
+    assert model.built.recipe is not None
     x = torch.rand(3, 1, 20, 20)
-    assert model.recipe.judged_shape(model.generator) == (4, 5, 5)
-    assert model.recipe.judged(model, x).shape == (3, 4, 5, 5)
+    assert model.built.recipe.judged_shape(model.generator) == (4, 5, 5)
+    assert model.built.recipe.judged(model, x).shape == (3, 4, 5, 5)
 
 
 def test_generators_without_embeddings_are_refused(build: Build) -> None:
@@ -296,27 +296,29 @@ def test_the_denoisers_loss_must_be_a_game() -> None:
 def test_small_presets_build(name: str, pictures: ArraySource) -> None:
     model = gantk.build(name, data=pictures)
     assert model.refiner is not None
-    assert [stage.name for stage in model.stages] == ["autoencode", "game"]
+    assert [stage.name for stage in model.built.stages] == ["autoencode", "game"]
 
 
 def test_the_papers_preset_has_the_papers_values(pictures: ArraySource) -> None:
     model = gantk.build("aegan-512", data=pictures)
-    stages = {stage.name: stage for stage in model.stages}
+    stages = {stage.name: stage for stage in model.built.stages}
     assert {name: stage.length for name, stage in stages.items()} == {
         "autoencode": "100 epochs",
         "game": "200 epochs",
         "fine-tune": "100 epochs",
     }
-    assert {stage.batch_size for stage in model.stages} == {16}
-    rates = {(s.name, p.name): (p.optimizer["lr"], p.optimizer["betas"][0]) for s in model.stages for p in s.players}
+    assert {stage.batch_size for stage in model.built.stages} == {16}
+    rates = {
+        (s.name, p.name): (p.optimizer["lr"], p.optimizer["betas"][0]) for s in model.built.stages for p in s.players
+    }
     assert rates.pop(("autoencode", "autoencoder")) == (1e-5, 0.9)
     assert {rate for (stage, _), rate in rates.items() if stage == "game"} == {(2e-4, 0.5)}
     assert {rate for (stage, _), rate in rates.items() if stage == "fine-tune"} == {(1e-7, 0.9)}
-    assert model.spec["noise"] == {"plugin": "gantk:uniform", "dim": 100}
-    assert math.isclose(model.spec["refiner"]["weight"], 100)
-    assert model.spec["refiner"]["skips"] is False
+    assert model.built.spec["noise"] == {"plugin": "gantk:uniform", "dim": 100}
+    assert math.isclose(model.built.spec["refiner"]["weight"], 100)
+    assert model.built.spec["refiner"]["skips"] is False
 
 
 def test_the_papers_preset_goes_without_its_last_stage(pictures: ArraySource) -> None:
     model = gantk.build("aegan-512:fine_tune=false", data=pictures)
-    assert [stage.name for stage in model.stages] == ["autoencode", "game"]
+    assert [stage.name for stage in model.built.stages] == ["autoencode", "game"]

@@ -235,7 +235,7 @@ def age(tiny: Build, generator: str = "age:width=4", **parts: Any) -> Model:
 
 def record(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str], Tensor]]:
     """(player, what it moved, the noise that it saw) of every turn of one step."""
-    turns = Turns(Fabric(accelerator="cpu", devices=1), model, model.stages[0])
+    turns = Turns(Fabric(accelerator="cpu", devices=1), model, model.built.stages[0])
     played: list[tuple[str, set[str], Tensor]] = []
     turn = Turns._turn
 
@@ -247,8 +247,8 @@ def record(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set
         return values
 
     monkeypatch.setattr(Turns, "_turn", noted)
-    batches = (Batch(torch.rand(8, *model.image_shape) * 2 - 1) for _ in range(model.stages[0].batches()))
-    turns.play(model.step(batch, model.stages[0].values) for batch in batches)
+    batches = (Batch(torch.rand(8, *model.image_shape) * 2 - 1) for _ in range(model.built.stages[0].batches()))
+    turns.play(model.step(batch, model.built.stages[0].values) for batch in batches)
     return played
 
 
@@ -266,7 +266,7 @@ def test_the_encoder_moves_once_and_then_the_decoder_twice(tiny: Build, monkeypa
 
 def test_generated_images_are_constants_to_the_encoder(tiny: Build) -> None:
     model = age(tiny)
-    stage = model.stages[0]
+    stage = model.built.stages[0]
     step = model.step(Batch(torch.rand(4, *model.image_shape)), stage.values)
     encoder, generator = stage.players
     step.begin(encoder.moves, generator.moves)
@@ -278,13 +278,13 @@ def test_generated_images_are_constants_to_the_encoder(tiny: Build) -> None:
 
 def test_the_preset_has_the_authors_values() -> None:
     model = gantk.build("age")
-    (stage,) = model.stages
+    (stage,) = model.built.stages
     assert (model.noise.dim, stage.batch_size) == (128, 64)
     assert {p.name: (p.repeats, p.optimizer["lr"], tuple(p.optimizer["betas"])) for p in stage.players} == {
         "encoder": (1, 2e-4, (0.5, 0.999)),
         "generator": (2, 2e-4, (0.5, 0.999)),
     }
-    assert [(t["images"], t["codes"], t["code_distance"], t["direction"]) for t in model.spec["loss"]] == [
+    assert [(t["images"], t["codes"], t["code_distance"], t["direction"]) for t in model.built.spec["loss"]] == [
         (10.0, 1000.0, "cos", "qp")
     ]
     assert stage.steps(50_000) == pytest.approx(

@@ -24,7 +24,7 @@ def built(recipe: str) -> gantk.Model:
 
 def test_real_images_get_noise_of_the_chosen_deviation_once_a_batch() -> None:
     model = built("game:image_noise=0.3")
-    (stage,) = model.stages
+    (stage,) = model.built.stages
     torch.manual_seed(0)
     real = torch.rand(64, 1, 12, 12) * 2 - 1
     step = model.step(Batch(real), stage.values)
@@ -41,7 +41,7 @@ def test_real_images_get_noise_of_the_chosen_deviation_once_a_batch() -> None:
 
 @pytest.mark.parametrize(("recipe", "seen"), [("game:image_noise=0.3", "noisy"), ("game", "real")])
 def test_both_players_see_the_noisy_images_where_there_are_any(recipe: str, seen: str) -> None:
-    (stage,) = built(recipe).stages
+    (stage,) = built(recipe).built.stages
     assert [(player.name, player.moves) for player in stage.players] == [
         ("discriminator", ("discriminator",)),
         ("generator", ("generator",)),

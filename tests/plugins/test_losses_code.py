@@ -153,11 +153,11 @@ SMALL = {
 def test_any_recipe_gets_the_code_head(recipe: str) -> None:
     widths = {"dcgan": "dcgan:width=4", "wgan-gp": "dcgan:width=4,norm=layer", "degan": "degan:widths=[8,8],fc=16"}
     model = gantk.build(recipe, noise="gaussian:dim=6", discriminator=widths[recipe], loss="code", **SMALL)
-    assert model.spec["discriminator"]["code"] is True
+    assert model.built.spec["discriminator"]["code"] is True
     assert model.discriminator is not None
     verdict = model.discriminator(model.sample(3))
     assert verdict.code.shape == (3, 6)
-    assert [player.name for player in model.stages[-1].players if "code" in str(player.objective)] == [
+    assert [player.name for player in model.built.stages[-1].players if "code" in str(player.objective)] == [
         "discriminator",
         "generator",
     ]
@@ -170,7 +170,7 @@ def test_a_discriminator_that_was_told_to_have_no_code_is_refused() -> None:
 
 def test_the_paper_as_a_preset() -> None:
     model = gantk.build("autodecoder", data="digits", generator="dcgan:width=4", discriminator="dcgan:width=4")
-    game = model.stages[-1]
+    game = model.built.stages[-1]
     adam = {"optimizer": "adam", "lr": 2e-4, "eps": 1e-8, "weight_decay": 1e-5}
     assert {player.name: player.optimizer for player in game.players} == {
         "discriminator": {**adam, "betas": (0.5, 0.999)},
@@ -181,7 +181,7 @@ def test_the_paper_as_a_preset() -> None:
     (code,) = (loss for name, loss in model.losses if name == "code")
     assert isinstance(code, CodeLoss)
     assert (code.p, code.scale, code.loops) == (2, 0.012, 1)
-    assert model.spec["recipe"]["image_noise"] > 0
+    assert model.built.spec["recipe"]["image_noise"] > 0
     for part in (model.generator, model.discriminator):
         assert part is not None
         deviations = [w.std().item() for name, w in part.named_parameters() if w.dim() > 1 and w.numel() > 2000]
@@ -192,11 +192,11 @@ def test_in_a_game_on_embeddings_the_code_is_read_off_embeddings() -> None:
     """Generated again is by the embedding's own generator, and a real image is read by way of its embedding."""
     parts = {"noise": "gaussian:dim=5", "generator": "aegan:width=4", "discriminator": "aegan:width=4"}
     model = gantk.build("embedding-game", data="digits", loss="code:loops=2", **parts)
-    assert model.recipe is not None
-    assert model.recipe.judged_shape(model.generator) != model.image_shape
-    assert sum("code" in str(player.objective) for stage in model.stages for player in stage.players) >= 2
+    assert model.built.recipe is not None
+    assert model.built.recipe.judged_shape(model.generator) != model.image_shape
+    assert sum("code" in str(player.objective) for stage in model.built.stages for player in stage.players) >= 2
     images = torch.rand(3, 1, 28, 28) * 2 - 1
     with evaluating(model), torch.no_grad():
         assert model.discriminator is not None
-        expected = model.discriminator(model.recipe.judged(model, images)).code
+        expected = model.discriminator(model.built.recipe.judged(model, images)).code
     torch.testing.assert_close(read_codes(model, images), expected, rtol=1e-4, atol=1e-5)

@@ -51,16 +51,16 @@ def build(data: ArraySource, recipe: str = "progan", settings: dict[str, Any] | 
 
 def test_the_presets_values_are_the_papers(pictures: ArraySource) -> None:
     model = gantk.build("progan", data=pictures, **SMALL)
-    assert [stage.name for stage in model.stages] == ["size-7", "size-14", "size-28"]
-    assert [stage.length for stage in model.stages] == ["800000 images", "1600000 images", "1600000 images"]
+    assert [stage.name for stage in model.built.stages] == ["size-7", "size-14", "size-28"]
+    assert [stage.length for stage in model.built.stages] == ["800000 images", "1600000 images", "1600000 images"]
     adam = {"optimizer": "adam", "lr": 1e-3, "betas": (0.0, 0.99), "eps": 1e-8}
-    for stage in model.stages:
+    for stage in model.built.stages:
         assert stage.batch_size == 16
         assert stage.adversarial
         assert [(player.name, player.repeats) for player in stage.players] == [("discriminator", 1), ("generator", 1)]
         assert all(player.optimizer == adam for player in stage.players)
-    assert model.spec["train"]["ema"] == 0.999
-    assert model.spec["loss"] == [
+    assert model.built.spec["train"]["ema"] == 0.999
+    assert model.built.spec["loss"] == [
         {
             "plugin": "gantk:wgan-gp",
             "penalty": 10.0,
@@ -75,8 +75,8 @@ def test_the_presets_values_are_the_papers(pictures: ArraySource) -> None:
 def test_the_authors_settings_on_cifar10() -> None:
     """config.py of their first code: 128 channels everywhere, 400k + 400k images, a gradient norm of 750."""
     model = gantk.build("progan-cifar10", data=ArraySource(np.zeros((4, 3, 32, 32), dtype=np.uint8)))
-    assert [stage.length for stage in model.stages] == ["400000 images", *["800000 images"] * 3]
-    assert [stage.name for stage in model.stages] == ["size-4", "size-8", "size-16", "size-32"]
+    assert [stage.length for stage in model.built.stages] == ["400000 images", *["800000 images"] * 3]
+    assert [stage.name for stage in model.built.stages] == ["size-4", "size-8", "size-16", "size-32"]
     assert {p.shape[0] for n, p in model.generator.named_parameters() if n.endswith("conv.weight")} == {128}
     assert dict(model.losses)["wgan-gp"].target == 750
 
@@ -92,7 +92,7 @@ def test_batch_sizes_follow_the_longer_side(size: tuple[int, int], images: int) 
 def test_stages_of_other_shapes_and_tables() -> None:
     data = ArraySource(np.zeros((4, 4, 48, 32), dtype=np.uint8))
     model = gantk.build("progan:batch_sizes={8=5,20=4},fade=0.25,images=1000", data=data, **SMALL)
-    found = [(stage.name, stage.length, stage.batch_size) for stage in model.stages]
+    found = [(stage.name, stage.length, stage.batch_size) for stage in model.built.stages]
     assert found == [
         ("size-6x4", "750 images", 5),
         ("size-12x8", "1000 images", 5),
@@ -137,7 +137,7 @@ class Recorded(gantk.Loss):
 @pytest.mark.parametrize(("index", "done", "alpha"), [(0, 0.0, 1.0), (1, 0.125, 0.25), (1, 0.5, 1.0), (2, 0.375, 0.75)])
 def test_what_a_stage_shows(index: int, done: float, alpha: float, pictures: ArraySource) -> None:
     model = build(pictures)
-    stage, recorder = model.stages[index], Recorded()
+    stage, recorder = model.built.stages[index], Recorded()
     stage.players[0].objective.losses[:] = [("recorded", recorder)]
     stage.each(model, done)
     assert (model.generator.growth.depth, model.generator.growth.alpha) == (index, alpha)
@@ -159,7 +159,7 @@ def test_what_a_stage_shows(index: int, done: float, alpha: float, pictures: Arr
     assert step["fake"].shape == (4, 1, SIDE, SIDE)
     blocks = F.interpolate(fake, (SIDE, SIDE)).clamp(-1, 1)
     torch.testing.assert_close(step["fake"], blocks)
-    torch.testing.assert_close(model.recipe.judged(model, batch.images), expected)
+    torch.testing.assert_close(model.built.recipe.judged(model, batch.images), expected)
     torch.testing.assert_close(model.generator(step["noise"]), blocks)
 
 
@@ -242,7 +242,7 @@ def test_resumed_anywhere_it_ends_in_the_same_bits(pictures: ArraySource, tmp_pa
 
 def test_the_average_grows_with_the_generator(pictures: ArraySource) -> None:
     model = build(pictures, settings={"train.ema": 0.5})
-    for stage in model.stages:
+    for stage in model.built.stages:
         stage.each(model, 0.25)
         model.update_average()
         average = model.sampler("generator")

@@ -44,13 +44,13 @@ def test_a_summary_has_a_row_for_every_part_and_player(model: gantk.Model) -> No
     text = summary(model)
     first = [line.split()[0] for line in text.splitlines() if line[:1].strip()]
     parts = ["recipe", "data", *(slot.partition(".")[0] for slot in model.parts)]
-    assert [word for word in first if word in {*parts, "stage"}] == [*parts, *["stage"] * len(model.stages)]
-    for stage in model.stages:
+    assert [word for word in first if word in {*parts, "stage"}] == [*parts, *["stage"] * len(model.built.stages)]
+    for stage in model.built.stages:
         images = stage.batch_size * stage.batches()
         assert f"stage {stage.name}: {stage.length} = {stage.steps(10_000):,} steps of {images} images" in text
         for player in stage.players:
             assert f"\n  {player.name} " in text
-    assert f"steps of {2 * model.stages[1].batch_size} images in 2 batches" in text
+    assert f"steps of {2 * model.built.stages[1].batch_size} images in 2 batches" in text
     assert "repeats=2" in text
     assert text.count("repeats=") == 1, "only what is unusual is said of a player"
     total = sum(parameter.numel() for parameter in model.noise.parameters())
@@ -59,9 +59,9 @@ def test_a_summary_has_a_row_for_every_part_and_player(model: gantk.Model) -> No
 
 def test_a_summary_says_what_was_changed_by_itself(model: gantk.Model) -> None:
     assert "note: " not in summary(model)
-    model.notes.append("something was chosen")
+    model.built.notes.append("something was chosen")
     assert summary(model).endswith("note: something was chosen")
-    model.notes.clear()
+    model.built.notes.clear()
 
 
 def test_a_summary_says_what_the_recipe_and_the_training_are_told() -> None:

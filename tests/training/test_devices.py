@@ -28,7 +28,7 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
             "train.log_every": 2,
         },
     )
-    Run(tmp_path / "run").create(model.spec)
+    Run(tmp_path / "run").create(model.built.spec)
     done = subprocess.run(
         [sys.executable, "-m", "gantk", "train", str(tmp_path / "run")],
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -46,7 +46,7 @@ def build(run: Path) -> None:
         data="digits",
         settings=SETTINGS,
     )
-    Run(run).create(model.spec)
+    Run(run).create(model.built.spec)
 
 
 @pytest.fixture(scope="module")

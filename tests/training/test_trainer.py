@@ -75,13 +75,13 @@ def test_the_frozen_noise_does_not_move_in_the_game(tiny: Build, tmp_path: Path)
 
 def test_repeated_turns_read_batches_of_their_own(tiny: Build, tmp_path: Path) -> None:
     model = tiny(loss="wasserstein")
-    stage = model.stages[0]
+    stage = model.built.stages[0]
     assert stage.players[0].repeats == 5
     assert stage.batches() == 5
     seen: list[int] = []
-    assert model.data is not None
-    original = model.data.images
-    model.data.images = lambda indices: (seen.extend(int(i) for i in indices), original(indices))[1]  # type: ignore[method-assign,func-returns-value]
+    assert model.built.data is not None
+    original = model.built.data.images
+    model.built.data.images = lambda indices: (seen.extend(int(i) for i in indices), original(indices))[1]  # type: ignore[method-assign,func-returns-value]
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert len(seen) == 6 * 5 * 8
     assert np.bincount(seen).tolist() == [6] * 40  # 240 images read are six epochs of 40
@@ -135,7 +135,7 @@ def test_another_model_is_refused_in_a_run(tiny: Build, tmp_path: Path) -> None:
 
 def test_changed_data_is_refused(tiny: Build, tmp_path: Path) -> None:
     model = tiny()
-    model.spec["shape"]["images"] = 41
+    model.built.spec["shape"]["images"] = 41
     with pytest.raises(DataError, match="images was 41 at build and is 40"):
         gantk.train(model, tmp_path / "run", progress=Silent())
 
@@ -172,6 +172,6 @@ def test_a_vae_learns_two_kinds_of_stripes(tiny: Build, tmp_path: Path) -> None:
 
 def test_any_player_can_repeat_its_turn(tiny: Build, tmp_path: Path) -> None:
     model = tiny(settings={"stages.game.generator.repeats": 3, "stages.game.discriminator.repeats": 2})
-    assert model.stages[0].batches() == 4
+    assert model.built.stages[0].batches() == 4
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert torch.isfinite(model.sample(2)).all()
