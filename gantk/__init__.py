@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from gantk.building.assembly import build as build
     from gantk.building.load import load as load
     from gantk.model import Model as Model
+    from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
+    from gantk.parts import Extractor as Extractor
     from gantk.parts import Generator as Generator
     from gantk.parts import Loss as Loss
+    from gantk.parts import Metric as Metric
     from gantk.parts import NoiseSource as NoiseSource
     from gantk.parts import Part as Part
     from gantk.parts import Posterior as Posterior
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from gantk.schedule import Joined as Joined
     from gantk.schedule import Play as Play
     from gantk.schedule import Player as Player
+    from gantk.schedule import SharedPlay as SharedPlay
     from gantk.schedule import Stage as Stage
     from gantk.schedule import Step as Step
     from gantk.schedule import Terms as Terms
@@ -36,9 +40,12 @@ _WHERE = {
     "gantk.model": ("Model",),
     "gantk.training": ("train",),
     "gantk.parts": (
+        "Condition",
         "Discriminator",
+        "Extractor",
         "Generator",
         "Loss",
+        "Metric",
         "NoiseSource",
         "Part",
         "Posterior",
@@ -46,7 +53,7 @@ _WHERE = {
         "Verdict",
         "require",
     ),
-    "gantk.schedule": ("Binding", "Joined", "Play", "Player", "Stage", "Step", "Terms"),
+    "gantk.schedule": ("Binding", "Joined", "Play", "Player", "SharedPlay", "Stage", "Step", "Terms"),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 

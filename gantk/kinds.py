@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gantk.errors import UnknownName, UsageError, nearest
+from gantk.errors import UnknownName, nearest
 
 __all__ = ["KINDS", "LISTS", "SLOTS", "Kind", "kind_named"]
 
@@ -17,25 +17,26 @@ class Kind:
 
     Args:
         name: of the kind, and of the slot that its parts fill.
-        home: `module:Class` that its plugins are subclasses of; empty for a kind that has no interface yet.
+        home: `module:Class` that its plugins are subclasses of.
         holds: how many of its parts a model has: at most `one`, a `list`, or `none` for what is no part of a model.
         help: what `gantk build --help` says of the option that names it; empty for a kind without one.
+        option: of `gantk build`, where it is not called as the kind.
     """
 
     name: str
-    home: str = ""
+    home: str
     holds: Literal["one", "list", "none"] = "none"
     help: str = ""
+    option: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The option of `gantk build` that names a part of this kind."""
+        return f"--{self.option or self.name}"
 
     @property
     def base(self) -> Any:
-        """The class that its plugins are subclasses of, imported on first use: listing plugins needs no torch.
-
-        Raises:
-            UsageError: the kind has no interface yet.
-        """
-        if not self.home:
-            raise UsageError(f"plugins of kind '{self.name}' can be listed, but gantk cannot construct them yet.")
+        """The class that its plugins are subclasses of, imported on first use: listing plugins needs no torch."""
         module, _, name = self.home.partition(":")
         return getattr(importlib.import_module(module), name)
 
@@ -47,10 +48,12 @@ KINDS = {
         Kind("generator", "gantk.parts:Generator", "one", "Generator."),
         Kind("refiner", "gantk.parts:Refiner", "one", "Refiner: improves the generator's images."),
         Kind("discriminator", "gantk.parts:Discriminator", "one", "Discriminator."),
+        Kind("condition", "gantk.parts:Condition", "one", "What images are told to be, as class: a conditional GAN."),
         Kind("loss", "gantk.parts:Loss", "list", "Loss; repeat the option for several."),
+        Kind("addon", "gantk.parts:Part", "list", "Any part that joins the game, as ada; repeat for several.", "with"),
+        Kind("metric", "gantk.parts:Metric", "list", "What is measured in training; repeat for several."),
         Kind("data", "gantk.data:DataSource", help="Data set, as digits or folder:root=photos,size=64."),
-        Kind("metric"),
-        Kind("extractor"),
+        Kind("extractor", "gantk.parts:Extractor"),
         Kind("recipe", "gantk.recipe:Recipe"),
     )
 }

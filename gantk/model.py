@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gantk.errors import UsageError
-from gantk.nn import evaluating
-from gantk.parts import Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
+from gantk.kinds import LISTS, SLOTS
+from gantk.nn import Average, evaluating
+from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
 from gantk.schedule import Batch, Step, Value
+from gantk.schedule.states import States
+from gantk.schedule.step import overlap
 
 if TYPE_CHECKING:
     from gantk.building.record import Record
@@ -24,7 +26,14 @@ CHUNK = 32
 
 
 def _noise(step: Step) -> Tensor:
-    return step.use("noise", NoiseSource).sample(step.size)
+    drawn = step.use("noise", NoiseSource).sample(step.size)
+    if "condition" not in step.parts:
+        return drawn
+    return torch.cat([drawn, step["condition"].to(drawn.dtype)], dim=1)
+
+
+def _condition(step: Step) -> Tensor:
+    return step.use("condition", Condition).of(step["labels"])
 
 
 def _fake(step: Step) -> Tensor:
@@ -37,7 +46,7 @@ def _refined(step: Step) -> Tensor:
     return images
 
 
-VALUES: Mapping[str, Value] = {"noise": _noise, "fake": _fake, "refined": _refined}
+VALUES: Mapping[str, Value] = {"noise": _noise, "condition": _condition, "fake": _fake, "refined": _refined}
 """How a step computes its shared values, unless its stage says otherwise."""
 
 
@@ -52,13 +61,18 @@ class Model(nn.Module):
         discriminator: judges images, where the system has a game.
         refiner: images → better images, where the system has one.
         losses: name → loss.
-        ema: decay of the exponential moving average of generator and refiner weights; 0 for none.
+        condition: what images are told to be, such as their class, in a conditional system.
+        addons: name → any part that joins games: augmentations, further terms.
+        metrics: name → what is measured in training.
+        average: how the averages of the generator's and the refiner's weights, with which images are sampled, are made
+            of the weights; `None` for none.
     """
 
     noise: NoiseSource
     generator: Generator
     discriminator: Discriminator | None
     refiner: Refiner | None
+    condition: Condition | None
 
     def __init__(
         self,
@@ -67,21 +81,25 @@ class Model(nn.Module):
         discriminator: Discriminator | None = None,
         refiner: Refiner | None = None,
         losses: Mapping[str, Loss] | None = None,
-        ema: float = 0.0,
+        condition: Condition | None = None,
+        addons: Mapping[str, Part] | None = None,
+        metrics: Mapping[str, Part] | None = None,
+        average: Callable[[nn.Module], Average] | None = None,
     ) -> None:
         super().__init__()
         self.noise = noise
         self.generator = generator
         self.discriminator = discriminator
         self.refiner = refiner
+        self.condition = condition
         self.loss = nn.ModuleDict(losses or {})
+        self.addon = nn.ModuleDict(addons or {})
+        self.metric = nn.ModuleDict(metrics or {})
+        self.state = States()
         self.average = nn.ModuleDict()
-        if ema:
+        if average is not None:
             averaged = {"generator": generator, "refiner": refiner}
-            average = get_ema_multi_avg_fn(ema)  # type: ignore[no-untyped-call]
-            for name, part in averaged.items():
-                if part is not None:
-                    self.average[name] = AveragedModel(part, multi_avg_fn=average).requires_grad_(False)
+            self.average.update({name: average(part) for name, part in averaged.items() if part is not None})
         self._built: Record | None = None
 
     @property
@@ -116,42 +134,91 @@ class Model(nn.Module):
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Slot → part, losses under `loss.NAME`."""
-        slots = {"noise": self.noise, "generator": self.generator, "discriminator": self.discriminator}
-        every = {**slots, "refiner": self.refiner, **{f"loss.{name}": loss for name, loss in self.losses}}
-        return {name: part for name, part in every.items() if part is not None}
+        """Slot → part, and those of lists by their paths, as `loss.NAME`."""
+        one = {slot: getattr(self, slot) for slot in SLOTS}
+        several = {f"{slot}.{name}": part for slot in LISTS for name, part in getattr(self, slot).items()}
+        return {name: part for name, part in {**one, **several}.items() if part is not None}
+
+    @property
+    def noise_dim(self) -> int:
+        """Length of what the generator reads: the noise, and the condition after it where there is one."""
+        return self.noise.dim + (self.condition.dim if self.condition is not None else 0)
 
     @property
     def device(self) -> torch.device:
         return self.noise.device
 
-    def step(self, batch: Batch, values: Mapping[str, Value] | None = None) -> Step:
-        """A step over one batch, with the stage's values over the usual ones."""
-        return Step(self, batch, {**VALUES, **(values or {})})
+    def step(
+        self, batch: Batch, values: Mapping[str, Value] | None = None, *, number: int = 0, done: float = 0.0
+    ) -> Step:
+        """A step over one batch, with the stage's values over the usual ones.
 
-    def update_average(self) -> None:
-        """Move the averaged weights towards the current ones."""
-        for name, averaged in self.average.items():
-            cast(AveragedModel, averaged).update_parameters(self.get_submodule(name))
+        Args:
+            batch: real images.
+            values: how the stage computes its shared values.
+            number: steps of the stage that are done.
+            done: the part of the stage that is done, in [0, 1).
+        """
+        values = {**VALUES, **(values or {})}
+        return Step(self, batch, values, parts=self.parts, states=self.state, number=number, done=done)
+
+    def update_average(self, moved: Iterable[str], images: int) -> None:
+        """Move the averaged weights of what has moved towards the current ones, after a step over so many images."""
+        for name in overlap(self.average, moved):
+            cast(Average, self.average[name]).follow(self.get_submodule(name), images)
 
     def sampler(self, name: str) -> nn.Module:
         """The module that sampling uses for a slot: the averaged one where there is one."""
         return self.average[name].module if name in self.average else self.get_submodule(name)  # type: ignore[return-value]
 
     def forward(self, noise: Tensor, refine: bool = True) -> Tensor:
-        """Images `[N, C, H, W]` in [-1, 1] for noise `[N, dim]`, through the refiner where there is one."""
+        """Images `[N, C, H, W]` in [-1, 1] for noise `[N, noise_dim]`, through the refiner where there is one."""
         images: Tensor = self.sampler("generator")(noise)
         if refine and self.refiner is not None:
             images = self.sampler("refiner")(images)
         return images
 
     @torch.no_grad()
-    def sample_noise(self, n: int, seed: int | torch.Generator = 0) -> Tensor:
-        """`[n, dim]` noise vectors that follow from the seed; the first m of n are those of n = m."""
+    def sample_noise(
+        self, n: int, seed: int | torch.Generator = 0, condition: str | Sequence[str] | Tensor | None = None
+    ) -> Tensor:
+        """`[n, noise_dim]` noise vectors that follow from the seed; the first m of n are those of n = m.
+
+        Args:
+            n: how many.
+            seed: 0 … 2⁶³ - 1, or a generator to draw from.
+            condition: what they are told to be, in a conditional model: as text, several texts in turn, or `[dim]` or
+                `[n, dim]`; drawn as the data has them where not given. The rest of the noise is the same either way.
+
+        Raises:
+            UsageError: the model is not conditional, or there is no such condition.
+        """
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
         with evaluating(self):
-            chunks = [self.noise.sample(CHUNK, generator) for _ in range(-(-n // CHUNK))]
-        return torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise.dim, device=self.device)
+            chunks = [self._noise_chunk(generator) for _ in range(-(-n // CHUNK))]
+        noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
+        if condition is not None:
+            noise[:, self.noise.dim :] = self._told(condition, n).to(noise)
+        return noise
+
+    def _noise_chunk(self, generator: torch.Generator) -> Tensor:
+        noise = self.noise.sample(CHUNK, generator)
+        if self.condition is None:
+            return noise
+        return torch.cat([noise, self.condition.draw(CHUNK, generator).to(noise)], dim=1)
+
+    def _told(self, condition: str | Sequence[str] | Tensor, n: int) -> Tensor:
+        """`[n, dim]` conditions."""
+        if self.condition is None:
+            raise UsageError("this model is not conditional: build one with --condition, or leave the condition out.")
+        if not isinstance(condition, Tensor):
+            texts = [condition] if isinstance(condition, str) else condition
+            each = torch.cat([self.condition.told(text) for text in texts])
+            return each[torch.arange(n, device=each.device) % len(each)]
+        if condition.shape not in ((self.condition.dim,), (n, self.condition.dim)):
+            wanted = f"[{self.condition.dim}] or [{n}, {self.condition.dim}]"
+            raise UsageError(f"a condition here is {wanted}, not {list(condition.shape)}.")
+        return condition.expand(n, -1)
 
     @torch.no_grad()
     def generate(self, noise: Tensor, refine: bool = True) -> Tensor:
@@ -166,12 +233,24 @@ class Model(nn.Module):
         images: Tensor = self(full.to(self.device), refine)[: len(noise)]
         return images.float().cpu()
 
-    def sample(self, n: int, seed: int | torch.Generator = 0, refine: bool = True) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        seed: int | torch.Generator = 0,
+        refine: bool = True,
+        condition: str | Sequence[str] | Tensor | None = None,
+    ) -> Tensor:
         """`[n, C, H, W]` images, float in [-1, 1], on the CPU; the same seed gives the same images.
 
         Args:
             n: how many.
             seed: 0 … 2⁶³ - 1, or a generator to draw from.
             refine: whether images go through the refiner, where the model has one.
+            condition: what they are told to be, in a conditional model, as `"3"`; several are taken in turn.
         """
-        return self.generate(self.sample_noise(n, seed), refine)
+        return self.generate(self.sample_noise(n, seed, condition), refine)
+
+    def preview(self, n: int, generator: torch.Generator) -> Tensor:
+        """The images of a sample grid: those of a conditional model show what there is, in order."""
+        spread = None if self.condition is None else self.condition.spread(n)
+        return self.sample(n, generator, condition=spread)

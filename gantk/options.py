@@ -19,7 +19,7 @@ from gantk.errors import BrokenPlugin, OptionError, nearest
 
 __all__ = ["CONTEXT", "Option", "check_options", "context_names", "parse_part", "parse_value", "read_options"]
 
-CONTEXT = frozenset({"image_shape", "noise_dim", "class_count"})
+CONTEXT = frozenset({"image_shape", "noise_dim", "class_count", "class_names"})
 """Constructor arguments that are not options: `build` fills them in so that the parts fit each other."""
 
 REQUIRED = inspect.Parameter.empty

@@ -19,13 +19,17 @@ from torch import Tensor, nn
 from gantk.errors import OptionError
 
 if TYPE_CHECKING:
-    from gantk.schedule import Player, Stage, Value
+    from gantk.model import Model
+    from gantk.schedule import Binding, Play, Player, Stage, Value
 
 __all__ = [
+    "Condition",
     "Discriminator",
+    "Extractor",
     "Generator",
     "ImageShape",
     "Loss",
+    "Metric",
     "NoiseSource",
     "Part",
     "Posterior",
@@ -49,6 +53,51 @@ class Part(nn.Module):
 
     paper: ClassVar[str] = ""
     """The source: authors, year, where; shown by `gantk show`."""
+    learned: tuple[str, ...] = ()
+    """Modules of this part, by dotted path within it (`""` is all of it), that the player of what it is used by moves:
+    those of a noise source are moved by whoever moves the generator."""
+    state: Mapping[str, float] = {}
+    """Numbers that this part remembers from step to step, with their initial values: a set for each game that it joins.
+
+    A loss reads them as `play.state["name"]`. A method `after_<role>(self, play)` returns new values of some, as scalar
+    tensors; it is called once after each turn of a player in that role and changes nothing itself. Over several devices
+    the mean is kept.
+    """
+    weight: float = 1.0
+    """The factor of its terms."""
+
+    def joins(self, binding: Binding) -> bool:
+        """Whether this part transforms images, speaks and remembers in a game; losses join what a recipe gives them to.
+
+        Usually a game is joined that is played with the model's own discriminator and generator, and not those that
+        other parts play with theirs.
+        """
+        own = {"discriminator": binding.discriminator, "generator": binding.autoencoder}
+        return all(path == slot or path.startswith(f"{slot}.") for slot, path in own.items())
+
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        """What the discriminator is shown of images that it judges, real or generated: `[N, *shown_shape]`."""
+        return images
+
+    def shown_shape(self, shape: ImageShape) -> ImageShape:
+        """The shape of what `transform` makes of images of a shape."""
+        return shape
+
+    def measure(self, model: Model) -> Mapping[str, float]:
+        """Figures of the model in training, by name, logged every `measure_every` steps; most parts have none."""
+        return {}
+
+    def speaks_to(self, role: str) -> bool:
+        """Whether this part, with its options, has a term for a role."""
+        return role in self.roles()
+
+    @classmethod
+    def roles(cls) -> tuple[str, ...]:
+        """The roles that this part has terms for: its public methods that take a `play`, but for `after_…`."""
+        own = cls.__mro__[: cls.__mro__.index(Part)]
+        methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
+        named = [n for n, f in methods.items() if [*inspect.signature(f).parameters][1:] == ["play"]]
+        return tuple(name for name in named if not name.startswith(("_", "after_")))
 
     def stages(self, path: str) -> Sequence[Stage]:
         """Stages that this part needs before the recipe's own, such as pre-training.
@@ -163,10 +212,78 @@ class Discriminator(Part, ABC):
     does not depend on the rest of the batch (no batch normalisation), which gradient penalties need."""
     offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`."""
+    reads_condition: ClassVar[bool] = False
+    """Whether it is called with the condition `[N, dim]` too (projection, class heads). One that is not is shown a
+    condition as further channels of the images."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Verdict:
         """The verdict on `[N, C, H, W]` images."""
+
+
+class Condition(Part, ABC):
+    """What images are told to be: a vector per image, such as its class.
+
+    Row i of everything in a step, the real images, the generated ones and what is judged, has condition i. A generator
+    reads it at the end of its noise: it is built for `noise.dim + condition.dim` numbers. A discriminator is shown it
+    as constant channels beside the image, unless it `reads_condition`.
+    """
+
+    dim: int
+    """Length of one condition."""
+
+    @abstractmethod
+    def of(self, labels: Tensor) -> Tensor:
+        """The conditions `[N, dim]` of real images with these labels `[N]`."""
+
+    @abstractmethod
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """`[n, dim]` conditions as the data has them, every random number from `generator`."""
+
+    @abstractmethod
+    def told(self, text: str) -> Tensor:
+        """The one condition `[1, dim]` that a user means.
+
+        Raises:
+            OptionError: there is no such condition.
+        """
+
+    def seen(self, labels: Tensor) -> None:
+        """Told once of all labels `[images]` of the data, at build; what it keeps of them lies in buffers."""
+
+    def spread(self, n: int) -> Tensor:
+        """`[n, dim]` conditions for a picture of what there is, in order; by default they are drawn."""
+        return self.draw(n, torch.Generator().manual_seed(0))
+
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        """The images with the condition of each as constant channels."""
+        if play.discriminator.reads_condition:
+            return images
+        conditions = play.conditions_of(images).to(images.dtype)
+        return torch.cat([images, conditions[:, :, None, None].expand(-1, -1, *images.shape[2:])], dim=1)
+
+    def shown_shape(self, shape: ImageShape) -> ImageShape:
+        """Further channels."""
+        return (shape[0] + self.dim, *shape[1:])
+
+
+class Extractor(Part, ABC):
+    """Images in, features out, of which metrics are computed."""
+
+    dim: int
+    """Length of one feature vector."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """`[N, dim]` features of `[N, C, H, W]` images in [-1, 1]."""
+
+
+class Metric(Part, ABC):
+    """Figures of a model, such as how close its images are to the real ones; measured in training."""
+
+    @abstractmethod
+    def measure(self, model: Model) -> Mapping[str, float]:
+        """The figures by name. The model is in evaluation mode, the random seed is fixed, and no gradients are kept."""
 
 
 class Loss(Part):
@@ -184,17 +301,7 @@ class Loss(Part):
     """What it reads: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `labels`."""
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """role → player settings that this loss brings as defaults, as `{"discriminator": {"repeats": 5}}`."""
-    weight: float = 1.0
 
-    def speaks_to(self, role: str) -> bool:
-        """Whether this loss, with its options, has a term for a role."""
-        return role in self.roles()
-
-    @classmethod
-    def roles(cls) -> tuple[str, ...]:
-        """The roles that this loss has terms for: its public methods that take a `play`."""
-        own = cls.__mro__[: cls.__mro__.index(Loss)]
-        methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
-        return tuple(
-            n for n, f in methods.items() if n[0] != "_" and [*inspect.signature(f).parameters][1:] == ["play"]
-        )
+    def joins(self, binding: Binding) -> bool:
+        """Never by itself: a recipe's objectives say which losses they hold."""
+        return False

@@ -26,7 +26,7 @@ class Recipe(ABC):
     paper: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator", "discriminator")
     """The parts that it must be given."""
-    optional: ClassVar[tuple[str, ...]] = ("refiner",)
+    optional: ClassVar[tuple[str, ...]] = ("refiner", "condition")
     """The parts that it can also take."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What is used where neither a preset nor the user says otherwise, in the form of a preset's TOML."""

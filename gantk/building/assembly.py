@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
+from torch import nn
 
-from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs
+from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.record import Record
 from gantk.building.spec import (
     Spec,
     apply_setting,
     bare_name,
+    combine,
     combine_losses,
     merge,
     normalise,
@@ -29,8 +31,9 @@ from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
+from gantk.nn import Average
 from gantk.options import check_options, read_options
-from gantk.parts import ImageShape, Loss, Part
+from gantk.parts import Condition, ImageShape, Loss, Part
 from gantk.recipe import Recipe
 from gantk.registry import find
 from gantk.seeds import derive_seed, forked
@@ -51,7 +54,10 @@ def build(
     generator: PartLike | None = None,
     discriminator: PartLike | None = None,
     refiner: PartLike | None = None,
+    condition: PartLike | None = None,
     loss: PartLike | Sequence[PartLike] | None = None,
+    addon: PartLike | Sequence[PartLike] | None = None,
+    metric: PartLike | Sequence[PartLike] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
 ) -> Model:
@@ -62,7 +68,10 @@ def build(
         data: a data plugin, or a `gantk.data.DataSource` of your own; the embedded digits where nobody names one.
         noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
             `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`.
+        condition: what images are told to be, as `"class"`: the model is conditional.
         loss: one or more losses: an adversarial one replaces the recipe's, the others are added to it.
+        addon: further parts that join the game, such as augmentations, added to the recipe's.
+        metric: what is measured in training, added to the recipe's.
         seed: from which the initial weights and everything random in training follow; 0 where not given.
         settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
 
@@ -70,15 +79,20 @@ def build(
         UsageError: a name or an option is unknown, or the parts do not fit; the message names the mend.
         DataError: the data cannot be read.
     """
-    slots = {"noise": noise, "generator": generator, "discriminator": discriminator, "refiner": refiner}
     own = data if isinstance(data, DataSource) else None
-    chosen: dict[str, Any] = {name: value for name, value in slots.items() if value is not None}
-    if data is not None and own is None:
-        chosen["data"] = data
-    if loss is not None:
-        chosen["loss"] = loss
-    if seed is not None:
-        chosen["seed"] = seed
+    given = {
+        "noise": noise,
+        "generator": generator,
+        "discriminator": discriminator,
+        "refiner": refiner,
+        "condition": condition,
+        "loss": loss,
+        "addon": addon,
+        "metric": metric,
+        "data": None if own else data,
+        "seed": seed,
+    }
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     spec = compose(recipe, chosen, list(settings.items()) if isinstance(settings, Mapping) else list(settings))
     if own is not None:
         spec.pop("data", None)
@@ -89,17 +103,23 @@ def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tup
     """The spec of a recipe with a user's parts laid over it and then the user's settings."""
     lower = merge({"data": normalise({"data": DEFAULT_DATA}, "default")["data"]}, recipe_spec(recipe or DEFAULT_RECIPE))
     upper = normalise(chosen, "build")
-    if "loss" in upper:
-        named = [loss["plugin"] for loss in upper["loss"]]
-        if twice := {name for name in named if named.count(name) > 1}:
-            raise UsageError(f"loss {', '.join(sorted(twice))} is named twice: a model has each loss once.")
-        both = [*lower.get("loss", []), *upper["loss"]]
-        adversarial = {loss["plugin"]: part_class("loss", loss["plugin"]).adversarial for loss in both}
-        upper["loss"] = combine_losses(lower.get("loss", []), upper["loss"], adversarial)
+    for kind in LISTS:
+        if kind in upper:
+            upper[kind] = _combined(kind, lower.get(kind, []), upper[kind])
     spec = merge(lower, upper)
     for setting in settings:
         apply_setting(spec, setting)
     return spec
+
+
+def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    named = [part["plugin"] for part in upper]
+    if twice := {name for name in named if named.count(name) > 1}:
+        raise UsageError(f"{kind} {', '.join(sorted(twice))} is named twice: a model has each {kind} once.")
+    if kind != "loss":
+        return combine(lower, upper)
+    adversarial = {loss["plugin"]: part_class("loss", loss["plugin"]).adversarial for loss in [*lower, *upper]}
+    return combine_losses(lower, upper, adversarial)
 
 
 def open_data(spec: Spec) -> DataSource:
@@ -126,9 +146,11 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
-    model = _Assembler(spec, recipe, shape).model(train.ema)
+    model = _Assembler(spec, recipe, shape).model(train.average())
     built = model.built
     built.data = data
+    if model.condition is not None and data is not None and for_training:
+        _see_labels(model.condition, data)
     with forked(derive_seed(spec["seed"], "init", "recipe")):
         built.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in built.stages:
@@ -140,6 +162,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         with forked(derive_seed(spec["seed"], "check")):
             check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
             check_objectives(model, built.stages)
+            built.notes += notes_on_movers(model, built.stages)
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}
     built.spec |= {
         "stages": stages,
@@ -148,6 +171,12 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         "versions": _versions(built.spec),
     }
     return model
+
+
+def _see_labels(condition: Condition, data: DataSource) -> None:
+    labels = data.labels(range(len(data)))
+    if labels is not None:
+        condition.seen(labels)
 
 
 def check_seed(seed: Any) -> int:
@@ -199,26 +228,40 @@ class _Assembler:
             if kind in self.spec:
                 self.spec[kind] = resolved(kind, self.spec[kind])
 
-    def model(self, ema: float) -> Model:
+    def model(self, average: Callable[[nn.Module], Average] | None) -> Model:
         image_shape: ImageShape = tuple(self.shape["image_shape"])
         context: dict[str, Any] = {
             "image_shape": image_shape,
             "class_count": len(self.shape.get("classes", ())),
+            "class_names": tuple(self.shape.get("classes", ())),
         }
+        condition = self._part("condition", context)
         noise = self._part("noise", context)
-        context["noise_dim"] = noise.dim
-        losses = self._losses(context)
+        context["noise_dim"] = noise.dim + (condition.dim if condition is not None else 0)
+        losses = self._list("loss", context)
+        addons = self._list("addon", context)
         generator = self._part("generator", context, losses)
-        discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator))
+        joining = [part for part in (condition, *addons.values()) if part is not None]
+        discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
         refiner = self._part("refiner", context)
-        model = Model(noise, generator, discriminator, refiner, losses, ema)
+        metrics = self._list("metric", context)
+        model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
         model.built = Record(self.spec, self.recipe, notes=self.notes)
         check_needs(model, labelled="classes" in self.shape)
         return model
 
-    def _discriminator(self, context: Mapping[str, Any], losses: Mapping[str, Loss], judged: ImageShape) -> Any:
+    def _discriminator(
+        self, context: Mapping[str, Any], losses: Mapping[str, Loss], judged: ImageShape, joining: Sequence[Part]
+    ) -> Any:
+        if "discriminator" not in self.spec:
+            return None
+        reads = part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition
+        shown = judged
+        for part in joining:
+            if not (reads and isinstance(part, Condition)):
+                shown = part.shown_shape(shown)
         try:
-            return self._part("discriminator", {**context, "image_shape": judged}, losses)
+            return self._part("discriminator", {**context, "image_shape": shown}, losses)
         except FitError as error:
             if judged == context["image_shape"]:
                 raise
@@ -254,16 +297,17 @@ class _Assembler:
                 self.notes.append(f"{slot} {bare_name(self.spec[slot])} got {written}, which loss {loss} needs.")
         return options
 
-    def _losses(self, context: Mapping[str, Any]) -> dict[str, Loss]:
-        losses: dict[str, Loss] = {}
-        tables = self.spec.get("loss", [])
+    def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        tables = self.spec.get(kind, [])
         for table in tables:
             name = bare_name(table)
-            if name in losses:
-                raise UsageError(f"loss '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
-            losses[name] = self._construct(f"loss.{name}", "loss", table, context)
-        self.spec["loss"] = [resolved("loss", table) for table in tables]
-        return losses
+            if name in parts:
+                raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
+            parts[name] = self._construct(f"{kind}.{name}", kind, table, context)
+        if kind in self.spec or kind == "loss":
+            self.spec[kind] = [resolved(kind, table) for table in tables]
+        return parts
 
 
 def resolved(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:

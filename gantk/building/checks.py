@@ -10,13 +10,15 @@ from torch import Tensor
 
 from gantk import toml
 from gantk.building.spec import bare_name
-from gantk.errors import FitError, GantkError
+from gantk.errors import FitError, GantkError, OptionError, nearest
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
-from gantk.schedule import Batch, Stage
+from gantk.schedule import Batch, Binding, Stage
+from gantk.schedule.objective import SharedPlay
+from gantk.schedule.step import overlap
 
-__all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs"]
+__all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs", "notes_on_movers"]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
@@ -45,6 +47,9 @@ def check_needs(model: Model, labelled: bool) -> None:
             name = bare_name(model.built.spec[slot])
             mend = _mend(slot, name, part, need)
             raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
+    if model.condition is not None and not labelled:
+        name = bare_name(model.built.spec["condition"])
+        raise FitError(f"condition '{name}' needs labels, and this data set has none: leave out --condition.")
     for loss_name, loss in model.losses:
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
@@ -69,15 +74,28 @@ def _mend(slot: str, name: str, part: Part, need: str) -> str:
 def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape) -> None:
     """Two images go the whole way from noise to verdict, and each part returns what its kind promises."""
     with evaluating(model):
-        noise = model.noise.sample(2)
-        _expect(noise, (2, model.noise.dim), "noise", model.noise)
+        drawn = model.noise.sample(2)
+        _expect(drawn, (2, model.noise.dim), "noise", model.noise)
+        noise = _conditioned(model, drawn)
         images = model.generator(noise)
         _expect(images, (2, *image_shape), "generator", model.generator)
         if model.refiner is not None:
             _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
-            _check_verdict(model.discriminator(judged), model.discriminator, model.noise.dim)
+            play = SharedPlay(model.step(Batch(judged, torch.zeros(2, dtype=torch.int64))), Binding())
+            _check_verdict(play.judge(judged), model.discriminator, model.noise_dim)
+
+
+def _conditioned(model: Model, noise: Tensor) -> Tensor:
+    """Noise with drawn conditions, each as long as the condition says."""
+    condition = model.condition
+    if condition is None:
+        return noise
+    drawn, read = condition.draw(2, torch.Generator().manual_seed(0)), condition.of(torch.zeros(2, dtype=torch.int64))
+    for found in (drawn, read):
+        _expect(found, (2, condition.dim), "condition", condition)
+    return torch.cat([noise, drawn.to(noise)], dim=1)
 
 
 def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
@@ -89,6 +107,7 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
         FitError: a player has no term that depends on what it moves, or its losses fail on such a batch, or it clips
             its weights to next to nothing.
     """
+    _check_noise(model, stages)
     for stage in stages:
         _check_clipping(model, stage)
     changed: list[Tensor] = list(model.buffers())
@@ -101,6 +120,29 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     with torch.no_grad():
         for tensor, kept in zip(changed, before, strict=True):
             tensor.copy_(kept)
+
+
+def _check_noise(model: Model, stages: Sequence[Stage]) -> None:
+    """A noise whose samples carry gradients is moved wherever the generator is; `FitError` otherwise."""
+    with evaluating(model), torch.enable_grad():
+        carries = model.noise.sample(2).requires_grad
+    for stage in stages:
+        moved = stage.moves()
+        if carries and overlap(moved, ["generator"]) and stage.adversarial and not overlap(moved, ["noise"]):
+            raise FitError(
+                f"stage '{stage.name}': the samples of noise {type(model.noise).__name__} carry gradients, but no "
+                "player moves its parameters: name their modules in its `learned`, or draw under torch.no_grad()."
+            )
+
+
+def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:
+    """Sentences on parts whose parameters no player moves."""
+    moved = [path for stage in stages for path in stage.moves()]
+    return [
+        f"no player moves the parameters of {path}."
+        for path, part in model.parts.items()
+        if not path.startswith("metric.") and list(part.parameters()) and not overlap([path], moved)
+    ]
 
 
 def _check_clipping(model: Model, stage: Stage) -> None:
@@ -145,6 +187,11 @@ def _check_stage(model: Model, stage: Stage) -> None:
             raise FitError(
                 f"{where} fails on a batch of {stage.batch_size}: {type(error).__name__}: {error}"
             ) from error
+        for unknown in set(player.weight_schedule) - set(terms):
+            raise OptionError(
+                f"stages.{stage.name}.{player.name}.weight_schedule: this player has no term '{unknown}'."
+                f"{nearest(unknown, terms)}"
+            )
         if not any(term.requires_grad for term in terms.values()):
             raise FitError(
                 f"{where} has no term that depends on what it moves: add a loss that speaks to it with --loss, "

@@ -19,8 +19,10 @@ from gantk.options import parse_part, parse_value
 from gantk.registry import Plugin, find, plugins
 
 __all__ = [
+    "PLAYER_SETTINGS",
     "Spec",
     "apply_setting",
+    "combine",
     "combine_losses",
     "merge",
     "merge_player",
@@ -32,6 +34,8 @@ __all__ = [
 
 Spec = dict[str, Any]
 
+PLAYER_SETTINGS = ("repeats", "clip_weights", "clip_gradients", "lr_schedule", "weight_schedule")
+"""Settings of a player beside its optimizer's."""
 SINGLE = ("data", *SLOTS)
 KEYS = (
     "recipe",
@@ -92,10 +96,10 @@ def normalise(spec: Mapping[str, Any], what: str, home: str = "") -> Spec:
     for kind in SINGLE:
         if kind in result:
             result[kind] = part_table(kind, result[kind], home)
-    if "loss" in result:
-        losses = result["loss"]
-        listed = losses if isinstance(losses, (list, tuple)) else [losses]
-        result["loss"] = [part_table("loss", loss, home) for loss in listed]
+    for kind in LISTS:
+        if kind in result:
+            listed = result[kind] if isinstance(result[kind], (list, tuple)) else [result[kind]]
+            result[kind] = [part_table(kind, part, home) for part in listed]
     for table in ("stages", "train"):
         if not isinstance(result.get(table, {}), Mapping):
             raise OptionError(f"{what}: '{table}' is a table, not {result[table]!r}.")
@@ -135,10 +139,21 @@ def merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str
 
 def merge_player(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     """A player's settings over others; naming another optimizer drops the options of the one before."""
-    own = ("repeats", "clip_weights", "clip_gradients")
     if "optimizer" in upper and upper["optimizer"] != lower.get("optimizer"):
-        lower = {k: v for k, v in lower.items() if k in own}
+        lower = {k: v for k, v in lower.items() if k in PLAYER_SETTINGS}
     return {**lower, **upper}
+
+
+def combine(lower: Sequence[dict[str, Any]], upper: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A recipe's list of parts with a user's: options of the same plugin go over its, other parts are added to it."""
+    result = [dict(part) for part in lower]
+    for part in upper:
+        same = next((known for known in result if known["plugin"] == part["plugin"]), None)
+        if same is not None:
+            same.update(part)
+        else:
+            result.append(dict(part))
+    return result
 
 
 def combine_losses(
@@ -152,20 +167,9 @@ def combine_losses(
     chosen = [loss["plugin"] for loss in upper if adversarial[loss["plugin"]]]
     if len(chosen) > 1:
         raise UsageError(f"a game has exactly one adversarial loss, not {' and '.join(chosen)}.")
-    result: list[dict[str, Any]] = []
-    for loss in lower:
-        if chosen and adversarial[loss["plugin"]] and loss["plugin"] != chosen[0]:
-            continue
-        result.append(dict(loss))
-    for loss in upper:
-        same = next((known for known in result if known["plugin"] == loss["plugin"]), None)
-        if same is not None:
-            same.update(loss)
-        elif adversarial[loss["plugin"]]:
-            result.insert(0, dict(loss))
-        else:
-            result.append(dict(loss))
-    return result
+    kept = [loss for loss in lower if not (chosen and adversarial[loss["plugin"]] and loss["plugin"] != chosen[0])]
+    # The adversarial loss comes first.
+    return sorted(combine(kept, upper), key=lambda loss: not adversarial[loss["plugin"]])
 
 
 def recipe_spec(value: Any) -> Spec:
@@ -217,10 +221,10 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
     """
     path, value = _split_setting(setting)
     keys = path.split(".")
-    if keys[0] == "loss" and len(keys) == 3:
-        by_name = {bare_name(loss): loss for loss in spec.get("loss", [])}
+    if keys[0] in LISTS and len(keys) == 3:
+        by_name = {bare_name(part): part for part in spec.get(keys[0], [])}
         if keys[1] not in by_name:
-            raise OptionError(f"--set {path}: there is no loss '{keys[1]}' here.{nearest(keys[1], by_name)}")
+            raise OptionError(f"--set {path}: there is no {keys[0]} '{keys[1]}' here.{nearest(keys[1], by_name)}")
         by_name[keys[1]][keys[2]] = value
     elif keys == ["seed"]:
         spec["seed"] = value
@@ -230,8 +234,10 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
         spec[keys[0]][keys[1]] = value
     elif keys[0] == "train" and len(keys) == 2:
         spec.setdefault("train", {})[keys[1]] = value
-    elif keys[0] == "stages" and len(keys) in (3, 4):
-        nested = {keys[3]: value} if len(keys) == 4 else value
+    elif keys[0] == "stages" and len(keys) in (3, 4, 5):
+        nested = value
+        for key in reversed(keys[3:]):
+            nested = {key: nested}
         spec["stages"] = merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
     else:
         forms = "PART.OPTION, loss.NAME.OPTION, stages.STAGE.SETTING, stages.STAGE.PLAYER.SETTING, train.SETTING, seed"

@@ -13,15 +13,16 @@ from gantk.options import convert
 from gantk.recipe import Recipe
 from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
 from gantk.schedule.optimizers import check_optimizer
+from gantk.schedule.rates import parse_rate
 
 __all__ = ["resolve_stages"]
 
-PLAYER_SETTINGS: dict[str, tuple[type, float]] = {
+LEAST: dict[str, tuple[type, float]] = {
     "repeats": (int, 1),
     "clip_weights": (float, 0),
     "clip_gradients": (float, 0),
 }
-"""Setting → its type and its least value."""
+"""Setting of a player → its type and its least value."""
 
 
 def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
@@ -44,8 +45,29 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
     settings = _by_stage(settings, stages)
     for stage in stages:
         _apply(stage, settings.get(stage.name, {}), model)
+        for player in stage.players:
+            player.moves = tuple(path for written in player.moves for path in _moved(written, model))
     _check_objectives(model, stages)
+    _declare_states(model, stages)
     return stages
+
+
+def _moved(path: str, model: Model) -> Iterator[str]:
+    """The module paths that a path of a player's `moves` stands for."""
+    if not path.endswith("?"):
+        yield path
+        return
+    slot = path[:-1]
+    for inner in model.parts[slot].learned if slot in model.parts else ():
+        yield f"{slot}.{inner}" if inner else slot
+
+
+def _declare_states(model: Model, stages: Sequence[Stage]) -> None:
+    """Room for what each loss and part remembers in each game that it takes part in."""
+    for terms in (terms for stage in stages for player in stage.players for terms in _terms(player.objective)):
+        for name, part in terms.speakers(model.parts).items():
+            if part.state:
+                model.state.declare(terms.binding.key(name), part.state)
 
 
 def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
@@ -99,13 +121,20 @@ def _terms(objective: Objective) -> Iterator[Terms]:
 
 def _apply_player(player: Player, settings: Mapping[str, Any], where: str) -> None:
     merged = merge_player(player.optimizer, settings)
-    for name, (kind, least) in PLAYER_SETTINGS.items():
+    for name, (kind, least) in LEAST.items():
         if name in merged:
             setattr(
                 player,
                 name,
                 _at_least(convert(merged.pop(name), kind, f"{where}.{name}"), least, f"{where}.{name}"),
             )
+    if "lr_schedule" in merged:
+        player.lr_schedule = str(merged.pop("lr_schedule"))
+        parse_rate(player.lr_schedule, f"{where}.lr_schedule")
+    if "weight_schedule" in merged:
+        player.weight_schedule = convert(merged.pop("weight_schedule"), dict[str, str], f"{where}.weight_schedule")
+        for term, schedule in player.weight_schedule.items():
+            parse_rate(schedule, f"{where}.weight_schedule.{term}")
     player.optimizer = check_optimizer(merged, where)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from torch import nn
+
+from gantk.nn import Average
 from gantk.parts import require
 
 __all__ = ["TrainSettings"]
@@ -20,7 +26,10 @@ class TrainSettings:
         checkpoint_every: steps between checkpoints; there is also one at the end of every stage.
         keep: how many checkpoints stay; older ones are deleted.
         samples: images in a sample grid.
-        ema: decay of the exponential moving average of the generator's weights, used for sampling; 0 for none.
+        measure_every: steps between measurements, where a part of the model measures something.
+        ema: decay per step of the exponential moving average of the generator's weights, used for sampling; 0 for none.
+        ema_half_life: images after which a weight's share of that average has halved, in place of ema; 0 for ema.
+        ema_warmup: the half-life is at most this share of the images so far; 0 for no warm-up.
         accelerator: where to train (Lightning Fabric chooses where it is auto).
         devices: how many devices.
         strategy: how several devices work together; ddp where it is auto.
@@ -32,13 +41,26 @@ class TrainSettings:
     checkpoint_every: int = 500
     keep: int = 3
     samples: int = 64
+    measure_every: int = 500
     ema: float = 0.0
+    ema_half_life: int = 0
+    ema_warmup: float = 0.0
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = 1
     strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:
-        for name in ("log_every", "sample_every", "checkpoint_every", "keep", "samples", "devices"):
+        for name in ("log_every", "sample_every", "checkpoint_every", "keep", "samples", "measure_every", "devices"):
             require(getattr(self, name) >= 1, f"train: {name} must be at least 1, not {getattr(self, name)}.")
         require(0 <= self.ema < 1, f"train: ema must be in [0, 1), not {self.ema}.")
+        require(self.ema_half_life >= 0, f"train: ema_half_life must be 0 or more, not {self.ema_half_life}.")
+        require(0 <= self.ema_warmup < math.inf, f"train: ema_warmup must be 0 or more, not {self.ema_warmup}.")
+        averages = self.ema or self.ema_half_life
+        require(bool(averages) or not self.ema_warmup, "train: ema_warmup needs an average: set ema or ema_half_life.")
+
+    def average(self) -> Callable[[nn.Module], Average] | None:
+        """How averages are made of weights; `None` where there are none."""
+        if not (self.ema or self.ema_half_life):
+            return None
+        return partial(Average, decay=self.ema, half_life=self.ema_half_life, warmup=self.ema_warmup)

@@ -20,7 +20,7 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one option for every kind of part, as the table of kinds has it."""
     for kind in reversed([kind for kind in KINDS.values() if kind.help]):
         several = kind.holds == "list"
-        command = click.option(f"--{kind.name}", metavar="PART", multiple=several, help=kind.help)(command)
+        command = click.option(kind.flag, kind.name, metavar="PART", multiple=several, help=kind.help)(command)
     return command
 
 

@@ -4,6 +4,7 @@ Planning sizes (`halved`, `halve_until`), layers that hit them exactly (`upsampl
 (`DownStack`, `up_stack`), `ResidualBlock`s, normalisation by name, initial weights, and the heads of discriminators.
 """
 
+from gantk.nn.average import Average
 from gantk.nn.heads import Head, provided, read_off
 from gantk.nn.layers import (
     Norm,
@@ -21,6 +22,7 @@ from gantk.nn.sizes import Size, halve_until, halved
 from gantk.nn.stacks import DownStack, up_stack
 
 __all__ = [
+    "Average",
     "DownStack",
     "Head",
     "Norm",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from gantk import toml
-from gantk.parts import Discriminator, Generator, Loss
+from gantk.parts import Discriminator, Generator, Loss, Part
 from gantk.schedule.play import Play
 from gantk.schedule.step import Step
 
-__all__ = ["Binding", "Joined", "Objective", "Terms"]
+__all__ = ["Binding", "Joined", "Objective", "SharedPlay", "Terms"]
 
 
 class Objective(Protocol):
@@ -39,18 +40,40 @@ class Binding:
     fake: str = "fake"
     noise: str = "noise"
     labels: str = "labels"
+    condition: str = "condition"
+
+    def key(self, name: str) -> str:
+        """What the numbers that a loss or part remembers in this game are kept under."""
+        unusual = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"{name}({','.join(unusual)})" if unusual else name
 
 
-class _SharedPlay(Play):
-    """A play whose values come from a step, so that the players of one batch share them."""
+class SharedPlay(Play):
+    """A play whose values come from a step, so that the players of one batch share them.
+
+    Args:
+        step: the step.
+        binding: which game of the step this is.
+    """
 
     def __init__(self, step: Step, binding: Binding) -> None:
-        super().__init__()
+        super().__init__(step=step.number, done=step.done)
         self._step = step
         self._binding = binding
+        self._speaker = ""
+        self._joining = {path: part for path, part in step.parts.items() if part.joins(binding)}
 
-    def _value(self, name: str) -> Tensor:
+    def speaking(self, name: str) -> SharedPlay:
+        """The same play, as the loss or part of this name sees it: `state` is its own."""
+        self._speaker = name
+        return self
+
+    def _value(self, name: str) -> Any:
         return self._step[getattr(self._binding, name)]
+
+    @property
+    def state(self) -> Mapping[str, Tensor]:
+        return self._step.states.of(self._binding.key(self._speaker))
 
     @property
     def discriminator(self) -> Discriminator:
@@ -64,23 +87,56 @@ class _SharedPlay(Play):
     def autoencoder(self) -> Generator:
         return self._step.use(self._binding.autoencoder, Generator)
 
+    def shown(self, images: Tensor) -> Tensor:
+        speaker = self._speaker
+        for path, part in self._joining.items():
+            images = part.transform(images, self.speaking(path))
+        self._speaker = speaker
+        return images
+
 
 class Terms:
-    """The objective of a player in one role: the weighted terms of every loss that speaks to that role."""
+    """The objective of a player in one role: the weighted terms of every loss that speaks to that role.
+
+    The model's other parts that join this game and speak to the role, such as a noise source whose parameters the
+    generator's player moves, add their terms.
+
+    Args:
+        losses: the losses with their names.
+        role: whose objective it is.
+        binding: which values and modules they see.
+    """
 
     def __init__(self, losses: Sequence[tuple[str, Loss]], role: str, binding: Binding | None = None) -> None:
         self.losses = [(name, loss) for name, loss in losses if loss.speaks_to(role)]
         self.role = role
         self.binding = binding or Binding()
 
+    def speakers(self, parts: Mapping[str, Part]) -> dict[str, Part]:
+        """Every loss of this objective, and every other of a model's parts that joins its game, by name."""
+        joining = {path: part for path, part in parts.items() if part.joins(self.binding)}
+        return {**dict(self.losses), **joining}
+
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        play = _SharedPlay(step, self.binding)
+        play = SharedPlay(step, self.binding)
+        speakers = self.speakers(step.parts)
         terms: dict[str, Tensor] = {}
-        for name, loss in self.losses:
-            term = getattr(loss, self.role)(play)
-            if term is not None:
-                terms[name] = loss.weight * term
+        for name, part in speakers.items():
+            if part.speaks_to(self.role):
+                term = getattr(part, self.role)(play.speaking(name))
+                if term is not None:
+                    terms[name] = part.weight * term
+        if step.remembered is not None:
+            step.remembered |= self._remembered(play, speakers)
         return terms
+
+    @torch.no_grad()
+    def _remembered(self, play: SharedPlay, speakers: Mapping[str, Part]) -> dict[str, dict[str, Tensor]]:
+        found: dict[str, dict[str, Tensor]] = {}
+        for name, part in speakers.items():
+            if part.state and (after := getattr(part, f"after_{self.role}", None)):
+                found[self.binding.key(name)] = dict(after(play.speaking(name)))
+        return found
 
     def __str__(self) -> str:
         return " + ".join(

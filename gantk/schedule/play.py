@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,8 +27,12 @@ class Play:
         fake: generated images, as many; detached for a discriminator's turn.
         noise: the noise `[N, dim]` that `fake` was generated from.
         labels: class indices `[N]` of `real`, where the data set has classes.
+        condition: what row i of everything was told to be, `[N, dim]`, in a conditional game.
         generator: what `fake` was generated with, for losses that generate again.
         autoencoder: a generator that provides `posterior`.
+        state: the numbers that the loss remembers, by name.
+        step: steps of the stage that are done.
+        done: the part of the stage that is done, in [0, 1).
     """
 
     def __init__(
@@ -37,15 +43,22 @@ class Play:
         fake: Tensor | None = None,
         noise: Tensor | None = None,
         labels: Tensor | None = None,
+        condition: Tensor | None = None,
         generator: nn.Module | None = None,
         autoencoder: Generator | None = None,
+        state: Mapping[str, Tensor] | None = None,
+        step: int = 0,
+        done: float = 0.0,
     ) -> None:
-        self._given = {"real": real, "fake": fake, "noise": noise, "labels": labels}
+        self._given = {"real": real, "fake": fake, "noise": noise, "labels": labels, "condition": condition}
+        self._state = dict(state or {})
+        self.step = step
+        self.done = done
         self._discriminator = discriminator
         self._generator = generator
         self._autoencoder = autoencoder
 
-    def _value(self, name: str) -> Tensor:
+    def _value(self, name: str) -> Any:
         value = self._given[name]
         if value is None:
             raise ValueError(f"this play has no {name}; pass {name}=… to gantk.Play")
@@ -71,30 +84,67 @@ class Play:
         return self._autoencoder
 
     @property
+    def state(self) -> Mapping[str, Tensor]:
+        """What the part whose turn it is remembers in this game: a copy of its numbers, by name."""
+        return self._state
+
+    @property
     def real(self) -> Tensor:
-        return self._value("real")
+        real: Tensor = self._value("real")
+        return real
 
     @property
     def fake(self) -> Tensor:
-        return self._value("fake")
+        fake: Tensor = self._value("fake")
+        return fake
 
     @property
     def noise(self) -> Tensor:
-        return self._value("noise")
+        noise: Tensor = self._value("noise")
+        return noise
 
     @property
     def labels(self) -> Tensor:
-        return self._value("labels")
+        labels: Tensor = self._value("labels")
+        return labels
+
+    @property
+    def condition(self) -> Tensor:
+        """What row i of everything was told to be, `[N, dim]`."""
+        condition: Tensor = self._value("condition")
+        return condition
 
     def generate(self, noise: Tensor) -> Tensor:
         """What the generator makes of any noise `[N, dim]`, computed anew at each call."""
         images: Tensor = self.generator(noise)
         return images
 
+    def shown(self, images: Tensor) -> Tensor:
+        """What the discriminator is shown of images: themselves, unless a part of the game transforms them."""
+        return images
+
     def judge(self, images: Tensor) -> Verdict:
-        """The discriminator's verdict on any images, computed anew at each call."""
-        verdict: Verdict = self.discriminator(images)
+        """The discriminator's verdict on any images, as they are shown to it; computed anew at each call.
+
+        Row i of them has condition i, in a conditional game; of k times as many images as conditions, k rows have each.
+        """
+        shown = self.shown(images)
+        if not self.discriminator.reads_condition:
+            verdict: Verdict = self.discriminator(shown)
+        else:
+            verdict = self.discriminator(shown, self.conditions_of(images))
         return verdict
+
+    def conditions_of(self, images: Tensor) -> Tensor:
+        """The condition of each of these images, `[len(images), dim]`.
+
+        Raises:
+            ValueError: they are no whole multiple of the conditions.
+        """
+        count = len(self.condition)
+        if not count or len(images) % count:
+            raise ValueError(f"{len(images)} images cannot share {count} conditions: judge a multiple of the batch.")
+        return self.condition.repeat(len(images) // count, 1)
 
     @cached_property
     def real_verdict(self) -> Verdict:

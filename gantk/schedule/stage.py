@@ -56,13 +56,16 @@ class Player:
 
     Args:
         name: how logs, settings and errors call it.
-        moves: dotted paths of the modules whose parameters it moves.
+        moves: dotted paths of the modules whose parameters it moves; `noise?` stands for what that part says is
+            `learned`, and for nothing where it says nothing.
         objective: the named terms whose sum it minimises.
         role: the role whose loss settings apply to it; its name where not given.
         optimizer: name and options of a `torch.optim` optimizer.
         repeats: turns per step; each but the last is played on a batch of its own (WGAN's n_critic).
         clip_weights: parameters are clamped to ±this after each turn; 0 for never (WGAN).
         clip_gradients: gradients are scaled to at most this L2 norm; 0 for never.
+        lr_schedule: how the learning rate follows the stage, as `linear:start=0.5`; see `gantk.schedule.rates`.
+        weight_schedule: term → how its weight follows the stage.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Player:
     repeats: int = 1
     clip_weights: float = 0.0
     clip_gradients: float = 0.0
+    lr_schedule: str = "constant"
+    weight_schedule: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.role = self.role or self.name
@@ -83,6 +88,8 @@ class Player:
             "repeats": self.repeats,
             "clip_weights": self.clip_weights,
             "clip_gradients": self.clip_gradients,
+            "lr_schedule": self.lr_schedule,
+            "weight_schedule": self.weight_schedule,
         }
         return {**self.optimizer, **own}
 

@@ -11,16 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor, nn
 
 from gantk.errors import FitError, nearest
+from gantk.schedule.states import States
+
+if TYPE_CHECKING:
+    from gantk.parts import Part
 
 __all__ = ["Batch", "Step", "Value", "overlap"]
 
-Value = Callable[["Step"], Tensor]
-"""Computes one shared value from a step; it reads other values by `step["name"]` and modules by `step.use("path")`."""
+Value = Callable[["Step"], Any]
+"""Computes one shared value from a step: a tensor, or a tuple, list or dictionary of values.
+
+It reads other values by `step["name"]` and modules by `step.use("path")`.
+"""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -41,7 +48,7 @@ def overlap(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class _Entry:
-    value: Tensor
+    value: Any
     uses: frozenset[str]
     """Modules that it was computed with."""
     carries: frozenset[str]
@@ -63,10 +70,29 @@ class Step:
         modules: the model; `use` finds its parts by dotted path.
         batch: the real images; `step["real"]` and `step["labels"]` read them.
         values: how every other value is computed.
+        parts: path → part, of those that may join a game.
+        states: what parts remember.
+        number: steps of this stage that are done.
+        done: the part of this stage that is done, in [0, 1).
     """
 
-    def __init__(self, modules: nn.Module, batch: Batch, values: Mapping[str, Value]) -> None:
+    def __init__(
+        self,
+        modules: nn.Module,
+        batch: Batch,
+        values: Mapping[str, Value],
+        *,
+        parts: Mapping[str, Part] | None = None,
+        states: States | None = None,
+        number: int = 0,
+        done: float = 0.0,
+    ) -> None:
         self.batch = batch
+        self.parts = parts or {}
+        self.states = states or States()
+        self.number = number
+        self.done = done
+        self.remembered: dict[str, dict[str, Tensor]] | None = None
         self._modules = modules
         self._values = {"real": _real, "labels": _labels, **values}
         self._entries: dict[str, _Entry] = {}
@@ -79,8 +105,15 @@ class Step:
         """Number of images in the batch."""
         return len(self.batch.images)
 
-    def begin(self, moves: Iterable[str], later: Iterable[str] = ()) -> None:
-        """Start the turn of a player that moves these modules, before players that move the `later` ones."""
+    def begin(self, moves: Iterable[str], later: Iterable[str] = (), *, remember: bool = False) -> None:
+        """Start the turn of a player that moves these modules, before players that move the `later` ones.
+
+        Args:
+            moves: dotted paths of the modules.
+            later: those of players on the same batch that follow.
+            remember: whether parts compute their new states, which are then in `remembered`: key → name → value.
+        """
+        self.remembered = {} if remember else None
         self._moving = frozenset(moves)
         self._live = self._moving | frozenset(later)
 
@@ -104,7 +137,10 @@ class Step:
             raise FitError(f"'{path}' is a {type(module).__name__}; a {kind.__name__} is needed there.")
         return module
 
-    def __getitem__(self, name: str) -> Tensor:
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __getitem__(self, name: str) -> Any:
         if name not in self._values:
             raise FitError(f"a step has no value '{name}'.{nearest(name, self._values)}")
         entry = self._entries.get(name)
@@ -115,7 +151,7 @@ class Step:
         if self._recordings:
             self._recordings[-1].uses |= entry.uses
             self._recordings[-1].carries |= wanted
-        return entry.value if wanted else entry.value.detach()
+        return entry.value if wanted else _detached(entry.value)
 
     def _serves(self, entry: _Entry) -> bool:
         """Whether the player whose turn it is can take the tensor as it is, or detached."""
@@ -130,6 +166,19 @@ class Step:
         finally:
             self._recordings.pop()
         return _Entry(value, frozenset(recording.uses), frozenset(recording.carries))
+
+
+def _detached(value: Any) -> Any:
+    """A value whose tensors carry no gradients."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Mapping):
+        return {name: _detached(each) for name, each in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_detached, value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_detached, value))
+    raise FitError(f"a step's value is tensors, in tuples, lists or dictionaries, not a {type(value).__name__}.")
 
 
 def _real(step: Step) -> Tensor:

@@ -15,18 +15,18 @@ class Averages:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
-        self._count += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:
-        """The means, as plain numbers; starts over."""
+        """The means, each over the steps that had the value, as plain numbers; starts over."""
         if not self._sums:
             return {}
-        means = (torch.stack([value.reshape(()) for value in self._sums.values()]) / self._count).tolist()
-        taken = dict(zip(self._sums, means, strict=True))
-        self._sums, self._count = {}, 0
+        sums = torch.stack([value.reshape(()) for value in self._sums.values()]).tolist()
+        taken = {name: total / self._counts[name] for name, total in zip(self._sums, sums, strict=True)}
+        self._sums, self._counts = {}, {}
         return taken

@@ -29,11 +29,11 @@ class Progress(Protocol):
 
 
 def figures(values: Mapping[str, float]) -> str:
-    """`discriminator 0.412 generator 1.873`: each player's terms, without the gradient norms."""
+    """`discriminator 0.412 generator 1.873`: each player's terms, without gradient norms and what parts remember."""
     shown: dict[str, list[str]] = {}
     for name, value in values.items():
         player, _, term = name.partition("/")
-        if term != "gradient_norm":
+        if term != "gradient_norm" and not term.startswith("state/"):
             shown.setdefault(player, []).append(f"{value:.4g}")
     return "  ".join(f"{player} {' + '.join(terms)}" for player, terms in shown.items())
 

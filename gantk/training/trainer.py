@@ -21,6 +21,7 @@ from gantk.data import DataSource, to_float
 from gantk.data.order import Order
 from gantk.errors import DataError, Diverged, Interrupted, UsageError
 from gantk.model import Model
+from gantk.nn import evaluating
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.run.folder import Run
@@ -144,6 +145,8 @@ class Trainer:
                 since, first = time.monotonic(), done + 1
             if last or total % self.settings.sample_every == 0:
                 self._picture(stage, total)
+            if last or total % self.settings.measure_every == 0:
+                self._measure(stage, done + 1, total)
             reached = Place(place.stage + 1, 0, total) if last else Place(place.stage, done + 1, total)
             if last or self.stop or total % self.settings.checkpoint_every == 0:
                 self._checkpoint(reached, {} if last else turns.optimizers)
@@ -158,10 +161,11 @@ class Trainer:
             stage.each(self.model, done / steps)
         batches = self._batches(stage, order, done)
         try:
-            values = turns.play(self.model.step(batch, stage.values) for batch in batches)
+            part = done / steps
+            values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in batches)
         except Diverged as error:
             raise Diverged(f"stage '{stage.name}', step {done + 1}, {error}; {self._go_back()}") from None
-        self.model.update_average()
+        self.model.update_average(stage.moves(), stage.batch_size * stage.batches())
         return values
 
     def _batches(self, stage: Stage, order: Order, done: int) -> Iterator[Batch]:
@@ -184,15 +188,26 @@ class Trainer:
     def _report(self, stage: Stage, done: int, total: int, values: dict[str, float], rate: float, left: float) -> None:
         self.progress.report(values, rate, left)
         if self.log:
-            entry = {"step": total, "stage": stage.name, "stage_step": done, "values": values}
-            self.log.write({**entry, "images_per_second": round(rate, 1), "time": round(time.time(), 3)})
+            self.log.write({**_entry(stage, done, total), "values": values, "images_per_second": round(rate, 1)})
+
+    def _measure(self, stage: Stage, done: int, total: int) -> None:
+        if not self.log:
+            return
+        values: dict[str, float] = {}
+        with forked(derive_seed(self.seed, "measure")), torch.no_grad(), evaluating(self.model):
+            for path, part in self.model.parts.items():
+                values |= {f"measure/{path}/{name}": float(value) for name, value in part.measure(self.model).items()}
+        if values:
+            figures = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
+            self.progress.say(f"step {total}: {figures}")
+            self.log.write({**_entry(stage, done, total), "values": values})
 
     def _picture(self, stage: Stage, total: int) -> None:
         if not self.log:
             return
         with forked(self.seed), torch.no_grad():
             generator = generator_for(self.seed, "samples")
-            draw = stage.preview or Model.sample
+            draw = stage.preview or Model.preview
             images = draw(self.model, self.settings.samples, generator)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
@@ -214,6 +229,11 @@ class Trainer:
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
         message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run.typed}"
         return Interrupted(message, signal.value)
+
+
+def _entry(stage: Stage, done: int, total: int) -> dict[str, Any]:
+    """What every line of the log begins with."""
+    return {"step": total, "stage": stage.name, "stage_step": done, "time": round(time.time(), 3)}
 
 
 def _fabric(settings: TrainSettings) -> Fabric:

@@ -14,6 +14,7 @@ from gantk.errors import Diverged, FitError
 from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 from gantk.schedule.optimizers import make_optimizer
+from gantk.schedule.rates import parse_rate
 
 __all__ = ["Turns"]
 
@@ -27,12 +28,14 @@ class Turns:
         self._moved = {p.name: list(_parameters(model.get_submodule(path) for path in p.moves)) for p in stage.players}
         self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
         self._stepping: dict[str, Any] = {n: fabric.setup_optimizers(o) for n, o in self.optimizers.items()}
+        self._states = model.state
+        self._rates = {p.name: _Rates(p, self.optimizers[p.name]) for p in stage.players}
 
     def play(self, steps: Iterable[Step]) -> dict[str, Tensor]:
         """Every player's turns on these steps: one per repeated turn, and at last the one that all share.
 
         Returns:
-            `player/term` → value, and `player/gradient_norm`, of each player's last turn.
+            `player/term` → value, `player/gradient_norm` and what parts remember, of each player's last turn.
 
         Raises:
             Diverged: a term or a gradient is NaN or infinite; the parameters have not been moved by it.
@@ -52,9 +55,11 @@ class Turns:
         self._wake([player, *following])
         optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
         optimizer.zero_grad(set_to_none=True)
-        step.begin(player.moves, [path for other in following for path in other.moves])
+        step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
+        rates = self._rates[player.name]
+        rates.apply(step.done)
         with self._fabric.autocast():
-            terms = player.objective(step)
+            terms = rates.weighted(player.objective(step), step.done)
         values = self._check(player, terms)
         total = torch.stack([term.float() for term in terms.values()]).sum()
         if not total.requires_grad:
@@ -67,6 +72,7 @@ class Turns:
             with torch.no_grad():
                 for parameter in parameters:
                     parameter.clamp_(-player.clip_weights, player.clip_weights)
+        values |= self._remember(player, step.remembered or {})
         step.end()
         return {f"{player.name}/{name}": value for name, value in values.items()}
 
@@ -95,6 +101,19 @@ class Turns:
             torch.nn.utils.clip_grads_with_norm_(parameters, player.clip_gradients, norm)
         return norm
 
+    def _remember(self, player: Player, remembered: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Keep what parts remember, the mean over devices; returns it by the names of the log."""
+        values: dict[str, Tensor] = {}
+        for key, numbers in remembered.items():
+            for name, number in numbers.items():
+                number = torch.as_tensor(number, dtype=torch.float32, device=self._fabric.device)
+                kept = cast(Tensor, self._fabric.all_reduce(number, reduce_op="mean"))
+                if not torch.isfinite(kept):
+                    raise Diverged(f"player '{player.name}': {name} of {key} = {kept.item()}")
+                self._states.update(key, {name: kept})
+                values[f"state/{key}.{name}"] = kept
+        return values
+
     def _average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Average over devices, for any player and any graph; a wrapper around each module could not share a step."""
         if self._fabric.world_size == 1:
@@ -104,6 +123,26 @@ class Turns:
         mean = cast(Tensor, self._fabric.all_reduce(flat, reduce_op="mean"))
         for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
+
+
+class _Rates:
+    """The learning rates and weights of a player, as its schedules have them: always base · rate(done)."""
+
+    def __init__(self, player: Player, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        # Loading an optimizer's state replaces its groups.
+        self._bases = [group["lr"] for group in optimizer.param_groups]
+        self._lr = parse_rate(player.lr_schedule, "lr_schedule")
+        self._weights = {term: parse_rate(text, "weight_schedule") for term, text in player.weight_schedule.items()}
+
+    def apply(self, done: float) -> None:
+        """Set the learning rates."""
+        for group, base in zip(self._optimizer.param_groups, self._bases, strict=True):
+            group["lr"] = base * self._lr(done)
+
+    def weighted(self, terms: Mapping[str, Tensor], done: float) -> dict[str, Tensor]:
+        """The terms with their weights."""
+        return {n: term * self._weights[n](done) if n in self._weights else term for n, term in terms.items()}
 
 
 def _parameters(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:

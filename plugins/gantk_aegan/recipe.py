@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from gantk import Binding, Discriminator, Generator, Joined, Loss, Model, Play, Player, Stage, Step, Terms, Verdict
+from gantk import Binding, Generator, Joined, Loss, Model, Player, SharedPlay, Stage, Step, Terms, Verdict
 from gantk.data import to_float
 from gantk.errors import FitError
 from gantk.nn import evaluating
@@ -77,7 +78,7 @@ def _autoencode() -> Stage:
 def _game(model: Model) -> Stage:
     players = [
         Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
-        Player("generator", ("generator.embedding",), Terms(model.losses, "generator", EMBEDDINGS)),
+        Player("generator", ("generator.embedding", "noise?"), Terms(model.losses, "generator", EMBEDDINGS)),
     ]
     return Stage("game", players, length="200 epochs", batch_size=BATCH, adversarial=True, values=VALUES)
 
@@ -98,7 +99,7 @@ def _fine_tune(model: Model) -> Stage:
             **{player.name: player.objective for player in refiners},
         }
     )
-    moved = ("generator", *(path for player in refiners for path in player.moves))
+    moved = ("generator", "noise?", *(path for player in refiners for path in player.moves))
     players = [
         Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
         *judges,
@@ -119,15 +120,11 @@ class _Reconstruction:
         return "l1"
 
 
-class _Negated(Discriminator):
-    """A discriminator to which real and generated have changed places."""
+class _Negated(SharedPlay):
+    """A play in which real and generated have changed places: what is judged is the data's, and logits change sign."""
 
-    def __init__(self, discriminator: Discriminator) -> None:
-        super().__init__()
-        self.judge = discriminator
-
-    def forward(self, images: Tensor) -> Verdict:
-        logits = self.judge(images).logits
+    def judge(self, images: Tensor) -> Verdict:
+        logits = super().judge(images).logits
         return Verdict(logits=None if logits is None else -logits)
 
 
@@ -146,10 +143,8 @@ class _Disguise:
         self.losses = [(name, loss) for name, loss in losses if loss.speaks_to(ROLE)]
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        embedding = step["embedding"]
-        negated = _Negated(step.use("discriminator", Discriminator))
-        play = Play(negated, real=step["fake_embedding"], fake=embedding, noise=step["noise"])
-        return {name: loss.weight * getattr(loss, ROLE)(play) for name, loss in self.losses}
+        play = _Negated(step, replace(EMBEDDINGS, real="fake_embedding", fake="embedding"))
+        return {name: loss.weight * getattr(loss, ROLE)(play.speaking(name)) for name, loss in self.losses}
 
     def __str__(self) -> str:
         return " + ".join(f"{name} of the encoder" for name, _ in self.losses)

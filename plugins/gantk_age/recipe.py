@@ -32,6 +32,7 @@ class AutoencoderGame(Recipe):
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator")
+    optional: ClassVar[tuple[str, ...]] = ("refiner",)
 
     def stages(self, model: Model) -> Sequence[Stage]:
         """One stage, `game`: the encoder's turn, then the generator's."""
@@ -43,6 +44,6 @@ class AutoencoderGame(Recipe):
             )
         players = [
             Player("encoder", ("generator.encoder",), Terms(model.losses, "encoder")),
-            Player("generator", ("generator.decoder",), Terms(model.losses, "generator"), repeats=2),
+            Player("generator", ("generator.decoder", "noise?"), Terms(model.losses, "generator"), repeats=2),
         ]
         return [Stage("game", players, adversarial=True, values={"fake": decoded})]

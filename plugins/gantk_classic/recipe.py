@@ -33,11 +33,15 @@ class Game(Recipe):
     def stages(self, model: Model) -> Sequence[Stage]:
         """One stage, `game`: the discriminator's turn, then the generator's."""
         sees = Binding(real="noisy") if self.image_noise else Binding()
-        players = [Player(role, (role,), Terms(model.losses, role, sees)) for role in ("discriminator", "generator")]
+        players = [
+            Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", sees)),
+            Player("generator", ("generator", "noise?"), Terms(model.losses, "generator", sees)),
+        ]
         return [Stage("game", players, adversarial=True, values={"noisy": self._noisy})]
 
     def _noisy(self, step: Step) -> Tensor:
-        return step["real"] + self.image_noise * torch.randn_like(step["real"])
+        real: Tensor = step["real"]
+        return real + self.image_noise * torch.randn_like(real)
 
 
 class Fit(Recipe):

@@ -13,8 +13,6 @@ from gantk.model import Model
 from gantk.nn import Size
 from gantk.parts import Part
 from gantk.recipe import Recipe
-from gantk_progressive.discriminator import ProGANDiscriminator
-from gantk_progressive.generator import ProGANGenerator
 from gantk_progressive.growth import Growth
 
 __all__ = ["Growing"]
@@ -67,9 +65,9 @@ class Growing(Recipe):
 
         size = growth.sizes[depth]
         sees = Binding(real="shown_real", fake="shown_fake", generator="generator.images")
+        moves = {"discriminator": ("discriminator",), "generator": ("generator", "noise?")}
         players = [
-            Player(role, (role,), Terms(model.losses, role, sees), optimizer=dict(ADAM))
-            for role in ("discriminator", "generator")
+            Player(role, moved, Terms(model.losses, role, sees), optimizer=dict(ADAM)) for role, moved in moves.items()
         ]
         shown = self.images if depth else max(1, round(self.images * (1 - self.fade)))
         return Stage(
@@ -95,16 +93,20 @@ def _shown_fake(step: Step) -> Tensor:
 
 def _fake(step: Step) -> Tensor:
     """What refiners and others read, who look at images of the full size."""
-    return step.use("generator", ProGANGenerator).finished(step["shown_fake"])
+    images: Tensor = step.use("generator").finished(step["shown_fake"])
+    return images
 
 
 def _growths(model: Model) -> tuple[Growth, Growth]:
     """Those of the generator and of the discriminator; `FitError` where one does not grow."""
-    if not isinstance(model.generator, ProGANGenerator):
-        raise FitError(_refusal("generator", model.generator))
-    if not isinstance(model.discriminator, ProGANDiscriminator):
-        raise FitError(_refusal("discriminator", model.discriminator))
-    return model.generator.growth, model.discriminator.growth
+    return _growth("generator", model.generator), _growth("discriminator", model.discriminator)
+
+
+def _growth(slot: str, part: Part | None) -> Growth:
+    growth = getattr(part, "growth", None)
+    if not isinstance(growth, Growth):
+        raise FitError(_refusal(slot, part))
+    return growth
 
 
 def _refusal(slot: str, part: Part | None) -> str:

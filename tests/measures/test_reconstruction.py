@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from gantk.measures.reconstruction import (
     reconstructed,
 )
 from gantk.model import CHUNK
+from gantk.nn import Average
 from gantk.recipe import Recipe
 from gantk.report.pictures import coloured, heat_maps, side_by_side
 from gantk.report.reconstruction import picture_of
@@ -260,7 +262,7 @@ def test_averaged_weights_draw_and_encode() -> None:
         def encode(self, images: Tensor) -> Posterior:
             return Posterior(images.flatten(1) * self.scale, torch.zeros(len(images), 4))
 
-    model = Model(Noise(), Scaled(), ema=0.9)
+    model = Model(Noise(), Scaled(), average=partial(Average, decay=0.9))
     with torch.no_grad():
         model.generator.scale.fill_(5.0)  # type: ignore[operator,union-attr]
     torch.testing.assert_close(read_codes(model, IMAGES), IMAGES.flatten(1))

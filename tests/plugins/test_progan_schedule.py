@@ -244,7 +244,7 @@ def test_the_average_grows_with_the_generator(pictures: ArraySource) -> None:
     model = build(pictures, settings={"train.ema": 0.5})
     for stage in model.built.stages:
         stage.each(model, 0.25)
-        model.update_average()
+        model.update_average(stage.moves(), stage.batch_size)
         average = model.sampler("generator")
         assert isinstance(average, ProGANGenerator)
         assert average is not model.generator
