@@ -25,8 +25,15 @@ __all__ = ["command"]
     help="GRID.png for one picture, a folder for single PNGs, or FILE.npz.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same images.")
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="TEXT",
+    help="What a conditional model draws, as a class; repeat it for several in turn.",
+)
 @click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
-def command(run: Path, count: int, output: Path, seed: int, no_refiner: bool) -> None:
+def command(run: Path, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool) -> None:
     """Draw images from the newest checkpoint of RUN.
 
     An .npz holds one array, images: uint8 [N, height, width, channels].
@@ -40,5 +47,6 @@ def command(run: Path, count: int, output: Path, seed: int, no_refiner: bool) ->
         model = load(run)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner, the images are the generator's own.")
-    save_images(model.sample(count, seed, refine=not no_refiner), output)
+    images = model.sample(count, seed, refine=not no_refiner, condition=conditions or None)
+    save_images(images, output)
     click.echo(f"{counted(count, 'image')} written to {output}")

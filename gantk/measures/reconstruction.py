@@ -119,6 +119,11 @@ def check_reads_codes(model: Model) -> None:
     """Refuse a model that reads no code off an image; raises `FitError` with the mend."""
     if _discriminator_reads(model) or _generator_reads(model):
         return
+    if model.condition is not None:
+        raise FitError(
+            "this model is conditional: its discriminator reads a code beside a condition, and a picture comes without "
+            "one. To reconstruct images, build without --condition."
+        )
     with_code = "build with --loss code, which gives the discriminator a code to read"
     with_encoder = "build with a generator that encodes images as noise, as --generator vae"
     mend = with_encoder if model.discriminator is None else f"{with_code}, or {with_encoder}"
@@ -126,7 +131,8 @@ def check_reads_codes(model: Model) -> None:
 
 
 def _discriminator_reads(model: Model) -> bool:
-    return model.discriminator is not None and "code" in model.discriminator.provides
+    # A conditional model's is shown the condition beside the image, and would say it again.
+    return model.discriminator is not None and "code" in model.discriminator.provides and model.condition is None
 
 
 def _generator_reads(model: Model) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from gantk.building.checks import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
 from gantk.parts import ImageShape, Loss, Part
-from gantk.schedule import Batch, Play, Player, Step, Terms
+from gantk.schedule import Batch, Binding, Play, Player, Step, Terms
 from gantk.schedule.objective import Objective
 from gantk.testing.base import PartContract, close
+from gantk.testing.states import check_states
 from gantk.testing.toys import ToyDiscriminator, ToyGenerator
 
 __all__ = ["LossContract"]
@@ -36,7 +37,7 @@ class _Toys(nn.Module):
         self.judges = bool(needs & DISCRIMINATOR_NEEDS)
         self.encodes = bool(needs & GENERATOR_NEEDS)
 
-    def play(self, role: str) -> Play:
+    def play(self, role: str, state: Mapping[str, float] | None = None) -> Play:
         fake: Tensor = self.generator(self.noise)
         return Play(
             self.discriminator if self.judges else None,
@@ -46,6 +47,7 @@ class _Toys(nn.Module):
             labels=self.labels,
             generator=self.generator,
             autoencoder=self.generator if self.encodes else None,
+            state={name: torch.tensor(float(value)) for name, value in (state or {}).items()},
         )
 
     def mover(self, role: str) -> nn.Module:
@@ -90,7 +92,7 @@ class LossContract(PartContract):
     def _term(self, loss: Loss, role: str, toys: _Toys) -> Tensor | None:
         torch.manual_seed(2)
         try:
-            term: Tensor | None = getattr(loss, role)(toys.play(role))
+            term: Tensor | None = getattr(loss, role)(toys.play(role, loss.state))
         except Exception as error:
             raise AssertionError(
                 f"{role}(play) failed where a play offers only what `needs` = {sorted(loss.needs)} says: "
@@ -173,8 +175,14 @@ class LossContract(PartContract):
         torch.manual_seed(2)
         objective: Objective = Terms([("it", loss)], role)
         step = toys.step()
+        step.states.declare(Binding().key("it"), loss.state)
         step.begin(Player(role, ("discriminator" if role == "discriminator" else "generator",), objective).moves)
         return objective(step)["it"]
+
+    def test_remembers_what_it_declares(self) -> None:
+        loss = self._loss()
+        for role in loss.roles():
+            check_states(loss, self._toys(loss).play(role, loss.state))
 
     def test_settings_are_known(self) -> None:
         known = set(inspect.signature(Player).parameters) - {"name", "moves", "objective", "role"}

@@ -40,11 +40,18 @@ class NoiseContract(ShapedContract):
             assert drawn.dtype == torch.float32, f"sample returned {drawn.dtype}; float32 is expected."
             assert torch.isfinite(drawn).all(), "sample returned NaN or infinite numbers."
 
-    def test_draws_constants(self, shape: ImageShape) -> None:
-        drawn = self._built(shape).sample(2)
-        assert not drawn.requires_grad, (
-            "noise carries a gradient; it is a constant in every player's turn. Decorate sample with torch.no_grad()."
+    def test_gradients_reach_what_it_names_as_learned(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        if not source.sample(2).requires_grad:
+            return
+        assert source.learned, (
+            "noise carries a gradient, and no player would move what it comes from. Name those modules in `learned`, "
+            "or decorate sample with torch.no_grad()."
         )
+        source.sample(2).sum().backward()
+        moved = [p for path in source.learned for p in source.get_submodule(path).parameters()]
+        others = [n for n, p in source.named_parameters() if p.grad is not None and all(p is not m for m in moved)]
+        assert not others, f"gradients reach {', '.join(others)}, which `learned` does not name."
 
     def test_vectors_differ(self, shape: ImageShape) -> None:
         drawn = self._built(shape).sample(6, _seed(3))

@@ -9,23 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from gantk.model import Model
-from gantk.parts import ImageShape, NoiseSource, Refiner
+from gantk.parts import ImageShape, Refiner
 from gantk.schedule import Batch, Player, Stage, Step
 from gantk.testing.base import ShapedContract, close
-from gantk.testing.toys import ToyGenerator
+from gantk.testing.toys import ToyGenerator, ToyNoise
 
 __all__ = ["RefinerContract"]
 
 PATH = "refiner"
-
-
-class _ToyNoise(NoiseSource):
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator)
 
 
 class RefinerContract(ShapedContract):
@@ -44,7 +35,7 @@ class RefinerContract(ShapedContract):
     def _model(self, shape: ImageShape) -> Model:
         torch.manual_seed(3)
         generator = ToyGenerator(shape, self.noise_dim)
-        return Model(_ToyNoise(self.noise_dim), generator, refiner=self._built(shape))
+        return Model(ToyNoise(self.noise_dim), generator, refiner=self._built(shape))
 
     def _players(self, part: Refiner, *, adversarial: bool = True) -> tuple[Stage, list[Player]]:
         """A stage that the refiner has joined, as `build` lets it."""

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gantk.parts import Discriminator, Generator, ImageShape, Posterior, Verdict
+from gantk.parts import Discriminator, Generator, ImageShape, NoiseSource, Posterior, Verdict
 
-__all__ = ["ToyDiscriminator", "ToyGenerator"]
+__all__ = ["ToyDiscriminator", "ToyGenerator", "ToyNoise"]
 
 
 class ToyDiscriminator(Discriminator):
@@ -65,3 +65,18 @@ class ToyGenerator(Generator):
 
     def encode(self, images: Tensor) -> Posterior:
         return Posterior(*self.encoder(images.flatten(1)).chunk(2, dim=1))
+
+
+class ToyNoise(NoiseSource):
+    """Standard normal noise.
+
+    Args:
+        dim: length of a noise vector.
+    """
+
+    def __init__(self, dim: int = 5) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, generator=generator)

@@ -12,6 +12,7 @@ from gantk.options import parse_part
 from gantk.parts import ImageShape
 from gantk.registry import plugins
 from gantk.testing import (
+    ConditionContract,
     DataContract,
     DiscriminatorContract,
     GeneratorContract,
@@ -40,6 +41,10 @@ class TestDecoderEncoder(NoiseContract):
 
 class TestDecoderEncoderMean(NoiseContract):
     plugin = "de:dim=8,sample=false,autoencoder='vae:width=2'"
+
+
+class TestClassCondition(ConditionContract):
+    plugin = "class"
 
 
 class TestMLPGenerator(GeneratorContract):

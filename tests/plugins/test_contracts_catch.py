@@ -337,7 +337,7 @@ CASES: list[tuple[type[PluginContract], type, str, str]] = [
     (NOISE, SeededNoise, "test_goes_on_from_where_the_generator_is", "do not seed it again"),
     (NOISE, WrongLength, "test_draws_vectors", "dim"),
     (NOISE, StatefulNoise, "test_keeps_its_weights", "parameters or buffers"),
-    (NOISE, LearnedNoise, "test_draws_constants", "no_grad"),
+    (NOISE, LearnedNoise, "test_gradients_reach_what_it_names_as_learned", "no_grad"),
     (NOISE, SleepyNoise, "test_leaves_modes_as_they_were", "evaluation mode"),
     (NOISE, HidingNoise, "test_attributes_leave_its_methods_alone", "self.players hides"),
     (NOISE, Noise, "test_every_option_is_documented", "dim: no line of documentation"),

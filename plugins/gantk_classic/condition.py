@@ -1,0 +1,58 @@
+"""The class of an image as its condition."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gantk import Condition
+from gantk.errors import FitError, OptionError, nearest
+
+__all__ = ["ClassCondition"]
+
+
+class ClassCondition(Condition):
+    """The class of an image, one-hot; generated images draw theirs as often as the data has each."""
+
+    paper = "Mirza & Osindero 2014, arXiv:1411.1784"
+    frequencies: Tensor
+
+    def __init__(self, *, class_count: int, class_names: tuple[str, ...] = ()) -> None:
+        if class_count < 1:
+            raise FitError("it needs a data set with classes, and this one has none: leave out --condition.")
+        super().__init__()
+        self.dim = class_count
+        self.names = tuple(map(str, class_names)) or tuple(map(str, range(class_count)))
+        self.register_buffer("frequencies", torch.full((class_count,), 1 / class_count))
+
+    def seen(self, labels: Tensor) -> None:
+        """Keep how often each class is in the data."""
+        counts = torch.bincount(labels.flatten().cpu(), minlength=self.dim).float()
+        self.frequencies.copy_(counts / counts.sum())
+
+    def of(self, labels: Tensor) -> Tensor:
+        """`[N, classes]` one-hot rows for labels `[N]`."""
+        return one_hot(labels.long(), self.dim).to(self.frequencies)
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """`[n, classes]` one-hot rows of drawn classes."""
+        frequencies = self.frequencies.to(generator.device)
+        return self.of(
+            torch.multinomial(frequencies, n, replacement=True, generator=generator).to(self.frequencies.device)
+        )
+
+    def told(self, text: str) -> Tensor:
+        """The row of a class that is told by its name or, where no class is called so, by its index from 0."""
+        if text in self.names:
+            index = self.names.index(text)
+        elif text.isdecimal() and int(text) < self.dim:
+            index = int(text)
+        else:
+            listed = ", ".join(self.names[:20]) + (", …" if self.dim > 20 else "")
+            raise OptionError(f"there is no class '{text}'.{nearest(text, self.names)} There are: {listed}.")
+        return self.of(torch.tensor([index], device=self.frequencies.device))
+
+    def spread(self, n: int) -> Tensor:
+        """`[n, classes]` rows with the classes in order, each as often as the others."""
+        return self.of(torch.arange(n, device=self.frequencies.device) * self.dim // max(n, 1))

@@ -1,0 +1,117 @@
+"""The class as a condition: any generator and any discriminator become conditional, and are told what to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import gantk
+from gantk.data import ArraySource
+from gantk.errors import FitError, OptionError, UsageError
+from gantk.measures.reconstruction import check_reads_codes
+from gantk.schedule import Batch
+from gantk_classic.condition import ClassCondition
+
+SMALL = {"stages.*.batch_size": 8, "stages.*.length": "2 steps"}
+NAMES = ("cat", "dog", "7")
+
+
+def source(labels: Sequence[int] | None = None) -> ArraySource:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (len(labels or range(12)), 1, 16, 16), dtype=np.uint8)
+    return ArraySource(pixels, None if labels is None else np.array(labels), classes=NAMES if labels else ())
+
+
+@pytest.fixture(scope="module")
+def model() -> gantk.Model:
+    return gantk.build(
+        generator="dcgan:width=4", discriminator="dcgan:width=4", condition="class", data="digits", settings=SMALL
+    )
+
+
+def test_networks_are_built_for_it(model: gantk.Model) -> None:
+    """The generator reads ten more numbers, the discriminator is shown ten more channels."""
+    assert isinstance(model.condition, ClassCondition)
+    assert model.noise_dim == model.noise.dim + 10
+    shown = next(p for p in model.discriminator.parameters() if p.dim() == 4)  # type: ignore[union-attr]
+    assert shown.shape[1] == model.image_shape[0] + 10
+
+
+def test_row_i_of_everything_has_condition_i(model: gantk.Model) -> None:
+    labels = torch.tensor([3, 1, 4, 1, 5])
+    step = model.step(Batch(torch.zeros(5, *model.image_shape), labels))
+    step.begin(["generator"])
+    assert step["condition"].argmax(1).tolist() == labels.tolist()
+    assert model.sample_noise(0).shape == (0, model.noise_dim)
+    read: list[Tensor] = []
+    handle = model.generator.register_forward_pre_hook(lambda module, given: read.append(given[0]))
+    step["fake"]
+    handle.remove()
+    assert read[0][:, model.noise.dim :].argmax(1).tolist() == labels.tolist()
+
+
+def test_generated_images_draw_their_class_as_the_data_has_them() -> None:
+    condition = ClassCondition(class_count=3, class_names=NAMES)
+    condition.seen(torch.tensor([0] * 60 + [1] * 30 + [2] * 10))
+    drawn = condition.draw(20_000, torch.Generator().manual_seed(0)).mean(0)
+    torch.testing.assert_close(drawn, torch.tensor([0.6, 0.3, 0.1]), rtol=0, atol=0.015)
+    assert condition.state_dict()["frequencies"].tolist() == pytest.approx([0.6, 0.3, 0.1])
+
+
+def test_is_told_by_name_or_else_by_index() -> None:
+    condition = ClassCondition(class_count=3, class_names=NAMES)
+    assert [int(condition.told(text).argmax()) for text in ("cat", "dog", "7", "1", "0")] == [0, 1, 2, 1, 0]
+    for wrong in ("3", "-1", "", "Dog", "1.0"):
+        with pytest.raises(OptionError, match="There are: cat, dog, 7"):
+            condition.told(wrong)
+    with pytest.raises(OptionError, match="Did you mean 'dog'"):
+        condition.told("dgo")
+
+
+def test_samples_of_a_class(model: gantk.Model) -> None:
+    noise = model.sample_noise(6, condition=["3", "8"])
+    assert noise[:, model.noise.dim :].argmax(1).tolist() == [3, 8, 3, 8, 3, 8]
+    assert torch.equal(noise[:, : model.noise.dim], model.sample_noise(6)[:, : model.noise.dim])
+    assert torch.equal(model.sample(2, condition="3"), model.sample(2, condition=model.condition.told("3")[0]))  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match=r"\[10\] or \[2, 10\], not \[3\]"):
+        model.sample(2, condition=torch.zeros(3))
+
+
+def test_the_sample_grid_shows_every_class_in_order(model: gantk.Model) -> None:
+    assert model.condition is not None
+    assert model.condition.spread(20).argmax(1).tolist() == [i // 2 for i in range(20)]
+
+
+def test_data_without_classes_is_refused() -> None:
+    with pytest.raises(FitError, match="leave out --condition"):
+        gantk.build(condition="class", data=source(), settings=SMALL)
+
+
+def test_classes_of_arrays_are_known_by_name() -> None:
+    model = gantk.build(
+        generator="gan:widths=[8]",
+        discriminator="gan:widths=[8]",
+        condition="class",
+        data=source([0, 1, 2, 0, 0, 0, 1, 1, 1, 1, 1, 1]),
+        settings=SMALL,
+    )
+    assert model.condition is not None
+    assert model.condition.told("dog").tolist() == [[0.0, 1.0, 0.0]]
+    assert model.condition.state_dict()["frequencies"].tolist() == pytest.approx([4 / 12, 7 / 12, 1 / 12])
+
+
+def test_a_conditional_model_with_code_does_not_reconstruct() -> None:
+    model = gantk.build(
+        generator="dcgan:width=4",
+        discriminator="dcgan:width=4",
+        condition="class",
+        loss="code:loops=2",
+        data="digits",
+        settings=SMALL,
+    )
+    with pytest.raises(FitError, match="build without --condition"):
+        check_reads_codes(model)

@@ -1,0 +1,221 @@
+"""The contracts of conditions, addons, metrics and extractors: each of these parts breaks one promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gantk import Condition, Extractor, Loss, Metric, Model, Play
+from gantk.errors import OptionError
+from gantk.parts import Part
+from gantk.testing import AddonContract, ConditionContract, ExtractorContract, LossContract, MetricContract
+from gantk.testing.base import PluginContract
+
+
+def contract(base: type[PluginContract], part: type) -> Any:
+    class Suite(base):  # type: ignore[valid-type, misc]
+        plugin = "unregistered"
+        shapes = ((1, 4, 3),)
+        _factory = part
+
+        def _make(self, seed: int = 0, options: dict[str, Any] | None = None, **context: Any) -> Any:
+            return part(**(options or {}))
+
+    return Suite()
+
+
+class Parity(Condition):
+    """Odd or even."""
+
+    dim = 2
+
+    def of(self, labels: Tensor) -> Tensor:
+        return one_hot(labels % 2, 2).float()
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.of(torch.randint(2, (n,), generator=generator))
+
+    def told(self, text: str) -> Tensor:
+        if not text.isdecimal():
+            raise OptionError(f"there is no condition '{text}'.")
+        return self.of(torch.tensor([int(text)]))
+
+
+class Whole(Parity):
+    def of(self, labels: Tensor) -> Tensor:
+        return one_hot(labels % 2, 2)
+
+
+class Unseeded(Parity):
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(n, 2)
+
+
+class Agreeing(Parity):
+    def told(self, text: str) -> Tensor:
+        return self.of(torch.tensor([0]))
+
+
+class Wide(Parity):
+    def shown_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        return shape
+
+
+class Flipping(Part):
+    """Images upside down."""
+
+    state: Mapping[str, float] = {"shown": 0.0}
+
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        return images.flip(2)
+
+    def after_discriminator(self, play: Play) -> dict[str, Tensor]:
+        return {"shown": play.state["shown"] + len(play.real)}
+
+
+class Shrinking(Flipping):
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        return images[:, :, ::2]
+
+
+class Deaf(Flipping):
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        return images.detach().flip(2)
+
+
+class Overwriting(Flipping):
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        return images.mul_(0.5)
+
+
+class Undeclared(Flipping):
+    def after_discriminator(self, play: Play) -> dict[str, Tensor]:
+        return {"seen": play.state["shown"] + 1}
+
+
+class InPlace(Flipping):
+    def after_discriminator(self, play: Play) -> dict[str, Tensor]:
+        return {"shown": play.state["shown"].add_(1)}
+
+
+class Vectors(Flipping):
+    def after_discriminator(self, play: Play) -> dict[str, Tensor]:
+        return {"shown": torch.zeros(3)}
+
+
+class Forgetful(Part):
+    """Declares nothing."""
+
+    def after_discriminator(self, play: Play) -> dict[str, Tensor]:
+        return {}
+
+
+class Counting(Loss):
+    """Counts in a buffer of its own."""
+
+    state: Mapping[str, float] = {"turns": 0.0}
+
+    def __init__(self, *, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_buffer("turns", torch.zeros(()))
+        self.turns: Tensor
+
+    def generator(self, play: Play) -> Tensor:
+        return play.fake.square().mean()
+
+    def after_generator(self, play: Play) -> dict[str, Tensor]:
+        self.turns += 1
+        return {"turns": self.turns.clone()}
+
+
+class Brightness(Metric):
+    """How bright images are."""
+
+    def measure(self, model: Model) -> Mapping[str, float]:
+        return {"brightness": model.sample(4).mean().item()}
+
+
+class Tensors(Metric):
+    """Returns tensors."""
+
+    def measure(self, model: Model) -> Mapping[str, float]:
+        return {"brightness": model.sample(4).mean()}  # type: ignore[dict-item]
+
+
+class Waking(Brightness):
+    def measure(self, model: Model) -> Mapping[str, float]:
+        model.train()
+        return super().measure(model)
+
+
+class Flat(Extractor):
+    """Pixels."""
+
+    dim = 12
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+class Relative(Flat):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1) - images.flatten(1).mean(0)
+
+
+class Short(Flat):
+    dim = 11
+
+
+CASES = [
+    (ConditionContract, Whole, "test_reads_labels", "float32"),
+    (ConditionContract, Unseeded, "test_draws_from_the_generator_alone", "same seed"),
+    (ConditionContract, Agreeing, "test_refuses_what_there_is_not", "DID NOT RAISE"),
+    (ConditionContract, Wide, "test_is_shown_as_it_says", "shown_shape says"),
+    (AddonContract, Shrinking, "test_shows_what_it_says", "shown_shape says"),
+    (AddonContract, Deaf, "test_gradients_reach_the_images", "no gradient"),
+    (AddonContract, Overwriting, "test_leaves_the_images_alone", "changed its argument"),
+    (AddonContract, Undeclared, "test_remembers_what_it_declares", "seen"),
+    (AddonContract, InPlace, "test_remembers_what_it_declares", "in place"),
+    (AddonContract, Vectors, "test_remembers_what_it_declares", "a scalar is expected"),
+    (AddonContract, Forgetful, "test_remembers_what_it_declares", "declare the numbers"),
+    (LossContract, Counting, "test_remembers_what_it_declares", "changed turns of the part"),
+    (MetricContract, Tensors, "test_measures_numbers", "a float is expected"),
+    (MetricContract, Waking, "test_leaves_the_model_alone", "training mode"),
+    (ExtractorContract, Relative, "test_an_image_alone_has_the_same_features", "rest of the batch"),
+    (ExtractorContract, Short, "test_features_are_vectors", "is expected"),
+]
+
+
+def _run(suite: Any, name: str) -> None:
+    test = getattr(suite, name)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shaped = "shape" in test.__code__.co_varnames[: test.__code__.co_argcount]
+        test(*([(1, 4, 3)] if shaped else []))
+
+
+@pytest.mark.parametrize(("base", "part", "test", "message"), CASES, ids=lambda x: getattr(x, "__name__", None))
+def test_a_broken_promise_is_caught(base: type[PluginContract], part: type, test: str, message: str) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception), match=message):
+        _run(contract(base, part), test)
+
+
+@pytest.mark.parametrize(
+    ("base", "part"),
+    [
+        (ConditionContract, Parity),
+        (AddonContract, Flipping),
+        (MetricContract, Brightness),
+        (ExtractorContract, Flat),
+    ],
+)
+def test_an_honest_part_passes(base: type[PluginContract], part: type) -> None:
+    suite = contract(base, part)
+    for name in [name for name in dir(suite) if name.startswith("test_")]:
+        _run(suite, name)
