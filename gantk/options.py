@@ -17,7 +17,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 from gantk import toml
 from gantk.errors import BrokenPlugin, OptionError, nearest
 
-__all__ = ["CONTEXT", "Option", "check_options", "context_names", "parse_part", "parse_value", "read_options"]
+__all__ = [
+    "CONTEXT",
+    "Option",
+    "check_options",
+    "context_names",
+    "parse_part",
+    "parse_value",
+    "read_options",
+    "write_options",
+    "write_part",
+]
 
 CONTEXT = frozenset({"image_shape", "noise_dim", "class_count", "class_names"})
 """Constructor arguments that are not options: `build` fills them in so that the parts fit each other."""
@@ -259,6 +269,39 @@ def parse_part(text: str) -> tuple[str, dict[str, Any]]:
             raise OptionError(f"'{item}' in '{text}' is not an option; expected option=value.")
         options[name.strip()] = parse_value(value.strip())
     return head, options
+
+
+def write_part(name: str, options: Mapping[str, Any]) -> str:
+    """The text that `parse_part` reads as this plugin with these options."""
+    return f"{name}:{write_options(options)}" if options else name
+
+
+def write_options(options: Mapping[str, Any]) -> str:
+    """`option=value,option=value`, as it is written on a command line."""
+    return ",".join(f"{name}={_written(value)}" for name, value in options.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return toml.number(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(k))} = {_written(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_quoted(v) if isinstance(v, str) else _written(v) for v in value) + "]"
+    return str(value) if not isinstance(value, str) or _reads_as_itself(value) else _quoted(value)
+
+
+def _reads_as_itself(text: str) -> bool:
+    return parse_value(text) == text and text == text.strip() and not set(text) & set(",'\"()[]{}")
+
+
+def _quoted(text: str) -> str:
+    if "'" not in text and text.isprintable():
+        return f"'{text}'"
+    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
+    return f'"{escaped}"'
 
 
 def _split(text: str) -> Iterable[str]:

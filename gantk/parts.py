@@ -171,7 +171,8 @@ class Generator(Part, ABC):
     """(channels, height, width) of its images."""
     provides: frozenset[str] = frozenset()
     """What losses may need of it: `posterior` where it has an encoder."""
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    offers: Mapping[str, Mapping[str, Any]] = {}
+    """need → the options that make this generator provide it."""
 
     @abstractmethod
     def forward(self, noise: Tensor) -> Tensor:
@@ -210,8 +211,9 @@ class Discriminator(Part, ABC):
     provides: frozenset[str] = frozenset({"logits"})
     """Which of `logits`, `hidden`, `code`, `classes` its verdicts hold; `per-sample` where a verdict on one image
     does not depend on the rest of the batch (no batch normalisation), which gradient penalties need."""
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`."""
+    offers: Mapping[str, Mapping[str, Any]] = {}
+    """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`. One with a
+    part within has that one's: `gantk.construct.offers_of`."""
     reads_condition: ClassVar[bool] = False
     """Whether it is called with the condition `[N, dim]` too (projection, class heads). One that is not is shown a
     condition as further channels of the images."""

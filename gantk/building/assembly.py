@@ -13,6 +13,7 @@ from torch import nn
 
 from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs, notes_on_movers
 from gantk.building.construct import construct, part_class
+from gantk.building.nested import usable_offer
 from gantk.building.record import Record
 from gantk.building.spec import (
     Spec,
@@ -32,7 +33,7 @@ from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
 from gantk.nn import Average
-from gantk.options import check_options, read_options
+from gantk.options import check_options, read_options, write_options
 from gantk.parts import Condition, ImageShape, Loss, Part
 from gantk.recipe import Recipe
 from gantk.registry import find
@@ -274,10 +275,13 @@ class _Assembler:
         if slot not in self.spec:
             return None
         part = self._construct(slot, slot, self.spec[slot], context)
-        options = self._offered(slot, part, losses or {})
-        if options:
-            self.spec[slot] = {**self.spec[slot], **options}
-            part = self._construct(slot, slot, self.spec[slot], context)
+        for loss, need in [*missing_needs(losses or {}, part)]:
+            offer = {} if need in part.provides else usable_offer(part, need, self.spec[slot])
+            if offer:
+                name = bare_name(self.spec[slot])
+                self.notes.append(f"{slot} {name} got {write_options(offer)}, which loss {loss} needs.")
+                self.spec[slot] = {**self.spec[slot], **offer}
+                part = self._construct(slot, slot, self.spec[slot], context)
         self.spec[slot] = resolved(slot, self.spec[slot])
         return part
 
@@ -285,17 +289,6 @@ class _Assembler:
         # A seed of its own for each place: changing one part leaves the others' initial weights alone.
         with forked(derive_seed(self.spec["seed"], "init", place)):
             return construct(kind, table, **context)
-
-    def _offered(self, slot: str, part: Part, losses: Mapping[str, Loss]) -> dict[str, Any]:
-        """Options that nobody chose and by which the part provides what a loss needs."""
-        options: dict[str, Any] = {}
-        for loss, need in missing_needs(losses, part):
-            offer = getattr(part, "offers", {}).get(need, {})
-            if offer and not set(offer) & set(self.spec[slot]):
-                options |= offer
-                written = ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in offer.items())
-                self.notes.append(f"{slot} {bare_name(self.spec[slot])} got {written}, which loss {loss} needs.")
-        return options
 
     def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}

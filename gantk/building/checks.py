@@ -13,6 +13,7 @@ from gantk.building.spec import bare_name
 from gantk.errors import FitError, GantkError, OptionError, nearest
 from gantk.model import Model
 from gantk.nn import evaluating
+from gantk.options import write_part
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.schedule import Batch, Binding, Stage
 from gantk.schedule.objective import SharedPlay
@@ -66,8 +67,7 @@ def _mend(slot: str, name: str, part: Part, need: str) -> str:
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
     if not offer:
         return f": choose another --{slot}, or leave the loss out."
-    options = ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in offer.items())
-    return f" with its options: use --{slot} {name}:{options}."
+    return f" with its options: use --{slot} {write_part(name, offer)}."
 
 
 @torch.no_grad()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from gantk import Binding, Discriminator, Joined, Loss, Player, Refiner, Stage, Step, Terms, require
-from gantk.construct import construct
+from gantk import Binding, Joined, Loss, Player, Refiner, Stage, Step, Terms, require
+from gantk.construct import construct, nested
 from gantk.errors import FitError
 from gantk.nn import downsampler, halve_until, init_weights, output_activation, upsampler
 from gantk.options import parse_part
@@ -66,8 +66,12 @@ class Denoiser(Refiner):
         self.loss_name = parse_part(loss)[0].rpartition(":")[2]
         self.network = HourGlass(image_shape, width, skips, dropout)
         init_weights(self.network, init_std)
-        self.discriminator = _judge(
-            discriminator or f"gantk:aegan:width={width}", self.loss, image_shape=image_shape, noise_dim=noise_dim
+        self.discriminator = nested(
+            "discriminator",
+            discriminator or f"gantk:aegan:width={width}",
+            self.loss.needs,
+            image_shape=image_shape,
+            noise_dim=noise_dim,
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -119,19 +123,6 @@ def _adversarial(spec: str) -> Loss:
     if not (loss.adversarial and loss.speaks_to("discriminator") and loss.speaks_to("generator")):
         raise FitError(f"loss '{spec}' is not a game between a discriminator and a generator; use loss=nonsaturating.")
     return loss
-
-
-def _judge(spec: str, loss: Loss, **context: object) -> Discriminator:
-    """The discriminator, with the options that it offers for what the loss needs."""
-    name, given = parse_part(spec)
-    options = dict(given)
-    for _ in range(2):
-        judge = construct("discriminator", {"plugin": name, **options}, **context)
-        for need in loss.needs - judge.provides:
-            options = {**judge.offers.get(need, {}), **options}
-    if missing := sorted(loss.needs - judge.provides):
-        raise FitError(f"its loss needs {', '.join(missing)}, which discriminator '{spec}' does not provide.")
-    return judge
 
 
 class HourGlass(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -34,7 +34,7 @@ class AEGANDiscriminator(Discriminator):
     """
 
     paper = "Guo et al. 2019, arXiv:1903.11250, Section III.E"
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    offers: Mapping[str, Mapping[str, Any]] = {
         "per-sample": {"norm": "layer"},
         "code": {"code": True},
     }

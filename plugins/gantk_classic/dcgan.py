@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -110,7 +110,7 @@ class DCGANDiscriminator(Discriminator):
     """
 
     paper = "Radford, Metz & Chintala 2016, arXiv:1511.06434"
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    offers: Mapping[str, Mapping[str, Any]] = {
         "per-sample": {"norm": "layer"},
         "code": {"code": True},
     }

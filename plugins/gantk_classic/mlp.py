@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -60,7 +60,7 @@ class MLPDiscriminator(Discriminator):
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"code": {"code": True}}
+    offers: Mapping[str, Mapping[str, Any]] = {"code": {"code": True}}
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -165,7 +165,7 @@ class DEGANDiscriminator(Discriminator):
     """
 
     paper = "Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"per-sample": {"norm": "layer"}, "code": {"code": True}}
+    offers: Mapping[str, Mapping[str, Any]] = {"per-sample": {"norm": "layer"}, "code": {"code": True}}
 
     def __init__(
         self,

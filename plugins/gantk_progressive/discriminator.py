@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +61,7 @@ class ProGANDiscriminator(Discriminator):
     """
 
     paper = "Karras et al. 2018, arXiv:1710.10196, Table 2 and section 3"
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"per-sample": {"batch_std": False}, "code": {"code": True}}
+    offers: Mapping[str, Mapping[str, Any]] = {"per-sample": {"batch_std": False}, "code": {"code": True}}
 
     def __init__(
         self,

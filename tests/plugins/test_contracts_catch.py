@@ -130,7 +130,7 @@ class Cut(Makes):
 class Judges(Discriminator):
     """A discriminator."""
 
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    offers: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class FalsePerSample(Judges):
 
 
 class FalseOffer(Judges):
-    offers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"hidden": {}}
+    offers: Mapping[str, Mapping[str, Any]] = {"hidden": {}}
 
 
 class Blind(Judges):

@@ -1,0 +1,70 @@
+"""Parts within parts: a part around another constructs it here, so that needs and offers go through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from gantk.building.construct import construct
+from gantk.errors import FitError
+from gantk.options import parse_part, write_part
+from gantk.parts import Discriminator, Generator
+
+__all__ = ["nested", "offers_of", "usable_offer"]
+
+
+class Extended(str):
+    """The spec of a part within, with further options: this offer adds to what a user chose, and replaces nothing."""
+
+    __slots__ = ()
+
+
+def nested(kind: str, spec: str, needs: Iterable[str] = (), **context: Any) -> Any:
+    """The part within that a spec means, with the options that it offers for what is needed of it.
+
+    A part around it takes the spec as an option (`of: str = "dcgan"`) and calls this in its constructor::
+
+        self.judge = nested("discriminator", of, image_shape=image_shape, noise_dim=noise_dim)
+        self.provides = self.judge.provides
+        self.offers = offers_of("of", of, self.judge)
+
+    Args:
+        kind: the kind of the part within.
+        spec: its name with options, as `"dcgan:width=32"`.
+        needs: what it must provide: those of a loss that reads it.
+        context: what the constructor was told itself (`image_shape`, `noise_dim`, `class_count`), as far as it matters.
+
+    Raises:
+        UsageError: there is no such plugin, or an option is unknown or does not fit.
+        FitError: it does not provide what is needed, with any of its offers.
+    """
+    part = construct(kind, spec, **context)
+    name, options = parse_part(spec)
+    for need in sorted(needs):
+        offer = {} if need in part.provides else usable_offer(part, need, options)
+        if offer:
+            options |= offer
+            part = construct(kind, {"plugin": name, **options}, **context)
+    if missing := sorted(set(needs) - part.provides):
+        raise FitError(f"it needs {', '.join(missing)}, which {kind} '{spec}' does not provide: choose another one.")
+    return part
+
+
+def offers_of(option: str, spec: str, part: Generator | Discriminator) -> dict[str, dict[str, Extended]]:
+    """The offers of a part within, as those of the part around it: need → the option that holds its spec.
+
+    Args:
+        option: of the part around it, which holds the spec.
+        spec: as it was given.
+        part: as it was made of the spec.
+    """
+    name, given = parse_part(spec)
+    offers = {need: usable_offer(part, need, given) for need in part.offers}
+    return {need: {option: Extended(write_part(name, {**given, **offer}))} for need, offer in offers.items() if offer}
+
+
+def usable_offer(part: Any, need: str, given: Collection[str]) -> dict[str, Any]:
+    """The options by which a part provides what is needed; none where they would replace what a user gave."""
+    offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
+    replaced = {name for name, value in offer.items() if not isinstance(value, Extended)} & set(given)
+    return {} if replaced else {name: str(v) if isinstance(v, Extended) else v for name, v in offer.items()}
