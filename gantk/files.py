@@ -1,14 +1,19 @@
-"""Writing aside and renaming, so that a reader never sees half of a file or folder."""
+"""Paths as people write them; writing aside and renaming, so that a reader never sees half of a file or folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["UNFINISHED", "flush", "replace_file"]
+__all__ = ["UNFINISHED", "flush", "place", "replace_file"]
 
 UNFINISHED = ".unfinished-"
 """What the names of files and folders begin with that are still being written."""
+
+
+def place(path: str | os.PathLike[str]) -> Path:
+    """A path as it is written: `~` and `~name` at its beginning are home folders."""
+    return Path(os.path.expanduser(path))  # Path.expanduser fails where nobody is called so
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """Options: the typed keyword arguments of a plugin's constructor, read, parsed and checked in one place.
 
 The command line (`de:dim=64,sample=false`), TOML and Python calls all pass through `check_options`, so that
-the three mean the same thing.
+the three mean the same thing. An option's type decides how its text is read: text and paths stay text.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from gantk import toml
 from gantk.errors import BrokenPlugin, OptionError, nearest
+from gantk.files import place
+from gantk.written import Written, parse_part, parse_value, write_options, write_part
 
 __all__ = [
     "CONTEXT",
@@ -23,8 +24,8 @@ __all__ = [
     "check_options",
     "context_names",
     "parse_part",
-    "parse_value",
     "read_options",
+    "typed_options",
     "write_options",
     "write_part",
 ]
@@ -93,36 +94,45 @@ def _argument_docs(docstring: str) -> dict[str, str]:
 
 
 def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The given options, each known to the constructor and converted to its type.
+    """The given options, each known to the constructor and converted to its type, and none missing.
 
     Args:
         factory: the constructor (a class or a function) whose signature says what is allowed.
-        given: option name → value; strings are parsed as the option's type.
+        given: option name → value; what is written as text is read as the option's type.
         what: names the plugin in errors, for example `noise 'de'`.
 
     Raises:
         OptionError: an option is unknown, missing, or its value is not of its type.
     """
+    found = typed_options(factory, given, what)
+    for option in read_options(factory).values():
+        if option.required and option.name not in given:
+            raise OptionError(f"{what} needs {option.name}=… ({option.type_name}): {option.doc}".rstrip(": "))
+    return found
+
+
+def typed_options(factory: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The same where some may be missing, as a preset leaves it to its users which folder to read."""
     options = read_options(factory)
     for name in given:
         if name in CONTEXT:
             raise OptionError(f"{what}: '{name}' follows from the other parts and cannot be set.")
         if name not in options:
             raise OptionError(f"{what} has no option '{name}'.{nearest(name, options)}")
-    for option in options.values():
-        if option.required and option.name not in given:
-            raise OptionError(f"{what} needs {option.name}=… ({option.type_name}): {option.doc}".rstrip(": "))
     return {name: convert(value, options[name].type, f"{what}: {name}") for name, value in given.items()}
 
 
 def convert(value: Any, to: Any, what: str) -> Any:
     """A value as the type that an option is annotated with; `OptionError` where it is not one."""
-    if to is inspect.Parameter.empty or to is Any:
-        return value
     try:
         return _convert(value, to)
     except (ValueError, TypeError):
-        raise OptionError(f"{what} takes {type_name(to)}, not {value!r}.") from None
+        mend = "; write it in quotes" if _is_text(to) and not isinstance(value, (str, list, tuple, Mapping)) else ""
+        raise OptionError(f"{what} takes {type_name(to)}, not {value!r}{mend}.") from None
+
+
+def _is_text(to: Any) -> bool:
+    return to in (str, Path) or any(_is_text(member) for member in get_args(to) if isinstance(member, type))
 
 
 def _convert(value: Any, to: Any) -> Any:
@@ -131,28 +141,31 @@ def _convert(value: Any, to: Any) -> Any:
         return _convert_union(value, args)
     if origin is Literal:
         return _choice(value, args)
-    if to is bool:
-        return _boolean(value)
-    if to is int:
-        return _integer(value)
-    if to is float:
-        return _float(value)
     if to is str:
         return _text(value)
     if to is Path:
-        return Path(_text(value)).expanduser().absolute()
+        return _path(value)
     if origin in (tuple, list):
         return _sequence(value, origin, args)
+    if isinstance(value, Written):
+        value = parse_value(value)
+    if to is inspect.Parameter.empty or to is Any:
+        return value
+    if to in _NUMBERS:
+        return _NUMBERS[to](value)
     if origin in (dict, Mapping) or to is dict or getattr(origin, "__name__", "") == "Mapping":
         return dict(_exactly(value, Mapping))
     return value if isinstance(value, origin or to) else _exactly(value, origin or to)
 
 
 def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
-    for choice in choices:
-        # True equals 1, and does not mean it.
-        if choice == value and isinstance(choice, bool) == isinstance(value, bool):
-            return choice
+    # What is written may be a word first, and then a number.
+    meanings = (value.text, parse_value(value)) if isinstance(value, Written) else (value,)
+    for meaning in meanings:
+        for choice in choices:
+            # True equals 1, and does not mean it.
+            if choice == meaning and isinstance(choice, bool) == isinstance(meaning, bool):
+                return choice
     raise ValueError(value)
 
 
@@ -196,11 +209,17 @@ def _float(value: Any) -> float:
     return float(_exactly(value, (int, float)))
 
 
+_NUMBERS: dict[Any, Callable[[Any], Any]] = {bool: _boolean, int: _integer, float: _float}
+
+
 def _text(value: Any) -> str:
-    """Text or a path; a name that is all digits has been read as a number on the way here."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return str(_exactly(value, (str, Path)))
+    return value.text if isinstance(value, Written) else str(_exactly(value, (str, Path)))
+
+
+def _path(value: Any) -> Path:
+    if not (text := _text(value)):
+        raise ValueError(value)  # an unset variable in a script is not the current folder
+    return place(text).absolute()
 
 
 def _exactly(value: Any, kind: Any) -> Any:
@@ -210,7 +229,9 @@ def _exactly(value: Any, kind: Any) -> Any:
 
 
 def _sequence(value: Any, origin: type, args: tuple[Any, ...]) -> Any:
-    items = list(value) if isinstance(value, (list, tuple)) else [value]
+    items: list[Any] = value.items if isinstance(value, Written) else [value]
+    if isinstance(value, (list, tuple)):
+        items = list(value)
     if origin is tuple and args and args[-1] is not Ellipsis:
         if len(items) != len(args):
             raise ValueError(value)
@@ -236,88 +257,3 @@ def type_name(annotation: Any) -> str:
     if origin is Mapping or (origin or annotation) is dict:
         return "table"
     return "path" if annotation is Path else getattr(annotation, "__name__", str(annotation))
-
-
-def parse_value(text: str) -> Any:
-    """A value as it is written on a command line: TOML where it is TOML (`0.5`, `[1, 2]`, `true`), else the text."""
-    try:
-        # Within brackets a comment or a line break cannot silently end the value.
-        document = toml.loads(f"v = [{text}]")
-    except toml.TOMLDecodeError:
-        return text
-    whole = len(document) == 1 and len(document["v"]) == 1
-    # A folder called 2024-01-31 is not a date.
-    return document["v"][0] if whole and isinstance(document["v"][0], (bool, int, float, str, list, dict)) else text
-
-
-def parse_part(text: str) -> tuple[str, dict[str, Any]]:
-    """`de:dim=64,sample=false` → `("de", {"dim": 64, "sample": False})`; `package:name:dim=64` names the package.
-
-    Raises:
-        OptionError: the text is empty or an option is not of the form `name=value`.
-    """
-    head, found, rest = text.strip(), "", ""
-    if option := re.search(r":(?=[A-Za-z_]\w*=)|:$", head):
-        found, rest = ":", head[option.end() :]
-        head = head[: option.start()]
-    if not head or re.search(r"[\s=,]", head):
-        raise OptionError(f"'{text}' does not name a plugin; expected NAME or NAME:option=value,option=value.")
-    options: dict[str, Any] = {}
-    for item in _split(rest) if found else ():
-        name, equals, value = item.partition("=")
-        if not equals or not name.strip():
-            raise OptionError(f"'{item}' in '{text}' is not an option; expected option=value.")
-        options[name.strip()] = parse_value(value.strip())
-    return head, options
-
-
-def write_part(name: str, options: Mapping[str, Any]) -> str:
-    """The text that `parse_part` reads as this plugin with these options."""
-    return f"{name}:{write_options(options)}" if options else name
-
-
-def write_options(options: Mapping[str, Any]) -> str:
-    """`option=value,option=value`, as it is written on a command line."""
-    return ",".join(f"{name}={_written(value)}" for name, value in options.items())
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return toml.number(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_quoted(str(k))} = {_written(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_quoted(v) if isinstance(v, str) else _written(v) for v in value) + "]"
-    return str(value) if not isinstance(value, str) or _reads_as_itself(value) else _quoted(value)
-
-
-def _reads_as_itself(text: str) -> bool:
-    return parse_value(text) == text and text == text.strip() and not set(text) & set(",'\"()[]{}")
-
-
-def _quoted(text: str) -> str:
-    if "'" not in text and text.isprintable():
-        return f"'{text}'"
-    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
-    return f'"{escaped}"'
-
-
-def _split(text: str) -> Iterable[str]:
-    """Split on the commas that stand outside of brackets and quotes."""
-    depth, quote, item = 0, "", ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        else:
-            depth += (character in "[{(") - (character in "]})")
-        if character == "," and not depth and not quote:
-            yield item
-            item = ""
-        else:
-            item += character
-    if item.strip():
-        yield item

@@ -15,10 +15,10 @@ from gantk.options import (
     context_names,
     convert,
     parse_part,
-    parse_value,
     read_options,
     type_name,
 )
+from gantk.written import Written, parse_value
 
 
 class Part:
@@ -57,19 +57,32 @@ class Part:
         (" de ", ("de", {})),
         ("wgan-gp", ("wgan-gp", {})),
         ("de:", ("de", {})),
-        ("de:dim=64,sample=false", ("de", {"dim": 64, "sample": False})),
+        ("de:dim=64,sample=false", ("de", {"dim": "64", "sample": "false"})),
         ("de: dim = 64 ", None),
-        ("de:dim= 64 , sample = false", ("de", {"dim": 64, "sample": False})),
+        ("de:dim= 64 , sample = false", ("de", {"dim": "64", "sample": "false"})),
         ("package:de", ("package:de", {})),
-        ("my-package:de:dim=64", ("my-package:de", {"dim": 64})),
-        ("adam:lr=1e-3,betas=[0.5, 0.9]", ("adam", {"lr": 1e-3, "betas": [0.5, 0.9]})),
-        ("de:autoencoder='vae:width=8,dropout=0'", ("de", {"autoencoder": "vae:width=8,dropout=0"})),
+        ("my-package:de:dim=64", ("my-package:de", {"dim": "64"})),
+        ("adam:lr=1e-3,betas=[0.5, 0.9]", ("adam", {"lr": "1e-3", "betas": "[0.5, 0.9]"})),
+        ("de:autoencoder='vae:width=8,dropout=0'", ("de", {"autoencoder": "'vae:width=8,dropout=0'"})),
         ("de:autoencoder=vae:width=8", ("de", {"autoencoder": "vae:width=8"})),
         ("folder:path=/data/a b", ("folder", {"path": "/data/a b"})),
         ("folder:path=C:\\data", ("folder", {"path": "C:\\data"})),
-        ("a:x={b = 1, c = 2},y=3", ("a", {"x": {"b": 1, "c": 2}, "y": 3})),
+        ("a:x={b = 1, c = 2},y=3", ("a", {"x": "{b = 1, c = 2}", "y": "3"})),
         ("a:x=", ("a", {"x": ""})),
         ("a:x=b=c", ("a", {"x": "b=c"})),
+        ("a:x=b,c,size=16", ("a", {"x": "b,c", "size": "16"})),
+        ("a:x=b, c ,", ("a", {"x": "b, c"})),
+        ("a:x=Ann's photos,size=16", ("a", {"x": "Ann's photos", "size": "16"})),
+        ("a:x=Ann's and Bob's,size=16", ("a", {"x": "Ann's and Bob's", "size": "16"})),
+        ("a:x='90s,y=the '80s,size=16", ("a", {"x": "'90s", "y": "the '80s", "size": "16"})),
+        ('a:x="b,y=3",size=16', ("a", {"x": '"b,y=3"', "size": "16"})),
+        ("a:x=b (1, y=3),size=16", ("a", {"x": "b (1", "y": "3)", "size": "16"})),
+        ("a:x=[b] c,size=16", ("a", {"x": "[b] c", "size": "16"})),
+        ("a:x=:[,size=16", ("a", {"x": ":[", "size": "16"})),
+        ("a:x=[,size=16", ("a", {"x": "[", "size": "16"})),
+        ("a:x=" + "[" * 500, ("a", {"x": "[" * 500})),
+        ("a:x=vae:table={b = 1, c = 2},y=3", ("a", {"x": "vae:table={b = 1, c = 2}", "y": "3"})),
+        ('a:x=[Ann\'s, "b,y=3"],y=3', ("a", {"x": '[Ann\'s, "b,y=3"]', "y": "3"})),
     ],
 )
 def test_parse_part(text: str, expected: tuple[str, dict[str, Any]] | None) -> None:
@@ -87,9 +100,6 @@ def test_parse_part(text: str, expected: tuple[str, dict[str, Any]] | None) -> N
         (":dim=3", "does not name a plugin"),
         ("dim=3", "does not name a plugin"),
         ("de,dim=3", "does not name a plugin"),
-        ("de:dim=3,sample", "'sample' in .* is not an option"),
-        ("de:dim=3,=4", "'=4' in .* is not an option"),
-        ("de:dim=3,,sample=true", "is not an option"),
     ],
 )
 def test_parse_part_refuses(text: str, message: str) -> None:
@@ -185,6 +195,90 @@ def test_convert_refuses(value: Any, to: Any, takes: str) -> None:
     with pytest.raises(OptionError) as refused:
         convert(value, to, "noise 'de': dim")
     assert str(refused.value) == f"noise 'de': dim takes {takes}, not {value!r}."
+
+
+TEXTS = ("2024_01_05", "2024.10", "1e3", "true", "0x10", "2024-01-31", "[1, 2]", "1_000", "inf", "007", "{a = 1}")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_stays_text(text: str) -> None:
+    """Where an option's type is text or a path, nothing that is written there is a number."""
+    written = Written(text)
+    assert convert(written, str, "it") == text
+    assert convert(written, str | None, "it") == text
+    assert convert(written, Path, "it") == Path.cwd() / text
+    assert convert(written, Path | None, "it") == Path.cwd() / text
+    assert convert(Written(f"[x, '{text}']"), tuple[str, ...], "it") == ("x", text)
+    assert type(convert(written, str, "it")) is str
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "expected"),
+    [
+        ("64", int, 64),
+        ("1e3", int, 1000),
+        ("1_000", int, 1000),
+        ("0x10", int, 16),
+        ("1e-3", float, 1e-3),
+        ("3", float, 3.0),
+        ("inf", float, float("inf")),
+        ("false", bool, False),
+        ("Yes", bool, True),
+        ("none", int | None, None),
+        ("none", Path | None, None),
+        ("'none'", str | None, "none"),
+        ("64", int | tuple[int, int], 64),
+        ("[64, 48]", int | tuple[int, int], (64, 48)),
+        ("64,48", int | tuple[int, int], (64, 48)),
+        ("[]", tuple[int, ...], ()),
+        ("[0.5, 0.9,]", list[float], [0.5, 0.9]),
+        ("[a.png, Ann's.png, 'b, c.png']", list[str], ["a.png", "Ann's.png", "b, c.png"]),
+        ("a.png,b.png", list[str], ["a.png", "b.png"]),
+        ("'a.png,b.png'", list[str], ["a.png,b.png"]),
+        ("[[1, 2], [3]]", list[list[int]], [[1, 2], [3]]),
+        ("l1", Literal["l1", "l2"], "l1"),
+        ("2", Literal[1, 2], 2),
+        ("2", Literal["1", "2"], "2"),
+        ("'x'", str, "x"),
+        ('"x\\ty"', str, "x\ty"),
+        ("Ann's", str, "Ann's"),
+        ("'a' and 'b'", str, "'a' and 'b'"),
+        ("vae:width=8", str, "vae:width=8"),
+        ("{a = 1}", dict[str, int], {"a": 1}),
+        ("64", Any, 64),
+        ("vae", Any, "vae"),
+    ],
+)
+def test_a_type_decides_how_text_is_read(text: str, to: Any, expected: Any) -> None:
+    found = convert(Written(text), to, "it")
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "to", "message"),
+    [
+        (20240105, Path, "it takes path, not 20240105; write it in quotes."),
+        (2024.1, str | None, "it takes str or none, not 2024.1; write it in quotes."),
+        (True, str, "it takes str, not True; write it in quotes."),
+        ("", Path, "it takes path, not ''."),
+        (Written("2.5"), int, "it takes int, not '2.5'."),
+        (Written("64,sample"), int, "it takes int, not '64,sample'."),
+        (Written("[1, 2"), tuple[int, int], "it takes a list of 2 int, not '[1, 2'."),
+    ],
+)
+def test_what_is_no_such_text(value: Any, to: Any, message: str) -> None:
+    """A number in TOML or Python is not guessed to be a folder: 2024_01_05 would have become another one."""
+    with pytest.raises(OptionError) as refused:
+        convert(value, to, "it")
+    assert str(refused.value) == message
+
+
+def test_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text in (Written("~/x"), "~/x", Path("~/x"), Written("'~/x'")):
+        assert convert(text, Path, "it") == tmp_path / "x"
+    assert convert(Written("~nobody-is-called-so/x"), Path, "it") == Path.cwd() / "~nobody-is-called-so/x"
 
 
 def test_read_options() -> None:

@@ -164,10 +164,10 @@ def test_a_preset_extends_a_recipe_with_options(site: Path) -> None:
         (package / f"{name}.toml").write_text(f'extends = "{base}"\n')
     entry_points = "".join(f"{name} = several_presets\n" for name in extends)
     install(site, "presets", f"[gantk.recipe]\n{entry_points}")
-    assert compose("mine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.25}
-    assert compose("thine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.25}
-    assert compose("thine:image_noise=0.5", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0.5}
-    assert compose("ours", {})["recipe"] == {"plugin": "gantk:game", "image_noise": 0}
+    assert compose("mine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": "0.25"}
+    assert compose("thine", {})["recipe"] == {"plugin": "gantk:game", "image_noise": "0.25"}
+    assert compose("thine:image_noise=0.5", {})["recipe"] == {"plugin": "gantk:game", "image_noise": "0.5"}
+    assert compose("ours", {})["recipe"] == {"plugin": "gantk:game", "image_noise": "0"}
     with pytest.raises(OptionError, match="recipe 'game' has no option 'noise'"):
         construct("recipe", compose("wrong", {})["recipe"])
 

@@ -15,8 +15,9 @@ from typing import Any
 from gantk import toml
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
-from gantk.options import parse_part, parse_value
+from gantk.options import parse_part
 from gantk.registry import Plugin, find, plugins
+from gantk.written import Written, parse_value
 
 __all__ = [
     "PLAYER_SETTINGS",
@@ -227,7 +228,7 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
             raise OptionError(f"--set {path}: there is no {keys[0]} '{keys[1]}' here.{nearest(keys[1], by_name)}")
         by_name[keys[1]][keys[2]] = value
     elif keys == ["seed"]:
-        spec["seed"] = value
+        spec["seed"] = _untyped(value)
     elif keys[0] in ("recipe", *SINGLE) and len(keys) == 2:
         if keys[0] not in spec:
             raise OptionError(f"--set {path}: this model has no {keys[0]}; name one with --{keys[0]}.")
@@ -235,7 +236,7 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
     elif keys[0] == "train" and len(keys) == 2:
         spec.setdefault("train", {})[keys[1]] = value
     elif keys[0] == "stages" and len(keys) in (3, 4, 5):
-        nested = value
+        nested = _untyped(value)
         for key in reversed(keys[3:]):
             nested = {key: nested}
         spec["stages"] = merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
@@ -250,4 +251,8 @@ def _split_setting(setting: str | tuple[str, Any]) -> tuple[str, Any]:
     path, equals, value = setting.partition("=")
     if not equals or not path.strip():
         raise OptionError(f"--set takes PATH=VALUE, as noise.dim=64, not '{setting}'.")
-    return path.strip(), parse_value(value.strip())
+    return path.strip(), Written(value.strip())
+
+
+def _untyped(value: Any) -> Any:
+    return parse_value(value) if isinstance(value, Written) else value

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gantk.errors import UsageError
+from gantk.files import place
 
 __all__ = ["PLACE", "SEED", "counted", "naming", "progress_bar"]
 
@@ -26,7 +27,7 @@ class _Place(click.ParamType[Path]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if not str(value):
             self.fail("it is empty; name a path.", param, ctx)
-        return Path(value)
+        return place(value)
 
 
 PLACE = _Place()

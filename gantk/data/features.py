@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from gantk.errors import DataError, OptionError, nearest
+from gantk.files import place
 
 __all__ = ["ArrayFile", "is_array_file"]
 
@@ -55,7 +55,7 @@ class ArrayFile:
         match = _FILE.fullmatch(text)
         if match is None:
             raise OptionError(f"'{text}' is not FILE.npy, FILE.npz or FILE.npz:array=NAME.")
-        self.path = Path(match["path"]).expanduser()
+        self.path = place(match["path"])
         self._zipped = self.path.suffix.lower() == ".npz"
         if match["array"] and not self._zipped:
             raise OptionError(f"{self.path}: an .npy is one array; leave out :array={match['array']}.")

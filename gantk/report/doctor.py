@@ -7,7 +7,6 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ import torch
 from gantk.building.construct import part_class
 from gantk.building.spec import recipe_spec
 from gantk.errors import GantkError
+from gantk.files import place
 from gantk.kinds import KINDS
 from gantk.ops import native
 from gantk.options import read_options
@@ -59,7 +59,7 @@ def _data_roots() -> dict[str, str]:
     root = os.environ.get("GANTK_DATA")
     if not root:
         return {"GANTK_DATA": "not set: name data sets with root=…"}
-    path = Path(root).expanduser()
+    path = place(root)
     if not path.is_dir():
         return {"GANTK_DATA": f"{root} is not a folder"}
     try:

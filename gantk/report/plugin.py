@@ -11,7 +11,7 @@ from gantk.building.construct import construct, part_class
 from gantk.building.spec import recipe_spec
 from gantk.errors import BrokenPlugin, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS
-from gantk.options import Option, read_options
+from gantk.options import Option, read_options, typed_options
 from gantk.parts import Loss
 from gantk.registry import Plugin, find
 from gantk.report.table import table
@@ -86,8 +86,17 @@ def _contract(cls: Any) -> dict[str, Any]:
 
 def _preset(plugin: Plugin) -> dict[str, Any]:
     spec = recipe_spec(plugin.qualified)
-    parts = {key: spec[key] for key in ("recipe", "data", *SLOTS, *LISTS, "stages", "train") if key in spec}
+    parts: dict[str, Any] = {kind: _typed(kind, spec[kind]) for kind in ("recipe", "data", *SLOTS) if kind in spec}
+    parts |= {kind: [_typed(kind, table) for table in spec[kind]] for kind in LISTS if kind in spec}
+    parts |= {key: spec[key] for key in ("stages", "train") if key in spec}
     return {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "options": [], "values": parts}
+
+
+def _typed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's table with its options as their types read them."""
+    given = {name: value for name, value in part.items() if name != "plugin"}
+    found = typed_options(find(kind, part["plugin"]).load(), given, f"{kind} '{part['plugin']}'")
+    return {"plugin": part["plugin"], **{name: plain(value) for name, value in found.items()}}
 
 
 def describe_text(description: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import tomli_w
 
 from gantk import toml
 from gantk.errors import CheckpointError, RunError, UsageError
-from gantk.files import UNFINISHED, replace_file
+from gantk.files import UNFINISHED, place, replace_file
 from gantk.kinds import LISTS, SLOTS
 
 __all__ = ["Run"]
@@ -32,7 +32,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self.model_toml = self.path / "model.toml"
         self.log = self.path / "log.jsonl"
         self.tensorboard = self.path / "tensorboard"

@@ -13,7 +13,7 @@ import gantk
 from gantk import Discriminator, Verdict, registry
 from gantk.construct import nested, offers_of
 from gantk.errors import FitError, OptionError
-from gantk.options import parse_part, write_part
+from gantk.options import convert, parse_part, write_part
 from gantk.parts import ImageShape
 
 SHAPE = {"image_shape": (1, 16, 16), "noise_dim": 6}
@@ -61,7 +61,7 @@ def test_a_loss_reaches_the_part_within(tmp_path: Path) -> None:
         settings={"stages.game.length": "1 steps", "stages.game.batch_size": 8},
     )
     name, options = parse_part(model.built.spec["discriminator"]["of"])
-    assert (name, options["width"], options["norm"], options["code"]) == ("dcgan", 5, "layer", True)
+    assert (name, options["width"], options["norm"], options["code"]) == ("dcgan", "5", "layer", "true")
     notes = " ".join(model.built.notes)
     assert "which loss wgan-gp needs" in notes
     assert "which loss code needs" in notes
@@ -105,4 +105,6 @@ def test_a_part_that_cannot_says_so() -> None:
     ],
 )
 def test_a_written_part_reads_back(options: dict[str, Any]) -> None:
-    assert parse_part(write_part("name", options)) == ("name", options)
+    name, written = parse_part(write_part("name", options))
+    assert (name, {option: convert(value, Any, option) for option, value in written.items()}) == ("name", options)
+    assert parse_part(write_part(name, written)) == (name, written)

@@ -257,3 +257,30 @@ def test_data_that_is_gone_or_other_at_training(
     (photos / "another.png").unlink()
     call("train", "run").worked()
     assert (tmp_path / "run/checkpoints/step-0000002").is_dir()
+
+
+@pytest.mark.parametrize("name", ["2024_01_05", "2024.10", "1e3", "true", "2024-01-31", "Ann's photos", "a,b", "'90s"])
+def test_a_folder_may_be_called_anything(photos: Path, tmp_path: Path, call, name: str) -> None:
+    photos.rename(tmp_path / name)
+    call("build", "--data", f"folder:root={name},size=16", *small()).worked()
+    assert toml.loads((tmp_path / "run/model.toml").read_text())["data"]["root"] == str(tmp_path / name)
+    other = ("--data", "folder:root=nowhere,size=16", "--set", f"data.root={name}", "--dry-run")
+    call("build", *other, *small()).worked()
+    python = api.build(data=("folder", {"root": name, "size": 16}), generator="dcgan:width=4")
+    assert python.built.spec["data"]["root"] == str(tmp_path / name)
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(
+    photos: Path, tmp_path: Path, call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    lengths = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=4", "--set", "train.samples=4"]
+    call("build", "--data", "folder:root=~/photos", *lengths, *small()[:-2], "--output=~/x1").worked()
+    call("train", "~/x1").worked()
+    call("sample", "~/x1", "-n", "2", "-o", "~/two.npz").worked()
+    call("intrinsic-dim", "folder:root=~/photos", "--k", "3", "--json", "-o", "~/curve.png").worked()
+    assert api.load("~/x1").sample(2).shape == (2, 3, 8, 8)
+    assert {"x1", "two.npz", "curve.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert list((tmp_path / "elsewhere").iterdir()) == []
