@@ -160,6 +160,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
                 f"stage '{stage.name}': {stage.batch_size} images do not divide among {train.devices} devices."
             )
     if for_training:
+        built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
             check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
             check_objectives(model, built.stages)
@@ -172,6 +173,13 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         "versions": _versions(built.spec),
     }
     return model
+
+
+def _notes_on_images(image_shape: Sequence[int]) -> list[str]:
+    if image_shape[0] <= 4:
+        return []
+    channels = f"images have {image_shape[0]} channels, and a picture has 1 to 4"
+    return [f"{channels}: training draws no sample grids, and gantk sample writes .npz files only."]
 
 
 def _see_labels(condition: Condition, data: DataSource) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.errors import DataError
+from gantk.data.arrays import class_indices, image_array
 from gantk.parts import ImageShape
 
 __all__ = ["ArraySource", "DataSource", "to_float", "to_uint8"]
@@ -67,43 +67,41 @@ class ArraySource(DataSource):
     """Images that lie in one array, in memory or memory-mapped.
 
     Args:
-        images: uint8 `[N, C, H, W]`.
+        images: uint8 `[N, C, H, W]`: a NumPy array, a tensor, or a list of arrays, tensors or PIL images (L, RGB or
+            RGBA) of one size. `[N, H, W]` is `[N, 1, H, W]`. Floats are in [0, 1], or in [-1, 1] where any is negative;
+            booleans are black and white. What is uint8 is not copied.
         labels: class indices `[N]`, or `None`.
-        classes: class names by label; needed with labels.
+        classes: class names by label; without them classes are called 0, 1, ….
         name: what errors call this data set.
+        channels_last: whether images are `[N, H, W, C]`.
 
     Raises:
-        DataError: the array is empty, or not of that shape or type, or labels do not fit it.
+        DataError: the images are none, or of another shape, type or range, or labels do not fit them.
     """
 
     def __init__(
         self,
-        images: npt.NDArray[np.uint8],
-        labels: npt.NDArray[np.int64] | None = None,
+        images: npt.ArrayLike | Tensor | Sequence[Any],
+        labels: npt.ArrayLike | Tensor | None = None,
         classes: Sequence[str] | None = None,
         name: str = "array",
+        *,
+        channels_last: bool = False,
     ) -> None:
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise DataError(f"{name}: images are uint8 [N, C, H, W], not {images.dtype} {list(images.shape)}.")
-        if 0 in images.shape:
-            raise DataError(f"{name}: there is no image in {list(images.shape)}.")
-        if labels is not None:
-            if classes is None or len(labels) != len(images):
-                raise DataError(f"{name}: {len(images)} images have {len(labels)} labels and classes {classes}.")
-            if labels.min() < 0 or labels.max() >= len(classes):
-                raise DataError(f"{name}: labels {labels.min()}…{labels.max()} do not fit {len(classes)} classes.")
-        self._images = images
-        self._labels = labels
-        self.image_shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
-        self.classes = tuple(classes) if labels is not None and classes is not None else None
+        self._images = image_array(images, channels_last, name)
+        self._labels = None if labels is None else class_indices(labels, len(self._images), classes, name)
+        _, channels, height, width = self._images.shape
+        self.image_shape = (channels, height, width)
+        if self._labels is not None:
+            self.classes = tuple(classes or map(str, range(int(self._labels.max()) + 1)))
 
     def __len__(self) -> int:
         return len(self._images)
 
     def images(self, indices: Indices) -> Tensor:
-        return torch.from_numpy(self._images[np.asarray(indices, dtype=np.int64)])
+        return torch.from_numpy(np.ascontiguousarray(self._images[np.asarray(indices, dtype=np.int64)]))
 
     def labels(self, indices: Indices) -> Tensor | None:
         if self._labels is None:
             return None
-        return torch.from_numpy(self._labels[np.asarray(indices, dtype=np.int64)].astype(np.int64))
+        return torch.from_numpy(self._labels[np.asarray(indices, dtype=np.int64)])

@@ -1,0 +1,153 @@
+"""Images as people hold them, in arrays, tensors, lists or PIL images, as uint8 `[N, C, H, W]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gantk.errors import DataError
+
+__all__ = ["class_indices", "image_array"]
+
+MOST = 4
+"""Channels of a picture that can be drawn: grey, grey with alpha, RGB, RGB with alpha."""
+
+CHUNK = 1 << 10
+"""Images whose values are converted at a time."""
+
+BEYOND = 1e-3
+"""How far resizing may have carried values beyond their range."""
+
+MODES = ("L", "RGB", "RGBA")
+"""PIL images whose channels need no conversion."""
+
+
+def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.uint8]:
+    """Images as uint8 `[N, C, H, W]`; what is that already is not copied.
+
+    Args:
+        images: as `gantk.data.ArraySource` takes them.
+        channels_last: whether they are `[N, H, W, C]`.
+        name: what errors call the data set.
+
+    Raises:
+        DataError: they are not images, or can be read in several ways; the message says how to write what is meant.
+    """
+    array = _as_array(images, name)
+    if 0 in array.shape:
+        raise DataError(f"{name}: there is no image in {list(array.shape)}.")
+    if array.ndim == 3:
+        array = _one_channel(array, channels_last, name)
+    elif array.ndim != 4:
+        few = "; these are points or features, not images" if array.ndim == 2 else ""
+        raise DataError(f"{name}: images are [N, C, H, W] or [N, H, W], not {list(array.shape)}{few}.")
+    else:
+        _check_order(array.shape, channels_last, name)
+        array = array.transpose(0, 3, 1, 2) if channels_last else array
+    return array if array.dtype == np.uint8 else _to_bytes(array, name)
+
+
+def class_indices(labels: Any, count: int, classes: Sequence[str] | None, name: str) -> npt.NDArray[np.int64]:
+    """Labels as class indices int64 `[N]`, checked against the images and the classes.
+
+    Raises:
+        DataError: they are not whole numbers, one per image, that point into the classes.
+    """
+    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(f"{name}: labels are whole numbers [N], class indices, not {array.dtype} {list(array.shape)}.")
+    if len(array) != count:
+        raise DataError(f"{name}: {count} images have {len(array)} labels; give one per image.")
+    most = len(classes) - 1 if classes is not None else int(array.max())
+    if array.min() < 0 or array.max() > most:
+        raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
+    return array.astype(np.int64, copy=False)
+
+
+def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
+    if isinstance(images, np.ndarray):
+        return images
+    if isinstance(images, Tensor):
+        return _of_tensor(images)
+    if not isinstance(images, (list, tuple)):
+        raise DataError(f"{name}: images are an array, a tensor or a list of images, not {type(images).__name__}.")
+    each = [_of_picture(image, f"{name}: image {index}") for index, image in enumerate(images)]
+    each = [image[None] if image.ndim == 2 else image for image in each]
+    if not each:
+        raise DataError(f"{name}: there is no image in an empty list.")
+    for index, image in enumerate(each):
+        if (image.shape, image.dtype) != (each[0].shape, each[0].dtype):
+            raise DataError(
+                f"{name}: image {index} is {image.dtype} {list(image.shape)}, but image 0 is {each[0].dtype} "
+                f"{list(each[0].shape)}; bring all images to one size and type."
+            )
+    return np.stack(each)
+
+
+def _of_tensor(tensor: Tensor) -> npt.NDArray[Any]:
+    tensor = tensor.detach().cpu()
+    found: npt.NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return found
+
+
+def _of_picture(image: Any, title: str) -> npt.NDArray[Any]:
+    """One image of a list; a PIL image as `[C, H, W]`."""
+    if isinstance(image, Image.Image):
+        if image.mode not in MODES:
+            raise DataError(f"{title}: a PIL image of mode {image.mode}; convert it, as image.convert('RGB').")
+        pixels = np.asarray(image)
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    try:
+        return _of_tensor(image) if isinstance(image, Tensor) else np.asarray(image)
+    except ValueError as error:
+        raise DataError(f"{title}: its rows differ in length; expected an image.") from error
+
+
+def _one_channel(array: npt.NDArray[Any], channels_last: bool, name: str) -> npt.NDArray[Any]:
+    """`[N, H, W]`, unless it may as well be one picture with channels."""
+    first, middle, last = array.shape
+    if channels_last or (last in (3, 4) and middle > MOST) or (first in (3, 4) and middle > MOST and last > MOST):
+        raise DataError(
+            f"{name}: {list(array.shape)} may be one picture or {first} gray ones; write one as images[None], "
+            "gray ones as images[:, None]."
+        )
+    return array[:, None]
+
+
+def _check_order(shape: tuple[int, ...], channels_last: bool, name: str) -> None:
+    first, last = shape[1] <= MOST, shape[3] <= MOST
+    if channels_last and first and not last:
+        raise DataError(f"{name}: {list(shape)} looks like [N, C, H, W]; leave out channels_last=True.")
+    if not channels_last and last and not first:
+        raise DataError(
+            f"{name}: {list(shape)} looks like [N, H, W, C], and [N, C, H, W] is expected; pass channels_last=True."
+        )
+
+
+def _to_bytes(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
+    """Values of another type as 0…255, where they can mean one thing only."""
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind != "f":
+        raise DataError(
+            f"{name}: images are uint8 0…255 or float in [0, 1] or [-1, 1], not {array.dtype}; "
+            "scale them to 0…255 and write images.astype('uint8')."
+        )
+    chunks = [array[at : at + CHUNK] for at in range(0, len(array), CHUNK)]
+    low, high = float(np.min([chunk.min() for chunk in chunks])), float(np.max([chunk.max() for chunk in chunks]))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError(f"{name}: the images hold NaN or infinite values; leave those images out.")
+    if low < -1 - BEYOND or high > 1 + BEYOND:
+        raise DataError(f"{name}: float images lie in [0, 1] or [-1, 1], not in [{low:g}, {high:g}]; scale them.")
+    offset, factor = (0.0, 255.0) if low >= -BEYOND else (1.0, 127.5)
+    found = np.empty(array.shape, dtype=np.uint8)
+    for index, chunk in enumerate(chunks):
+        values = np.rint((chunk.astype(np.float32) + np.float32(offset)) * np.float32(factor))
+        found[index * CHUNK :][: len(chunk)] = values.clip(0, 255)
+    return found

@@ -1,0 +1,121 @@
+"""Arrays as data sets: what people hold is taken where it means one thing, and refused in one line where not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gantk
+from gantk.data import ArraySource, to_float
+from gantk.errors import DataError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 3, 10, 12), dtype=np.uint8)
+GRAY = PIXELS[:, 0]
+LAST = PIXELS.transpose(0, 2, 3, 1)
+UNIT = PIXELS / 255
+SIGNED = to_float(torch.from_numpy(PIXELS.copy()))
+
+SAME: dict[str, tuple[Any, np.ndarray]] = {
+    "array": (PIXELS, PIXELS),
+    "array in another order": (np.asfortranarray(PIXELS), PIXELS),
+    "read-only array": (np.frombuffer(PIXELS.tobytes(), np.uint8).reshape(PIXELS.shape), PIXELS),
+    "reversed array": (PIXELS[::-1], PIXELS[::-1]),
+    "tensor": (torch.from_numpy(PIXELS), PIXELS),
+    "tensor with a gradient": (SIGNED.clone().requires_grad_(), PIXELS),
+    "float64 in [0, 1]": (UNIT, PIXELS),
+    "float32 tensor in [-1, 1]": (SIGNED, PIXELS),
+    "float16 in [-1, 1]": (np.array([-1, 0, 1], np.float16).reshape(1, 1, 1, 3), np.array([[[[0, 128, 255]]]])),
+    "bfloat16": (torch.tensor([-1, 0, 1]).bfloat16().reshape(1, 1, 1, 3), np.array([[[[0, 128, 255]]]])),
+    "a hair beyond 1": (np.array([0, 0.5, 1.0001]).reshape(1, 1, 1, 3), np.array([[[[0, 128, 255]]]])),
+    "bool": (GRAY > 100, (GRAY > 100)[:, None] * 255),
+    "[N, H, W]": (GRAY, GRAY[:, None]),
+    "[N, H, W] tensor of floats": (torch.from_numpy(GRAY / 255), GRAY[:, None]),
+    "list of arrays": (list(PIXELS), PIXELS),
+    "tuple of tensors": (tuple(SIGNED), PIXELS),
+    "list of gray arrays": (list(GRAY[:3]), GRAY[:3, None]),
+    "list of lists": (UNIT.tolist(), PIXELS),
+    "PIL, RGB": ([Image.fromarray(image) for image in LAST], PIXELS),
+    "PIL, gray": ([Image.fromarray(image) for image in GRAY], GRAY[:, None]),
+}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_what_means_one_thing_is_taken(kind: str) -> None:
+    given, expected = SAME[kind]
+    source = ArraySource(given)
+    assert (len(source), source.image_shape, source.classes) == (len(expected), expected.shape[1:], None)
+    np.testing.assert_array_equal(source.images(range(len(source))).numpy(), expected)
+    assert source.images([0]).is_contiguous()
+
+
+def test_channels_last() -> None:
+    for given in (LAST, torch.from_numpy(LAST.copy()), list(LAST), LAST / 255):
+        source = ArraySource(given, channels_last=True)
+        assert source.image_shape == (3, 10, 12)
+        np.testing.assert_array_equal(source.images(range(6)).numpy(), PIXELS)
+
+
+def test_uint8_is_not_copied() -> None:
+    assert np.shares_memory(ArraySource(PIXELS)._images, PIXELS)
+    assert np.shares_memory(ArraySource(LAST, channels_last=True)._images, LAST)
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "channels last": (LAST, {}, r"\[6, 10, 12, 3\] looks like \[N, H, W, C\].*; pass channels_last=True\."),
+    "floats, channels last": (LAST / 255, {}, r"pass channels_last=True\."),
+    "a list, channels last": (list(LAST), {}, r"pass channels_last=True\."),
+    "channels first, said to be last": (PIXELS, {"channels_last": True}, r"leave out channels_last=True\."),
+    "one picture": (PIXELS[0], {}, r"\[3, 10, 12\] may be one picture or 3 gray ones; .*images\[None\]"),
+    "one picture, channels last": (LAST[0], {}, r"\[10, 12, 3\] may be one picture"),
+    "features": (np.zeros((5, 7), np.uint8), {}, r"not \[5, 7\]; these are points or features, not images\."),
+    "video": (np.zeros((5, 7, 3, 8, 8), np.uint8), {}, r"images are \[N, C, H, W\] or \[N, H, W\], not"),
+    "none": (PIXELS[:0], {}, r"there is no image in \[0, 3, 10, 12\]"),
+    "empty list": ([], {}, "there is no image in an empty list"),
+    "int64": (PIXELS.astype(np.int64), {}, "not int64; scale them"),
+    "uint16": (PIXELS.astype(np.uint16), {}, "not uint16"),
+    "floats of bytes": (PIXELS.astype(np.float32), {}, r"\[0, 1\] or \[-1, 1\], not in \[0, 255\]; scale them\."),
+    "NaN": (np.full((2, 1, 4, 4), np.nan), {}, "hold NaN or infinite values"),
+    "a NaN": (np.where(np.arange(6)[:, None, None, None] == 3, np.nan, UNIT), {}, "hold NaN or infinite values"),
+    "infinite": (np.full((2, 1, 4, 4), np.inf), {}, "hold NaN or infinite values"),
+    "objects": (np.array([[[["a"]]]], dtype=object), {}, "not object"),
+    "complex": (PIXELS.astype(np.complex64), {}, "not complex64"),
+    "a path": ("photos", {}, "a list of images, not str"),
+    "sizes": ([PIXELS[0], PIXELS[1][:, :5]], {}, r"image 1 is uint8 \[3, 5, 12\], but image 0 is uint8 \[3, 10, 12\]"),
+    "PIL modes": ([Image.new("RGB", (4, 4)), Image.new("L", (4, 4))], {}, "image 1 is .* bring all images to one"),
+    "PIL palette": ([Image.new("P", (4, 4))], {}, r"image 0: a PIL image of mode P; convert it, as image\.convert"),
+    "ragged": ([[[1.0, 2.0], [3.0]]], {}, "image 0: its rows differ in length"),
+    "labels of another length": (PIXELS, {"labels": [0, 1]}, "6 images have 2 labels"),
+    "labels beyond the classes": (PIXELS, {"labels": [0] * 5 + [2], "classes": ("a", "b")}, "0…2 do not fit 2 classes"),
+    "negative labels": (PIXELS, {"labels": [-1] * 6}, "-1…-1 do not fit"),
+    "one-hot labels": (PIXELS, {"labels": np.eye(6)}, r"labels are whole numbers \[N\], class indices, not float64"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_the_rest_is_refused_in_one_line(kind: str) -> None:
+    images, options, message = REFUSED[kind]
+    with pytest.raises(DataError, match=message) as refused:
+        ArraySource(images, name="mine", **options)
+    assert str(refused.value).startswith("mine: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 0, 1, 2], np.arange(6, dtype=np.uint8) % 3, torch.arange(6) % 3])
+def test_labels_in_any_form(labels: Any) -> None:
+    source = ArraySource(PIXELS, labels)
+    assert source.classes == ("0", "1", "2")
+    assert source.labels([5, 0]).tolist() == [2, 0]
+    assert source.labels([0]).dtype == torch.int64
+    assert ArraySource(PIXELS, labels, ("a", "b", "c", "d")).classes == ("a", "b", "c", "d")
+
+
+def test_more_channels_than_a_picture_has_are_told_of_at_build() -> None:
+    parts = {"generator": "dcgan:width=2", "discriminator": "dcgan:width=2"}
+    model = gantk.build(data=ArraySource(np.zeros((4, 7, 8, 8), np.uint8)), **parts)
+    assert any("images have 7 channels, and a picture has 1 to 4" in note for note in model.built.notes)
+    model = gantk.build(data=ArraySource(np.zeros((4, 4, 8, 8), np.uint8)), **parts)
+    assert not any("channels" in note for note in model.built.notes)
