@@ -32,7 +32,7 @@ ENTRIES: dict[str, Entry] = {
         "Code loss on MNIST",
         (
             "autodecoder-mnist",
-            "--data=mnist:root={data}",
+            "--data=mnist:path={data}",
             "--set=generator.width=32",
             "--set=discriminator.width=32",
             "--set=stages.game.batch_size=64",
@@ -43,7 +43,7 @@ ENTRIES: dict[str, Entry] = {
         "Code loss on CIFAR-10",
         (
             "autodecoder",
-            "--data=cifar10:root={data}",
+            "--data=cifar10:path={data}",
             "--generator=dcgan:width=32,init_std=0.02",
             "--discriminator=dcgan:code=true,width=32,init_std=0.02",
             "--set=stages.game.batch_size=64",
@@ -54,7 +54,7 @@ ENTRIES: dict[str, Entry] = {
         "AGE on MNIST",
         (
             "age",
-            "--data=mnist:root={data}",
+            "--data=mnist:path={data}",
             "--noise=sphere:dim=64",
             "--generator=age:width=16",
             "--set=stages.game.length=2000 steps",
@@ -64,7 +64,7 @@ ENTRIES: dict[str, Entry] = {
         "AGE on CIFAR-10",
         (
             "age",
-            "--data=cifar10:root={data}",
+            "--data=cifar10:path={data}",
             "--generator=age:width=16",
             "--set=stages.game.length=2500 steps",
         ),
@@ -73,7 +73,7 @@ ENTRIES: dict[str, Entry] = {
         "Progressive GAN on MNIST",
         (
             "progan:batch_sizes={4=32,28=16}",
-            "--data=mnist:root={data}",
+            "--data=mnist:path={data}",
             "--noise=gaussian:dim=128",
             "--generator=progan:fmap_base=256,fmap_max=64",
             "--discriminator=progan:fmap_base=256,fmap_max=64",
@@ -105,7 +105,7 @@ ENTRIES: dict[str, Entry] = {
         "DCGAN with the denoiser on Fashion-MNIST",
         (
             "dcgan",
-            "--data=fashion-mnist:root={data}",
+            "--data=fashion-mnist:path={data}",
             "--generator=dcgan:width=32",
             "--discriminator=dcgan:width=32",
             "--refiner=denoiser:width=16,skips=true",

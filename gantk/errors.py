@@ -15,6 +15,7 @@ __all__ = [
     "Diverged",
     "FitError",
     "GantkError",
+    "GantkWarning",
     "Interrupted",
     "OptionError",
     "RunError",
@@ -70,8 +71,12 @@ class Diverged(WorkError):
     """A loss, a gradient or a parameter that is NaN or infinite."""
 
 
-class SlowFallback(RuntimeWarning):
-    """A warning, and no error: something works, many times slower than it could."""
+class GantkWarning(UserWarning):
+    """The base of every warning of gantk's: what somebody should know, and no error."""
+
+
+class SlowFallback(GantkWarning):
+    """Something works, many times slower than it could."""
 
 
 class Interrupted(WorkError):

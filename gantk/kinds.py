@@ -52,7 +52,7 @@ KINDS = {
         Kind("loss", "gantk.parts:Loss", "list", "Loss; repeat the option for several."),
         Kind("addon", "gantk.parts:Part", "list", "Any part that joins the game, as ada; repeat for several.", "with"),
         Kind("metric", "gantk.parts:Metric", "list", "What is measured in training; repeat for several."),
-        Kind("data", "gantk.data:DataSource", help="Data set, as digits or folder:root=photos,size=64."),
+        Kind("data", "gantk.data:DataSource", help="Data set, as digits or photos:size=64."),
         Kind("extractor", "gantk.parts:Extractor"),
         Kind("recipe", "gantk.recipe:Recipe"),
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 import types
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from gantk.errors import BrokenPlugin, OptionError, nearest
+from gantk.errors import BrokenPlugin, GantkWarning, OptionError, nearest
 from gantk.files import place
 from gantk.written import Written, parse_part, parse_value, write_options, write_part
 
@@ -106,7 +107,7 @@ def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
     """
     found = typed_options(factory, given, what)
     for option in read_options(factory).values():
-        if option.required and option.name not in given:
+        if option.required and option.name not in found:
             raise OptionError(f"{what} needs {option.name}=… ({option.type_name}): {option.doc}".rstrip(": "))
     return found
 
@@ -114,12 +115,25 @@ def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
 def typed_options(factory: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
     """The same where some may be missing, as a preset leaves it to its users which folder to read."""
     options = read_options(factory)
+    given = _renamed(given, getattr(factory, "renamed", {}), what)
     for name in given:
         if name in CONTEXT:
             raise OptionError(f"{what}: '{name}' follows from the other parts and cannot be set.")
         if name not in options:
             raise OptionError(f"{what} has no option '{name}'.{nearest(name, options)}")
     return {name: convert(value, options[name].type, f"{what}: {name}") for name, value in given.items()}
+
+
+def _renamed(given: Mapping[str, Any], names: Mapping[str, str], what: str) -> dict[str, Any]:
+    """Options under the names that they have today."""
+    found = dict(given)
+    for old in names.keys() & given.keys():
+        new = names[old]
+        if new in found:
+            raise OptionError(f"{what}: {old} is the old name of {new}; give {new} only.")
+        warnings.warn(f"{what}: {old} is called {new} now.", GantkWarning, stacklevel=4)
+        found[new] = found.pop(old)
+    return found
 
 
 def convert(value: Any, to: Any, what: str) -> Any:

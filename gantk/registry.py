@@ -16,7 +16,7 @@ from typing import Any
 from gantk.errors import BrokenPlugin, UnknownName, nearest
 from gantk.kinds import KINDS, kind_named
 
-__all__ = ["Plugin", "everything", "find", "plugins", "unreadable"]
+__all__ = ["Plugin", "everything", "find", "is_registered", "plugins", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,8 @@ def find(kind: str, name: str) -> Plugin:
     Raises:
         UnknownName: nobody registers the name (the nearest is shown), or several packages do.
     """
-    known = plugins(kind)
+    known, matches = plugins(kind), _matches(kind, name)
     package, _, bare = name.rpartition(":")
-    matches = [p for p in known if p.name == bare and (not package or _same(p.package, package))]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -131,6 +130,16 @@ def find(kind: str, name: str) -> Plugin:
         owners = ", ".join(p.qualified for p in known if p.name == bare)
         raise UnknownName(f"package '{package}' has no {kind} '{bare}'; there is {owners}.")
     raise UnknownName(f"there is no {kind} '{name}'.{nearest(bare, (p.name for p in known))}")
+
+
+def is_registered(kind: str, name: str) -> bool:
+    """Whether any plugin is called by a name or `package:name`."""
+    return bool(_matches(kind, name))
+
+
+def _matches(kind: str, name: str) -> list[Plugin]:
+    package, _, bare = name.rpartition(":")
+    return [p for p in plugins(kind) if p.name == bare and (not package or _same(p.package, package))]
 
 
 def _plain(name: str) -> str:

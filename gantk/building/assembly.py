@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -45,12 +46,13 @@ DEFAULT_RECIPE = "gantk:dcgan"
 DEFAULT_DATA = "gantk:digits"
 
 PartLike = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]
+DataLike = PartLike | os.PathLike[str] | DataSource
 
 
 def build(
     recipe: PartLike | None = None,
     *,
-    data: PartLike | DataSource | None = None,
+    data: DataLike | None = None,
     noise: PartLike | None = None,
     generator: PartLike | None = None,
     discriminator: PartLike | None = None,
@@ -66,7 +68,8 @@ def build(
 
     Args:
         recipe: a recipe's name; a DCGAN game where not given.
-        data: a data plugin, or a `gantk.data.DataSource` of your own; the embedded digits where nobody names one.
+        data: a data plugin, a folder, zip or picture, or a `gantk.data.DataSource` of your own; the embedded digits
+            where nobody names one.
         noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
             `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`.
         condition: what images are told to be, as `"class"`: the model is conditional.

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
+from gantk.building.named import part_named
 from gantk.data import DataSource
 from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
 from gantk.kinds import kind_named
-from gantk.options import check_options, context_names, parse_part
+from gantk.options import check_options, context_names
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
 from gantk.recipe import Recipe
 from gantk.registry import find
@@ -58,7 +59,7 @@ def construct(kind: str, spec: Spec, **context: Any) -> Any:
 
     Args:
         kind: the plugin's kind.
-        spec: `"name:option=value"` or `{"plugin": name, option: value}`.
+        spec: `"name:option=value"` or `{"plugin": name, option: value}`; for data, a folder's or file's path as well.
         context: what follows from the other parts (`image_shape`, `noise_dim`, `class_count`); the constructor gets
             what it asks for.
 
@@ -69,7 +70,7 @@ def construct(kind: str, spec: Spec, **context: Any) -> Any:
         BrokenPlugin: the plugin's code cannot be imported, fails, or makes something else than its kind.
     """
     if isinstance(spec, str):
-        name, options = parse_part(spec)
+        name, options = part_named(kind, spec)
     else:
         name, options = spec["plugin"], {key: value for key, value in spec.items() if key != "plugin"}
     factory = part_class(kind, name)

@@ -7,12 +7,14 @@ names into `package:name`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk import toml
+from gantk.building.named import data_at, part_named
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import parse_part
@@ -59,7 +61,8 @@ def part_table(kind: str, value: Any, home: str = "") -> dict[str, Any]:
 
     Args:
         kind: the plugin's kind.
-        value: `"name"`, `"name:option=value"`, `(name, {option: value})` or `{"plugin": name, option: value}`.
+        value: `"name"`, `"name:option=value"`, `(name, {option: value})` or `{"plugin": name, option: value}`; for data
+            a path as well.
         home: the package whose recipe this stands in; its own plugins come before those of other packages.
 
     Raises:
@@ -67,7 +70,9 @@ def part_table(kind: str, value: Any, home: str = "") -> dict[str, Any]:
         UnknownName: there is no such plugin.
     """
     if isinstance(value, str):
-        name, options = parse_part(value)
+        name, options = parse_part(value) if home else part_named(kind, value)
+    elif kind == "data" and isinstance(value, os.PathLike):
+        name, options = data_at(value)
     elif isinstance(value, Mapping) and isinstance(value.get("plugin"), str):
         name, options = value["plugin"], {k: v for k, v in value.items() if k != "plugin"}
     elif isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], Mapping):

@@ -46,7 +46,7 @@ def command(
 
     \b
     gantk build --noise de --loss hidden
-    gantk build wgan-gp --data folder:root=photos,size=64 --set stages.game.length="50 epochs"
+    gantk build wgan-gp --data photos:size=64 --set stages.game.length="50 epochs"
     """
     from gantk.building.assembly import build
     from gantk.report.summary import summary

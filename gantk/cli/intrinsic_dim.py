@@ -81,7 +81,7 @@ def command(
 
     \b
     gantk intrinsic-dim digits -o curve.png
-    gantk intrinsic-dim folder:root=photos,size=64 --k 20 --json
+    gantk intrinsic-dim photos:size=64 --k 20 --json
     """
     import json
     from contextlib import redirect_stdout

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gantk.errors import GantkError, Interrupted, SlowFallback, UsageError, nearest
+from gantk.errors import GantkError, GantkWarning, Interrupted, UsageError, nearest
 
 __all__ = ["main"]
 
@@ -101,7 +101,7 @@ _usual_warning = warnings.showwarning
 
 def _warn(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
     """gantk's own warnings in one line, without the place in the code; others' as Python shows them."""
-    if issubclass(category, SlowFallback):
+    if issubclass(category, GantkWarning):
         _say(f"warning: {message}")
     else:
         _usual_warning(message, category, *place, **more)

@@ -34,7 +34,7 @@ __all__ = ["command"]
     metavar="PNG",
     help="The picture to write.",
 )
-@click.option("--data", metavar="PART", help="Measure on this data set, as mnist:split=test or folder:root=photos.")
+@click.option("--data", metavar="PART", help="Measure on this data set, as mnist:split=test or photos.")
 @click.option(
     "--subset",
     type=click.IntRange(min=1),
@@ -196,11 +196,11 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
         name = f"{kind}, {own.name}"
     if source.image_shape != model.image_shape:
         channels, height, width = model.image_shape
-        colour = f",colour={COLOURS[channels]}" if channels in COLOURS else ""
+        color = f",color={COLOURS[channels]}" if channels in COLOURS else ""
         raise DataError(
             f"{name}: its images are {list(source.image_shape)} and the model's {[channels, height, width]} (channels, "
             f"height, width): name such images with --data; a folder brings its own to them by "
-            f"size=[{height},{width}]{colour}."
+            f"size=[{height},{width}]{color}."
         )
     with progress_bar("reading images") as progress:
         source.prepare(progress)

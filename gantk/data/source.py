@@ -43,6 +43,9 @@ class DataSource(ABC):
     held_out: ClassVar[Mapping[str, Any]] = {}
     """The options that open the part which nobody trains on, as `{"split": "test"}`; empty where there is none."""
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Former names of options, which are still read, with a warning: old name → new name."""
+
     @abstractmethod
     def __len__(self) -> int:
         """Number of images."""

@@ -40,7 +40,7 @@ __all__ = [
     "reconstructed",
 ]
 
-COLOURS: Mapping[int, str] = {1: "grey", 3: "rgb", 4: "rgba"}
+COLOURS: Mapping[int, str] = {1: "gray", 3: "rgb", 4: "rgba"}
 """Channels → what the pixels of a picture file are converted to."""
 
 
@@ -294,6 +294,6 @@ def picture_files(paths: Sequence[Any], shape: ImageShape) -> DataSource:
     """
     if shape[0] not in COLOURS:
         raise UsageError(f"this model's images have {shape[0]} channels, and picture files 1, 3 or 4: name a data set.")
-    table = {"plugin": "gantk:files", "paths": paths, "size": list(shape[1:]), "colour": COLOURS[shape[0]]}
+    table = {"plugin": "gantk:files", "path": paths, "size": list(shape[1:]), "color": COLOURS[shape[0]]}
     source: DataSource = construct("data", table)
     return source

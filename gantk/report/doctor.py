@@ -58,7 +58,7 @@ def _devices() -> list[str]:
 def _data_roots() -> dict[str, str]:
     root = os.environ.get("GANTK_DATA")
     if not root:
-        return {"GANTK_DATA": "not set: name data sets with root=…"}
+        return {"GANTK_DATA": "not set: name data sets with path=…"}
     path = place(root)
     if not path.is_dir():
         return {"GANTK_DATA": f"{root} is not a folder"}

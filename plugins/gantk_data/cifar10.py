@@ -173,21 +173,22 @@ class CIFAR10(LazySource):
     pickles, which can run code, and is never opened.
 
     Args:
-        root: the folder that holds the data, or its folder `cifar10` or `cifar10-jpeg`, or the archive itself;
+        path: the folder that holds the data, or its folder `cifar10` or `cifar10-jpeg`, or the archive itself;
             without it the variable GANTK_DATA.
         split: which of the two published sets.
-        download: fetch the binary version into the root, checked by checksum, where it is missing.
+        download: fetch the binary version into that folder, checked by checksum, where it is missing.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
+    renamed: ClassVar[Mapping[str, str]] = {"root": "path"}
     mirrors: ClassVar[tuple[str, ...]] = ("https://www.cs.toronto.edu/~kriz/",)
     md5: ClassVar[str] = "c32a1d4ab5d03f1284b67883e8d87530"
 
     def __init__(
-        self, *, root: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
+        self, *, path: Path | None = None, split: Literal["train", "test"] = "train", download: bool = False
     ) -> None:
         check_choice("split", split, ("train", "test"))
-        base = base_folder("cifar10", root)
+        base = base_folder("cifar10", path)
         looked = places(base, ("cifar10", "cifar-10-batches-bin", "cifar10-jpeg"))
         form = _find_file(base, split) if base.is_file() else _find(looked, split)
         if form is None and download and not base.is_file():

@@ -21,7 +21,7 @@ from gantk_data.reading import shown
 
 __all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe"]
 
-Colour = Literal["rgb", "grey", "rgba", "keep"]
+Color = Literal["rgb", "gray", "grey", "rgba", "keep"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 """What Pillow may open: without the list a file's content, not its name, would choose among all its decoders."""
@@ -33,10 +33,10 @@ SUFFIXES = frozenset(
 PIXEL_LIMIT = 1 << 26
 """The most pixels of one image (8192 x 8192): below Pillow's own limit, and not to be switched off by accident."""
 
-_MODES = {"rgb": "RGB", "grey": "L", "rgba": "RGBA"}
+_MODES = {"rgb": "RGB", "gray": "L", "grey": "L", "rgba": "RGBA"}
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 _EIGHT_BIT = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
-_GREY = frozenset({"1", "L", "I;16", "I;16L", "I;16B", "I;16N", "I"})
+_GRAY = frozenset({"1", "L", "I;16", "I;16L", "I;16B", "I;16N", "I"})
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -51,24 +51,24 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Decoding:
-    """What becomes of every image: its size (height, width), how it is brought to it, and its colours."""
+    """What becomes of every image: its size (height, width), how it is brought to it, and its colors."""
 
     size: tuple[int, int] | None = None
     crop: Literal["center", "none"] = "center"
-    colour: Colour = "rgb"
+    color: Color = "rgb"
 
 
 def probe(stream: IO[bytes], decoding: Decoding, title: str) -> ImageShape:
     """The shape that an image will have, from its header alone."""
     with _opened(stream, title) as image:
         height, width = decoding.size or _oriented_size(image)
-        return _CHANNELS[_target_mode(image, decoding.colour)], height, width
+        return _CHANNELS[_target_mode(image, decoding.color)], height, width
 
 
 def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.uint8]:
     """An image's pixels, uint8 `[C, H, W]`; of an animation, the first frame."""
     with _opened(stream, title) as image:
-        target = _target_mode(image, decoding.colour)
+        target = _target_mode(image, decoding.color)
         image.load()
         converted = _convert(image, target)
         if (turn := _TURNS.get(_orientation(image))) is not None:
@@ -116,20 +116,20 @@ def _orientation(image: Image.Image) -> int:
     return value if value in _TURNS else 1
 
 
-def _target_mode(image: Image.Image, colour: Colour) -> str:
-    if colour != "keep":
-        return _MODES[colour]
+def _target_mode(image: Image.Image, color: Color) -> str:
+    if color != "keep":
+        return _MODES[color]
     if image.has_transparency_data:
         return "RGBA"
-    return "L" if image.mode in _GREY else "RGB"
+    return "L" if image.mode in _GRAY else "RGB"
 
 
 def _convert(image: Image.Image, target: str) -> Image.Image:
-    """8-bit colours: 16-bit grey is scaled, transparency is laid over white where the target has none."""
+    """8-bit colors: 16-bit gray is scaled, transparency is laid over white where the target has none."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return _from_16_bit(image).convert(target)
     if image.mode not in _EIGHT_BIT:
-        raise ValueError(f"pixels of mode {image.mode} have no defined 8-bit colours")
+        raise ValueError(f"pixels of mode {image.mode} have no defined 8-bit colors")
     if target != "RGBA" and image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))

@@ -118,7 +118,7 @@ class _IdxSource(LazySource):
 class Digits(_IdxSource):
     """10,000 handwritten digits that come with gantk: the first 1000 of each class of MNIST's training images.
 
-    28x28 grey, in MNIST's order. MNIST by Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+    28x28 gray, in MNIST's order. MNIST by Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
     """
 
     def __init__(self) -> None:
@@ -130,15 +130,16 @@ class _Published(_IdxSource):
     """A data set published in MNIST's four files."""
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
+    renamed: ClassVar[Mapping[str, str]] = {"root": "path"}
     name: ClassVar[str]
     names: ClassVar[tuple[str, ...]]
     mirrors: ClassVar[tuple[str, ...]]
     md5: ClassVar[dict[str, str]]
 
-    def __init__(self, *, root: Path | None, split: str, size: int | None, download: bool) -> None:
+    def __init__(self, *, path: Path | None, split: str, size: int | None, download: bool) -> None:
         check_choice("split", split, ("train", "test"))
         stem = "train" if split == "train" else "t10k"
-        base = base_folder(self.name, root)
+        base = base_folder(self.name, path)
         files = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
         looked = places(base, (self.name,))
         found = _find_pair(looked, files)
@@ -171,15 +172,15 @@ def _find_file(folder: Path, file: str) -> Path | None:
 
 
 class MNIST(_Published):
-    """MNIST: 60,000 + 10,000 handwritten digits, 28x28 grey, in its original IDX files, gzipped or not.
+    """MNIST: 60,000 + 10,000 handwritten digits, 28x28 gray, in its original IDX files, gzipped or not.
 
     By Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
 
     Args:
-        root: the folder that holds the files, or their folder `mnist`; without it the variable GANTK_DATA.
+        path: the folder that holds the files, or their folder `mnist`; without it the variable GANTK_DATA.
         split: which of the two published sets.
         size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
-        download: fetch the files into the root, checked by checksum, where they are missing.
+        download: fetch the files into that folder, checked by checksum, where they are missing.
     """
 
     name = "mnist"
@@ -195,24 +196,24 @@ class MNIST(_Published):
     def __init__(
         self,
         *,
-        root: Path | None = None,
+        path: Path | None = None,
         split: Literal["train", "test"] = "train",
         size: int | None = None,
         download: bool = False,
     ) -> None:
-        super().__init__(root=root, split=split, size=size, download=download)
+        super().__init__(path=path, split=split, size=size, download=download)
 
 
 class FashionMNIST(_Published):
-    """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 28x28 grey, in its original IDX files, gzipped or not.
+    """Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 28x28 gray, in its original IDX files, gzipped or not.
 
     By Zalando SE (Xiao, Rasul & Vollgraf 2017), MIT.
 
     Args:
-        root: the folder that holds the files, or their folder `fashion-mnist`; without it the variable GANTK_DATA.
+        path: the folder that holds the files, or their folder `fashion-mnist`; without it the variable GANTK_DATA.
         split: which of the two published sets.
         size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
-        download: fetch the files into the root, checked by checksum, where they are missing.
+        download: fetch the files into that folder, checked by checksum, where they are missing.
     """
 
     name = "fashion-mnist"
@@ -242,9 +243,9 @@ class FashionMNIST(_Published):
     def __init__(
         self,
         *,
-        root: Path | None = None,
+        path: Path | None = None,
         split: Literal["train", "test"] = "train",
         size: int | None = None,
         download: bool = False,
     ) -> None:
-        super().__init__(root=root, split=split, size=size, download=download)
+        super().__init__(path=path, split=split, size=size, download=download)

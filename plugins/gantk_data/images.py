@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe
 from gantk_data.lazy import LazySource
 from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips, label_by_folder
-from gantk_data.reading import shown
+from gantk_data.reading import absolute, shown
 from gantk_data.roots import check_choice
 from gantk_data.store import Decoded, cached, decoded, key_of
 
@@ -57,7 +57,7 @@ def _size_error(title: str, shape: ImageShape, first: str, expected: ImageShape)
         return f"{s[1]} x {s[2]} (height x width) with {s[0]} channels"
 
     return DataError(
-        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and colour=… to make them one."
+        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to make them one."
     )
 
 
@@ -118,6 +118,8 @@ def decode_files(
 class ImageFiles(LazySource):
     """Images in files, of one shape; what cannot be used is an error, or skipped where that is allowed."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"root": "path", "paths": "path", "colour": "color"}
+
     def __init__(self, files: Files, decoding: Decoding, skips: Skips) -> None:
         if not files.names:
             raise DataError(
@@ -164,15 +166,15 @@ class ImageFiles(LazySource):
         return ArraySource(images, labels, self.classes, shown(self._files.where))
 
 
-def _decoding(size: int | tuple[int, int] | None, crop: str, colour: str) -> Decoding:
+def _decoding(size: int | tuple[int, int] | None, crop: str, color: str) -> Decoding:
     check_choice("crop", crop, ("center", "none"))
-    check_choice("colour", colour, ("rgb", "grey", "rgba", "keep"))
+    check_choice("color", color, ("rgb", "gray", "grey", "rgba", "keep"))
     pair = (size, size) if isinstance(size, int) else size
     require(
         pair is None or (len(pair) == 2 and all(1 <= side <= SIDE_LIMIT for side in pair)),
         f"size is 1 to {SIDE_LIMIT}, or two of those (height, width), not {size}.",
     )
-    return Decoding(pair, crop, colour)  # type: ignore[arg-type]
+    return Decoding(pair, crop, color)  # type: ignore[arg-type]
 
 
 class Folder(ImageFiles):
@@ -180,29 +182,29 @@ class Folder(ImageFiles):
     images have no labels.
 
     PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files by their suffix; other and hidden files are ignored. EXIF
-    orientation is applied, 16-bit grey scaled to 8 bits, transparency laid over white, the first frame of an
+    orientation is applied, 16-bit gray scaled to 8 bits, transparency laid over white, the first frame of an
     animation taken. Resizing is Lanczos.
 
     Args:
-        root: the folder.
+        path: the folder.
         size: side length in pixels, or [height, width]; without it all images must be of one size already.
         crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
         skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
     """
 
     def __init__(
         self,
         *,
-        root: Path,
+        path: Path,
         size: int | tuple[int, int] | None = None,
         crop: Literal["center", "none"] = "center",
-        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+        color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
     ) -> None:
         skips = Skips(skip)
-        decoding = _decoding(size, crop, colour)
-        super().__init__(FolderFiles(Path(root).expanduser().absolute(), skips), decoding, skips)
+        decoding = _decoding(size, crop, color)
+        super().__init__(FolderFiles(absolute(path), skips), decoding, skips)
 
 
 class Zip(ImageFiles):
@@ -217,7 +219,7 @@ class Zip(ImageFiles):
         inside: read only what lies below this folder of the zip, as `train`.
         size: side length in pixels, or [height, width]; without it all images must be of one size already.
         crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
         skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
     """
 
@@ -228,32 +230,32 @@ class Zip(ImageFiles):
         inside: str = "",
         size: int | tuple[int, int] | None = None,
         crop: Literal["center", "none"] = "center",
-        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+        color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
     ) -> None:
         skips = Skips(skip)
-        decoding = _decoding(size, crop, colour)
-        super().__init__(ZipFiles(Path(path).expanduser().absolute(), skips, inside), decoding, skips)
+        decoding = _decoding(size, crop, color)
+        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips)
 
 
 class Named(ImageFiles):
     """Image files that are named one by one, in that order, without labels; everything else is as for `folder`.
 
     Args:
-        paths: the files, at least one; one may come more than once.
+        path: the files, at least one; one may come more than once.
         size: side length in pixels, or [height, width]; without it all images must be of one size already.
         crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        colour: what images are converted to; 'keep' leaves grey, RGB or RGBA as it is and all must be alike.
+        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
     """
 
     def __init__(
         self,
         *,
-        paths: tuple[Path, ...],
+        path: tuple[Path, ...],
         size: int | tuple[int, int] | None = None,
         crop: Literal["center", "none"] = "center",
-        colour: Literal["rgb", "grey", "rgba", "keep"] = "rgb",
+        color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
     ) -> None:
-        require(bool(paths), "paths are one or more image files.")
-        files = NamedFiles([Path(path).expanduser().absolute() for path in paths])
-        super().__init__(files, _decoding(size, crop, colour), Skips(False, offered=False))
+        require(bool(path), "path is one or more image files.")
+        files = NamedFiles([absolute(each) for each in path])
+        super().__init__(files, _decoding(size, crop, color), Skips(False, offered=False))

@@ -114,7 +114,7 @@ class FolderFiles(Files):
 
     def __init__(self, root: Path, skips: Skips) -> None:
         if not root.is_dir():
-            raise DataError(f"{shown(root)}: no such folder; set root=FOLDER to the folder that holds the images.")
+            raise DataError(f"{shown(root)}: no such folder; set path=FOLDER to the folder that holds the images.")
         self.where = root
         self._stats: dict[str, tuple[int, int]] = {}
         self._scan(skips)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gantk.errors import DataError
 
-__all__ = ["DEFLATE_RATIO", "Readable", "open_plain_or_gzip", "read_exactly", "shown"]
+__all__ = ["DEFLATE_RATIO", "Readable", "absolute", "open_plain_or_gzip", "read_exactly", "shown"]
 
 DEFLATE_RATIO = 1040
 """No deflate stream grows by more than 1032 : 1; what claims more is lying about its size."""
@@ -27,6 +27,11 @@ class Readable(Protocol):
     """What bytes can be read from."""
 
     def read(self, count: int, /) -> bytes: ...
+
+
+def absolute(path: Path | str) -> Path:
+    """A path as Python callers write it; `~` is the home folder."""
+    return Path(os.path.expanduser(path)).absolute()
 
 
 def shown(name: object) -> str:

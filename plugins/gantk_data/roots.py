@@ -1,4 +1,4 @@
-"""Where the well-known data sets lie: the `root` option, else the environment variable `GANTK_DATA`."""
+"""Where the well-known data sets lie: the `path` option, else the environment variable `GANTK_DATA`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gantk.errors import DataError, OptionError
-from gantk_data.reading import shown
+from gantk_data.reading import absolute, shown
 
 __all__ = ["base_folder", "check_choice", "missing", "places"]
 
@@ -18,16 +18,16 @@ def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:
         raise OptionError(f"{option} takes {' or '.join(map(repr, allowed))}, not {value!r}.")
 
 
-def base_folder(name: str, root: Path | None) -> Path:
+def base_folder(name: str, path: Path | None) -> Path:
     """The data root.
 
     Raises:
         DataError: neither the option nor the variable names one, or it does not exist.
     """
-    given = root if root is not None else os.environ.get("GANTK_DATA")
+    given = path if path is not None else os.environ.get("GANTK_DATA")
     if not given:
-        raise DataError(f"{name}: no data root is known; set root=FOLDER or the variable GANTK_DATA.")
-    return Path(given).expanduser().absolute()
+        raise DataError(f"{name}: no data folder is known; set path=FOLDER or the variable GANTK_DATA.")
+    return absolute(given)
 
 
 def places(base: Path, folders: Sequence[str]) -> list[Path]:
@@ -39,5 +39,5 @@ def missing(name: str, what: str, looked: Sequence[Path]) -> DataError:
     """The error for a data set that is nowhere to be found."""
     where = ", ".join(shown(place) for place in looked)
     return DataError(
-        f"{name}: no {what} in {where}; set root=FOLDER or GANTK_DATA to where it is, or download=true to fetch it."
+        f"{name}: no {what} in {where}; set path=FOLDER or GANTK_DATA to where it is, or download=true to fetch it."
     )

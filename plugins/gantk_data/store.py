@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from gantk.errors import DataError
 from gantk.parts import ImageShape
-from gantk_data.reading import shown
+from gantk_data.reading import absolute, shown
 
 __all__ = ["Decoded", "cached", "decoded", "key_of"]
 
@@ -35,7 +35,7 @@ Fill = Callable[[npt.NDArray[np.uint8]], list[int]]
 
 def cache_folder() -> Path:
     """`GANTK_CACHE`, or the default."""
-    return Path(os.environ.get("GANTK_CACHE") or "~/.cache/gantk").expanduser().absolute()
+    return absolute(os.environ.get("GANTK_CACHE") or "~/.cache/gantk")
 
 
 def key_of(*values: object) -> str:

@@ -166,7 +166,7 @@ WRONG = {
     "vae with a discriminator": (["vae", "--discriminator", "dcgan"], "leave out --discriminator"),
     "vae with hidden": (["vae", "--loss", "hidden"], "choose a recipe with a game"),
     "schedule alone": (["game"], "name one with --noise"),
-    "required option": (["--data", "folder"], "needs root="),
+    "required option": (["--data", "folder"], "needs path="),
 }
 
 
@@ -216,16 +216,16 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_data_that_is_missing_or_no_images(photos: Path, tmp_path: Path, call) -> None:
-    assert "root=FOLDER or the variable GANTK_DATA" in call("build", "--data", "mnist", "-o", "run").error(1)
-    error = call("build", "--data", "folder:root=nowhere", "-o", "run").error(1)
+    assert "path=FOLDER or the variable GANTK_DATA" in call("build", "--data", "mnist", "-o", "run").error(1)
+    error = call("build", "--data", "folder:path=nowhere", "-o", "run").error(1)
     assert str(tmp_path / "nowhere") in error
-    assert "root=FOLDER" in error
+    assert "path=FOLDER" in error
     (photos / "notes.png").write_text("not a picture")
-    error = call("build", "--data", "folder:root=photos", "-o", "run").error(1)
+    error = call("build", "--data", "folder:path=photos", "-o", "run").error(1)
     assert str(photos / "notes.png") in error
     assert "skip=true" in error
     assert not (tmp_path / "run").exists()
-    call("build", "--data", "folder:root=photos,skip=true", *small()).worked()
+    call("build", "--data", "folder:path=photos,skip=true", *small()).worked()
     assert (tmp_path / "run").exists()
 
 
@@ -235,7 +235,7 @@ def small() -> list[str]:
 
 def test_a_root_that_is_not_text_is_refused_and_nothing_left(photos: Path, tmp_path: Path, call) -> None:
     odd = photos.rename(tmp_path / b"phot\xf6s".decode(errors="surrogateescape"))
-    error = call("build", "--data", f"folder:root={odd}", *small()).error(1)
+    error = call("build", "--data", f"folder:path={odd}", *small()).error(1)
     assert "not text" in error
     assert not (tmp_path / "run").exists()
 
@@ -244,7 +244,7 @@ def test_data_that_is_gone_or_other_at_training(
     photos: Path, tmp_path: Path, call, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
     lengths = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=4", "--set", "train.samples=4"]
-    call("build", "--data", "folder:root=photos", *lengths, *small()).worked()
+    call("build", "--data", "folder:path=photos", *lengths, *small()).worked()
     before = contents(tmp_path / "run")
     photos.rename(tmp_path / "moved")
     assert str(photos) in call("train", "run").error(1)
@@ -262,12 +262,12 @@ def test_data_that_is_gone_or_other_at_training(
 @pytest.mark.parametrize("name", ["2024_01_05", "2024.10", "1e3", "true", "2024-01-31", "Ann's photos", "a,b", "'90s"])
 def test_a_folder_may_be_called_anything(photos: Path, tmp_path: Path, call, name: str) -> None:
     photos.rename(tmp_path / name)
-    call("build", "--data", f"folder:root={name},size=16", *small()).worked()
-    assert toml.loads((tmp_path / "run/model.toml").read_text())["data"]["root"] == str(tmp_path / name)
-    other = ("--data", "folder:root=nowhere,size=16", "--set", f"data.root={name}", "--dry-run")
+    call("build", "--data", f"folder:path={name},size=16", *small()).worked()
+    assert toml.loads((tmp_path / "run/model.toml").read_text())["data"]["path"] == str(tmp_path / name)
+    other = ("--data", "folder:path=nowhere,size=16", "--set", f"data.path={name}", "--dry-run")
     call("build", *other, *small()).worked()
-    python = api.build(data=("folder", {"root": name, "size": 16}), generator="dcgan:width=4")
-    assert python.built.spec["data"]["root"] == str(tmp_path / name)
+    python = api.build(data=("folder", {"path": name, "size": 16}), generator="dcgan:width=4")
+    assert python.built.spec["data"]["path"] == str(tmp_path / name)
 
 
 def test_a_tilde_is_the_home_folder_in_every_path(
@@ -277,10 +277,10 @@ def test_a_tilde_is_the_home_folder_in_every_path(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     lengths = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=4", "--set", "train.samples=4"]
-    call("build", "--data", "folder:root=~/photos", *lengths, *small()[:-2], "--output=~/x1").worked()
+    call("build", "--data", "folder:path=~/photos", *lengths, *small()[:-2], "--output=~/x1").worked()
     call("train", "~/x1").worked()
     call("sample", "~/x1", "-n", "2", "-o", "~/two.npz").worked()
-    call("intrinsic-dim", "folder:root=~/photos", "--k", "3", "--json", "-o", "~/curve.png").worked()
+    call("intrinsic-dim", "folder:path=~/photos", "--k", "3", "--json", "-o", "~/curve.png").worked()
     assert api.load("~/x1").sample(2).shape == (2, 3, 8, 8)
     assert {"x1", "two.npz", "curve.png"} <= {path.name for path in tmp_path.iterdir()}
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -184,7 +184,7 @@ def every_kind(tmp_path: Path) -> dict[str, str]:
             path = tmp_path / "photos" / f"{number}.png"
             Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
             archive.write(path, path.name)
-    return {"folder": "folder:root=photos", "zip": "zip:path=photos.zip"}
+    return {"folder": "folder:path=photos", "zip": "zip:path=photos.zip"}
 
 
 def test_pictures_of_one_s_own(every_kind: dict[str, str], call: Any) -> None:
@@ -206,7 +206,7 @@ def test_every_bundled_data_set(name: str, data_root: Path, call: Any, monkeypat
 WRONG: dict[str, tuple[list[str], str, int]] = {
     "no plugin": (["digit"], "Did you mean 'digits'?", 2),
     "option": (["digits:size=3"], "has no option 'size'", 2),
-    "missing root": (["mnist"], "root=FOLDER or the variable GANTK_DATA", 1),
+    "missing root": (["mnist"], "path=FOLDER or the variable GANTK_DATA", 1),
     "no file": (["nowhere.npy"], "nowhere.npy: no such file", 1),
     "which array": (["two.npz"], "holds a, b: say which, as two.npz:array=a", 2),
     "no array": (["two.npz:array=c"], "no array 'c'", 2),

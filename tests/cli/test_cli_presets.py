@@ -52,7 +52,7 @@ def test_every_stage_is_entered(recipe: str, tiny_pictures: ArraySource, tmp_pat
     settings = [word for path, value in short.items() for word in ("--set", f"{path}={value}")]
     parts = [word for slot, part in _parts(recipe).items() for word in (f"--{slot}", part)]
     place = str(tmp_path / "run")
-    data = f"folder:root={folder},colour=grey"
+    data = f"folder:path={folder},color=gray"
     cli.main(["build", recipe, "--data", data, *parts, *settings, "-o", place], standalone_mode=False)
     cli.main(["train", place], standalone_mode=False)
     run = Run(place)

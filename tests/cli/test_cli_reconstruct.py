@@ -128,12 +128,12 @@ def test_picture_files_and_the_data_set_beside_them(coded: Path, tmp_path: Path,
 def test_picture_files_do_without_the_data_set(coded: Path, tmp_path: Path, call) -> None:
     Image.new("L", (28, 28)).save(tmp_path / "x.png")
     file = coded / "model.toml"
-    file.write_text(file.read_text().replace('plugin = "gantk:digits"', 'plugin = "gantk:folder"\nroot = "/gone"'))
+    file.write_text(file.read_text().replace('plugin = "gantk:digits"', 'plugin = "gantk:folder"\npath = "/gone"'))
     done = call("reconstruct", "coded", "x.png", "--subset", "2").worked()
     assert "not measured: /gone: no such folder" in done.out
     assert "no such folder" in call("reconstruct", "coded", "--subset", "2").error(1)
     Image.new("RGB", (50, 30), "blue").save(tmp_path / "y.png")
-    files = "files:paths=['x.png','y.png'],size=28,colour=grey"
+    files = "files:paths=['x.png','y.png'],size=28,color=gray"
     done = call("reconstruct", "coded", "--data", files, "--subset", "2").worked()
     assert numbers(done.out.splitlines()[1])[0] == 2
 
@@ -183,7 +183,7 @@ REFUSED = {
     "empty name": ([""], 2, "name a path"),
     "data": (["--data", "digit"], 2, "Did you mean 'digits'"),
     "data option": (["--data", "digits:split=test"], 2, "digits"),
-    "data shape": (["--data", "folder:root=pictures"], 1, "size=[28,28],colour=grey"),
+    "data shape": (["--data", "folder:path=pictures"], 1, "size=[28,28],color=gray"),
     "option": (["--degrad", "noise=1"], 2, "--degrade"),
 }
 

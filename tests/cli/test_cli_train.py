@@ -229,7 +229,7 @@ def test_a_folder_is_said_to_be_read(tmp_path: Path, call) -> None:
     for number in range(9):
         Image.fromarray(np.full((12, 12), 25 * number, dtype=np.uint8)).save(tmp_path / f"pictures/{number}.png")
     short = ("--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=1")
-    call("build", "gan", "--data", "folder:root=pictures,colour=grey", *short, "-o", "run").worked()
+    call("build", "gan", "--data", "folder:path=pictures,color=gray", *short, "-o", "run").worked()
     lines = call("train", "run").worked().err.splitlines()
     assert lines[:2] == ["reading images", "game: 2 steps of 1 image"]
 

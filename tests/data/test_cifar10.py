@@ -52,7 +52,7 @@ def put_tar(path: Path, batches: dict[str, np.ndarray], mode: str = "w:gz") -> N
 
 def check(root: Path, batches: dict[str, np.ndarray]) -> None:
     for split, names in {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}.items():
-        source = CIFAR10(root=root, split=split)
+        source = CIFAR10(path=root, split=split)
         expected = np.concatenate([batches[name] for name in names])
         assert (len(source), source.image_shape, source.classes) == (len(expected), (3, 32, 32), tuple(CLASSES))
         indices = np.arange(len(source))[::-1].copy()
@@ -93,21 +93,21 @@ def put_zip(path: Path, size: int = 32, classes=tuple(CLASSES)) -> None:
 def test_zip_of_images(tmp_path, place):
     (tmp_path / place).parent.mkdir(exist_ok=True)
     put_zip(tmp_path / place)
-    source = CIFAR10(root=tmp_path)
+    source = CIFAR10(path=tmp_path)
     assert (len(source), source.classes) == (30, tuple(CLASSES))
     images, labels = source.images(range(30)), source.labels(range(30))
     assert images[:, 0, 0, 0].tolist() == labels.tolist() == [label for label in range(10) for _ in range(3)]
     assert images[:, 1, 5, 5].tolist() == [0, 1, 2] * 10
-    assert len(CIFAR10(root=tmp_path / place, split="test")) == 10
+    assert len(CIFAR10(path=tmp_path / place, split="test")) == 10
 
 
 def test_zip_of_other_classes_or_sizes(tmp_path):
     put_zip(tmp_path / "cifar10.zip", classes=("cat", "dog"))
     with pytest.raises(DataError, match=r"cifar10\.zip.*cat, dog.*expected airplane"):
-        CIFAR10(root=tmp_path)
+        CIFAR10(path=tmp_path)
     put_zip(tmp_path / "cifar10.zip", size=31)
     with pytest.raises(DataError, match=r"cifar10\.zip.*0000\.png.*31 x 31"):
-        CIFAR10(root=tmp_path).images([0])
+        CIFAR10(path=tmp_path).images([0])
 
 
 @pytest.mark.parametrize("case", ["cut", "longer", "label", "gzip cut"])
@@ -122,7 +122,7 @@ def test_damaged_batches_name_the_file(tmp_path, batches, case):
     }[case]
     (tmp_path / "data_batch_3.bin").write_bytes(bad)
     with pytest.raises(DataError) as caught:
-        CIFAR10(root=tmp_path).images([0])
+        CIFAR10(path=tmp_path).images([0])
     assert str(tmp_path / "data_batch_3.bin") in str(caught.value)
 
 
@@ -130,7 +130,7 @@ def test_a_missing_batch_is_named(tmp_path, batches):
     put_files(tmp_path, batches)
     (tmp_path / "data_batch_4.bin").unlink()
     with pytest.raises(DataError, match=r"data_batch_4\.bin"):
-        CIFAR10(root=tmp_path)
+        CIFAR10(path=tmp_path)
 
 
 @pytest.mark.parametrize("case", ["not a tar", "cut", "gzip cut", "batch missing", "batch short", "bomb", "empty"])
@@ -153,7 +153,7 @@ def test_damaged_archives_name_the_file(tmp_path, batches, case, monkeypatch):
     if case == "empty":
         path.write_bytes(b"")
     with pytest.raises(DataError) as caught:
-        CIFAR10(root=tmp_path).images([0])
+        CIFAR10(path=tmp_path).images([0])
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -163,19 +163,19 @@ def test_pickles_are_never_opened(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"cos\nsystem\n(S'false'\ntR.")
     with pytest.raises(DataError, match=r"pickles.*never opened.*binary version"):
-        CIFAR10(root=tmp_path)
+        CIFAR10(path=tmp_path)
 
 
 def test_missing_says_where_it_looked(tmp_path):
-    with pytest.raises(DataError, match=r"cifar10.*root=.*download=true") as caught:
-        CIFAR10(root=tmp_path)
+    with pytest.raises(DataError, match=r"cifar10.*path=.*download=true") as caught:
+        CIFAR10(path=tmp_path)
     assert str(tmp_path / "cifar10") in str(caught.value)
 
 
 def channel_means(root: Path, split: str) -> tuple[np.ndarray, list[int]]:
     if not (root / "cifar10-jpeg").is_dir():
         pytest.skip("no cifar10-jpeg/ below the data root")
-    source = CIFAR10(root=root, split=split)
+    source = CIFAR10(path=root, split=split)
     indices = np.arange(len(source))
     return source.images(indices).numpy().mean(axis=(0, 2, 3)), np.bincount(source.labels(indices).numpy()).tolist()
 

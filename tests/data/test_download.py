@@ -55,34 +55,34 @@ def left(folder: Path) -> list[str]:
 
 def test_nothing_is_fetched_unasked(mnist_served, tmp_path):
     with pytest.raises(DataError, match="download=true"):
-        MNIST(root=tmp_path / "root")
+        MNIST(path=tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
 def test_fetches_once_and_reads(mnist_served, tmp_path, monkeypatch):
-    assert len(MNIST(root=tmp_path / "root", download=True)) == 4
+    assert len(MNIST(path=tmp_path / "root", download=True)) == 4
     assert left(tmp_path / "root" / "mnist") == sorted(FILES)
     monkeypatch.setattr(MNIST, "mirrors", ())
-    assert MNIST(root=tmp_path / "root", download=True).labels([3]).tolist() == [3]
+    assert MNIST(path=tmp_path / "root", download=True).labels([3]).tolist() == [3]
 
 
 def test_a_wrong_checksum_keeps_nothing(mnist_served, tmp_path, monkeypatch):
     monkeypatch.setattr(MNIST, "md5", dict.fromkeys(FILES, "0" * 32))
     with pytest.raises(DataError, match="MD5") as caught:
-        MNIST(root=tmp_path / "root", download=True)
+        MNIST(path=tmp_path / "root", download=True)
     assert FILES[0] in str(caught.value)
     assert left(tmp_path / "root") == []
 
 
 def test_a_second_mirror_is_asked(mnist_served, tmp_path, monkeypatch):
     monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:1/", mnist_served + "nowhere/", mnist_served))
-    assert len(MNIST(root=tmp_path / "root", download=True)) == 4
+    assert len(MNIST(path=tmp_path / "root", download=True)) == 4
 
 
 def test_offline_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:1/",))
     with pytest.raises(DataError, match="by hand"):
-        MNIST(root=tmp_path / "root", download=True)
+        MNIST(path=tmp_path / "root", download=True)
     assert left(tmp_path / "root") == []
 
 

@@ -59,7 +59,7 @@ def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
 def test_files_and_plugins_are_told_apart() -> None:
     for text in ("a.npy", "some/where/a b.npz", "a.npz:array=x", "~/A.NPY", "./digits:x.npz"):
         assert is_array_file(text), text
-    for text in ("digits", "gantk:digits", "folder:root=a.npz", "gantk:zip:root=x.npy", "a.zip", "a.npz:images", "npz"):
+    for text in ("digits", "gantk:digits", "folder:path=a.npz", "gantk:zip:root=x.npy", "a.zip", "a.npz:images", "npz"):
         assert not is_array_file(text), text
 
 

@@ -45,7 +45,7 @@ def test_class_folders_are_labels(tmp_path):
     put(
         tmp_path, {"dog/deep/er/9.PNG": encoded(pixels(99)), "cat/notes.txt": b"", ".DS_Store": b"", "cat/.x.png": b"?"}
     )
-    source = Folder(root=tmp_path)
+    source = Folder(path=tmp_path)
     assert (len(source), source.image_shape, source.classes, source.skipped) == (7, (3, 6, 5), ("cat", "dog"), 0)
     assert source.labels(range(7)).tolist() == [0, 0, 0, 1, 1, 1, 1]
     expected = [chw(pixels(s)) for s in (0, 1, 2, 10, 11, 12, 99)]
@@ -54,7 +54,7 @@ def test_class_folders_are_labels(tmp_path):
 
 def test_a_flat_folder_has_no_labels(tmp_path):
     put(tmp_path, {"a.png": encoded(pixels(0)), "b.bmp": encoded(pixels(1), "BMP"), "c.ppm": encoded(pixels(2), "PPM")})
-    source = Folder(root=tmp_path)
+    source = Folder(path=tmp_path)
     assert source.classes is None
     assert source.labels([0]) is None
     np.testing.assert_array_equal(everything(source), np.stack([chw(pixels(s)) for s in range(3)]))
@@ -63,29 +63,29 @@ def test_a_flat_folder_has_no_labels(tmp_path):
 def test_a_mixture_of_both_is_refused(tmp_path):
     put(two_classes(tmp_path), {"stray.png": encoded(pixels(5))})
     with pytest.raises(DataError, match=r"stray\.png.*cat/0\.png"):
-        Folder(root=tmp_path)
+        Folder(path=tmp_path)
 
 
 def test_mixed_sizes_name_both(tmp_path):
     put(two_classes(tmp_path), {"dog/x.png": encoded(pixels(5, 7, 5))})
     with pytest.raises(DataError, match=r"x\.png: 7 x 5.*cat/0\.png is 6 x 5.*size="):
-        Folder(root=tmp_path)
+        Folder(path=tmp_path)
     with pytest.warns(UserWarning, match=r"1 files were skipped.*x\.png"):
-        assert len(Folder(root=tmp_path, skip=True)) == 6
-    assert Folder(root=tmp_path, size=(8, 4)).image_shape == (3, 8, 4)
+        assert len(Folder(path=tmp_path, skip=True)) == 6
+    assert Folder(path=tmp_path, size=(8, 4)).image_shape == (3, 8, 4)
 
 
 def test_size_cuts_the_middle_and_without_crop_stretches(tmp_path):
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = 255
     put(tmp_path, {"a.png": encoded(wide)})
-    cut = everything(Folder(root=tmp_path, size=8))
+    cut = everything(Folder(path=tmp_path, size=8))
     np.testing.assert_array_equal(cut, np.full((1, 3, 8, 8), 255))
-    stretched = everything(Folder(root=tmp_path, size=24, crop="none"))[0, 0]
+    stretched = everything(Folder(path=tmp_path, size=24, crop="none"))[0, 0]
     assert stretched.shape == (24, 24)
     assert (stretched[:, :6] == 0).all()
     assert (stretched[:, 10:14] == 255).all()
-    half = everything(Folder(root=tmp_path, size=(4, 4), crop="center"))
+    half = everything(Folder(path=tmp_path, size=(4, 4), crop="center"))
     assert (half[..., 1:3] == 255).all()
     assert (half > 200).all()
 
@@ -96,22 +96,22 @@ def test_size_cuts_the_middle_and_without_crop_stretches(tmp_path):
         ({"size": 0}, "size is 1 to"),
         ({"size": (4, 10**6)}, "size is 1 to"),
         ({"crop": "middle"}, "crop takes"),
-        ({"colour": "red"}, "colour takes"),
+        ({"color": "red"}, "color takes"),
     ],
 )
 def test_bad_options_are_refused(tmp_path, options, message):
     with pytest.raises(OptionError, match=message):
-        Folder(root=tmp_path, **options)
+        Folder(path=tmp_path, **options)
 
 
 def test_options_as_the_command_line_gives_them(tmp_path):
-    given = check_options(Folder, {"root": str(tmp_path), "size": [64, 48], "crop": "center", "skip": "true"}, "data")
-    assert given == {"root": tmp_path, "size": (64, 48), "crop": "center", "skip": True}
+    given = check_options(Folder, {"path": str(tmp_path), "size": [64, 48], "crop": "center", "skip": "true"}, "data")
+    assert given == {"path": tmp_path, "size": (64, 48), "crop": "center", "skip": True}
     assert all(option.doc for option in read_options(Folder).values())
 
 
-@pytest.mark.parametrize(("colour", "channels"), [("rgb", 3), ("grey", 1), ("rgba", 4)])
-def test_every_kind_of_image_in_every_colour(tmp_path, colour, channels):
+@pytest.mark.parametrize(("color", "channels"), [("rgb", 3), ("gray", 1), ("rgba", 4)])
+def test_every_kind_of_image_in_every_colour(tmp_path, color, channels):
     grey = np.full((6, 5), 100, np.uint8)
     rgb = np.full((6, 5, 3), 100, np.uint8)
     palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE)
@@ -129,7 +129,7 @@ def test_every_kind_of_image_in_every_colour(tmp_path, colour, channels):
             "rgba.png": encoded(np.dstack([rgb, np.full((6, 5), 255, np.uint8)])),
         },
     )
-    source = Folder(root=tmp_path, colour=colour)
+    source = Folder(path=tmp_path, color=color)
     assert source.image_shape == (channels, 6, 5)
     colours = everything(source)[:, : min(channels, 3)].reshape(9, -1)
     assert (colours[0] == 255).all()
@@ -141,17 +141,17 @@ def test_every_kind_of_image_in_every_colour(tmp_path, colour, channels):
 def test_transparency_lies_over_white(tmp_path):
     clear = np.zeros((2, 2, 4), np.uint8)
     put(tmp_path, {"a.png": encoded(clear)})
-    assert (everything(Folder(root=tmp_path)) == 255).all()
-    assert Folder(root=tmp_path, colour="keep").image_shape == (4, 2, 2)
+    assert (everything(Folder(path=tmp_path)) == 255).all()
+    assert Folder(path=tmp_path, color="keep").image_shape == (4, 2, 2)
 
 
 def test_keep_leaves_grey_as_it_is_and_refuses_a_mixture(tmp_path):
     put(tmp_path, {"a.png": encoded(pixels(0, channels=1))})
-    source = Folder(root=tmp_path, colour="keep")
+    source = Folder(path=tmp_path, color="keep")
     np.testing.assert_array_equal(everything(source)[0, 0], pixels(0, channels=1))
     put(tmp_path, {"b.png": encoded(pixels(1))})
-    with pytest.raises(DataError, match=r"b\.png.*3 channels.*a\.png.*1 channels.*colour="):
-        Folder(root=tmp_path, colour="keep")
+    with pytest.raises(DataError, match=r"b\.png.*3 channels.*a\.png.*1 channels.*color="):
+        Folder(path=tmp_path, color="keep")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -163,7 +163,7 @@ def test_exif_orientation_is_applied(tmp_path, kind, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     put(tmp_path, {f"a.{kind.lower()}": encoded(corner, kind, exif=exif)})
-    source = Folder(root=tmp_path)
+    source = Folder(path=tmp_path)
     assert source.image_shape == ((3, 16, 32) if orientation < 5 else (3, 32, 16))
     image = everything(source)[0, 0]
     found = image[1 if seen[0] == "t" else -2, 1 if seen[1] == "l" else -2]
@@ -207,11 +207,11 @@ def damaged() -> dict[str, bytes]:
 def test_damaged_images_name_the_file_or_are_counted(tmp_path, name):
     put(tmp_path, {"a.png": encoded(pixels(1, 40, 50)), name: damaged()[name], "z.png": encoded(pixels(2, 40, 50))})
     with pytest.raises(DataError) as caught:
-        Folder(root=tmp_path).images([0])
+        Folder(path=tmp_path).images([0])
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.warns(UserWarning, match="1 files were skipped") as said:
-        source = Folder(root=tmp_path, skip=True)
+        source = Folder(path=tmp_path, skip=True)
     assert name in str(said[0].message)
     assert (len(source), source.skipped) == (2, 1)
     np.testing.assert_array_equal(everything(source), np.stack([chw(pixels(s, 40, 50)) for s in (1, 2)]))
@@ -220,18 +220,18 @@ def test_damaged_images_name_the_file_or_are_counted(tmp_path, name):
 def test_labels_stay_with_their_images_when_some_are_skipped(tmp_path):
     put(two_classes(tmp_path), {"cat/1.png": b"?", "dog/0.png": encoded(pixels(0))[:-30]})
     with pytest.warns(UserWarning, match="2 files"):
-        source = Folder(root=tmp_path, skip=True)
+        source = Folder(path=tmp_path, skip=True)
     assert source.labels(range(4)).tolist() == [0, 0, 1, 1]
     np.testing.assert_array_equal(everything(source), np.stack([chw(pixels(s)) for s in (0, 2, 11, 12)]))
 
 
 def test_nothing_usable_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
-        Folder(root=tmp_path / "nowhere")
+        Folder(path=tmp_path / "nowhere")
     with pytest.raises(DataError, match="no image file"):
-        Folder(root=put(tmp_path, {"a.txt": b""}))
+        Folder(path=put(tmp_path, {"a.txt": b""}))
     with pytest.raises(DataError, match="not one of 1 images"):
-        Folder(root=put(tmp_path, {"a.png": b""}), skip=True)
+        Folder(path=put(tmp_path, {"a.png": b""}), skip=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
@@ -244,15 +244,15 @@ def test_links_and_special_files_name_themselves(tmp_path, trick):
     else:
         path.symlink_to({"loop": tmp_path, "twice": tmp_path / "cat", "broken": tmp_path / "none"}[trick])
     with pytest.raises(DataError, match=r"trick\.png"):
-        Folder(root=tmp_path)
+        Folder(path=tmp_path)
     with pytest.warns(UserWarning, match=r"trick\.png"):
-        assert len(Folder(root=tmp_path, skip=True)) in (3, 6)
+        assert len(Folder(path=tmp_path, skip=True)) in (3, 6)
 
 
 def test_names_that_garble_a_terminal_are_escaped(tmp_path):
     put(tmp_path, {"a\n\x1b[31m.png": b"?"})
     with pytest.raises(DataError) as caught:
-        Folder(root=tmp_path)
+        Folder(path=tmp_path)
     assert str(caught.value).isprintable()
 
 
@@ -268,13 +268,13 @@ def caches(tmp_path: Path) -> list[Path]:
 def test_many_images_are_memory_mapped_once(tmp_path, mapped, monkeypatch):
     root = put(two_classes(tmp_path / "set"), {"dog/bad.png": b"?"})
     with pytest.warns(UserWarning, match="1 files"):
-        first = Folder(root=root, skip=True)
+        first = Folder(path=root, skip=True)
     expected = everything(first)
     assert len(caches(tmp_path)) == 1
     monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr(images, "probe", lambda *_: pytest.fail("probed again"))
     with pytest.warns(UserWarning, match="1 files"):
-        again = Folder(root=root, skip=True)
+        again = Folder(path=root, skip=True)
     assert (len(again), again.image_shape, again.skipped) == (6, (3, 6, 5), 1)
     assert again.labels(range(6)).tolist() == [0, 0, 0, 1, 1, 1]
     np.testing.assert_array_equal(everything(again), expected)
@@ -283,26 +283,26 @@ def test_many_images_are_memory_mapped_once(tmp_path, mapped, monkeypatch):
 
 def test_a_changed_file_or_option_is_decoded_anew(tmp_path, mapped):
     root = two_classes(tmp_path / "set")
-    everything(Folder(root=root))
+    everything(Folder(path=root))
     put(root, {"cat/1.png": encoded(pixels(77))})
-    np.testing.assert_array_equal(Folder(root=root).images([1])[0].numpy(), chw(pixels(77)))
-    assert Folder(root=root, colour="grey").images([0]).shape == (1, 1, 6, 5)
+    np.testing.assert_array_equal(Folder(path=root).images([1])[0].numpy(), chw(pixels(77)))
+    assert Folder(path=root, color="gray").images([0]).shape == (1, 1, 6, 5)
     assert len(caches(tmp_path)) == 3
 
 
 @pytest.mark.parametrize("file", ["images.npy", "kept.npy"])
 def test_a_damaged_cache_is_made_again(tmp_path, mapped, file):
     root = two_classes(tmp_path / "set")
-    expected = everything(Folder(root=root))
+    expected = everything(Folder(path=root))
     (caches(tmp_path)[0] / file).write_bytes(b"\x93NUMPY garbage")
-    np.testing.assert_array_equal(everything(Folder(root=root)), expected)
-    np.testing.assert_array_equal(everything(Folder(root=root)), expected)
+    np.testing.assert_array_equal(everything(Folder(path=root)), expected)
+    np.testing.assert_array_equal(everything(Folder(path=root)), expected)
 
 
 def test_a_failed_decode_leaves_no_cache(tmp_path, mapped):
     root = put(two_classes(tmp_path / "set"), {"dog/cut.png": encoded(pixels(0))[:-30]})
     with pytest.raises(DataError, match=r"cut\.png"):
-        Folder(root=root).images([0])
+        Folder(path=root).images([0])
     assert caches(tmp_path) == []
 
 
@@ -310,18 +310,18 @@ def test_a_cache_without_room_is_a_clear_error(tmp_path, mapped, monkeypatch):
     root = two_classes(tmp_path / "set")
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
     with pytest.raises(DataError, match="GANTK_CACHE"):
-        Folder(root=root).images([0])
+        Folder(path=root).images([0])
 
 
 def test_threads_and_no_threads_give_the_same(tmp_path, monkeypatch):
     root = put(tmp_path, {f"{i:03}.png": encoded(pixels(i)) for i in range(300)})
-    alone = everything(Folder(root=root))
+    alone = everything(Folder(path=root))
     monkeypatch.setattr(images, "THREADS_FROM", 0)
-    np.testing.assert_array_equal(everything(Folder(root=root)), alone)
+    np.testing.assert_array_equal(everything(Folder(path=root)), alone)
 
 
 def test_nothing_warns_about_sound_images(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        everything(Folder(root=two_classes(tmp_path)))
+        everything(Folder(path=two_classes(tmp_path)))
     assert decode.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS

@@ -49,7 +49,7 @@ def test_reads_what_was_written_whatever_the_name_says(tmp_path, arrays, sub, zi
     images, labels = (idx_bytes(a) for a in arrays)
     pack = gzip.compress if zipped else bytes
     write(tmp_path / sub, pack(images), pack(labels), spelling)
-    source = MNIST(root=tmp_path)
+    source = MNIST(path=tmp_path)
     assert (len(source), source.image_shape, source.classes) == (23, (1, 28, 28), tuple("0123456789"))
     got_images, got_labels = everything(source)
     np.testing.assert_array_equal(got_images[:, 0], arrays[0])
@@ -59,7 +59,7 @@ def test_reads_what_was_written_whatever_the_name_says(tmp_path, arrays, sub, zi
 def test_dotted_spelling_and_test_split(tmp_path, arrays):
     (tmp_path / "t10k-images.idx3-ubyte").write_bytes(idx_bytes(arrays[0]))
     (tmp_path / "t10k-labels.idx1-ubyte").write_bytes(idx_bytes(arrays[1]))
-    assert len(FashionMNIST(root=tmp_path, split="test")) == 23
+    assert len(FashionMNIST(path=tmp_path, split="test")) == 23
 
 
 def test_root_from_the_environment_prefers_the_sets_own_folder(tmp_path, arrays, monkeypatch):
@@ -73,7 +73,7 @@ def test_root_from_the_environment_prefers_the_sets_own_folder(tmp_path, arrays,
 @pytest.mark.parametrize("size", [1, 28, 64])
 def test_size_resizes_each_image_by_itself(tmp_path, arrays, size):
     write(tmp_path, idx_bytes(arrays[0]), idx_bytes(arrays[1]))
-    source = FashionMNIST(root=tmp_path, size=size)
+    source = FashionMNIST(path=tmp_path, size=size)
     assert source.image_shape == (1, size, size)
     images, labels = everything(source)
     for index in (0, 22):
@@ -86,12 +86,12 @@ def test_size_resizes_each_image_by_itself(tmp_path, arrays, size):
 def test_sizes_that_are_refused(tmp_path, arrays, size):
     write(tmp_path, idx_bytes(arrays[0]), idx_bytes(arrays[1]))
     with pytest.raises(OptionError, match=f"size is 1 to 128, not {size}"):
-        MNIST(root=tmp_path, size=size)
+        MNIST(path=tmp_path, size=size)
 
 
 def test_missing_says_where_it_looked_and_the_mend(tmp_path):
-    with pytest.raises(DataError, match=r"root=.*GANTK_DATA.*download=true") as caught:
-        MNIST(root=tmp_path)
+    with pytest.raises(DataError, match=r"path=.*GANTK_DATA.*download=true") as caught:
+        MNIST(path=tmp_path)
     assert str(tmp_path / "mnist") in str(caught.value)
     with pytest.raises(DataError, match="GANTK_DATA"):
         MNIST()
@@ -99,7 +99,7 @@ def test_missing_says_where_it_looked_and_the_mend(tmp_path):
 
 def test_unknown_split_is_refused(tmp_path):
     with pytest.raises(OptionError, match="split takes 'train' or 'test', not 'valid'"):
-        MNIST(root=tmp_path, split="valid")
+        MNIST(path=tmp_path, split="valid")
 
 
 def bad_images(good: bytes) -> dict[str, bytes]:
@@ -129,7 +129,7 @@ def test_damaged_images_name_the_file(tmp_path, arrays, case):
     images, labels = (idx_bytes(a) for a in arrays)
     write(tmp_path, bad_images(images)[case], labels)
     with pytest.raises(DataError) as caught:
-        MNIST(root=tmp_path).images([0])
+        MNIST(path=tmp_path).images([0])
     assert str(tmp_path / IMAGES) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -148,7 +148,7 @@ def test_damaged_labels_name_the_file(tmp_path, arrays, case):
     }[case]
     write(tmp_path, idx_bytes(images), bad)
     with pytest.raises(DataError) as caught:
-        MNIST(root=tmp_path)
+        MNIST(path=tmp_path)
     assert str(tmp_path / LABELS) in str(caught.value)
     if case == "beyond 9":
         assert "label 10 at index 7" in str(caught.value)
@@ -167,14 +167,14 @@ def test_a_bomb_is_not_inflated(tmp_path, arrays, monkeypatch):
     bomb = gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(10**7))
     write(tmp_path, bomb, idx_bytes(arrays[1]))
     with pytest.raises(DataError, match="announces"):
-        MNIST(root=tmp_path)
+        MNIST(path=tmp_path)
     assert taken == 0
 
 
 def test_file_that_shrinks_after_construction_is_an_error(tmp_path, arrays):
     images, labels = (idx_bytes(a) for a in arrays)
     write(tmp_path, images, labels)
-    source = MNIST(root=tmp_path)
+    source = MNIST(path=tmp_path)
     write(tmp_path, idx_bytes(arrays[0][:3]), labels)
     with pytest.raises(DataError):
         source.images([0])
@@ -203,7 +203,7 @@ def test_digits_fit_in_2_mb_and_carry_their_licence():
 def test_digits_are_the_first_1000_of_each_class_of_mnist(data_root):
     if not (data_root / "mnist").is_dir():
         pytest.skip("no mnist/ below the data root")
-    images, labels = everything(MNIST(root=data_root))
+    images, labels = everything(MNIST(path=data_root))
     seen = [0] * 10
     kept = []
     for index, label in enumerate(labels.tolist()):
@@ -232,9 +232,9 @@ def test_the_script_makes_the_same_files_twice(tmp_path, arrays, monkeypatch):
 def test_real_sets_have_their_published_statistics(data_root, kind, mean, deviation):
     if not (data_root / kind.name).is_dir():
         pytest.skip(f"no {kind.name}/ below the data root")
-    images, labels = everything(kind(root=data_root))
+    images, labels = everything(kind(path=data_root))
     assert images.shape == (60_000, 1, 28, 28)
     assert len(np.unique(labels)) == 10
     assert images.mean() == pytest.approx(mean, abs=5e-4)
     assert images.std() == pytest.approx(deviation, abs=5e-4)
-    assert len(kind(root=data_root, split="test")) == 10_000
+    assert len(kind(path=data_root, split="test")) == 10_000

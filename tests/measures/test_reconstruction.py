@@ -173,7 +173,7 @@ def test_the_test_split_is_held_out_from_those_who_train_on_the_other(split: str
         for kind, shape in (("images-idx3", (count, 28, 28)), ("labels-idx1", (count,))):
             head = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">i4").tobytes()
             (tmp_path / f"{stem}-{kind}-ubyte").write_bytes(head + bytes(int(np.prod(shape))))
-    found = held_out(spec("mnist", root=str(tmp_path), split=split, download=False))
+    found = held_out(spec("mnist", path=str(tmp_path), split=split, download=False))
     assert (found.name, found.seen, len(found.source)) == ("mnist:split=test", seen, 2)
 
 

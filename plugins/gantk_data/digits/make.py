@@ -32,7 +32,7 @@ def write_idx(path: Path, array: npt.NDArray[np.uint8]) -> None:
 
 
 def main(root: str, out: str) -> None:
-    source = MNIST(root=Path(root))
+    source = MNIST(path=Path(root))
     everything = np.arange(len(source), dtype=np.int64)
     labels = source.labels(everything)
     assert labels is not None  # MNIST always has them

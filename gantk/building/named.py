@@ -1,0 +1,99 @@
+"""What a text names: a plugin with options, or, where data is asked for, a folder or file as well."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import DataError, GantkWarning, OptionError, UnknownName, nearest
+from gantk.files import place
+from gantk.registry import is_registered, plugins
+from gantk.written import parse_options, parse_part
+
+__all__ = ["data_at", "part_named"]
+
+ARRAYS = (".npy", ".npz")
+
+Named = tuple[str, dict[str, Any]]
+
+
+def part_named(kind: str, text: str) -> Named:
+    """The plugin and the options that a user's text means, as `de:dim=64`.
+
+    Data may be named by what it is (`digits`, `mnist:split=test`), by where it lies (`photos`, `photos:size=64`,
+    `x.zip`, `face.png`), or by both (`folder:photos,size=64`). A data set's name goes before a folder's.
+
+    Raises:
+        OptionError: the text names no plugin, or what follows the name is no option.
+        UnknownName: there is neither such data nor such a file or folder.
+    """
+    if kind != "data" or not text.strip():
+        return parse_part(text)
+    head, options = _divided(text.strip())
+    if is_registered("data", head):
+        _tell_of_a_folder(head, options)
+        return head, parse_options(options)
+    for path, rest in ((text.strip(), ""), (head, options)):
+        if place(path).exists():
+            return data_at(path, parse_options(rest))
+    for name, path in _prefixes(text.strip()):
+        if is_registered("data", name):
+            return name, parse_options(f"path={path}")
+    if "=" in head:
+        parse_part(text)  # says what is expected
+    if re.search(r"[\\/]|^[.~]", head):
+        raise DataError(f"{place(head).absolute()}: no such file or folder.")
+    known = nearest(head.rpartition(":")[2], (plugin.name for plugin in plugins("data")))
+    raise UnknownName(f"there is no data '{head}', and no file or folder of that name.{known}")
+
+
+def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None) -> Named:
+    """The data plugin that reads a folder, a zip or a picture file, with its options.
+
+    Raises:
+        DataError: there is no such file or folder, or it is an array file.
+        OptionError: the options name another path.
+    """
+    where = place(path).absolute()
+    options = dict(options or {})
+    if "path" in options:
+        raise OptionError(f"'{path}' says already where the data lies; leave out path={options['path']}.")
+    if not where.exists():
+        raise DataError(f"{where}: no such file or folder.")
+    if where.suffix.lower() in ARRAYS and where.is_file():
+        raise DataError(
+            f"{where}: an array, and images are expected; in Python, "
+            f"gantk.data.ArraySource(numpy.load({str(where)!r})) makes data of it."
+        )
+    if where.is_dir():
+        return "gantk:folder", {"path": where, **options}
+    if where.suffix.lower() == ".zip" or (where.is_file() and zipfile.is_zipfile(where)):
+        return "gantk:zip", {"path": where, **options}
+    return "gantk:files", {"path": [where], **options}
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """What stands before the first `:option=`, and what stands behind its colon."""
+    found = re.search(r":(?=[A-Za-z_]\w*=)|:$", text)
+    return (text[: found.start()], text[found.end() :]) if found else (text, "")
+
+
+def _prefixes(text: str) -> Iterator[tuple[str, str]]:
+    """`package:name:path` divided at each colon, the longest name first."""
+    for colon in reversed([match.start() for match in re.finditer(":", text)]):
+        if text[colon + 1 :]:
+            yield text[:colon], text[colon + 1 :]
+
+
+def _tell_of_a_folder(name: str, options: str) -> None:
+    if not options and Path(name).exists():
+        warnings.warn(
+            f"data '{name}' is the data set; write ./{name} for what is called {name} in this folder.",
+            GantkWarning,
+            stacklevel=2,
+        )
