@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
-__all__ = ["UNFINISHED", "flush", "place", "replace_file"]
+__all__ = ["UNFINISHED", "flush", "place", "replace_file", "text_of"]
 
 UNFINISHED = ".unfinished-"
 """What the names of files and folders begin with that are still being written."""
@@ -14,6 +15,17 @@ UNFINISHED = ".unfinished-"
 def place(path: str | os.PathLike[str]) -> Path:
     """A path as it is written: `~` and `~name` at its beginning are home folders."""
     return Path(os.path.expanduser(path))  # Path.expanduser fails where nobody is called so
+
+
+def text_of(content: bytes) -> str:
+    """A text file's text: UTF-8, or what the byte order mark says that some editors put before it.
+
+    Raises:
+        UnicodeDecodeError: it is neither.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from gantk.errors import BrokenPlugin, UnknownName, nearest
+from gantk.files import text_of
 from gantk.kinds import KINDS, kind_named
 
 __all__ = ["Plugin", "everything", "find", "is_registered", "plugins", "unreadable"]
@@ -46,7 +47,7 @@ class Plugin:
             if not attribute:
                 from importlib.resources import files  # no listing needs it
 
-                return (files(module) / f"{self.name}.toml").read_text(encoding="utf-8")
+                return text_of((files(module) / f"{self.name}.toml").read_bytes())
             found: Any = module
             for step in attribute.split("."):
                 found = getattr(found, step)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, counted, naming
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened
 
 __all__ = ["command"]
 
@@ -35,18 +35,19 @@ __all__ = ["command"]
     metavar="PNG",
     help="The picture to write.",
 )
+@STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same points.")
 @click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
-def command(run: Path, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool) -> None:
+def command(
+    run: Path, step: int | None, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool
+) -> None:
     """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
-    from gantk.building.load import load
     from gantk.measures.interpolation import PATHS, strips
     from gantk.report.pictures import grid, save_picture, try_place, writable
 
     writable(output, suffixes=(".png",))
     try_place(output)
-    with naming(run / "model.toml"):
-        model = load(run)
+    _, model = opened(run, step)
     images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)
     save_picture(grid(images, columns=steps), output)
     click.echo(f"{counted(rows, f'{path} strip')} of {steps} images written to {output}")

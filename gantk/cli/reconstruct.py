@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, opened, progress_bar
 from gantk.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ __all__ = ["command"]
     multiple=True,
     help="Spoil images before they are read: noise=0.3, downscale=4 or mask=0.25; several in order.",
 )
+@STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same noise, images and degradation.")
 def command(
     run: Path,
+    step: int | None,
     images: tuple[Path, ...],
     count: int,
     output: Path,
@@ -70,7 +72,6 @@ def command(
     gantk reconstruct runs/digits
     gantk reconstruct runs/digits three.png seven.png --degrade noise=0.3
     """
-    from gantk.building.load import load
     from gantk.measures.reconstruction import (
         check_reads_codes,
         generated_again,
@@ -85,9 +86,8 @@ def command(
     writable(output, suffixes=(".png",))
     try_place(output)
     spoilt = [_degradation(text) for text in degradations]
-    with naming(run / "model.toml"):
-        model = load(run)
-    with naming(run):
+    found, model = opened(run, step)
+    with naming(found):
         check_reads_codes(model)
         _check_drawable(model)
     for each in spoilt:

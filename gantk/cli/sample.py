@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, counted, naming
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened
 from gantk.errors import UsageError
 
 __all__ = ["command"]
@@ -24,6 +24,7 @@ __all__ = ["command"]
     metavar="PATH",
     help="GRID.png for one picture, a folder for single PNGs, or FILE.npz.",
 )
+@STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same images.")
 @click.option(
     "--condition",
@@ -33,18 +34,18 @@ __all__ = ["command"]
     help="What a conditional model draws, as a class; repeat it for several in turn.",
 )
 @click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
-def command(run: Path, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool) -> None:
-    """Draw images from the newest checkpoint of RUN.
+def command(
+    run: Path, step: int | None, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool
+) -> None:
+    """Draw images from RUN, or from one of its checkpoints.
 
     An .npz holds one array, images: uint8 [N, height, width, channels].
     """
-    from gantk.building.load import load
     from gantk.report.pictures import save_images, try_place, writable
 
     writable(output, count=count)
     try_place(output)
-    with naming(run / "model.toml"):
-        model = load(run)
+    _, model = opened(run, step)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner, the images are the generator's own.")
     images = model.sample(count, seed, refine=not no_refiner, condition=conditions or None)

@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gantk.errors import UsageError
 from gantk.files import place
 
-__all__ = ["PLACE", "SEED", "counted", "naming", "progress_bar"]
+if TYPE_CHECKING:
+    from gantk.model import Model
+    from gantk.run.folder import Run
+
+__all__ = ["PLACE", "SEED", "STEP", "counted", "naming", "opened", "progress_bar"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -31,6 +35,23 @@ class _Place(click.ParamType[Path]):
 
 
 PLACE = _Place()
+
+
+STEP = click.option(
+    "--step", type=click.IntRange(min=0), metavar="N", help="The checkpoint of step N; the newest where not given."
+)
+
+
+def opened(path: Path, step: int | None) -> tuple[Run, Model]:
+    """A run, named by its folder or by a checkpoint's, with its model as it was after a step."""
+    from gantk.building.load import load
+    from gantk.run.folder import located
+
+    run, step = located(path, step)
+    if run.steps():
+        run.at(step)  # says by itself which run has no such checkpoint
+    with naming(run.model_toml):
+        return run, load(run, step=step)
 
 
 def counted(count: int, thing: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gantk.cli.shared import PLACE, naming
+from gantk.errors import UsageError
 
 __all__ = ["command"]
 
@@ -20,10 +21,12 @@ def command(run: Path, fresh: bool) -> None:
     Ctrl-C saves and stops; the same command goes on. Losses go to log.jsonl and TensorBoard, sample grids to samples.
     """
     from gantk.building.assembly import assemble
-    from gantk.run.folder import Run
+    from gantk.run.folder import located
     from gantk.training import train
 
-    folder = Run(run)
+    folder, step = located(run)
+    if step is not None:
+        raise UsageError(f"{run} is a checkpoint: gantk train {folder.typed} resumes from the run's newest one.")
     with naming(folder.model_toml):
         model = assemble(folder.spec())
     train(model, folder, fresh=fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -16,12 +17,14 @@ import tomli_w
 
 from gantk import toml
 from gantk.errors import CheckpointError, RunError, UsageError
-from gantk.files import UNFINISHED, place, replace_file
+from gantk.files import UNFINISHED, place, replace_file, text_of
 from gantk.kinds import LISTS, SLOTS
 
-__all__ = ["Run"]
+__all__ = ["Run", "located", "runs_under"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
+PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
+"""What lies in a run: a path to one of them stands for the run."""
 
 
 class Run:
@@ -83,10 +86,9 @@ class Run:
             RunError: there is no such run, or its `model.toml` is not TOML.
         """
         try:
-            return toml.loads(self.model_toml.read_text(encoding="utf-8"))
+            return toml.loads(text_of(self.model_toml.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
-            mend = f"make one with gantk build -o {self.typed}"
-            raise RunError(f"{self} is not a run: it has no model.toml; {mend}.") from None
+            raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{self.model_toml} is damaged: {error}; mend it, or build anew.") from error
         except OSError as error:
@@ -95,6 +97,21 @@ class Run:
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint after a step."""
         return self.checkpoints / f"step-{step:07d}"
+
+    def at(self, step: int | None = None) -> Path:
+        """The checkpoint after a step; the newest where none is given.
+
+        Raises:
+            CheckpointError: the run has never been trained.
+            UsageError: there is no checkpoint of that step.
+        """
+        latest = self.latest()
+        if step is None:
+            return latest
+        if step not in self.steps():
+            known = ", ".join(map(str, self.steps()))
+            raise UsageError(f"{self} has no checkpoint of step {step}; there are those of steps {known}.")
+        return self.checkpoint(step)
 
     def steps(self) -> list[int]:
         """The steps that there are whole checkpoints of, in order."""
@@ -155,6 +172,57 @@ class Run:
             if folder.exists():
                 shutil.rmtree(folder)
         self.log.unlink(missing_ok=True)
+
+
+def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:
+    """The run that a path names, and the step that is asked for: a checkpoint's folder stands for its run and step.
+
+    Raises:
+        UsageError: the path names a checkpoint, and the step another one.
+    """
+    where = place(path)
+    inside = where.absolute()
+    for folder in (inside, *inside.parents):
+        if (folder / "model.toml").is_file():
+            break
+    else:
+        return Run(where), step
+    if folder == inside:
+        return Run(where), step
+    within = inside.relative_to(folder)
+    run = Run(where.parents[len(within.parts) - 1] if len(where.parts) > len(within.parts) else folder)
+    found = (
+        CHECKPOINT.fullmatch(within.parts[1]) if within.parts[0] == "checkpoints" and len(within.parts) > 1 else None
+    )
+    if found is None:
+        return (run, step) if within.parts[0] in PARTS else (Run(where), step)
+    named = int(found.group(1))
+    if step not in (None, named):
+        raise UsageError(
+            f"{where} is the checkpoint of step {named}, and --step asks for {step}: leave one of them out."
+        )
+    return run, named
+
+
+def runs_under(folder: Path) -> list[Path]:
+    """The run folders that lie directly in a folder, by name."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if (entry / "model.toml").is_file())
+    except OSError:
+        return []
+
+
+def _mend(path: Path) -> str:
+    """How somebody goes on who named a run that there is not: the run that he may have meant, or how to make one."""
+    near = dict.fromkeys((path.parent, path.parent / "runs", Path("runs"), Path(".")))
+    found = {each.name: each for folder in near for each in reversed(runs_under(folder)) if each != path}
+    close = difflib.get_close_matches(path.absolute().name, found, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {shlex.quote(str(found[close[0]]))}?"
+    inside = runs_under(path)
+    if inside:
+        return f"the runs in it are {', '.join(shlex.quote(str(each)) for each in inside[:5])}."
+    return f"make one with gantk build -o {shlex.quote(str(path))}."
 
 
 def _empty(path: Path) -> bool:

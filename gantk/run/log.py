@@ -20,7 +20,7 @@ def read_log(run: Run) -> list[dict[str, Any]]:
     if not run.log.exists():
         return []
     entries: list[dict[str, Any]] = []
-    for line in run.log.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in run.log.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
