@@ -270,4 +270,6 @@ def type_name(annotation: Any) -> str:
         return f"list of {type_name(args[0])}" if args else "list"
     if origin is Mapping or (origin or annotation) is dict:
         return "table"
+    if annotation is bool:
+        return "true or false"
     return "path" if annotation is Path else getattr(annotation, "__name__", str(annotation))

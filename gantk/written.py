@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from gantk import toml
@@ -85,7 +86,7 @@ def parse_options(text: str) -> dict[str, Any]:
     """`dim=64,sample=false` → `{"dim": "64", "sample": "false"}`, the values `Written`.
 
     Raises:
-        OptionError: it does not begin with `name=`.
+        OptionError: it does not begin with `name=`, or has a name twice.
     """
     options: dict[str, Any] = {}
     at = 0
@@ -93,6 +94,8 @@ def parse_options(text: str) -> dict[str, Any]:
         name = _NAME.match(text, at)
         if name is None:
             raise OptionError(f"'{text[at:]}' is not an option; expected option=value.")
+        if name.group(1) in options:
+            raise OptionError(f"'{text}' has {name.group(1)}= twice; give it once.")
         end = _end(text, name.end(), _NEXT_OPTION)
         options[name.group(1)] = Written(text[name.end() : end])
         following = _NEXT_OPTION.match(text, end)
@@ -113,6 +116,8 @@ def write_options(options: Mapping[str, Any]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, Written) and parse_options(f"x={value},y=1") == {"x": value, "y": "1"}:
         return str(value)
+    if isinstance(value, PurePath):
+        value = str(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -120,7 +125,7 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_quoted(str(k))} = {_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_quoted(v) if isinstance(v, str) else _value(v) for v in value) + "]"
+        return "[" + ", ".join(_quoted(str(v)) if isinstance(v, (str, PurePath)) else _value(v) for v in value) + "]"
     return str(value) if not isinstance(value, str) or _reads_as_itself(value) else _quoted(value)
 
 

@@ -18,7 +18,7 @@ from gantk.options import (
     read_options,
     type_name,
 )
-from gantk.written import Written, parse_value
+from gantk.written import Written, parse_value, write_part
 
 
 class Part:
@@ -179,8 +179,8 @@ def test_convert(value: Any, to: Any, expected: Any) -> None:
         (True, int, "int"),
         (True, float, "float"),
         ("many", float, "float"),
-        (1, bool, "bool"),
-        ("maybe", bool, "bool"),
+        (1, bool, "true or false"),
+        ("maybe", bool, "true or false"),
         ("l3", Literal["l1", "l2"], "'l1' or 'l2'"),
         (True, Literal[1, 2], "1 or 2"),
         (1, Literal[True, "auto"], "True or 'auto'"),
@@ -339,3 +339,13 @@ def test_check_options_refuses(given: dict[str, Any], message: str) -> None:
 )
 def test_type_name(annotation: Any, name: str) -> None:
     assert type_name(annotation) == name
+
+
+@pytest.mark.parametrize(
+    "options", [{"path": Path("/a,size=3/it's b")}, {"paths": [Path("/a, b"), Path("/'c'")]}, {"path": Path("/plain")}]
+)
+def test_paths_are_written_so_that_they_read_back(options: dict[str, Any]) -> None:
+    def reader(*, path: Path = Path(), paths: tuple[Path, ...] = (), size: int = 1) -> None: ...
+
+    name, read = parse_part(write_part("folder", options))
+    assert (name, check_options(reader, read, "it")) == ("folder", check_options(reader, options, "it"))

@@ -44,6 +44,8 @@ def part_named(kind: str, text: str) -> Named:
     for name, path in _prefixes(text.strip()):
         if is_registered("data", name):
             return name, parse_options(f"path={path}")
+    if re.match(r"\w+://", head):
+        raise DataError(f"{head}: an address; gantk reads what lies on this machine: download it first.")
     if "=" in head:
         parse_part(text)  # says what is expected
     if re.search(r"[\\/]|^[.~]", head):
@@ -91,7 +93,7 @@ def _prefixes(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _tell_of_a_folder(name: str, options: str) -> None:
-    if not options and Path(name).exists():
+    if not options and ":" not in name and Path(name).exists():
         warnings.warn(
             f"data '{name}' is the data set; write ./{name} for what is called {name} in this folder.",
             GantkWarning,

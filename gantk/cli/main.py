@@ -78,6 +78,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path need not be text
     warnings.showwarning = _warn
+    _said.clear()
     try:
         sys.exit(cli.main(prog_name="gantk", standalone_mode=False) or 0)
     except BrokenPipeError:
@@ -97,12 +98,15 @@ def main() -> None:
 
 
 _usual_warning = warnings.showwarning
+_said: set[str] = set()
 
 
 def _warn(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
     """gantk's own warnings in one line, without the place in the code; others' as Python shows them."""
     if issubclass(category, GantkWarning):
-        _say(f"warning: {message}")
+        if str(message) not in _said:  # one part may be read several times in a command
+            _said.add(str(message))
+            _say(f"warning: {message}")
     else:
         _usual_warning(message, category, *place, **more)
 

@@ -24,8 +24,14 @@ CHUNK = 1 << 10
 BEYOND = 1e-3
 """How far resizing may have carried values beyond their range."""
 
-MODES = ("L", "RGB", "RGBA")
+MODES = ("1", "L", "RGB", "RGBA")
 """PIL images whose channels need no conversion."""
+
+DEEP_MODES = ("F", "I", "I;16", "I;16L", "I;16B", "I;16N")
+"""PIL images whose values Pillow would clip, not scale, to bytes."""
+
+MOST_CLASSES = 1 << 16
+"""Labels beyond this are identifiers that nobody has numbered from 0."""
 
 
 def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.uint8]:
@@ -59,23 +65,33 @@ def class_indices(labels: Any, count: int, classes: Sequence[str] | None, name: 
     Raises:
         DataError: they are not whole numbers, one per image, that point into the classes.
     """
-    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    try:
+        array = _of_tensor(labels, name) if isinstance(labels, Tensor) else np.asarray(labels)
+    except ValueError as error:
+        raise DataError(f"{name}: the labels differ in length; give one class index per image.") from error
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise DataError(f"{name}: labels are whole numbers [N], class indices, not {array.dtype} {list(array.shape)}.")
     if len(array) != count:
         raise DataError(f"{name}: {count} images have {len(array)} labels; give one per image.")
     most = len(classes) - 1 if classes is not None else int(array.max())
+    if classes is None and most >= MOST_CLASSES:
+        raise DataError(f"{name}: a label is {most}; number the classes 0, 1, 2, …, at most {MOST_CLASSES} of them.")
     if array.min() < 0 or array.max() > most:
         raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
     return array.astype(np.int64, copy=False)
 
 
 def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
-    if isinstance(images, np.ndarray):
-        return images
+    if isinstance(images, Image.Image):
+        raise DataError(f"{name}: one PIL image; a data set is a list of them, as [image].")
     if isinstance(images, Tensor):
-        return _of_tensor(images)
-    if not isinstance(images, (list, tuple)):
+        return _of_tensor(images, name)
+    if hasattr(images, "__array__"):
+        array: npt.NDArray[Any] = np.asanyarray(images)  # a memory map stays one
+        if array.dtype != object or array.ndim != 1:
+            return array
+        images = list(array)
+    elif not isinstance(images, (list, tuple)):
         raise DataError(f"{name}: images are an array, a tensor or a list of images, not {type(images).__name__}.")
     each = [_of_picture(image, f"{name}: image {index}") for index, image in enumerate(images)]
     each = [image[None] if image.ndim == 2 else image for image in each]
@@ -90,23 +106,38 @@ def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
     return np.stack(each)
 
 
-def _of_tensor(tensor: Tensor) -> npt.NDArray[Any]:
-    tensor = tensor.detach().cpu()
-    found: npt.NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+def _of_tensor(tensor: Tensor, title: str) -> npt.NDArray[Any]:
+    plain = (torch.float16, torch.float32, torch.float64)
+    try:
+        tensor = tensor.detach().cpu().to_dense().resolve_conj().resolve_neg()
+        wide = tensor.is_floating_point() and tensor.dtype not in plain
+        found: npt.NDArray[Any] = (tensor.float() if wide else tensor).numpy()
+    except (RuntimeError, TypeError) as error:  # quantized, or without values
+        raise DataError(f"{title}: a tensor of {tensor.dtype} on {tensor.device} without plain values.") from error
     return found
 
 
 def _of_picture(image: Any, title: str) -> npt.NDArray[Any]:
     """One image of a list; a PIL image as `[C, H, W]`."""
     if isinstance(image, Image.Image):
-        if image.mode not in MODES:
-            raise DataError(f"{title}: a PIL image of mode {image.mode}; convert it, as image.convert('RGB').")
-        pixels = np.asarray(image)
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return _of_pil(image, title)
     try:
-        return _of_tensor(image) if isinstance(image, Tensor) else np.asarray(image)
+        found = _of_tensor(image, title) if isinstance(image, Tensor) else np.asarray(image)
     except ValueError as error:
         raise DataError(f"{title}: its rows differ in length; expected an image.") from error
+    if found.ndim == 0:
+        raise DataError(f"{title}: {image!r:.60}; expected an image.")
+    return found
+
+
+def _of_pil(image: Image.Image, title: str) -> npt.NDArray[Any]:
+    if image.mode in DEEP_MODES:
+        raise DataError(f"{title}: a PIL image of mode {image.mode}; scale it to [0, 1] in NumPy and pass the array.")
+    if image.mode not in MODES:
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        raise DataError(f"{title}: a PIL image of mode {image.mode}; convert it, as image.convert('{mode}').")
+    pixels = np.asarray(image)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def _one_channel(array: npt.NDArray[Any], channels_last: bool, name: str) -> npt.NDArray[Any]:
@@ -135,10 +166,8 @@ def _to_bytes(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind != "f":
-        raise DataError(
-            f"{name}: images are uint8 0…255 or float in [0, 1] or [-1, 1], not {array.dtype}; "
-            "scale them to 0…255 and write images.astype('uint8')."
-        )
+        mend = "; scale them to 0…255 and write images.astype('uint8')" if array.dtype.kind in "iu" else ""
+        raise DataError(f"{name}: images are uint8 0…255 or float in [0, 1] or [-1, 1], not {array.dtype}{mend}.")
     chunks = [array[at : at + CHUNK] for at in range(0, len(array), CHUNK)]
     low, high = float(np.min([chunk.min() for chunk in chunks])), float(np.max([chunk.max() for chunk in chunks]))
     if not (np.isfinite(low) and np.isfinite(high)):

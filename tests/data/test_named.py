@@ -99,6 +99,9 @@ def test_a_data_set_goes_before_a_folder_of_its_name(here: Path) -> None:
         ("photos:sise=3", OptionError, "data 'folder' has no option 'sise'. Did you mean 'size'?"),
         ("x.npy", DataError, r"x\.npy: an array, and images are expected; .*ArraySource\(numpy\.load\('"),
         (Path("fotos"), DataError, r"/fotos: no such file or folder\."),
+        ("https://example.org/x.zip", DataError, "an address; .*: download it first"),
+        ("photos:size=8,size=16", OptionError, "'size=8,size=16' has size= twice; give it once"),
+        ("photos:skip=1", OptionError, "skip takes true or false, not '1'"),
         ("", OptionError, "does not name a plugin"),
     ],
 )
