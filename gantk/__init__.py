@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gantk.building.assembly import build as build
+    from gantk.building.construct import construct as construct
     from gantk.building.load import load as load
+    from gantk.data import DataSource as DataSource
     from gantk.model import Model as Model
     from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from gantk.parts import Refiner as Refiner
     from gantk.parts import Verdict as Verdict
     from gantk.parts import require as require
+    from gantk.recipe import Recipe as Recipe
+    from gantk.report.show import show as show
+    from gantk.run.folder import Run as Run
     from gantk.schedule import Binding as Binding
     from gantk.schedule import Joined as Joined
     from gantk.schedule import Play as Play
@@ -37,7 +42,11 @@ if TYPE_CHECKING:
 _WHERE = {
     "gantk.building.assembly": ("build",),
     "gantk.building.load": ("load",),
+    "gantk.data": ("DataSource",),
     "gantk.model": ("Model",),
+    "gantk.recipe": ("Recipe",),
+    "gantk.report.show": ("show",),
+    "gantk.run.folder": ("Run",),
     "gantk.training": ("train",),
     "gantk.parts": (
         "Condition",
@@ -57,14 +66,16 @@ _WHERE = {
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
-__all__ = [*sorted(_HOME)]
+__all__ = [*sorted(_HOME), "construct"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "construct":  # the module of that name, which can be called, so that both ways to import it agree
+        return importlib.import_module("gantk.construct")
     if name not in _HOME:
         raise AttributeError(f"module 'gantk' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOME)
+    return sorted(__all__)

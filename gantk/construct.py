@@ -1,6 +1,21 @@
-"""Construction of a part from its name and options, for plugins that have parts within."""
+"""Construction of a part from its name and options, for plugins that have parts within.
+
+The module can be called as its function: `gantk.construct("noise", "gaussian:dim=64")`.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from gantk.building.construct import construct, part_class
 from gantk.building.nested import nested, offers_of
 
 __all__ = ["construct", "nested", "offers_of", "part_class"]
+
+
+class _Callable(ModuleType):
+    def __call__(self, kind: str, spec: Any, **context: Any) -> Any:
+        return construct(kind, spec, **context)
+
+
+sys.modules[__name__].__class__ = _Callable

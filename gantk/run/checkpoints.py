@@ -57,7 +57,7 @@ def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.op
 
 def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
     aside, final = run.unfinished(place.total), run.checkpoint(place.total)
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
     run.clean(keep)
     aside.mkdir()
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
@@ -68,7 +68,7 @@ def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.o
     for name in (WEIGHTS, TRAINING):
         flush(aside / name)
     aside.rename(final)
-    flush(run.checkpoints)
+    flush(run.checkpoints_folder)
     run.clean(keep)
     return final
 

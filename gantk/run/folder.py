@@ -8,10 +8,12 @@ import re
 import shlex
 import shutil
 import sys
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
@@ -19,6 +21,9 @@ from gantk import toml
 from gantk.errors import CheckpointError, RunError, UsageError
 from gantk.files import UNFINISHED, place, replace_file, text_of
 from gantk.kinds import LISTS, SLOTS
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Run", "located", "runs_under"]
 
@@ -28,7 +33,12 @@ PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 
 
 class Run:
-    """The names of things in a run folder; it holds no state of its own.
+    """What lies in a run folder; it holds no state of its own.
+
+    `log`, `samples` and `checkpoints` are what training has written so far::
+
+        run = gantk.Run("runs/x")
+        plt.plot(run.log["step"], run.log["generator/nonsaturating"])
 
     Args:
         path: the folder.
@@ -37,13 +47,43 @@ class Run:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = place(path)
         self.model_toml = self.path / "model.toml"
-        self.log = self.path / "log.jsonl"
+        self.log_file = self.path / "log.jsonl"
         self.tensorboard = self.path / "tensorboard"
-        self.samples = self.path / "samples"
-        self.checkpoints = self.path / "checkpoints"
+        self.samples_folder = self.path / "samples"
+        self.checkpoints_folder = self.path / "checkpoints"
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"gantk.Run({str(self)!r})"
+
+    def _repr_html_(self) -> str:
+        """A notebook draws the newest sample grid with the name."""
+        newest = self.samples[-1:]
+        drawn = [f'<img src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">' for path in newest]
+        return "<br>".join([f"<code>{escape(repr(self))}</code>", *drawn])
+
+    @property
+    def log(self) -> dict[str, npt.NDArray[Any]]:
+        """The log as columns of equal length, one row for each step that something was logged at.
+
+        `step`, `stage`, `stage_step`, `time`, `images_per_second` and every logged value by its name, as
+        `generator/nonsaturating`; NaN where a row has no such value. Empty before training.
+        """
+        from gantk.run.log import columns, read_log  # TensorBoard takes a second to import
+
+        return columns(read_log(self))
+
+    @property
+    def samples(self) -> list[Path]:
+        """The sample grids that training drew, oldest first."""
+        return sorted(self.samples_folder.glob("step-*.png"))
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The folders of the whole checkpoints, oldest first."""
+        return [self.checkpoint(step) for step in self.steps()]
 
     @property
     def typed(self) -> str:
@@ -96,7 +136,7 @@ class Run:
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint after a step."""
-        return self.checkpoints / f"step-{step:07d}"
+        return self.checkpoints_folder / f"step-{step:07d}"
 
     def at(self, step: int | None = None) -> Path:
         """The checkpoint after a step; the newest where none is given.
@@ -115,11 +155,11 @@ class Run:
 
     def steps(self) -> list[int]:
         """The steps that there are whole checkpoints of, in order."""
-        if not self.checkpoints.exists():
+        if not self.checkpoints_folder.exists():
             return []
-        if not self.checkpoints.is_dir():
-            raise RunError(f"{self.checkpoints} is a file, a folder is wanted there: move it away.")
-        found = (CHECKPOINT.fullmatch(entry.name) for entry in self.checkpoints.iterdir() if entry.is_dir())
+        if not self.checkpoints_folder.is_dir():
+            raise RunError(f"{self.checkpoints_folder} is a file, a folder is wanted there: move it away.")
+        found = (CHECKPOINT.fullmatch(entry.name) for entry in self.checkpoints_folder.iterdir() if entry.is_dir())
         return sorted(int(match.group(1)) for match in found if match)
 
     def latest(self) -> Path:
@@ -135,13 +175,13 @@ class Run:
 
     def unfinished(self, step: int) -> Path:
         """Where the checkpoint after a step is written before it gets its name."""
-        return self.checkpoints / f"{UNFINISHED}step-{step:07d}"
+        return self.checkpoints_folder / f"{UNFINISHED}step-{step:07d}"
 
     def clean(self, keep: int) -> None:
         """Delete what a killed run left half written, and all but the newest `keep` checkpoints."""
-        if not self.checkpoints.is_dir():
+        if not self.checkpoints_folder.is_dir():
             return
-        for entry in self.checkpoints.iterdir():
+        for entry in self.checkpoints_folder.iterdir():
             if entry.name.startswith(UNFINISHED):
                 shutil.rmtree(entry)
         for step in self.steps()[:-keep]:
@@ -168,10 +208,10 @@ class Run:
 
     def forget_training(self) -> None:
         """Delete everything that training wrote; `model.toml` stays."""
-        for folder in (self.checkpoints, self.samples, self.tensorboard):
+        for folder in (self.checkpoints_folder, self.samples_folder, self.tensorboard):
             if folder.exists():
                 shutil.rmtree(folder)
-        self.log.unlink(missing_ok=True)
+        self.log_file.unlink(missing_ok=True)
 
 
 def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from gantk.files import replace_file
 from gantk.run.folder import Run
 
-__all__ = ["Log", "read_log"]
+__all__ = ["Log", "columns", "read_log"]
 
 
 def read_log(run: Run) -> list[dict[str, Any]]:
     """Every whole line of a run's log, up to one that a killed run left half written or that is not of a log."""
-    if not run.log.exists():
+    if not run.log_file.exists():
         return []
     entries: list[dict[str, Any]] = []
-    for line in run.log.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+    for line in run.log_file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
@@ -29,6 +31,16 @@ def read_log(run: Run) -> list[dict[str, Any]]:
             break
         entries.append(entry)
     return entries
+
+
+def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
+    """A log's lines as columns, those of one step in one row; NaN where a row has no such value."""
+    rows: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        figures = {name: value for name, value in entry.items() if name != "values"}
+        rows[entry["step"]] = rows.get(entry["step"], {}) | figures | entry.get("values", {})
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows.values()]) for name in names}
 
 
 class Log:
@@ -41,8 +53,8 @@ class Log:
 
     def __init__(self, run: Run, total: int) -> None:
         kept = [entry for entry in read_log(run) if entry["step"] <= total]
-        replace_file(run.log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
-        self._file = run.log.open("a", encoding="utf-8")
+        replace_file(run.log_file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+        self._file = run.log_file.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run.tensorboard), purge_step=total + 1)
 
     def write(self, entry: Mapping[str, Any]) -> None:

@@ -211,7 +211,7 @@ class Trainer:
             images = draw(self.model, self.settings.samples, generator)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
-            save_picture(drawn, self.run.samples / f"step-{total:07d}.png")
+            save_picture(drawn, self.run.samples_folder / f"step-{total:07d}.png")
             self.log.picture("samples", drawn, total)
 
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:

@@ -56,7 +56,7 @@ def test_every_stage_is_entered(recipe: str, tiny_pictures: ArraySource, tmp_pat
     cli.main(["build", recipe, "--data", data, *parts, *settings, "-o", place], standalone_mode=False)
     cli.main(["train", place], standalone_mode=False)
     run = Run(place)
-    entered = [json.loads(line)["stage"] for line in run.log.read_text().splitlines()]
+    entered = [json.loads(line)["stage"] for line in run.log_file.read_text().splitlines()]
     assert entered == list(run.spec()["stages"])
 
 

@@ -38,5 +38,5 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "MEMBER: 2/2" in done.stderr
-    assert [json.loads(line)["step"] for line in Run(tmp_path / "run").log.read_text().splitlines()] == [2, 4]
+    assert [json.loads(line)["step"] for line in Run(tmp_path / "run").log_file.read_text().splitlines()] == [2, 4]
     assert gantk.load(tmp_path / "run").sample(2).isfinite().all()

@@ -121,18 +121,20 @@ def test_killed_at_several_points_it_ends_in_the_same_bits(tmp_path: Path) -> No
         assert same(load_training(one), load_training(other))
     logged = [(line["step"], line["values"]) for line in lines(whole)]
     assert [(line["step"], line["values"]) for line in lines(killed)] == logged
-    for picture in Run(whole).samples.iterdir():
-        assert picture.read_bytes() == (Run(killed).samples / picture.name).read_bytes()
+    for picture in Run(whole).samples_folder.iterdir():
+        assert picture.read_bytes() == (Run(killed).samples_folder / picture.name).read_bytes()
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     build(tmp_path / "run")
     run = Run(tmp_path / "run")
-    (run.checkpoints / ".unfinished-step-0000003").mkdir(parents=True)
-    (run.checkpoints / ".unfinished-step-0000003" / "model.safetensors").write_bytes(b"half")
-    run.log.write_text('{"step": 1, "stage": "pretrain", "values": {}}\n{"step": 2, "sta')
+    (run.checkpoints_folder / ".unfinished-step-0000003").mkdir(parents=True)
+    (run.checkpoints_folder / ".unfinished-step-0000003" / "model.safetensors").write_bytes(b"half")
+    run.log_file.write_text('{"step": 1, "stage": "pretrain", "values": {}}\n{"step": 2, "sta')
     train(tmp_path / "run")
-    assert sorted(entry.name for entry in run.checkpoints.iterdir()) == [f"step-{step:07d}" for step in run.steps()]
+    assert sorted(entry.name for entry in run.checkpoints_folder.iterdir()) == [
+        f"step-{step:07d}" for step in run.steps()
+    ]
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 
 
@@ -166,7 +168,7 @@ def test_a_full_disk_leaves_the_checkpoints_before(finished: Path) -> None:
 @pytest.mark.parametrize("content", [b"3\n[]\n", b"\xff\xfe", b'{"step": "x"}\n'])
 def test_a_damaged_log_does_not_stop_training(tmp_path: Path, content: bytes) -> None:
     build(tmp_path / "run")
-    Run(tmp_path / "run").log.write_bytes(content)
+    Run(tmp_path / "run").log_file.write_bytes(content)
     train(tmp_path / "run")
     assert [line["step"] for line in lines(tmp_path / "run")] == list(range(1, 29))
 

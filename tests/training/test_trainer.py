@@ -29,9 +29,9 @@ def test_a_run_holds_what_the_design_says(tiny: Build, tmp_path: Path) -> None:
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
     run = Run(tmp_path / "run")
     assert run.steps() == [2, 4, 6]
-    assert sorted(path.name for path in run.samples.iterdir()) == ["step-0000003.png", "step-0000006.png"]
-    assert Image.open(run.samples / "step-0000006.png").size == (2 * 16 + 2, 2 * 16 + 2)
-    lines = [json.loads(line) for line in run.log.read_text().splitlines()]
+    assert sorted(path.name for path in run.samples_folder.iterdir()) == ["step-0000003.png", "step-0000006.png"]
+    assert Image.open(run.samples_folder / "step-0000006.png").size == (2 * 16 + 2, 2 * 16 + 2)
+    lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert set(lines[0]["values"]) == {
         f"{player}/{term}" for player in ("discriminator", "generator") for term in ("nonsaturating", "gradient_norm")

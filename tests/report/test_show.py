@@ -1,0 +1,87 @@
+"""`gantk.show` and `gantk.Run`: what a notebook draws of images and reads of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gantk
+from gantk.data import ArraySource
+from gantk.errors import UsageError
+from gantk.training.progress import Silent
+
+
+def test_a_models_images_become_one_picture() -> None:
+    images = torch.linspace(-1, 1, 4 * 1 * 5 * 6).view(4, 1, 5, 6)
+    shown = gantk.show(images)
+    assert (shown.mode, shown.size) == ("L", (2 * 8 + 2, 2 * 7 + 2))
+    assert np.asarray(shown)[2, 2] == 0
+    assert gantk.show(images, columns=4).size == (4 * 8 + 2, 7 + 2)
+    assert np.array_equal(np.asarray(gantk.show(images.numpy())), np.asarray(shown))
+    assert np.array_equal(np.asarray(gantk.show(list(images))), np.asarray(shown))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        torch.zeros(3, 5, 6),
+        np.zeros((3, 5, 6), dtype=np.float32),
+        np.full((1, 5, 6, 3), 127, dtype=np.uint8),
+        torch.full((3, 5, 6), 127, dtype=torch.uint8),
+        Image.new("RGB", (6, 5), (127, 127, 127)),
+        [Image.new("RGB", (6, 5), (127, 127, 127))],
+    ],
+    ids=["tensor", "array", "channels last", "bytes", "Pillow", "list"],
+)
+def test_one_image_of_any_kind(one: object) -> None:
+    shown = gantk.show(one)
+    assert (shown.mode, shown.size) == ("RGB", (10, 9))
+    assert abs(int(np.asarray(shown)[4, 4, 0]) - 127) <= 1
+
+
+def test_a_data_source_is_shown_by_its_first_images(images: ArraySource) -> None:
+    assert np.asarray(gantk.show(images)).shape == (6 * 16 + 2, 7 * 16 + 2)
+
+
+def test_nothing_to_show_is_said() -> None:
+    with pytest.raises(UsageError, match="at least one image"):
+        gantk.show(torch.empty(0, 3, 8, 8))
+    with pytest.raises(UsageError, match="1 to 4 channels"):
+        gantk.show(torch.zeros(2, 7, 8, 8))
+
+
+def test_a_run_gives_its_log_its_samples_and_its_checkpoints(tiny: Callable[..., gantk.Model], tmp_path: Path) -> None:
+    run = gantk.Run(tmp_path / "run")
+    assert (run.log, run.samples, run.checkpoints) == ({}, [], [])
+    gantk.train(tiny(), run, progress=Silent())
+    assert run.log["step"].tolist() == [2, 4, 6]
+    assert run.log["stage"].tolist() == ["game"] * 3
+    assert np.isfinite(run.log["generator/nonsaturating"]).all()
+    assert [path.name for path in run.samples] == ["step-0000003.png", "step-0000006.png"]
+    assert [path.name for path in run.checkpoints] == [f"step-{step:07d}" for step in (2, 4, 6)]
+    assert "data:image/png" in run._repr_html_()
+
+
+def test_what_is_measured_at_another_step_is_a_row_of_its_own() -> None:
+    from gantk.run.log import columns
+
+    rows = [
+        {"step": 1, "values": {"a": 1.0}},
+        {"step": 2, "values": {"measure/b": 5.0}},
+        {"step": 2, "stage": "game", "values": {"a": 2.0}},
+    ]
+    found = columns(rows)
+    assert found["step"].tolist() == [1, 2]
+    assert np.array_equal(found["a"], [1.0, 2.0])
+    assert np.array_equal(found["measure/b"], [np.nan, 5.0], equal_nan=True)
+
+
+def test_construct_is_a_function_and_a_module() -> None:
+    from gantk.construct import construct
+
+    assert gantk.construct("noise", "gaussian:dim=4").dim == construct("noise", "gaussian:dim=4").dim == 4
