@@ -38,6 +38,7 @@ def machine() -> dict[str, Any]:
 def write(name: str, protocol: dict[str, Any], results: Any) -> Path:
     """Write `results/NAME.json`: when, on what machine, how, and what came out."""
     path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     text = json.dumps({"date": date, "machine": machine(), "protocol": protocol, "results": results}, indent=2)
     path.write_text(text + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ import torch
 
 import gantk
 from gantk.building.assembly import assemble, compose
+from gantk.building.spec import bare_name
 from gantk.errors import FitError, OptionError, UnknownName, UsageError
 from gantk.run.folder import Run
 
@@ -38,6 +39,18 @@ def test_options_of_the_recipes_plugin_stay_and_those_of_another_go() -> None:
         "loss": "'gantk:vae:reconstruction=bce'",
     }
     assert compose("degan-mnist", {"noise": "gaussian"})["noise"] == {"plugin": "gantk:gaussian"}
+
+
+def test_degan_mnist_has_the_game_that_was_measured_and_the_papers_is_one_command_away() -> None:
+    spec = compose("degan-mnist", {})
+    losses = {bare_name(loss): loss for loss in spec["loss"]}
+    assert set(losses) == {"nonsaturating", "hidden"}
+    assert losses["hidden"]["weight"] == "0.001"
+    assert {spec["stages"]["game"][player]["lr"] for player in ("discriminator", "generator")} == {1e-3}
+    assert spec["stages"]["game"]["generator"]["betas"] == [0.5, 0.999], "DCGAN's"
+    papers = compose("degan-mnist", {"loss": ["minimax", "hidden:weight=0.1"]})
+    assert papers["loss"][0]["plugin"] == "gantk:minimax"
+    assert papers["loss"][1] == {"plugin": "gantk:hidden", "players": "both", "weight": "0.1"}
 
 
 def test_another_optimizer_drops_the_options_of_the_one_before() -> None:

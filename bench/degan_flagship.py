@@ -1,0 +1,244 @@
+"""Whether degan-mnist learns, beside DCGAN on the same networks, and what makes the difference.
+
+    GANTK_DATA=… python bench/degan_flagship.py train degan-mnist dcgan --seeds 0 1 2 --epochs 1 2 5
+    GANTK_DATA=… python bench/degan_flagship.py noise --epochs 1 2 5 10
+    python bench/degan_flagship.py table
+
+`train` plays the game on MNIST's 60,000 digits. Whenever so many epochs of it are done, a classifier judges 6,400
+samples, and what it finds goes into bench/results/degan_flagship/VARIANT-SEED.json; stopped and called again, or with
+further epochs, it goes on. An epoch takes four minutes on one core. `noise` asks the autoencoder after so many epochs
+what its noise carries. `table` prints both as Markdown. The variants are those of bench/degan_variants.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import common
+import numpy as np
+import torch
+from degan_variants import VARIANTS
+from digit_classifier import Classifier, judge_digits, train_classifier
+from torch import Tensor
+
+import gantk
+from gantk.construct import construct
+from gantk.data import to_float
+from gantk.errors import DataError, Diverged, Interrupted
+from gantk.training.progress import Silent
+
+PLACE = common.RESULTS / "degan_flagship"
+SAMPLES = 6400
+CLASSIFIER_EPOCHS = 4
+ACTIVE = 0.01
+"""The variance, over images, of a coordinate's posterior mean from which it counts as active (Burda et al. 2016)."""
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = arguments.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", help="train variants and judge them")
+    training.add_argument("variants", nargs="+", choices=VARIANTS, metavar="VARIANT", help=", ".join(VARIANTS))
+    training.add_argument("--seeds", type=int, nargs="+", default=[0])
+    training.add_argument("--epochs", type=int, nargs="+", default=[1, 2])
+    noise = commands.add_parser("noise", help="what the autoencoder's noise carries")
+    noise.add_argument("--seeds", type=int, nargs="+", default=[0])
+    noise.add_argument("--epochs", type=int, nargs="+", default=[1, 2, 5, 10])
+    for command in (training, noise):
+        command.add_argument("-o", "--output", type=Path, default=Path("runs/flagship"), help="folder of the runs")
+    commands.add_parser("table", help="print the results as Markdown")
+    given = arguments.parse_args()
+    if given.command == "table":
+        print(table())
+        return
+    try:
+        judge = Judge(given.output)
+    except DataError as error:
+        sys.exit(f"MNIST is needed: {error}")
+    for seed in given.seeds:
+        for name in given.variants if given.command == "train" else ["noise"]:
+            train(name, seed, sorted(given.epochs), given.output, judge)
+
+
+class Judge:
+    """Judges what a model generates by a classifier, which it trains once and keeps in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.images, self.labels = mnist("train")
+        path = folder / "classifier.pt"
+        if path.exists():
+            self.classifier = Classifier()
+            self.classifier.load_state_dict(torch.load(path, weights_only=True))
+            self.classifier.eval()
+        else:
+            self.classifier = train_classifier(CLASSIFIER_EPOCHS, digits=(self.images, self.labels))[0]
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.save(self.classifier.state_dict(), path)
+        images, labels = mnist("test")
+        with torch.no_grad():
+            found = torch.cat([self.classifier(part).argmax(1) for part in images.split(1000)])
+        self.error = round((found != labels).float().mean().item(), 4)
+        self.real = judge_digits(self.classifier, images, (self.images, self.labels))
+
+    def game(self, model: gantk.Model) -> Figures:
+        """The samples of a generator."""
+        return judge_digits(self.classifier, model.sample(SAMPLES, seed=1), (self.images, self.labels))
+
+    @torch.no_grad()
+    def noise(self, model: gantk.Model) -> Figures:
+        """The noise of an autoencoder: what comes out of it, what it encodes real digits as, and what it decodes."""
+        source: Any = model.noise
+        drawn = model.sample_noise(SAMPLES, seed=1)
+        source.draws_posterior = False
+        means = model.sample_noise(SAMPLES, seed=1)
+        source.draws_posterior = True
+        source.autoencoder.eval()
+        posterior = source.autoencoder.encode(self.images[:SAMPLES])
+        variance = posterior.log_variance.exp()
+        length = 0.5 * (posterior.mean.square() + variance - 1 - posterior.log_variance)
+        decoded = source.decode_normal(SAMPLES, torch.Generator().manual_seed(1))
+        active = posterior.mean.var(0) > ACTIVE
+        return {
+            "mean": spread(drawn.mean(0)),
+            "variance": spread(drawn.var(0)),
+            "variance_active": spread(drawn.var(0)[active]),
+            "variance_of_posterior_means": spread(means.var(0)),
+            "variance_of_posterior_means_active": spread(means.var(0)[active]),
+            "active": int(active.sum()),
+            "kl_nats": round(length.sum(1).mean().item(), 3),
+            "decoded": judge_digits(self.classifier, decoded, (self.images, self.labels)),
+        }
+
+
+def spread(values: Tensor) -> dict[str, float]:
+    """The least, the middle and the greatest of some values."""
+    if not len(values):
+        return {}
+    least, middle, greatest = torch.quantile(values, torch.tensor([0.0, 0.5, 1.0])).tolist()
+    return {"least": round(least, 4), "median": round(middle, 4), "greatest": round(greatest, 4)}
+
+
+class Judged(Silent):
+    """Judges a model whenever so many epochs of a stage are done, and stops after the last of them."""
+
+    def __init__(self, stage: str, epochs: Sequence[int], judge: Callable[[int, Mapping[str, float]], None]) -> None:
+        super().__init__()
+        self.stage, self.epochs, self.judge = stage, epochs, judge
+        self.terms: Mapping[str, float] = {}
+        self.done = -1
+
+    def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
+        self.done = done if stage == self.stage else -1
+        self.due = {-(-epoch * 60_000 // images_per_step): epoch for epoch in self.epochs}
+
+    def report(self, values: Mapping[str, float], rate: float, left: float) -> None:
+        self.terms = values
+
+    def step(self) -> None:
+        if self.done < 0:
+            return
+        self.done += 1
+        if self.done in self.due:
+            self.judge(self.due[self.done], self.terms)
+        if self.done == max(self.due):
+            signal.raise_signal(signal.SIGINT)
+
+
+def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judge) -> None:
+    """Train one variant with one seed as far as it is asked for, and write down what is found on the way."""
+    noise = name == "noise"
+    words = VARIANTS["degan-mnist" if noise else name].build()
+    stage = "pretrain" if noise else "game"
+    words["settings"] |= {"train.checkpoint_every": 469, "train.keep": 1, "train.sample_every": 10**6}
+    if noise:
+        words["settings"]["stages.pretrain.length"] = f"{max(epochs)} epochs"
+    model = gantk.build(data="mnist", seed=seed, **words)
+    path = PLACE / f"{name}-{seed}.json"
+    results: dict[str, Figures] = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    protocol = {
+        "data": "MNIST, 60,000 digits",
+        "samples": SAMPLES,
+        "classifier": f"bench/digit_classifier.py, {CLASSIFIER_EPOCHS} epochs; test error {judge.error}",
+        "real_test_digits": judge.real,
+        "build": words,
+        "seed": seed,
+    }
+
+    def found(epoch: int, terms: Mapping[str, float]) -> None:
+        figures = judge.noise(model) if noise else judge.game(model)
+        results[str(epoch)] = {**figures, "terms": {term: round(value, 4) for term, value in terms.items()}}
+        print(name, seed, epoch, results[str(epoch)], flush=True)
+        common.write(f"degan_flagship/{path.stem}", protocol, results)
+
+    try:
+        gantk.train(model, output / f"{name}-{seed}", progress=Judged(stage, epochs, found))
+    except Interrupted as error:
+        print(error, flush=True)
+    except Diverged as error:
+        results["diverged"] = {"error": str(error)}
+        common.write(f"degan_flagship/{path.stem}", protocol, results)
+
+
+def mnist(split: str) -> tuple[Tensor, Tensor]:
+    """All images of a part of MNIST, in [-1, 1], and their labels."""
+    source = construct("data", f"mnist:split={split}")
+    indices = np.arange(len(source))
+    labels = source.labels(indices)
+    assert labels is not None
+    return to_float(source.images(indices)), labels
+
+
+def table() -> str:
+    """A line per variant, seed and number of epochs."""
+    lines = [
+        "| variant | seed | epochs | > 0.9 | commonest digit | digits | rdd |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in VARIANTS:
+        for path in sorted(PLACE.glob(f"{name}-[0-9]*.json")):
+            written = json.loads(path.read_text(encoding="utf-8"))
+            if path.stem != f"{name}-{written['protocol']['seed']}":
+                continue
+            for epoch, found in written["results"].items():
+                row = [f"`{name}`", written["protocol"]["seed"], epoch, *figures(found)]
+                lines.append("| " + " | ".join(str(value) for value in row) + " |")
+    lines += [
+        "",
+        "| seed | epochs of the autoencoder | active | KL, nats | noise's mean | its variance, active | "
+        "with means, active | drawings > 0.9 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(PLACE.glob("noise-*.json")):
+        written = json.loads(path.read_text(encoding="utf-8"))
+        for epoch, found in written["results"].items():
+            ranges = [
+                between(found[name]) for name in ("mean", "variance_active", "variance_of_posterior_means_active")
+            ]
+            row = [written["protocol"]["seed"], epoch, found["active"], f"{found['kl_nats']:.1f}", *ranges]
+            lines.append("| " + " | ".join(str(v) for v in [*row, f"{found['decoded']['confident']:.1%}"]) + " |")
+    return "\n".join(lines)
+
+
+def figures(found: Figures) -> list[str]:
+    """What a table shows of a generator that was judged."""
+    if "error" in found:
+        return ["diverged", "", "", ""]
+    shares = [f"{found[name]:.1%}" for name in ("confident", "commonest")]
+    return [*shares, f"{found['digits']}", f"{found['rdd']:.2f}"]
+
+
+def between(values: Mapping[str, float]) -> str:
+    """`0.41 (0.02 … 1.10)`: the middle, and the least and the greatest."""
+    return f"{values['median']:.2f} ({values['least']:.2f} … {values['greatest']:.2f})" if values else "none"
+
+
+if __name__ == "__main__":
+    main()

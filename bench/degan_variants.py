@@ -1,0 +1,87 @@
+"""What the flagship's trainings differ in: who plays, with which loss, noise and rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+GENERATOR = "degan:fc=1024,widths=[128],closing_conv=false"
+DISCRIMINATOR = "degan:widths=[11,74],fc=1024"
+NOISE = {
+    "de": "de:dim=128,autoencoder='gantk:vae:output=sigmoid',loss='gantk:vae:reconstruction=bce'",
+    "gaussian": "gaussian:dim=128",
+}
+NONSATURATING, MINIMAX = "nonsaturating", "minimax"
+
+
+def hidden(players: str, weight: float, layer: int = -1) -> str:
+    """The hidden-space loss in the words of the command line."""
+    return f"hidden:players={players},weight={weight},layer={layer}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One game on the networks of Table II (MNIST), with batches of 128 and Adam, β₁ 0.5.
+
+    Args:
+        losses: the adversarial loss, and the hidden-space loss where there is one.
+        noise: `de` or `gaussian`, 128 numbers of it.
+        lr: both players' learning rate.
+        vae: epochs of the autoencoder, where the noise has one.
+        output: what bounds the generator's images; real digits are in [-1, 1] always.
+        norm: the discriminator's normalisation; with batch, real and generated images are normalised apart.
+    """
+
+    losses: tuple[str, ...]
+    noise: str = "de"
+    lr: float = 1e-3
+    vae: int = 2
+    output: str = "sigmoid"
+    norm: str = "batch"
+
+    def build(self) -> dict[str, Any]:
+        """The arguments of `gantk.build`, but for data and seed."""
+        settings: dict[str, Any] = {f"stages.game.{player}.lr": self.lr for player in ("discriminator", "generator")}
+        if self.noise == "de":
+            settings["stages.pretrain.length"] = f"{self.vae} epochs"
+        return {
+            "recipe": "dcgan",
+            "noise": NOISE[self.noise],
+            "generator": f"{GENERATOR},output={self.output}",
+            "discriminator": f"{DISCRIMINATOR},norm={self.norm}",
+            "loss": list(self.losses),
+            "settings": settings,
+        }
+
+
+CHOSEN = (NONSATURATING, hidden("both", 0.001))
+VARIANTS: dict[str, Variant] = {
+    "degan-mnist": Variant(CHOSEN),
+    "dcgan": Variant((NONSATURATING,), noise="gaussian"),
+    "before": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4),
+    "before-gaussian": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, noise="gaussian"),
+    "before-generator-only": Variant((MINIMAX, hidden("generator", 0.1)), lr=2e-4),
+    "before-nonsaturating": Variant((NONSATURATING, hidden("both", 0.1)), lr=2e-4),
+    "before-weight-0.001": Variant((MINIMAX, hidden("both", 0.001)), lr=2e-4),
+    "before-first-map": Variant((MINIMAX, hidden("both", 0.1, layer=0)), lr=2e-4),
+    "before-layer-norm": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, norm="layer"),
+    "before-without-hidden": Variant((MINIMAX,), lr=2e-4),
+    "before-rate-0.001": Variant((MINIMAX, hidden("both", 0.1))),
+    "dcgan-rate-0.0002": Variant((NONSATURATING,), noise="gaussian", lr=2e-4),
+    "dcgan-minimax": Variant((MINIMAX,), noise="gaussian"),
+    "without-hidden": Variant((NONSATURATING,)),
+    "without-de": Variant(CHOSEN, noise="gaussian"),
+    "minimax": Variant((MINIMAX, hidden("both", 0.001))),
+    "generator-0.001": Variant((NONSATURATING, hidden("generator", 0.001))),
+    "generator-0.01": Variant((NONSATURATING, hidden("generator", 0.01))),
+    "generator-0.1": Variant((NONSATURATING, hidden("generator", 0.1))),
+    "both-0.01": Variant((NONSATURATING, hidden("both", 0.01))),
+    "both-0.1": Variant((NONSATURATING, hidden("both", 0.1))),
+    "first-map": Variant((NONSATURATING, hidden("both", 0.001, layer=0))),
+    "rate-0.0002": Variant(CHOSEN, lr=2e-4),
+    "vae-10": Variant(CHOSEN, vae=10),
+    "tanh": Variant(CHOSEN, output="tanh"),
+    "layer-norm": Variant(CHOSEN, norm="layer"),
+}
+"""`degan-mnist` is that preset, and `before` is what it was. The others differ from one of these two, or from `dcgan`,
+in what their names say."""
