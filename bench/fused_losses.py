@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gantk.ops import _reference_losses as reference
-from gantk.ops import adversarial_loss, hidden_loss, losses, native, vae_loss
+from gantk.ops import hidden_loss, losses, native, vae_loss
 
 Loss = Callable[..., Tensor]
 
@@ -122,15 +122,6 @@ def small_calls(rounds: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     losses.WORTH_A_CALL = 0
     found: dict[str, Any] = {}
-    for count in (64, 8192, 32768, 131072):
-        real, fake = torch.randn(2, count).unbind()
-        leaves = [real.requires_grad_(), fake.requires_grad_()]
-        found[f"minimax, 2 × {count} logits"] = one_call(
-            rounds,
-            lambda r=real, f=fake: reference.adversarial_loss(r, f, "minimax")[0],
-            lambda r=real, f=fake: adversarial_loss(r, f, "minimax").discriminator,
-            leaves,
-        )
     for dim in (128, 512, 2048):
         a, b = torch.randn(2, 64, dim).unbind()
         leaves = [b.requires_grad_()]

@@ -17,12 +17,6 @@ inline Output output(Pointer data, int type) { return {reinterpret_cast<void*>(d
 
 inline void* at(Pointer data) { return reinterpret_cast<void*>(data); }
 
-inline const Game& game(int index) {
-    constexpr int kCount = sizeof(kGames) / sizeof(kGames[0]);
-    if (index < 0 || index >= kCount) throw std::out_of_range("there is no such game");
-    return kGames[index];
-}
-
 inline Term reconstruction(int pair, Pointer images, int images_type, Pointer target, int target_type, int64_t batch,
                     int64_t size) {
     return {static_cast<Pair>(pair), {input(images, images_type), input(target, target_type), batch, size},

@@ -59,23 +59,4 @@ void bind_losses(py::module_& m) {
                 {output(of_images, images_type), output(of_target, target_type)},
                 {output(of_mean, mean_type), output(of_log_variance, log_variance_type)});
         });
-    m.def(
-        "adversarial_loss_forward",
-        [](int threads, int kind, Pointer real, int real_type, int64_t real_count, Pointer fake, int fake_type,
-           int64_t fake_count, Pointer discriminator, Pointer generator) {
-            const Game& played = game(kind);
-            const py::gil_scoped_release released;
-            game_forward(threads, played, {input(real, real_type), real_count}, {input(fake, fake_type), fake_count},
-                         at(discriminator), at(generator));
-        });
-    m.def(
-        "adversarial_loss_backward",
-        [](int threads, int kind, Pointer real, int real_type, int64_t real_count, Pointer fake, int fake_type,
-           int64_t fake_count, Pointer grad_discriminator, Pointer grad_generator, Pointer of_real, Pointer of_fake) {
-            const Game& played = game(kind);
-            const py::gil_scoped_release released;
-            game_backward(threads, played, {input(real, real_type), real_count}, {input(fake, fake_type), fake_count},
-                          at(grad_discriminator), at(grad_generator), output(of_real, real_type),
-                          output(of_fake, fake_type));
-        });
 }

@@ -26,12 +26,7 @@ inline void* address(const Output& output, int64_t index) {
     return output.data ? static_cast<char*>(output.data) + index * bytes_of(output.type) : nullptr;
 }
 
-// Elements [start, start + n) of an input, widened into the buffer where they are not of type S already.
-template <typename S>
-const S* elements(const Kernels&, const Input& input, int64_t start, int64_t, S*) {
-    return static_cast<const S*>(address(input, start));
-}
-template <>
+// Elements [start, start + n) of an input of floats or halves, widened into the buffer where they are halves.
 inline const float* elements(const Kernels& k, const Input& input, int64_t start, int64_t n, float* buffer) {
     const void* from = address(input, start);
     if (input.type == Type::float32) return static_cast<const float*>(from);
@@ -39,17 +34,12 @@ inline const float* elements(const Kernels& k, const Input& input, int64_t start
     return buffer;
 }
 
-// Where a gradient is computed: in place, in a buffer that `finish` narrows, or nowhere.
-template <typename S>
-S* place(const Output& output, int64_t start, S* buffer) {
+// Where their gradient is computed: in place, in a buffer that `finish` narrows, or nowhere.
+inline float* place(const Output& output, int64_t start, float* buffer) {
     if (!output.data) return nullptr;
-    if (output.type != Type::float32 && output.type != Type::float64) return buffer;
-    return static_cast<S*>(output.data) + start;
+    return output.type == Type::float32 ? static_cast<float*>(output.data) + start : buffer;
 }
 
-template <typename S>
-void finish(const Kernels&, const Output&, int64_t, int64_t, const S*) {}
-template <>
 inline void finish(const Kernels& k, const Output& output, int64_t start, int64_t n, const float* buffer) {
     if (!output.data || output.type == Type::float32) return;
     auto* to = static_cast<uint16_t*>(address(output, start));

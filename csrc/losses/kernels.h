@@ -34,21 +34,11 @@ struct Comparison {
     void (*gradient[kPairs])(const void* a, const void* b, double scale, void* of_a, void* of_b, int64_t n);
 };
 
-template <typename S>
-struct Arithmetic {
-    // Σ softplus(x) and Σ softplus(−x), n ≤ kBlock.
-    void (*softplus_sums)(const S* x, int64_t n, double* of_x, double* of_minus_x);
-    double (*plain_sum)(const S* x, int64_t n);
-    // a × σ(x) − b × σ(−x)
-    void (*sigmoids)(const S* x, S a, S b, S* gradient, int64_t n);
-    // x times the factor in its place, unless that is 1, and the opposite of that, unless its pointer is null.
-    void (*scale)(S* x, S factor, S* opposite, int64_t n);
-};
-
 struct Kernels {
     Comparison of_type[kTypes];
-    Arithmetic<float> single;
-    Arithmetic<double> twofold;
+    // x times the factor in its place, unless that is 1, and the opposite of that, unless its pointer is null.
+    void (*scale_float32)(float* x, float factor, float* opposite, int64_t n);
+    void (*scale_float64)(double* x, double factor, double* opposite, int64_t n);
     void (*widen_bfloat16)(const uint16_t* from, float* to, int64_t n);
     void (*widen_float16)(const uint16_t* from, float* to, int64_t n);
     // To nearest, ties to even.

@@ -157,73 +157,6 @@ void gradient(const void* a, const void* b, double scale, void* of_a, void* of_b
     return gradient_loop<F, E, false, true>(x, y, factor, of_x, of_y, n);
 }
 
-// softplus(x) = max(x, 0) + log(1 + e^−|x|), and softplus(−x) = softplus(x) − x.
-template <typename V>
-GANTK_INLINE void softplus_both(V x, V& of_x, V& of_minus_x) {
-    const V bend = log1p(exp_of_negative(-magnitude(x)));
-    of_x = (x < 0 ? V{} : x) + bend;
-    of_minus_x = (x > 0 ? V{} : -x) + bend;
-}
-
-template <typename S>
-void softplus_sums(const S* x, int64_t n, double* of_x, double* of_minus_x) {
-    using V = Vector<S>;
-    constexpr int kStep = kLanes<S>;
-    S plus[kPartialSums] = {}, minus[kPartialSums] = {};
-    V more, more_minus;
-    int64_t i = 0;
-    for (; i + kPartialSums <= n; i += kPartialSums) {
-        for (int k = 0; k < kPartialSums; k += kStep) {
-            softplus_both(load<V>(x + i + k), more, more_minus);
-            store(plus + k, load<V>(plus + k) + more);
-            store(minus + k, load<V>(minus + k) + more_minus);
-        }
-    }
-    if (i < n) {
-        const Padded<S> rest(x + i, n - i);
-        for (int64_t k = 0; k < n - i; k += kStep) {
-            softplus_both(load<V>(rest.values + k), more, more_minus);
-            for (int64_t j = k; j < k + kStep && j < n - i; ++j) {
-                plus[j] += more[j - k];
-                minus[j] += more_minus[j - k];
-            }
-        }
-    }
-    *of_x = combined(plus);
-    *of_minus_x = combined(minus);
-}
-
-template <typename S>
-double plain_sum(const S* x, int64_t n) {
-    using V = Vector<S>;
-    S partial[kPartialSums] = {};
-    int64_t i = 0;
-    for (; i + kPartialSums <= n; i += kPartialSums) {
-        for (int k = 0; k < kPartialSums; k += kLanes<S>) {
-            store(partial + k, load<V>(partial + k) + load<V>(x + i + k));
-        }
-    }
-    for (int64_t j = i; j < n; ++j) partial[j - i] += x[j];
-    return combined(partial);
-}
-
-template <typename S>
-void sigmoids(const S* x, S a, S b, S* gradient, int64_t n) {
-    using V = Vector<S>;
-    constexpr int kStep = kLanes<S>;
-    const auto at = [=](V v) __attribute__((always_inline)) {
-        const V power = exp_of_negative(-magnitude(v)), nearer = 1 / (1 + power), farther = power * nearer;
-        return v < 0 ? a * farther - b * nearer : a * nearer - b * farther;
-    };
-    int64_t i = 0;
-    for (; i + kStep <= n; i += kStep) store(gradient + i, at(load<V>(x + i)));
-    if (i < n) {
-        const Padded<S> rest(x + i, n - i);
-        const V found = at(load<V>(rest.values));
-        for (int64_t j = i; j < n; ++j) gradient[j] = found[j - i];
-    }
-}
-
 template <typename S, bool kInPlace, bool kOpposite>
 GANTK_INLINE void scale_loop(S* x, S factor, S* opposite, int64_t n) {
     using V = Vector<S>;
@@ -256,16 +189,11 @@ constexpr Comparison comparison() {
             {gradient<Square, E>, gradient<Absolute, E>, gradient<CrossEntropy, E>, gradient<Divergence, E>}};
 }
 
-template <typename S>
-constexpr Arithmetic<S> arithmetic() {
-    return {softplus_sums<S>, plain_sum<S>, sigmoids<S>, scale<S>};
-}
-
 constexpr Kernels kernels() {
     return {{comparison<Plain<float>>(), comparison<Plain<double>>(), comparison<Short<Bfloat16>>(),
              comparison<Short<Float16>>()},
-            arithmetic<float>(),
-            arithmetic<double>(),
+            scale<float>,
+            scale<double>,
             widen<Bfloat16>,
             widen<Float16>,
             narrow<Bfloat16>,

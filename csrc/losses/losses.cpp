@@ -29,16 +29,8 @@ const Kernels& kernels() {
     }
 }
 
-template <typename S>
-const Arithmetic<S>& arithmetic(const Kernels& k);
-template <>
-const Arithmetic<float>& arithmetic<float>(const Kernels& k) {
-    return k.single;
-}
-template <>
-const Arithmetic<double>& arithmetic<double>(const Kernels& k) {
-    return k.twofold;
-}
+void scale(float* x, float factor, float* opposite, int64_t n) { kernels().scale_float32(x, factor, opposite, n); }
+void scale(double* x, double factor, double* opposite, int64_t n) { kernels().scale_float64(x, factor, opposite, n); }
 
 std::vector<double> row_sums(int threads, Pair pair, const Matrices& m) {
     const Compared compared(kernels(), pair, m.a, m.b);
@@ -128,66 +120,6 @@ void put_norms(Pair pair, const Matrices& m, const std::vector<double>& sums, vo
     });
 }
 
-struct Sums {
-    double softplus = 0, softplus_minus = 0, plain = 0;
-
-    void add(const Sums& other) {
-        softplus += other.softplus;
-        softplus_minus += other.softplus_minus;
-        plain += other.plain;
-    }
-
-    double mean(const Weights& weights, int64_t count) const {
-        return weights.of(softplus, softplus_minus, plain) / static_cast<double>(count);
-    }
-};
-
-template <typename S>
-Sums logit_sums(int threads, const Logits& logits, bool bends) {
-    const Kernels& k = kernels();
-    const Arithmetic<S>& compute = arithmetic<S>(k);
-    const Cut cut(1, logits.count);
-    std::vector<Sums> of_spans(static_cast<size_t>(cut.spans));
-    cut.for_each(threads, [&](int64_t span, int64_t, int64_t start, int64_t end) {
-        alignas(64) S buffer[kBlock];
-        for (int64_t i = start; i < end; i += kBlock) {
-            const int64_t n = std::min(kBlock, end - i);
-            const S* x = elements<S>(k, logits.input, i, n, buffer);
-            Sums found;
-            if (bends) {
-                compute.softplus_sums(x, n, &found.softplus, &found.softplus_minus);
-            } else {
-                found.plain = compute.plain_sum(x, n);
-            }
-            of_spans[static_cast<size_t>(span)].add(found);
-        }
-    });
-    Sums sums;
-    for (const Sums& part : of_spans) sums.add(part);
-    return sums;
-}
-
-template <typename S>
-void logit_gradient(int threads, const Logits& logits, const Weights& weights, const Output& of) {
-    if (!of.data) return;
-    const Kernels& k = kernels();
-    const Cut cut(1, logits.count);
-    cut.for_each(threads, [&](int64_t, int64_t, int64_t start, int64_t end) {
-        alignas(64) S buffer[kBlock], found[kBlock];
-        for (int64_t i = start; i < end; i += kBlock) {
-            const int64_t n = std::min(kBlock, end - i);
-            S* const into = place<S>(of, i, found);
-            if (weights.bends()) {
-                arithmetic<S>(k).sigmoids(elements<S>(k, logits.input, i, n, buffer), static_cast<S>(weights.softplus),
-                                          static_cast<S>(weights.softplus_minus), into, n);
-            } else {
-                std::fill(into, into + n, static_cast<S>(weights.plain));
-            }
-            finish<S>(k, of, i, n, found);
-        }
-    });
-}
-
 }  // namespace
 
 void norm_forward(int threads, Pair pair, const Matrices& m, void* norms, void* loss) {
@@ -234,7 +166,6 @@ void scale_gradient(int threads, Output gradient, int64_t count, double factor, 
         auto* const own = static_cast<S*>(gradient.data);
         auto* const other = static_cast<S*>(opposite.data);
         const S times = static_cast<S>(factor);
-        const auto scale = arithmetic<S>(kernels()).scale;
         Cut(1, count).for_each(threads, [&](int64_t, int64_t, int64_t start, int64_t end) {
             scale(own + start, times, other ? other + start : nullptr, end - start);
         });
@@ -254,37 +185,6 @@ void two_terms_backward(int threads, const Term& first, const Term& second, cons
         using S = decltype(number);
         total_gradients(threads, first, wide<S>(grad), of_first);
         total_gradients(threads, second, wide<S>(grad), of_second);
-    });
-}
-
-void game_forward(int threads, const Game& game, Logits real, Logits fake, void* discriminator, void* generator) {
-    in_width_of(fake.input, [&](auto number) {
-        using S = decltype(number);
-        const Sums of_fake =
-            logit_sums<S>(threads, fake, game.fake_for_discriminator.bends() || game.fake_for_generator.bends());
-        double term = of_fake.mean(game.fake_for_discriminator, fake.count);
-        if (real.input.data) {
-            const Sums of_real = logit_sums<S>(threads, real, game.real_for_discriminator.bends());
-            term += of_real.mean(game.real_for_discriminator, real.count);
-        }
-        put<S>(discriminator, term);
-        put<S>(generator, of_fake.mean(game.fake_for_generator, fake.count));
-    });
-}
-
-void game_backward(int threads, const Game& game, Logits real, Logits fake, const void* grad_discriminator,
-                   const void* grad_generator, Output of_real, Output of_fake) {
-    in_width_of(fake.input, [&](auto number) {
-        using S = decltype(number);
-        const double to_d = wide<S>(grad_discriminator), to_g = wide<S>(grad_generator);
-        const double of_each = 1 / static_cast<double>(fake.count);
-        logit_gradient<S>(threads, fake,
-                          game.fake_for_discriminator.times(to_d * of_each)
-                              .plus(game.fake_for_generator.times(to_g * of_each)),
-                          of_fake);
-        if (!real.input.data) return;
-        logit_gradient<S>(threads, real,
-                          game.real_for_discriminator.times(to_d / static_cast<double>(real.count)), of_real);
     });
 }
 

@@ -10,8 +10,6 @@
 namespace gantk::cuda {
 namespace {
 
-using losses::Weights;
-
 constexpr int kThreads = 256;
 constexpr int kFinishThreads = 512;
 constexpr int kWarp = 32;
@@ -128,10 +126,10 @@ __global__ void __launch_bounds__(kThreads) gradient_kernel(Input a, Input b, Cu
     }
 }
 
-// The sum of `count` numbers, each `step` from the next, for the block's first thread.
-__device__ __forceinline__ double added_up(const double* numbers, std::int64_t count, std::int64_t step) {
+// The sum of `count` numbers, for the block's first thread.
+__device__ __forceinline__ double added_up(const double* numbers, std::int64_t count) {
     double sum = 0;
-    for (std::int64_t i = threadIdx.x; i < count; i += kFinishThreads) sum += numbers[i * step];
+    for (std::int64_t i = threadIdx.x; i < count; i += kFinishThreads) sum += numbers[i];
     return over_block<kFinishThreads>(sum);
 }
 
@@ -139,84 +137,8 @@ template <class S>
 __global__ void __launch_bounds__(kFinishThreads) two_terms_kernel(const double* first, std::int64_t first_count, double first_factor,
                                                                    const double* second, std::int64_t second_count,
                                                                    double second_factor, S* loss) {
-    const double a = added_up(first, first_count, 1), b = added_up(second, second_count, 1);
+    const double a = added_up(first, first_count), b = added_up(second, second_count);
     if (threadIdx.x == 0) *loss = static_cast<S>(first_factor * a + second_factor * b);
-}
-
-// Two numbers for each span: the sums of softplus(x) and softplus(−x), or that of x and 0.
-template <class S>
-__global__ void __launch_bounds__(kThreads) logit_kernel(Input logits, Cut cut, bool bends, double* of_spans) {
-    const Span span = own_span(cut);
-    S sums[2] = {};
-    for (std::int64_t i = span.start + threadIdx.x * kFour; i < span.end; i += kThreads * kFour) {
-        S x[kFour];
-        load(logits, i, span.end, x);
-        for (int k = 0; k < kFour; ++k) {
-            if (i + k >= span.end) continue;
-            if (bends) {
-                const S bend = log1p_of(exp_of(x[k] < 0 ? x[k] : -x[k]));
-                sums[0] += (x[k] < 0 ? S{} : x[k]) + bend;
-                sums[1] += (x[k] > 0 ? S{} : -x[k]) + bend;
-            } else {
-                sums[0] += x[k];
-            }
-        }
-    }
-    const double first = over_block<kThreads>(static_cast<double>(sums[0]));
-    const double second = over_block<kThreads>(static_cast<double>(sums[1]));
-    if (threadIdx.x == 0) {
-        of_spans[2 * blockIdx.x] = first;
-        of_spans[2 * blockIdx.x + 1] = second;
-    }
-}
-
-struct LogitSums {
-    const double* of_spans;
-    std::int64_t spans, count;  // no spans: there are no logits
-    bool bends;
-
-    __device__ double mean(const Weights& weights, double first, double second) const {
-        const double sum = bends ? weights.of(first, second, 0) : weights.of(0, 0, first);
-        return sum / static_cast<double>(count);
-    }
-};
-
-template <class S>
-__global__ void __launch_bounds__(kFinishThreads) game_kernel(losses::Game game, LogitSums real, LogitSums fake, S* discriminator, S* generator) {
-    const double fake_first = added_up(fake.of_spans, fake.spans, 2), fake_second = added_up(fake.of_spans + 1, fake.spans, 2);
-    const double real_first = added_up(real.of_spans, real.spans, 2), real_second = added_up(real.of_spans + 1, real.spans, 2);
-    if (threadIdx.x != 0) return;
-    double term = fake.mean(game.fake_for_discriminator, fake_first, fake_second);
-    if (real.spans > 0) term += real.mean(game.real_for_discriminator, real_first, real_second);
-    *discriminator = static_cast<S>(term);
-    *generator = static_cast<S>(fake.mean(game.fake_for_generator, fake_first, fake_second));
-}
-
-template <class S>
-__device__ __forceinline__ double number(const void* place) {
-    return place == nullptr ? 0 : static_cast<double>(*static_cast<const S*>(place));
-}
-
-template <class S>
-__global__ void __launch_bounds__(kThreads) logit_gradient_kernel(Input logits, Cut cut, Weights for_discriminator, Weights for_generator,
-                                                                  const void* grad_discriminator, const void* grad_generator,
-                                                                  Output of) {
-    const Span span = own_span(cut);
-    const double each = 1 / static_cast<double>(cut.columns);
-    const Weights weights = for_discriminator.times(number<S>(grad_discriminator) * each)
-                                .plus(for_generator.times(number<S>(grad_generator) * each));
-    const S of_plus = static_cast<S>(weights.softplus), of_minus = static_cast<S>(weights.softplus_minus);
-    for (std::int64_t i = span.start + threadIdx.x * kFour; i < span.end; i += kThreads * kFour) {
-        S x[kFour], found[kFour];
-        load(logits, i, span.end, x);
-        for (int k = 0; k < kFour; ++k) {
-            found[k] = static_cast<S>(weights.plain);
-            if (!weights.bends()) continue;
-            const S power = exp_of(x[k] < 0 ? x[k] : -x[k]), nearer = 1 / (1 + power), farther = power * nearer;
-            found[k] = x[k] < 0 ? of_plus * farther - of_minus * nearer : of_plus * nearer - of_minus * farther;
-        }
-        store(of, i, span.end, found);
-    }
 }
 
 cudaStream_t stream(const Queue& queue) { return reinterpret_cast<cudaStream_t>(queue.stream); }
@@ -269,15 +191,6 @@ void gradients(const Queue& queue, Pair pair, const Matrices& m, const Cut& cut,
 
 Cut whole(const Matrices& m) { return {1, m.rows * m.columns}; }
 
-template <class S>
-LogitSums logit_sums(const Queue& queue, const Logits& logits, bool bends, double* of_spans) {
-    if (logits.input.data == nullptr) return {of_spans, 0, 0, bends};
-    const Cut cut(1, logits.count);
-    launch("the kernel that adds up logits", logit_kernel<S>, cut.grid(), dim3(kThreads), 0, stream(queue), logits.input, cut,
-           bends, of_spans);
-    return {of_spans, cut.spans(), logits.count, bends};
-}
-
 }  // namespace
 
 void norm_forward(Queue queue, Pair pair, const Matrices& m, void* norms, void* loss) {
@@ -323,34 +236,6 @@ void two_terms_backward(Queue queue, const Term& first, const Term& second, cons
         using S = decltype(number);
         gradients<S>(queue, first.pair, first.matrices, whole(first.matrices), {grad, nullptr, first.factor}, of_first);
         gradients<S>(queue, second.pair, second.matrices, whole(second.matrices), {grad, nullptr, second.factor}, of_second);
-    });
-}
-
-void game_forward(Queue queue, const Game& game, Logits real, Logits fake, void* discriminator, void* generator) {
-    const OnDevice on(queue.device);
-    in_width_of(fake.input, [&](auto number) {
-        using S = decltype(number);
-        const bool bends = game.fake_for_discriminator.bends() || game.fake_for_generator.bends();
-        const LogitSums of_fake = logit_sums<S>(queue, fake, bends, queue.room);
-        const LogitSums of_real =
-            logit_sums<S>(queue, real, game.real_for_discriminator.bends(), queue.room + 2 * of_fake.spans);
-        launch("the kernel of both players' terms", game_kernel<S>, dim3(1), dim3(kFinishThreads), 0, stream(queue), game, of_real,
-               of_fake, static_cast<S*>(discriminator), static_cast<S*>(generator));
-    });
-}
-
-void game_backward(Queue queue, const Game& game, Logits real, Logits fake, const void* grad_discriminator,
-                   const void* grad_generator, Output of_real, Output of_fake) {
-    const OnDevice on(queue.device);
-    in_width_of(fake.input, [&](auto number) {
-        const auto of_logits = [&](const Logits& logits, const Weights& for_discriminator, const Weights& for_generator, Output of) {
-            if (of.data == nullptr) return;
-            const Cut cut(1, logits.count);
-            launch("the kernel of logits' gradients", logit_gradient_kernel<decltype(number)>, cut.grid(), dim3(kThreads), 0,
-                   stream(queue), logits.input, cut, for_discriminator, for_generator, grad_discriminator, grad_generator, of);
-        };
-        of_logits(fake, game.fake_for_discriminator, game.fake_for_generator, of_fake);
-        of_logits(real, game.real_for_discriminator, Weights{}, of_real);
     });
 }
 

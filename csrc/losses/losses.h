@@ -7,7 +7,6 @@
 
 #include <cstdint>
 
-#include "losses/games.h"
 #include "losses/kernels.h"
 
 namespace gantk::losses {
@@ -57,17 +56,5 @@ void two_terms_forward(int threads, const Term& first, const Term& second, void*
 
 void two_terms_backward(int threads, const Term& first, const Term& second, const void* grad, Gradients of_first,
                         Gradients of_second);
-
-struct Logits {
-    Input input;
-    int64_t count;
-};
-
-// Both players' terms, wide. Without real logits, the discriminator's is that of the fake ones alone.
-void game_forward(int threads, const Game& game, Logits real, Logits fake, void* discriminator, void* generator);
-
-// The gradients of grad_discriminator × discriminator + grad_generator × generator; a null gradient is zero.
-void game_backward(int threads, const Game& game, Logits real, Logits fake, const void* grad_discriminator,
-                   const void* grad_generator, Output of_real, Output of_fake);
 
 }  // namespace gantk::losses

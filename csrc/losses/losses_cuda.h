@@ -7,9 +7,7 @@
 
 namespace gantk::cuda {
 
-using losses::Game;
 using losses::Gradients;
-using losses::Logits;
 using losses::Matrices;
 using losses::Output;
 using losses::Pair;
@@ -21,7 +19,7 @@ inline constexpr std::int64_t kLossSpan = 8192;
 struct Queue {
     int device;
     std::uintptr_t stream;
-    double* room;  // a forward's: two numbers for each span of each row of each sum; the gradients' is not looked at
+    double* room;  // a forward's: a number for each span of each row of each sum; the gradients' is not looked at
 };
 
 void norm_forward(Queue queue, Pair pair, const Matrices& m, void* norms, void* loss);
@@ -29,8 +27,5 @@ void norm_backward(Queue queue, Pair pair, const Matrices& m, const void* norms,
 void two_terms_forward(Queue queue, const Term& first, const Term& second, void* loss);
 void two_terms_backward(Queue queue, const Term& first, const Term& second, const void* grad, Gradients of_first,
                         Gradients of_second);
-void game_forward(Queue queue, const Game& game, Logits real, Logits fake, void* discriminator, void* generator);
-void game_backward(Queue queue, const Game& game, Logits real, Logits fake, const void* grad_discriminator,
-                   const void* grad_generator, Output of_real, Output of_fake);
 
 }  // namespace gantk::cuda

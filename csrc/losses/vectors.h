@@ -83,13 +83,6 @@ GANTK_INLINE Floats reduced_expm1(Floats x, Floats& n) {
     return r + r * r * q;
 }
 
-// e^x for x ≤ 0.
-GANTK_INLINE Floats exp_of_negative(Floats x) {
-    Floats n;
-    const Floats part = reduced_expm1(x < -87.0f ? all(-87.0f) : x, n);
-    return (part + 1.0f) * power_of_two(n);
-}
-
 GANTK_INLINE Floats expm1(Floats x) {
     Floats n, within = x < -87.0f ? all(-87.0f) : x;
     within = within > 89.0f ? all(89.0f) : within;
@@ -133,7 +126,6 @@ GANTK_INLINE Floats log1p(Floats x) {
         for (int i = 0; i < kLanes<double>; ++i) x[i] = function(x[i]);     \
         return x;                                                           \
     }
-GANTK_BY_LANE(exp_of_negative, __builtin_exp)
 GANTK_BY_LANE(expm1, __builtin_expm1)
 GANTK_BY_LANE(log, __builtin_log)
 GANTK_BY_LANE(log1p, __builtin_log1p)

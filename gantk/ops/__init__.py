@@ -2,18 +2,15 @@
 
 from gantk.ops.dimension import LevinaBickel, Plateau, intrinsic_dimension
 from gantk.ops.knn import knn_distances
-from gantk.ops.losses import AdversarialTerms, GeneratorTerm, adversarial_loss, code_loss, hidden_loss, vae_loss
+from gantk.ops.losses import code_loss, hidden_loss, vae_loss
 from gantk.ops.neighbours import Neighbours
 from gantk.ops.twonn import TwoNN, two_nn
 
 __all__ = [
-    "AdversarialTerms",
-    "GeneratorTerm",
     "LevinaBickel",
     "Neighbours",
     "Plateau",
     "TwoNN",
-    "adversarial_loss",
     "code_loss",
     "hidden_loss",
     "intrinsic_dimension",

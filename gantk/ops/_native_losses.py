@@ -13,8 +13,6 @@ from gantk.errors import FitError, WorkError
 from gantk.ops import native
 
 __all__ = [
-    "adversarial_backward",
-    "adversarial_forward",
     "dense_alike",
     "keeps_gradient",
     "norm_backward",
@@ -29,7 +27,6 @@ __all__ = [
 
 # These are csrc/losses' numbers for the same things.
 TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
-GAMES = {"minimax": 0, "nonsaturating": 1, "wasserstein": 2}
 DISTANCES = {"mse": 0, "l1": 1, "bce": 2}
 NORMS = {2: 0, 1: 1}
 
@@ -119,33 +116,6 @@ def norm_backward(
     return found.tensors
 
 
-def adversarial_forward(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    """Both players' terms."""
-    real, fake = real if real is None else real.contiguous(), fake.contiguous()
-    discriminator, generator = (fake.new_empty((), dtype=wide_dtype(fake)) for _ in range(2))
-    terms = (discriminator.data_ptr(), generator.data_ptr())
-    sums = [(1, x.numel()) for x in (real, fake) if x is not None]
-    _call("adversarial_loss_forward", fake, GAMES[kind], *_logits(real), *_logits(fake), *terms, sums=sums)
-    return discriminator, generator
-
-
-def adversarial_backward(
-    grad_discriminator: Tensor | None,
-    grad_generator: Tensor | None,
-    real: Tensor | None,
-    fake: Tensor,
-    kind: str,
-    need_real: bool,
-    need_fake: bool,
-) -> list[Tensor]:
-    """The gradients that are needed, in order."""
-    real, fake = real if real is None else real.contiguous(), fake.contiguous()
-    found = _Gradients((real, need_real), (fake, need_fake))
-    grads = [0 if grad is None else grad.data_ptr() for grad in (grad_discriminator, grad_generator)]
-    _call("adversarial_loss_backward", fake, GAMES[kind], *_logits(real), *_logits(fake), *grads, *found.pointers)
-    return found.tensors
-
-
 def vae_forward(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> Tensor:
     """The loss."""
     images, target = dense_alike(images, target)
@@ -179,8 +149,8 @@ def vae_backward(
 class _Gradients:
     """Room for the gradients that are needed."""
 
-    def __init__(self, *inputs: tuple[Tensor | None, bool]) -> None:
-        of_all = [torch.empty_like(x) if needed and x is not None else None for x, needed in inputs]
+    def __init__(self, *inputs: tuple[Tensor, bool]) -> None:
+        of_all = [torch.empty_like(x) if needed else None for x, needed in inputs]
         self.tensors = [x for x in of_all if x is not None]
         self.pointers = [0 if x is None else x.data_ptr() for x in of_all]
 
@@ -188,10 +158,6 @@ class _Gradients:
 def _pair(a: Tensor, b: Tensor) -> tuple[int, ...]:
     """Two tensors and their shape as a matrix, one row per image."""
     return (a.data_ptr(), TYPES[a.dtype], b.data_ptr(), TYPES[b.dtype], len(a), a.numel() // len(a))
-
-
-def _logits(x: Tensor | None) -> tuple[int, ...]:
-    return (0, 0, 0) if x is None else (x.data_ptr(), TYPES[x.dtype], x.numel())
 
 
 def _call(name: str, like: Tensor, *arguments: Any, sums: Sequence[tuple[int, int]] = ()) -> None:
@@ -212,8 +178,8 @@ def _call_cuda(name: str, like: Tensor, sums: Sequence[tuple[int, int]], argumen
 
 
 def room_for(module: ModuleType, sums: Sequence[tuple[int, int]]) -> int:
-    """How many numbers CUDA's first kernel leaves to the second: two for each span of a row."""
-    return sum(2 * rows * max(1, -(-columns // module.loss_span)) for rows, columns in sums)
+    """How many numbers CUDA's first kernel leaves to the second: one for each span of a row."""
+    return sum(rows * max(1, -(-columns // module.loss_span)) for rows, columns in sums)
 
 
 def _module(part: str, module: ModuleType | None) -> ModuleType:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-__all__ = ["DISTANCES", "GAMES", "adversarial_loss", "norm_loss", "vae_loss"]
+__all__ = ["DISTANCES", "norm_loss", "vae_loss"]
 
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, where their logarithms end; 1 - SMALLEST is not 1 in float32."""
@@ -31,53 +29,6 @@ def norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
     # vector_norm's gradient at zero is zero; that of a square root of squares would be NaN.
     distances: Tensor = torch.linalg.vector_norm(difference, ord=p, dim=1)
     return distances.mean()
-
-
-class Game(NamedTuple):
-    """The means that the terms of an adversarial loss are made of."""
-
-    real_for_discriminator: Callable[[Tensor], Tensor]
-    fake_for_both: Callable[[Tensor], tuple[Tensor, Tensor]]
-    fake_for_generator: Callable[[Tensor], Tensor]
-
-
-# -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x): sigmoid and logarithm in one, finite for all logits.
-
-
-def _taken_for_real(x: Tensor) -> Tensor:
-    return F.softplus(-x).mean()
-
-
-def _taken_for_fake(x: Tensor) -> Tensor:
-    return F.softplus(x).mean()
-
-
-def _opposed(term: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Where the generator maximises what the discriminator minimises."""
-
-    def both(x: Tensor) -> tuple[Tensor, Tensor]:
-        found = term(x)
-        return found, -found
-
-    return both
-
-
-GAMES: Mapping[str, Game] = MappingProxyType(
-    {
-        "minimax": Game(_taken_for_real, _opposed(_taken_for_fake), lambda x: -_taken_for_fake(x)),
-        "nonsaturating": Game(_taken_for_real, lambda x: (_taken_for_fake(x), _taken_for_real(x)), _taken_for_real),
-        "wasserstein": Game(lambda x: -x.mean(), _opposed(torch.mean), lambda x: -x.mean()),
-    }
-)
-
-
-def adversarial_loss(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor | None, Tensor]:
-    """The discriminator's term, None without real logits, and the generator's."""
-    game, fake = GAMES[kind], wide(fake)
-    if real is None:
-        return None, game.fake_for_generator(fake)
-    discriminator, generator = game.fake_for_both(fake)
-    return game.real_for_discriminator(wide(real)) + discriminator, generator
 
 
 def _squares(images: Tensor, target: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from gantk.ops import _native_losses as kernels
 from gantk.ops import _reference_losses as reference
 
-__all__ = ["adversarial_loss", "norm_loss", "norm_loss_with_gradient", "vae_loss"]
+__all__ = ["norm_loss", "norm_loss_with_gradient", "vae_loss"]
 
 _Library: Any = torch.library.Library  # torch's annotations of it are incomplete
 _library = _Library("gantk", "FRAGMENT")  # the operators live as long as it does
@@ -32,8 +32,8 @@ def _define(
     return getattr(torch.ops.gantk, name).default
 
 
-def _like_needed(inputs: Sequence[Tensor | None], needs: Sequence[bool]) -> list[Tensor]:
-    return [torch.empty_like(x) for x, needed in zip(inputs, needs, strict=True) if needed and x is not None]
+def _like_needed(inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
+    return [torch.empty_like(x) for x, needed in zip(inputs, needs, strict=True) if needed]
 
 
 def _fake_norm(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
@@ -49,24 +49,6 @@ def _fake_norm_backward(
     grad: Tensor, a: Tensor, b: Tensor, norms: Tensor, p: int, need_a: bool, need_b: bool
 ) -> list[Tensor]:
     return _like_needed(kernels.dense_alike(a, b), (need_a, need_b))
-
-
-def _fake_adversarial(real: Tensor | None, fake: Tensor, kind: str) -> tuple[Tensor, Tensor]:
-    dtype = kernels.wide_dtype(fake)
-    return fake.new_empty((), dtype=dtype), fake.new_empty((), dtype=dtype)
-
-
-def _fake_adversarial_backward(
-    grad_discriminator: Tensor | None,
-    grad_generator: Tensor | None,
-    real: Tensor | None,
-    fake: Tensor,
-    kind: str,
-    need_real: bool,
-    need_fake: bool,
-) -> list[Tensor]:
-    dense = (real if real is None else real.contiguous(), fake.contiguous())
-    return _like_needed(dense, (need_real, need_fake))
 
 
 def _fake_vae(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> Tensor:
@@ -100,17 +82,6 @@ _norm_loss_backward = _define(
     kernels.norm_backward,
     _fake_norm_backward,
 )
-adversarial_loss = _define(
-    "adversarial_loss(Tensor? real, Tensor fake, str kind) -> (Tensor, Tensor)",
-    kernels.adversarial_forward,
-    _fake_adversarial,
-)
-_adversarial_loss_backward = _define(
-    "adversarial_loss_backward(Tensor? grad_discriminator, Tensor? grad_generator, Tensor? real, Tensor fake, "
-    "str kind, bool need_real, bool need_fake) -> Tensor[]",
-    kernels.adversarial_backward,
-    _fake_adversarial_backward,
-)
 vae_loss = _define(
     "vae_loss(Tensor images, Tensor target, Tensor mean, Tensor log_variance, str kind, float beta) -> Tensor",
     kernels.vae_forward,
@@ -131,18 +102,14 @@ def _in_places(found: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | 
 
 
 def _differentiable(
-    function: Callable[..., Any], inputs: Sequence[Tensor | None], needs: Sequence[bool], grads: Sequence[Tensor | None]
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], needs: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
     """The gradients by way of the reference, so that they can be differentiated again."""
     # Views, for the same tensor given twice to be two inputs.
-    views = [x.view_as(x) if x is not None and needed else x for x, needed in zip(inputs, needs, strict=True)]
-    results = function(*views)
-    results = results if isinstance(results, tuple) else (results,)
-    reached = [(result, grad) for result, grad in zip(results, grads, strict=True) if grad is not None]
-    wanted = [x for x, needed in zip(views, needs, strict=True) if x is not None and needed]
-    outputs, of_outputs = zip(*reached, strict=True)
+    views = [x.view_as(x) if needed else x for x, needed in zip(inputs, needs, strict=True)]
+    wanted = [x for x, needed in zip(views, needs, strict=True) if needed]
     found = torch.autograd.grad(
-        outputs, wanted, of_outputs, create_graph=True, allow_unused=True, materialize_grads=True
+        function(*views), wanted, grad, create_graph=True, allow_unused=True, materialize_grads=True
     )
     return _in_places(found, needs)
 
@@ -163,7 +130,7 @@ def _norm_gradients(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | No
     a, b, norms = ctx.saved_tensors
     needs = ctx.needs_input_grad[:2]
     if torch.is_grad_enabled():
-        return (*_differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, [grad]), None)
+        return (*_differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, grad), None)
     return (*_in_places(_norm_loss_backward(grad, a, b, norms, ctx.p, *needs), needs), None)
 
 
@@ -183,7 +150,7 @@ def _kept_gradient(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | No
     # Given away, because who gets it may write to it; another backward of the same graph computes it anew.
     kept, ctx.kept = ctx.kept, None
     if torch.is_grad_enabled():
-        again = _differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, [grad])
+        again = _differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, grad)
         return (*again, None, None)
     if kept is None:
         (kept,) = _norm_loss_backward(torch.ones_like(grad), a, b, norms, ctx.p, not ctx.of_b, ctx.of_b)
@@ -203,23 +170,6 @@ def _both_gradients(kept: Tensor, grad: Tensor, own: bool, other: bool) -> tuple
     return kept, kernels.scale_gradient(kept, factor, opposite=other)
 
 
-def _keep_adversarial(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    real, fake, ctx.kind = inputs
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(real, fake)
-
-
-def _adversarial_gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    needs = ctx.needs_input_grad[:2]
-    if all(grad is None for grad in grads):
-        return None, None, None
-    real, fake = ctx.saved_tensors
-    if torch.is_grad_enabled():
-        again = _differentiable(lambda r, f: reference.adversarial_loss(r, f, ctx.kind), (real, fake), needs, grads)
-        return (*again, None)
-    return (*_in_places(_adversarial_loss_backward(*grads, real, fake, ctx.kind, *needs), needs), None)
-
-
 def _keep_vae(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     *tensors, ctx.kind, ctx.beta = inputs
     ctx.save_for_backward(*tensors)
@@ -230,7 +180,7 @@ def _vae_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     if torch.is_grad_enabled():
         kind, beta = ctx.kind, ctx.beta
         again = _differentiable(
-            lambda x, y, m, v: reference.vae_loss(x, y, m, v, kind, beta), ctx.saved_tensors, needs, [grad]
+            lambda x, y, m, v: reference.vae_loss(x, y, m, v, kind, beta), ctx.saved_tensors, needs, grad
         )
         return (*again, None, None)
     found = _vae_loss_backward(grad, *ctx.saved_tensors, ctx.kind, ctx.beta, needs)
@@ -240,7 +190,6 @@ def _vae_gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 for _name, _backward, _keep in (
     ("norm_loss", _norm_gradients, _keep_norm),
     ("norm_loss_with_gradient", _kept_gradient, _keep_gradient),
-    ("adversarial_loss", _adversarial_gradients, _keep_adversarial),
     ("vae_loss", _vae_gradients, _keep_vae),
 ):
     torch.library.register_autograd(f"gantk::{_name}", _backward, setup_context=_keep, lib=_library)

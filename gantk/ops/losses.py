@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast, overload
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -21,27 +21,13 @@ from gantk.ops import _native_losses as native_losses
 from gantk.ops import _reference_losses as reference
 from gantk.ops import _register as registered
 
-__all__ = ["AdversarialTerms", "GeneratorTerm", "adversarial_loss", "code_loss", "hidden_loss", "vae_loss"]
+__all__ = ["code_loss", "hidden_loss", "vae_loss"]
 
 FLOATS = frozenset(native_losses.TYPES)
 
 WORTH_A_CALL = 65536
 """Elements of all inputs from which a call is not slower than plain operations on the CPU: bench/fused_losses.py.
 `vae_loss` is not slower at any size."""
-
-
-class AdversarialTerms(NamedTuple):
-    """What each player minimises, as scalars."""
-
-    discriminator: Tensor
-    generator: Tensor
-
-
-class GeneratorTerm(NamedTuple):
-    """What the generator minimises, as a scalar; the discriminator's term needs real logits too."""
-
-    discriminator: None
-    generator: Tensor
 
 
 def hidden_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -92,47 +78,6 @@ def code_loss(a: Tensor, b: Tensor, p: Literal[1, 2] = 2) -> Tensor:
     _check_pair("code_loss", "a", a, "b", b)
     _check("code_loss", {"a": a, "b": b}, dimensions=2)
     return _norm_loss(a, b, p)
-
-
-Game = Literal["minimax", "nonsaturating", "wasserstein"]
-
-
-@overload
-def adversarial_loss(real_logits: Tensor, fake_logits: Tensor, kind: Game) -> AdversarialTerms: ...
-@overload
-def adversarial_loss(real_logits: None, fake_logits: Tensor, kind: Game) -> GeneratorTerm: ...
-def adversarial_loss(real_logits: Tensor | None, fake_logits: Tensor, kind: Game) -> AdversarialTerms | GeneratorTerm:
-    """Both players' terms of an adversarial loss, from one pass over the logits.
-
-    | kind | the discriminator minimises | the generator minimises |
-    |---|---|---|
-    | minimax | -E log σ(r) - E log(1 - σ(f)) | E log(1 - σ(f)) (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1) |
-    | nonsaturating | the same | -E log σ(f) (the same, section 3) |
-    | wasserstein | E f - E r | -E f (Arjovsky et al. 2017, arXiv:1701.07875) |
-
-    Args:
-        real_logits: the discriminator's logits r of real images, any shape; None where only the generator's term is
-            wanted, in whose turn nobody has looked at real images.
-        fake_logits: its logits f of generated images, any shape.
-        kind: which game.
-
-    Returns:
-        (discriminator, generator): scalars, float32; float64 where an input is. The discriminator's is None without
-        real logits. A term that nobody differentiates costs nothing backward.
-
-    Raises:
-        OptionError: there is no such game.
-        FitError: the devices differ, there are no logits, or the numbers are no floats.
-    """
-    _check_name("adversarial_loss", "kind", kind, reference.GAMES)
-    logits = {"fake_logits": fake_logits}
-    if real_logits is not None:
-        logits = {"real_logits": real_logits, **logits}
-    _check_tensors("adversarial_loss", logits)
-    _check("adversarial_loss", logits, dimensions=0)
-    pays = _native_pays(WORTH_A_CALL, *logits.values())
-    terms = (registered if pays else reference).adversarial_loss(real_logits, fake_logits, kind)
-    return GeneratorTerm(None, terms[1]) if real_logits is None else AdversarialTerms(*terms)
 
 
 def vae_loss(

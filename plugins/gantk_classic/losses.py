@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gantk import Loss, Play, Verdict, require
 from gantk.errors import FitError
-from gantk.ops import adversarial_loss, vae_loss
+from gantk.ops import vae_loss
 
 __all__ = ["Minimax", "NonSaturating", "VariationalBound", "Wasserstein", "WassersteinGP"]
 
@@ -29,25 +30,31 @@ def _wide(x: Tensor) -> Tensor:
 def _logits(verdict: Verdict) -> Tensor:
     if verdict.logits is None:
         raise FitError("this discriminator's verdict has no logits; use one that provides 'logits'.")
-    return verdict.logits
+    return _wide(verdict.logits)
+
+
+# -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x): sigmoid and logarithm in one, finite for all logits.
+
+
+def _taken_for_real(verdict: Verdict) -> Tensor:
+    """-E log σ(x)."""
+    return F.softplus(-_logits(verdict)).mean()
+
+
+def _taken_for_fake(verdict: Verdict) -> Tensor:
+    """-E log(1 - σ(x))."""
+    return F.softplus(_logits(verdict)).mean()
 
 
 class _Game(Loss):
     """An adversarial loss over logits; a player's turn asks for the verdicts that its own term reads, and no more."""
 
-    kind: ClassVar[Literal["minimax", "nonsaturating", "wasserstein"]]
     adversarial = True
     needs = frozenset({"logits"})
 
     def __init__(self, *, weight: float = 1.0) -> None:
         super().__init__()
         self.weight = _check_weight(weight)
-
-    def discriminator(self, play: Play) -> Tensor:
-        return adversarial_loss(_logits(play.real_verdict), _logits(play.fake_verdict), self.kind).discriminator
-
-    def generator(self, play: Play) -> Tensor:
-        return adversarial_loss(None, _logits(play.fake_verdict), self.kind).generator
 
 
 class Minimax(_Game):
@@ -60,7 +67,12 @@ class Minimax(_Game):
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
-    kind = "minimax"
+
+    def discriminator(self, play: Play) -> Tensor:
+        return _taken_for_real(play.real_verdict) + _taken_for_fake(play.fake_verdict)
+
+    def generator(self, play: Play) -> Tensor:
+        return -_taken_for_fake(play.fake_verdict)
 
 
 class NonSaturating(_Game):
@@ -71,11 +83,12 @@ class NonSaturating(_Game):
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
-    kind = "nonsaturating"
 
     def discriminator(self, play: Play) -> Tensor:
-        # The same term, and minimax's other one comes of it for nothing.
-        return adversarial_loss(_logits(play.real_verdict), _logits(play.fake_verdict), "minimax").discriminator
+        return _taken_for_real(play.real_verdict) + _taken_for_fake(play.fake_verdict)
+
+    def generator(self, play: Play) -> Tensor:
+        return _taken_for_real(play.fake_verdict)
 
 
 class Wasserstein(_Game):
@@ -88,8 +101,14 @@ class Wasserstein(_Game):
     """
 
     paper = "Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875"
-    kind = "wasserstein"
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"discriminator": {"repeats": 5, "clip_weights": 0.01}}
+
+    def discriminator(self, play: Play) -> Tensor:
+        real, fake = _logits(play.real_verdict), _logits(play.fake_verdict)
+        return fake.mean() - real.mean()
+
+    def generator(self, play: Play) -> Tensor:
+        return -_logits(play.fake_verdict).mean()
 
 
 class WassersteinGP(Wasserstein):
@@ -136,13 +155,13 @@ class WassersteinGP(Wasserstein):
         """E D(G(z)) - E D(x) + λ/γ² E (‖∇ D(x̂)‖₂ - γ)² + ε E D(x)²."""
         objective = super().discriminator(play) + self.penalty * self._gradient_penalty(play)
         if self.drift:
-            objective = objective + self.drift * _wide(_logits(play.real_verdict)).square().mean()
+            objective = objective + self.drift * _logits(play.real_verdict).square().mean()
         return objective
 
     def _gradient_penalty(self, play: Play) -> Tensor:
         between = _interpolate(play.real.detach(), play.fake.detach()).requires_grad_()
         with torch.enable_grad():
-            logits = _wide(_logits(play.judge(between)))
+            logits = _logits(play.judge(between))
             (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
         norms: Tensor = torch.linalg.vector_norm(_wide(gradient).flatten(1), dim=1)
         return ((norms / self.target - 1) ** 2).mean()

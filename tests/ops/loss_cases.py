@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-GAMES = ("minimax", "nonsaturating", "wasserstein")
 DISTANCES = ("mse", "l1", "bce")
 
 SHAPES = ((1, 1), (3, 5), (2, 63), (5, 64), (4, 65), (3, 2, 7, 11), (2, 3, 40, 41), (70, 17), (2, 70001))
@@ -35,18 +34,6 @@ def numbers(x: Tensor) -> Any:
 def norm(a: Tensor, b: Tensor, p: int) -> float:
     difference = np.abs(numbers(a) - numbers(b)).reshape(len(a), -1)
     return float(((difference**p).sum(1) ** (1 / p)).mean())
-
-
-def log_sigmoid(x: Any) -> Any:
-    return -np.logaddexp(0, -x)
-
-
-def game(real: Tensor, fake: Tensor, kind: str) -> tuple[float, float]:
-    r, f = numbers(real), numbers(fake)
-    if kind == "wasserstein":
-        return f.mean() - r.mean(), -f.mean()
-    discriminator = -log_sigmoid(r).mean() - log_sigmoid(-f).mean()
-    return discriminator, log_sigmoid(-f).mean() if kind == "minimax" else -log_sigmoid(f).mean()
 
 
 def vae(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> float:

@@ -67,24 +67,6 @@ def test_norms(module: ModuleType, p: int, shape: tuple[int, ...], dtype: torch.
     assert torch.equal(alone, of_b)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
-@pytest.mark.parametrize("kind", cases.GAMES)
-@pytest.mark.parametrize("count", [1, 63, 20000])
-def test_games(module: ModuleType, count: int, kind: str, dtype: torch.dtype) -> None:
-    real, fake = cases.draw(count + 2, dtype=dtype, spread=5), cases.draw(count, dtype=dtype, seed=1, spread=5)
-    found = kernels.adversarial_forward(real, fake, kind)
-    for term, expected in zip(found, cases.game(real, fake, kind), strict=True):
-        close(term, exactly(expected), dtype)
-    assert torch.equal(kernels.adversarial_forward(None, fake, kind)[1], found[1])
-    grads = [torch.tensor(x, dtype=found[0].dtype) for x in (0.7, -0.4)]
-    gradients = kernels.adversarial_backward(*grads, real, fake, kind, True, True)
-    x, y = real.double().requires_grad_(), fake.double().requires_grad_()
-    terms = reference.adversarial_loss(x, y, kind)
-    expected = torch.autograd.grad([t for t in terms if t is not None], (x, y), [g.double() for g in grads])
-    for one, other in zip(gradients, expected, strict=True):
-        torch.testing.assert_close(one.double(), other, rtol=4 * torch.finfo(dtype).eps, atol=1e-9)
-
-
 @pytest.mark.parametrize("kind", cases.DISTANCES)
 def test_vae(module: ModuleType, kind: str) -> None:
     images, target = (

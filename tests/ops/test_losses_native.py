@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, WorkError
-from gantk.ops import adversarial_loss, code_loss, hidden_loss, losses, native, vae_loss
+from gantk.ops import code_loss, hidden_loss, losses, native, vae_loss
 
 pytestmark = pytest.mark.skipif(not native.available("cpu"), reason="there is no native code")
 
@@ -32,17 +32,13 @@ def everything(dtype: torch.dtype) -> list[Tensor]:
 
     def add(function: Callable[..., Any], *inputs: Tensor) -> None:
         leaves = [x.detach().requires_grad_() for x in inputs]
-        terms = function(*leaves)
-        total = sum(terms) if isinstance(terms, tuple) else terms
+        total = function(*leaves)
         found.extend([total.detach(), *torch.autograd.grad(total, leaves)])
 
     for shape in ((3, 70001), (5, 77), (300, 3), (4, 9, 64, 65)):
         a, b = cases.draw(*shape, dtype=dtype), cases.draw(*shape, dtype=dtype, seed=1)
         add(hidden_loss, a, b)
         add(lambda a, b: code_loss(a, b, 1), a, b)
-    real, fake = cases.draw(70003, dtype=dtype, spread=9), cases.draw(801, dtype=dtype, seed=1, spread=9)
-    for game in cases.GAMES:
-        add(lambda r, f, game=game: tuple(adversarial_loss(r, f, game)), real, fake)
     images, target = (cases.draw_images(4, 3, 97, 98, dtype=dtype, seed=seed) for seed in (0, 1))
     mean, log_variance = (cases.draw(4, 19, dtype=dtype, seed=seed, spread=3) for seed in (2, 3))
     for kind in cases.DISTANCES:
@@ -181,8 +177,6 @@ def test_opcheck(dtype: torch.dtype, grad: bool) -> None:
         (ops.norm_loss, (leaf(3, 5), leaf(3, 5, seed=1), 2)),
         (ops.norm_loss, (leaf(5, 3).T, leaf(3, 5, seed=1), 1)),
         (ops.norm_loss, (last, last.detach() + 1, 2)),
-        (ops.adversarial_loss, (leaf(7), leaf(5, seed=1), "nonsaturating")),
-        (ops.adversarial_loss, (None, leaf(5, seed=1), "wasserstein")),
         (ops.vae_loss, (leaf(2, 3), leaf(2, 3, seed=1), leaf(2, 4, seed=2), leaf(2, 4, seed=3), "l1", 0.5)),
     ]
     if dtype in (torch.float32, torch.float64):
@@ -197,16 +191,13 @@ def test_opcheck(dtype: torch.dtype, grad: bool) -> None:
     a, b, scalar = leaf(3, 5).detach(), leaf(3, 5, seed=1).detach(), torch.ones((), dtype=wide(dtype))
     norms = torch.ones(3, dtype=wide(dtype))
     torch.library.opcheck(ops.norm_loss_backward.default, (scalar, a, b, norms, 2, False, True))
-    arguments = (scalar, None, None, a, "minimax", False, True)
-    torch.library.opcheck(ops.adversarial_loss_backward.default, arguments)
     arguments = (scalar, a, b, a, b, "mse", 0.5, [True, False, True, False])
     torch.library.opcheck(ops.vae_loss_backward.default, arguments)
 
 
 def test_compile_traces_them_without_a_break() -> None:
     def total(a: Tensor, b: Tensor, m: Tensor, v: Tensor) -> Tensor:
-        terms = adversarial_loss(a, b, "nonsaturating")
-        return 2 * hidden_loss(a, b) + code_loss(m, v, 1) + terms.discriminator + vae_loss(a, b, m, v) + terms.generator
+        return 2 * hidden_loss(a, b) + code_loss(m, v, 1) + vae_loss(a, b, m, v)
 
     inputs = [
         cases.draw(*shape, dtype=torch.float32, seed=i) for i, shape in enumerate([(4, 3, 5, 6)] * 2 + [(4, 7)] * 2)
