@@ -5,6 +5,7 @@ Pillow raises almost any exception on a damaged file; here is the one place that
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gantk.errors import DataError
 from gantk.parts import ImageShape
 from gantk_data.reading import shown
+from gantk_data.transparency import clear_color
 
-__all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe"]
+__all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe", "quiet"]
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs, `_opened` raises
 
 Color = Literal["rgb", "gray", "grey", "rgba", "keep"]
 
@@ -69,8 +73,9 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
     """An image's pixels, uint8 `[C, H, W]`; of an animation, the first frame."""
     with _opened(stream, title) as image:
         target = _target_mode(image, decoding.color)
+        clear = clear_color(image)
         image.load()
-        converted = _convert(image, target)
+        converted = _convert(image, target, clear.alpha(image, stream) if clear else None)
         if (turn := _TURNS.get(_orientation(image))) is not None:
             converted = converted.transpose(turn)
         pixels = np.asarray(_resized(converted, decoding))
@@ -78,12 +83,19 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about single files to itself: pixels can be read or raise, and what else a file holds does
+    not matter here. For the thread that starts others, since the filters of warnings are the whole process's.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+@contextmanager
 def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is an error
-            opened = Image.open(stream, formats=FORMATS)
-        with opened as image:
+        with Image.open(stream, formats=FORMATS) as image:
             width, height = image.size
             if width * height > PIXEL_LIMIT:
                 raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT}")
@@ -124,17 +136,30 @@ def _target_mode(image: Image.Image, color: Color) -> str:
     return "L" if image.mode in _GRAY else "RGB"
 
 
-def _convert(image: Image.Image, target: str) -> Image.Image:
+def _convert(image: Image.Image, target: str, alpha: Image.Image | None) -> Image.Image:
     """8-bit colors: 16-bit gray is scaled, transparency is laid over white where the target has none."""
+    transparent = alpha is not None or image.has_transparency_data
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        return _from_16_bit(image).convert(target)
-    if image.mode not in _EIGHT_BIT:
+        image = _from_16_bit(image)
+    elif image.mode not in _EIGHT_BIT:
         raise ValueError(f"pixels of mode {image.mode} have no defined 8-bit colors")
-    if target != "RGBA" and image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        return white.convert(target)
-    return image if image.mode == target else image.convert(target)
+    if not transparent:
+        return image if image.mode == target else image.convert(target)
+    clear = _with_alpha(image, alpha)
+    if target == "RGBA":
+        return clear
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(clear)
+    return white.convert(target)
+
+
+def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    if alpha is not None:
+        image.info.pop("transparency", None)
+        image = image.convert("RGB")
+        image.putalpha(alpha)
+        return image
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:

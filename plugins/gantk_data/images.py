@@ -16,7 +16,7 @@ from gantk.data import ArraySource
 from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
-from gantk_data.decode import Decoding, decode, probe
+from gantk_data.decode import Decoding, decode, probe, quiet
 from gantk_data.lazy import LazySource
 from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips, label_by_folder
 from gantk_data.reading import absolute, shown
@@ -65,7 +65,7 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
     """Read every header: which images can be used, and the shape that all of them have."""
     kept: list[int] = []
     expected: ImageShape | None = None
-    with files.opener() as opener:
+    with files.opener() as opener, quiet():
 
         def shape_of(name: str) -> ImageShape:
             with opener(name) as stream:
@@ -95,7 +95,7 @@ def decode_files(
     """Decode images into an array's first rows; the index in `names` of each row."""
     kept: list[int] = []
     expected: ImageShape = into.shape[1:]
-    with files.opener() as opener:
+    with files.opener() as opener, quiet():
 
         def pixels_of(name: str) -> npt.NDArray[np.uint8]:
             with opener(name) as stream:

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import DataError
+from gantk.errors import DataError, GantkWarning
 from gantk_data.decode import SUFFIXES
 from gantk_data.reading import shown
 
@@ -56,7 +56,8 @@ class Skips:
         """Warn, once, of everything that was skipped."""
         if self.count:
             first = f"; the first: {self._first}" if self._first else ""
-            warnings.warn(f"{shown(where)}: {self.count} files were skipped{first}", stacklevel=4)
+            said = "1 file was" if self.count == 1 else f"{self.count} files were"
+            warnings.warn(f"{shown(where)}: {said} skipped{first}", GantkWarning, stacklevel=4)
 
 
 class Files(ABC):

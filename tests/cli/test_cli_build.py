@@ -284,3 +284,14 @@ def test_a_tilde_is_the_home_folder_in_every_path(
     assert api.load("~/x1").sample(2).shape == (2, 3, 8, 8)
     assert {"x1", "two.npz", "curve.png"} <= {path.name for path in tmp_path.iterdir()}
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_skipped_file_is_told_of_in_one_line(small_build: list[str], tmp_path: Path, gantk) -> None:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        Image.effect_noise((40, 40), 50).save(tmp_path / f"photos/{index}.jpg")
+    whole = (tmp_path / "photos/1.jpg").read_bytes()
+    (tmp_path / "photos/1.jpg").write_bytes(whole[: len(whole) // 2])
+    (line,) = gantk(*small_build, "--data", "photos:size=16,skip=true", "-o", "run").worked().err.splitlines()
+    assert line.startswith(f"gantk: warning: {tmp_path}/photos: 1 file was skipped")
+    assert "1.jpg: cannot be decoded (" in line

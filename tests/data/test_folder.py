@@ -70,7 +70,7 @@ def test_mixed_sizes_name_both(tmp_path):
     put(two_classes(tmp_path), {"dog/x.png": encoded(pixels(5, 7, 5))})
     with pytest.raises(DataError, match=r"x\.png: 7 x 5.*cat/0\.png is 6 x 5.*size="):
         Folder(path=tmp_path)
-    with pytest.warns(UserWarning, match=r"1 files were skipped.*x\.png"):
+    with pytest.warns(UserWarning, match=r"1 file was skipped.*x\.png"):
         assert len(Folder(path=tmp_path, skip=True)) == 6
     assert Folder(path=tmp_path, size=(8, 4)).image_shape == (3, 8, 4)
 
@@ -210,7 +210,7 @@ def test_damaged_images_name_the_file_or_are_counted(tmp_path, name):
         Folder(path=tmp_path).images([0])
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
-    with pytest.warns(UserWarning, match="1 files were skipped") as said:
+    with pytest.warns(UserWarning, match="1 file was skipped") as said:
         source = Folder(path=tmp_path, skip=True)
     assert name in str(said[0].message)
     assert (len(source), source.skipped) == (2, 1)
@@ -267,13 +267,13 @@ def caches(tmp_path: Path) -> list[Path]:
 
 def test_many_images_are_memory_mapped_once(tmp_path, mapped, monkeypatch):
     root = put(two_classes(tmp_path / "set"), {"dog/bad.png": b"?"})
-    with pytest.warns(UserWarning, match="1 files"):
+    with pytest.warns(UserWarning, match="1 file was"):
         first = Folder(path=root, skip=True)
     expected = everything(first)
     assert len(caches(tmp_path)) == 1
     monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr(images, "probe", lambda *_: pytest.fail("probed again"))
-    with pytest.warns(UserWarning, match="1 files"):
+    with pytest.warns(UserWarning, match="1 file was"):
         again = Folder(path=root, skip=True)
     assert (len(again), again.image_shape, again.skipped) == (6, (3, 6, 5), 1)
     assert again.labels(range(6)).tolist() == [0, 0, 0, 1, 1, 1]
@@ -325,3 +325,27 @@ def test_nothing_warns_about_sound_images(tmp_path):
         warnings.simplefilter("error")
         everything(Folder(path=two_classes(tmp_path)))
     assert decode.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS
+
+
+def peculiar() -> dict[str, bytes]:
+    """Sound pixels with something else that Pillow warns of."""
+    jpeg = encoded(pixels(0, 40, 50), "JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff" + bytes(20))
+    palette = Image.fromarray(pixels(0, 40, 50)).convert("P", palette=Image.Palette.ADAPTIVE)
+    tiff = bytearray(encoded(pixels(0, 40, 50), "TIFF", software="x" * 40))
+    at = tiff.index(struct.pack("<HH", 305, 2))
+    tiff[at + 8 : at + 12] = struct.pack("<I", 1 << 30)
+    return {
+        "exif.jpg": jpeg,
+        "alphas.png": encoded(palette, transparency=bytes(range(256))),
+        "bomb.png": encoded(Image.new("1", (50, 40))),
+        "tag.tif": bytes(tiff),
+    }
+
+
+@pytest.mark.parametrize("name", list(peculiar()))
+def test_what_does_not_matter_is_not_warned_of(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)
+    put(tmp_path, {name: peculiar()[name]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert everything(Folder(path=tmp_path, size=(40, 50))).shape == (1, 3, 40, 50)

@@ -87,7 +87,7 @@ def refuses(path: Path, entry: str, reason: str, usable: int) -> None:
     assert str(path) in str(caught.value)
     assert entry in str(caught.value)
     assert str(caught.value).isprintable()
-    with pytest.warns(UserWarning, match="1 files were skipped"):
+    with pytest.warns(UserWarning, match="1 file was skipped"):
         source = Zip(path=path, skip=True)
     assert (len(source), source.skipped) == (usable, 1)
     assert len(source.images(range(usable))) == usable
