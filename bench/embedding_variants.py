@@ -74,7 +74,7 @@ def trained(residual: bool, end: nn.Module | None, autoencode: int, game: int) -
     with torch.no_grad():
         model.eval()
         rebuilt = model.generator.decoder(model.generator.encoder(real[:64]))
-    spread = model.sample(SAMPLES).std(0).mean() / real.std(0).mean()
+    spread = model.sample(SAMPLES, seed=0).std(0).mean() / real.std(0).mean()
     return {
         "reconstruction_l1": round((rebuilt - real[:64]).abs().mean().item(), 4),
         "spread": round(spread.item(), 3),

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "BrokenPlugin",
@@ -23,6 +24,7 @@ __all__ = [
     "UnknownName",
     "UsageError",
     "WorkError",
+    "calling",
     "nearest",
 ]
 
@@ -85,6 +87,22 @@ class Interrupted(WorkError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.signal_number = signal_number
+
+
+@contextmanager
+def calling(what: str, arguments: str) -> Iterator[None]:
+    """An error of a part's own code is one line that names the part and what it was given.
+
+    Raises:
+        FitError: the code raised anything but an error of gantk's.
+    """
+    try:
+        yield
+    except GantkError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise FitError(f"{what} fails on {arguments}: {type(error).__name__}: {reason:.300}".rstrip(": ")) from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from gantk.errors import UsageError
+from gantk.errors import UsageError, calling
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
 from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
@@ -55,6 +57,10 @@ class Model(nn.Module):
 
     `gantk.build` makes models; parts can also be put together by hand, to sample from them or for a loop of your own.
 
+    Where images are sampled with averaged weights, `generator` and `refiner` have those, but for a training and its
+    checkpoints: what is sampled from is what a user gets. The weights that training goes on from are kept beside them,
+    in `average`, and are no parameters of the model.
+
     Args:
         noise: where the generator's input comes from.
         generator: noise → images.
@@ -100,6 +106,7 @@ class Model(nn.Module):
         if average is not None:
             averaged = {"generator": generator, "refiner": refiner}
             self.average.update({name: average(part) for name, part in averaged.items() if part is not None})
+        self._averaging = False
         self._built: Record | None = None
 
     @property
@@ -167,9 +174,36 @@ class Model(nn.Module):
         for name in overlap(self.average, moved):
             cast(Average, self.average[name]).follow(self.get_submodule(name), images)
 
+    @contextmanager
+    def averaging(self) -> Iterator[None]:
+        """Current weights in the parts, and their averages beside them: what trainings and checkpoints work on."""
+        if self._averaging:
+            yield
+            return
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        self._averaging = not self._averaging
+        for name, average in self.average.items():
+            beside = cast(nn.Module, average.module).state_dict(keep_vars=True)
+            for key, current in self.get_submodule(name).state_dict(keep_vars=True).items():
+                current.data, beside[key].data = beside[key].data, current.data
+
+    def named_parameters(self, *args: Any, **options: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter with its name; averages of parameters are none."""
+        averages = {id(parameter) for parameter in self.average.parameters()}
+        return (named for named in super().named_parameters(*args, **options) if id(named[1]) not in averages)
+
     def sampler(self, name: str) -> nn.Module:
         """The module that sampling uses for a slot: the averaged one where there is one."""
-        return self.average[name].module if name in self.average else self.get_submodule(name)  # type: ignore[return-value]
+        if self._averaging and name in self.average:
+            return cast(nn.Module, self.average[name].module)
+        return self.get_submodule(name)
 
     def forward(self, noise: Tensor, refine: bool = True) -> Tensor:
         """Images `[N, C, H, W]` in [-1, 1] for noise `[N, noise_dim]`, through the refiner where there is one."""
@@ -180,20 +214,24 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def sample_noise(
-        self, n: int, seed: int | torch.Generator = 0, condition: str | Sequence[str] | Tensor | None = None
+        self,
+        n: int,
+        seed: int | torch.Generator | None = None,
+        condition: str | Sequence[str] | Tensor | None = None,
     ) -> Tensor:
-        """`[n, noise_dim]` noise vectors that follow from the seed; the first m of n are those of n = m.
+        """`[n, noise_dim]` noise vectors; with a seed they follow from it, and the first m of n are those of n = m.
 
         Args:
-            n: how many.
-            seed: 0 … 2⁶³ - 1, or a generator to draw from.
+            n: how many, 0 or more.
+            seed: 0 … 2⁶³ - 1, or a generator to draw from; new ones at every call where not given, from torch's global
+                generator.
             condition: what they are told to be, in a conditional model: as text, several texts in turn, or `[dim]` or
                 `[n, dim]`; drawn as the data has them where not given. The rest of the noise is the same either way.
 
         Raises:
-            UsageError: the model is not conditional, or there is no such condition.
+            UsageError: n or the seed is out of its range, the model is not conditional, or there is no such condition.
         """
-        generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        n, generator = _count(n), _generator(seed)
         with evaluating(self):
             chunks = [self._noise_chunk(generator) for _ in range(-(-n // CHUNK))]
         noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
@@ -202,7 +240,8 @@ class Model(nn.Module):
         return noise
 
     def _noise_chunk(self, generator: torch.Generator) -> Tensor:
-        noise = self.noise.sample(CHUNK, generator)
+        with calling(f"noise {type(self.noise).__name__}", f"sample({CHUNK})"):
+            noise = self.noise.sample(CHUNK, generator)
         if self.condition is None:
             return noise
         return torch.cat([noise, self.condition.draw(CHUNK, generator).to(noise)], dim=1)
@@ -222,31 +261,64 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def generate(self, noise: Tensor, refine: bool = True) -> Tensor:
-        """Images for given noise vectors, in evaluation mode and without gradients, on the CPU."""
+        """Images for given noise vectors, in evaluation mode and without gradients, on the CPU.
+
+        Args:
+            noise: `[N, noise_dim]`, a tensor or an array of any real type.
+            refine: whether images go through the refiner, where the model has one.
+
+        Raises:
+            UsageError: the noise is something else, or a part's `forward` fails on it.
+        """
+        given = self._as_noise(noise)
         with evaluating(self):
-            chunks = [self._chunk(part, refine) for part in torch.split(noise, CHUNK)] if len(noise) else []
+            chunks = [self._chunk(part, refine) for part in torch.split(given, CHUNK)] if len(given) else []
         return torch.cat(chunks) if chunks else torch.empty(0, *self.image_shape)
+
+    def _as_noise(self, noise: Any) -> Tensor:
+        """Noise on this model's device, of the type that its generator reads."""
+        wanted = f"[N, {self.noise_dim}]"
+        try:
+            given = torch.as_tensor(noise)
+        except (TypeError, ValueError, RuntimeError):
+            raise UsageError(f"noise is a tensor {wanted}, not a {type(noise).__name__}.") from None
+        if given.is_complex() or given.dtype == torch.bool:
+            raise UsageError(f"noise holds real numbers, not {given.dtype}.")
+        if given.dim() != 2 or given.shape[1] != self.noise_dim:
+            flat = given.dim() > 2 and given.shape[0] * self.noise_dim == given.numel()
+            mend = "; write noise.flatten(1)" if flat else ""
+            raise UsageError(f"this model's noise is {wanted}, not {list(given.shape)}{mend}.")
+        types = (p.dtype for p in self.sampler("generator").parameters() if p.is_floating_point())
+        return given.to(self.device, next(types, torch.get_default_dtype()))
 
     def _chunk(self, noise: Tensor, refine: bool) -> Tensor:
         # A short last chunk is filled up: kernels may round differently for another batch size.
         full = torch.cat([noise, noise[:1].expand(CHUNK - len(noise), -1)])
-        images: Tensor = self(full.to(self.device), refine)[: len(noise)]
-        return images.float().cpu()
+        with calling(f"generator {type(self.generator).__name__}", f"noise {list(full.shape)} of {full.dtype}"):
+            images: Tensor = self.sampler("generator")(full)
+        if refine and self.refiner is not None:
+            with calling(f"refiner {type(self.refiner).__name__}", f"images {list(images.shape)} of {images.dtype}"):
+                images = self.sampler("refiner")(images)
+        return images[: len(noise)].float().cpu()
 
     def sample(
         self,
         n: int,
-        seed: int | torch.Generator = 0,
+        seed: int | torch.Generator | None = None,
         refine: bool = True,
         condition: str | Sequence[str] | Tensor | None = None,
     ) -> Tensor:
         """`[n, C, H, W]` images, float in [-1, 1], on the CPU; the same seed gives the same images.
 
         Args:
-            n: how many.
-            seed: 0 … 2⁶³ - 1, or a generator to draw from.
+            n: how many, 0 or more.
+            seed: 0 … 2⁶³ - 1, or a generator to draw from; new images at every call where not given.
             refine: whether images go through the refiner, where the model has one.
             condition: what they are told to be, in a conditional model, as `"3"`; several are taken in turn.
+
+        Raises:
+            UsageError: n or the seed is out of its range, the model is not conditional, there is no such condition, or
+                a part's `forward` fails.
         """
         return self.generate(self.sample_noise(n, seed, condition), refine)
 
@@ -254,3 +326,23 @@ class Model(nn.Module):
         """The images of a sample grid: those of a conditional model show what there is, in order."""
         spread = None if self.condition is None else self.condition.spread(n)
         return self.sample(n, generator, condition=spread)
+
+
+def _count(n: Any) -> int:
+    try:
+        count = operator.index(n)
+    except TypeError:
+        count = -1
+    if count < 0:
+        raise UsageError(f"n, how many images, is a whole number of 0 or more, not {n!r}.")
+    return count
+
+
+def _generator(seed: Any) -> torch.Generator:
+    if isinstance(seed, torch.Generator):
+        return seed
+    if seed is None:
+        seed = torch.randint(2**63 - 1, ()).item()
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
+        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, or none for new images each time, not {seed!r}.")
+    return torch.Generator().manual_seed(operator.index(seed))

@@ -141,14 +141,14 @@ class NoiseSource(Part, ABC):
         self._anchor: Tensor
 
     def draw_normal(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
-        """Standard normal numbers, drawn where `generator` lives and moved to this part's device."""
+        """Standard normal numbers, drawn where `generator` lives, of this part's type and on its device."""
         where = generator.device if generator is not None else self.device
-        return torch.randn(*shape, generator=generator, device=where).to(self.device)
+        return torch.randn(*shape, generator=generator, device=where).to(self._anchor)
 
     def draw_uniform(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform numbers in [0, 1), drawn where `generator` lives and moved to this part's device."""
+        """Uniform numbers in [0, 1), drawn where `generator` lives, of this part's type and on its device."""
         where = generator.device if generator is not None else self.device
-        return torch.rand(*shape, generator=generator, device=where).to(self.device)
+        return torch.rand(*shape, generator=generator, device=where).to(self._anchor)
 
 
 @dataclass(frozen=True)

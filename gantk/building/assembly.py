@@ -175,7 +175,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         "shape": shape,
         "versions": _versions(built.spec),
     }
-    return model
+    return model.eval()
 
 
 def _notes_on_images(image_shape: Sequence[int]) -> list[str]:

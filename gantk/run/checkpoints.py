@@ -60,7 +60,8 @@ def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.o
     run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
     run.clean(keep)
     aside.mkdir()
-    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    with model.averaging():
+        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(weights, aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     trained = json.dumps(_trained(model.built.spec))
@@ -88,7 +89,8 @@ def load_weights(model: Model, checkpoint: Path) -> None:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise _damaged(path, ValueError(f"{name} holds NaN or infinity"))
     try:
-        model.load_state_dict(weights)
+        with model.averaging():
+            model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(

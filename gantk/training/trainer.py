@@ -93,7 +93,7 @@ class Trainer:
 
     def fit(self, fresh: bool = False) -> None:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
-        with self.run.locked() if self.fabric.is_global_zero else nullcontext():
+        with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
             self._fit(fresh)
 
     def _fit(self, fresh: bool) -> None:
@@ -120,8 +120,7 @@ class Trainer:
             self.progress.finish()
             if self.log:
                 self.log.close()
-            self.model.requires_grad_(True)
-            self.fabric.to_device(self.model.to("cpu"))
+            self.model.requires_grad_(True).eval()
 
     def _stage(self, place: Place, stage: Stage, states: dict[str, object]) -> Place:
         turns = Turns(self.fabric, self.model, stage)

@@ -73,10 +73,10 @@ def test_is_told_by_name_or_else_by_index() -> None:
 
 
 def test_samples_of_a_class(model: gantk.Model) -> None:
-    noise = model.sample_noise(6, condition=["3", "8"])
+    noise = model.sample_noise(6, 0, condition=["3", "8"])
     assert noise[:, model.noise.dim :].argmax(1).tolist() == [3, 8, 3, 8, 3, 8]
-    assert torch.equal(noise[:, : model.noise.dim], model.sample_noise(6)[:, : model.noise.dim])
-    assert torch.equal(model.sample(2, condition="3"), model.sample(2, condition=model.condition.told("3")[0]))  # type: ignore[union-attr]
+    assert torch.equal(noise[:, : model.noise.dim], model.sample_noise(6, 0)[:, : model.noise.dim])
+    assert torch.equal(model.sample(2, 0, condition="3"), model.sample(2, 0, condition=model.condition.told("3")[0]))  # type: ignore[union-attr]
     with pytest.raises(UsageError, match=r"\[10\] or \[2, 10\], not \[3\]"):
         model.sample(2, condition=torch.zeros(3))
 
