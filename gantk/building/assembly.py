@@ -40,7 +40,7 @@ from gantk.recipe import Recipe
 from gantk.registry import find
 from gantk.seeds import derive_seed, forked
 
-__all__ = ["DEFAULT_RECIPE", "assemble", "build", "compose", "open_data"]
+__all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
 
 DEFAULT_RECIPE = "gantk:dcgan"
 DEFAULT_DATA = "gantk:digits"
@@ -146,7 +146,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     spec["seed"] = check_seed(spec.get("seed", 0))
     if data is None and for_training:
         data = open_data(spec)
-    shape = _checked_shape(spec, data)
+    shape = checked_shape(spec, data)
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
@@ -198,18 +198,23 @@ def check_seed(seed: Any) -> int:
     return seed
 
 
-def _checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
-    """The shape of the data, which is the one that the model was built for where it has been built before."""
+def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
+    """The shape of the data, whose images are of the shape that the model was built for.
+
+    Whether they are the images that a run was trained on is for training to say.
+    """
     built: Mapping[str, Any] = spec.get("shape", {})
     if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):
         raise OptionError("the model's table [shape] is damaged: put it back, or build anew.")
     if data is None:
         return built
     found = _shape(data)
-    for key in {**built, **found} if built else ():
-        if built.get(key) != found.get(key):
-            change = f"{key} was {built.get(key)} at build and is {found.get(key)}"
-            raise DataError(f"the data set has changed: {change}; build anew.")
+    if built and built["image_shape"] != found["image_shape"]:
+        before, now = built["image_shape"], found["image_shape"]
+        raise DataError(
+            f"the model was built for images {before} (channels, height, width), and these are {now}: bring them to "
+            "that size and color, or build anew."
+        )
     return found
 
 

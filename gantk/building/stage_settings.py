@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +16,7 @@ from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
 from gantk.schedule.optimizers import check_optimizer
 from gantk.schedule.rates import parse_rate
 
-__all__ = ["resolve_stages"]
+__all__ = ["resolve_stages", "stages_with"]
 
 LEAST: dict[str, tuple[type, float]] = {
     "repeats": (int, 1),
@@ -50,6 +51,25 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
     _check_objectives(model, stages)
     _declare_states(model, stages)
     return stages
+
+
+def stages_with(model: Model, settings: Mapping[str, Any]) -> list[Stage]:
+    """A model's stages with these settings, which name every setting of every player, in place of theirs.
+
+    Raises:
+        OptionError: a stage, player or setting is unknown, or a value is out of its range.
+    """
+    stages = [_bare(stage) for stage in model.built.stages]
+    settings = _by_stage(settings, stages)
+    for stage in stages:
+        _apply(stage, settings.get(stage.name, {}), model)
+    return stages
+
+
+def _bare(stage: Stage) -> Stage:
+    """A stage as if nobody had said anything of its players' settings."""
+    usual: dict[str, Any] = {"repeats": 1, "clip_weights": 0.0, "clip_gradients": 0.0, "lr_schedule": "constant"}
+    return replace(stage, players=[replace(p, optimizer={}, weight_schedule={}, **usual) for p in stage.players])
 
 
 def _moved(path: str, model: Model) -> Iterator[str]:

@@ -7,27 +7,45 @@ from pathlib import Path
 import click
 
 from gantk.cli.shared import PLACE, naming
-from gantk.errors import UsageError
+from gantk.errors import DataError, UsageError
 
 __all__ = ["command"]
 
 
 @click.command("train")
 @click.argument("run", type=PLACE)
-@click.option("--fresh", is_flag=True, help="Start over: delete this run's checkpoints, samples and logs first.")
-def command(run: Path, fresh: bool) -> None:
+@click.option(
+    "--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change a stage's length or rates from here."
+)
+@click.option("--data", metavar="PART", help="Where the data lie now, as photos:size=64.")
+@click.option("--accept-data", is_flag=True, help="Train on with data that have changed since the run was trained.")
+@click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are set aside first.")
+def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool) -> None:
     """Train the model of RUN, from where it stands.
 
-    Ctrl-C saves and stops; the same command goes on. Losses go to log.jsonl and TensorBoard, sample grids to samples.
+    Ctrl-C saves and stops; the same command resumes. Losses go to log.jsonl and TensorBoard, sample grids to samples.
+
+    \b
+    gantk train runs/digits --set stages.game.length="20 epochs"
+    gantk train runs/digits --set stages.game.generator.lr=1e-4
     """
     from gantk.building.assembly import assemble
+    from gantk.building.spec import part_table
     from gantk.run.folder import located
     from gantk.training import train
 
     folder, step = located(run)
     if step is not None:
         raise UsageError(f"{run} is a checkpoint: gantk train {folder.typed} resumes from the run's newest one.")
-    with naming(folder.model_toml):
-        model = assemble(folder.spec())
-    train(model, folder, fresh=fresh)
+    spec = folder.spec()
+    if data is not None:
+        spec["data"] = part_table("data", data)
+    try:
+        with naming(folder.model_toml):
+            model = assemble(spec)
+    except DataError as error:
+        mend = f"if the data lie elsewhere now: gantk train {folder.typed} --data PATH"
+        raise DataError(f"{str(error).rstrip('.')}; {mend}.") from error
+    untouched = data is not None and not folder.steps()
+    train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
     click.echo(f"trained; draw images with: gantk sample {folder.typed} -n 64 -o grid.png")

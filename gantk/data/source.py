@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gantk.data.arrays import class_indices, image_array
+from gantk.data.content import digest, sampled_digest
 from gantk.parts import ImageShape
 
 __all__ = ["ArraySource", "DataSource", "to_float", "to_uint8"]
@@ -58,6 +59,14 @@ class DataSource(ABC):
         """int64 `[len(indices)]`, or `None` where images have no labels."""
         return None
 
+    def digest(self) -> str:
+        """A text that is another one where the images are others; empty where they cannot be compared.
+
+        A run that is resumed compares it. Here up to 4,096 images are read for it, spread evenly; a source that holds
+        its images in an array takes all of them.
+        """
+        return sampled_digest(self)
+
     def prepare(self, progress: Callable[[float], object]) -> None:  # noqa: B027
         """Do now what the first use would wait for. Training calls it before its first step.
 
@@ -100,6 +109,9 @@ class ArraySource(DataSource):
 
     def __len__(self) -> int:
         return len(self._images)
+
+    def digest(self) -> str:
+        return digest(self._images)
 
     def images(self, indices: Indices) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self._images[np.asarray(indices, dtype=np.int64)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass
@@ -31,21 +32,36 @@ class Place:
     """Where training stands: everything else that a step needs follows from it and the run's seed."""
 
     stage: int = 0
-    """Index of the stage; the number of stages where training is finished."""
+    """Index of the stage."""
     step: int = 0
-    """Steps of that stage that are done."""
+    """Steps of that stage that are done; all of them where the next one has not begun."""
     total: int = 0
     """Steps of all stages that are done."""
 
 
-def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
+def save(
+    run: Run,
+    model: Model,
+    place: Place,
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    data: Mapping[str, Any],
+    keep: int,
+) -> Path:
     """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`.
+
+    Args:
+        run: where.
+        model: the weights.
+        place: where training stands.
+        optimizers: those of the stage's players.
+        data: what was trained on, as `gantk.data.content.content_of` says it.
+        keep: how many checkpoints stay.
 
     Raises:
         CheckpointError: it cannot be written; the checkpoints before it stay.
     """
     try:
-        return _save(run, model, place, optimizers, keep)
+        return _save(run, model, place, optimizers, data, keep)
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(run.unfinished(place.total), ignore_errors=True)
         reason = " ".join(str(error).split())
@@ -55,7 +71,14 @@ def save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.op
         ) from error
 
 
-def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.optim.Optimizer], keep: int) -> Path:
+def _save(
+    run: Run,
+    model: Model,
+    place: Place,
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    data: Mapping[str, Any],
+    keep: int,
+) -> Path:
     aside, final = run.unfinished(place.total), run.checkpoint(place.total)
     run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
     run.clean(keep)
@@ -65,7 +88,8 @@ def _save(run: Run, model: Model, place: Place, optimizers: Mapping[str, torch.o
     save_file(weights, aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     trained = json.dumps(_trained(model.built.spec))
-    torch.save({"place": asdict(place), "optimizers": states, "trained": trained}, aside / TRAINING)
+    kept = {"place": asdict(place), "optimizers": states, "trained": trained, "data": json.dumps(data)}
+    torch.save(kept, aside / TRAINING)
     for name in (WEIGHTS, TRAINING):
         flush(aside / name)
     aside.rename(final)
@@ -112,24 +136,35 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def check_unchanged(model: Model, checkpoint: Path, trained: Mapping[str, Any]) -> None:
-    """Refuse to go on with other settings than those that a checkpoint was trained with.
+def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[str, Any]) -> None:
+    """Refuse to resume from a checkpoint with a spec that it was not trained with.
 
     Raises:
         CheckpointError: one has changed; the message names it.
     """
-    now = json.loads(json.dumps(_trained(model.built.spec)))
+    now = json.loads(json.dumps(_trained(spec)))
+    run = Run(checkpoint.parent.parent)
     for path in {**trained, **now}:
         if trained.get(path) != now.get(path):
             before, after = trained.get(path), now.get(path)
             raise CheckpointError(
                 f"{path} was {before} when {checkpoint} was trained and is {after}: "
-                "put it back, build another run, or start this one over with --fresh."
+                f"put it back{_offer(run, path, after)}, build another run, or start this one over with --fresh."
             )
 
 
+def _offer(run: Run, path: str, value: Any) -> str:
+    """How a setting of a stage is changed from a step on, where that is what somebody did by hand."""
+    if not path.startswith("stages.") or not isinstance(value, (str, int, float)):
+        return ""
+    setting = shlex.quote(f"{path}={value}")
+    return f" (and to change it from here on, say gantk train {run.typed} --set {setting})"
+
+
 def load_training(checkpoint: Path) -> dict[str, Any]:
-    """A checkpoint's place, optimizer states, and the settings that it was trained with.
+    """A checkpoint's place, its optimizers' states, and the settings and data that it was trained with.
+
+    `data` is empty in checkpoints of versions that did not look at it.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -140,7 +175,12 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
         place = Place(**state["place"])
         if not all(isinstance(count, int) and count >= 0 for count in astuple(place)):
             raise ValueError(f"its place is {place}")
-        return {"place": place, "optimizers": dict(state["optimizers"]), "trained": json.loads(state["trained"])}
+        return {
+            "place": place,
+            "optimizers": dict(state["optimizers"]),
+            "trained": json.loads(state["trained"]),
+            "data": dict(json.loads(state.get("data", "{}"))),
+        }
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error
 
@@ -155,7 +195,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path} cannot be read: {f'{type(error).__name__}: {reason:.200}'.rstrip(': ')}; {mend}.")
 
 
-def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: Path) -> None:
+def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: object) -> None:
     """Give a stage's optimizers the states of a checkpoint.
 
     Raises:
@@ -164,8 +204,12 @@ def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Map
     if set(states) != set(optimizers):
         raise CheckpointError(f"{where} was written by players {sorted(states)}, not {sorted(optimizers)}.")
     for name, optimizer in optimizers.items():
+        # Rates are those of the settings, which may have changed since then.
+        usual = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
         try:
             optimizer.load_state_dict(states[name])
+            for group, values in zip(optimizer.param_groups, usual, strict=True):
+                group.update(values)
         except (ValueError, KeyError, RuntimeError) as error:
             raise CheckpointError(
                 f"{where}: the state of '{name}' is of another optimizer: {error}; --fresh starts over."

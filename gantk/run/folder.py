@@ -30,6 +30,8 @@ __all__ = ["Run", "located", "runs_under"]
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 """What lies in a run: a path to one of them stands for the run."""
+MORE = ("history.toml", "metrics.json", "report.html")
+"""What else belongs to a training."""
 
 
 class Run:
@@ -107,6 +109,14 @@ class Run:
             RunError: the place cannot be written.
         """
         self.check_free()
+        self.rewrite(spec)
+
+    def rewrite(self, spec: Mapping[str, Any]) -> None:
+        """Write `model.toml`, whatever was in it.
+
+        Raises:
+            RunError: the place cannot be written.
+        """
         order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
         written = {key: spec[key] for key in order if key in spec}
         written |= {key: value for key, value in spec.items() if key not in written}
@@ -206,12 +216,23 @@ class Run:
                 raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
             yield
 
-    def forget_training(self) -> None:
-        """Delete everything that training wrote; `model.toml` stays."""
-        for folder in (self.checkpoints_folder, self.samples_folder, self.tensorboard):
-            if folder.exists():
-                shutil.rmtree(folder)
-        self.log_file.unlink(missing_ok=True)
+    def set_aside(self) -> Path | None:
+        """Move everything that training wrote into `old-1`, or the next number that is free: a run of its own.
+
+        Returns:
+            where it lies; `None` where nothing was there.
+        """
+        made = [entry for entry in self.path.iterdir() if entry.name in (*PARTS, *MORE) and entry != self.model_toml]
+        if not made:
+            return None
+        number = 1
+        while (aside := self.path / f"old-{number}").exists():
+            number += 1
+        aside.mkdir()
+        shutil.copy2(self.model_toml, aside)
+        for entry in made:
+            entry.rename(aside / entry.name)
+        return aside
 
 
 def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -15,20 +15,25 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
-from gantk.building.assembly import assemble, open_data
+from gantk.building.assembly import assemble, checked_shape, open_data, resolved
+from gantk.building.changes import change_settings, checked_settings
+from gantk.building.spec import Spec, part_table
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
+from gantk.data.content import content_of, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import DataError, Diverged, Interrupted, UsageError
+from gantk.errors import Diverged, Interrupted, UsageError
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.run.folder import Run
+from gantk.run.history import Change, add_change, difference, read_history
 from gantk.run.log import Log
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, generator_for, seed_everything
 from gantk.training.averages import Averages
+from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
 from gantk.training.progress import Progress, Silent, for_stream
 from gantk.training.signals import StopRequest, stop_on_signals
 from gantk.training.turn import Turns
@@ -41,6 +46,8 @@ def train(
     run: str | os.PathLike[str] | Run,
     *,
     fresh: bool = False,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    accept_data: bool = False,
     progress: Progress | None = None,
 ) -> Model:
     """Train a built model in a run folder, from where the run stands.
@@ -48,10 +55,15 @@ def train(
     Args:
         model: what `gantk.build` or `gantk.load` returned.
         run: the folder; made where it does not exist.
-        fresh: start over: delete the run's checkpoints, samples and logs first.
+        fresh: start over; the run's checkpoints, samples and logs are set aside first.
+        settings: settings of stages and of training that are other ones from this step on, as
+            `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
+        accept_data: train on with data that are not those that the run has been trained on so far.
         progress: who is told; a bar, or lines where standard error is no terminal.
 
     Raises:
+        UsageError: a setting is unknown, or cannot change where the run stands.
+        DataError: the data are not those that the run has been trained on.
         RunError: the folder holds another model's run, or something else.
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
         Interrupted: SIGINT or SIGTERM came; everything is saved.
@@ -61,12 +73,16 @@ def train(
     run, spec = run if isinstance(run, Run) else Run(run), model.built.spec
     if run.model_toml.exists():
         written = run.spec()
-        if not (same_model(written, spec) or same_model(assemble(written, for_training=False).built.spec, spec)):
+        # Where there is a checkpoint, it says what it was trained on.
+        over = ("data", "shape") if accept_data or run.steps() else ("shape",)
+        same = same_model(written, spec, over)
+        if not (same or same_model(assemble(written, for_training=False).built.spec, spec, over)):
             raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
     else:
         run.create(spec)
     with deterministic(), forked(spec["seed"]), stop_on_signals() as stop:
-        Trainer(model, run, progress or for_stream(), stop).fit(fresh)
+        chosen = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
+        Trainer(model, run, progress or for_stream(), stop).fit(fresh, chosen, accept_data)
     return model
 
 
@@ -85,47 +101,94 @@ class Trainer:
         self.settings = TrainSettings(**model.built.spec["train"])
         self.seed: int = model.built.spec["seed"]
         self.data = _data(model)
+        self.written = run.spec()
+        self.states: dict[str, Any] = {}
+        self.content: dict[str, Any] = {}
         self.fabric = _fabric(self.settings)
         if self.settings.devices > 1:
             self.fabric.launch()
         if not self.fabric.is_global_zero:
             self.progress = Silent()
 
-    def fit(self, fresh: bool = False) -> None:
+    def fit(self, fresh: bool = False, settings: Sequence[Any] = (), accept_data: bool = False) -> None:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
+        built = self.written["shape"]["images"]
+        if built != len(self.data) and not (accept_data or self.run.steps()):
+            found = f"there were {built:,} images and there are {len(self.data):,}"
+            check_data(found, "the build", self.run.typed)
         with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
-            self._fit(fresh)
+            self._fit(fresh, settings, accept_data)
 
-    def _fit(self, fresh: bool) -> None:
-        if fresh and self.fabric.is_global_zero:
-            self.run.forget_training()
-        self.fabric.barrier()
-        place, states = Place(), {}
-        if self.run.steps():
+    def _fit(self, fresh: bool, settings: Sequence[Any], accept_data: bool) -> None:
+        spec, stages = checked_settings(self.model, settings)
+        place, trained_on = Place(), {}
+        if self.run.steps() and not fresh:
             latest = self.run.latest()
-            state = load_training(latest)
-            check_unchanged(self.model, latest, state["trained"])
+            state, changes = load_training(latest), read_history(self.run)
+            place, self.states, trained_on = state["place"], state["optimizers"], state["data"]
+            check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
             load_weights(self.model, latest)
-            place, states = state["place"], state["optimizers"]
-            self.progress.say(f"going on from {latest}")
+            self.progress.say(f"resuming from {latest}")
+        check_possible(self.model.built.stages, stages, place, len(self.data))
+        try:
+            self.data.prepare(self.progress.reading)
+        finally:
+            self.progress.finish()
+        self._see_data(trained_on, place, accept_data)
+        if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
+            self.progress.say(f"the checkpoints, samples and logs so far are set aside in {aside}")
+        self.fabric.barrier()
+        self._change(spec, stages, place)
         self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
         try:
-            self.data.prepare(self.progress.reading)
-            for index in range(place.stage, len(self.model.built.stages)):
-                place = self._stage(place, self.model.built.stages[index], states)
-                states = {}
+            for segment in segments(self.model, read_history(self.run), place.total):
+                self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
+                place = self._play(place, segment.until)
         finally:
             self.progress.finish()
             if self.log:
                 self.log.close()
             self.model.requires_grad_(True).eval()
 
-    def _stage(self, place: Place, stage: Stage, states: dict[str, object]) -> Place:
+    def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
+        """Compare the data with those that the run has been trained on, or else that it was built on."""
+        self.content = content_of(self.data)
+        if accept:
+            return
+        if trained_on:
+            check_data(difference_of_data(trained_on, self.content), f"step {place.total}", self.run.typed)
+
+    def _change(self, spec: Spec, stages: list[Stage], place: Place) -> None:
+        """Write down what is another from here on: settings that were asked for, and where the data lie."""
+        before = {**self.model.built.spec, "shape": self.written["shape"]}
+        if "data" in self.written and "data" in before:
+            before["data"] = resolved("data", part_table("data", self.written["data"]))
+        change_settings(self.model, spec, stages)
+        was, now = difference(_as_toml(before), _as_toml(spec))
+        if not (was or now) or not self.fabric.is_global_zero:
+            return
+        self.progress.say(f"from step {place.total} on: {change_text(was, now)}")
+        add_change(self.run, Change(place.total, was, now))
+        self.run.rewrite(spec)
+
+    def _play(self, place: Place, until: int | None) -> Place:
+        """Play stages from a place on, to the end or up to a step of the run."""
+        stages = self.model.built.stages
+        while place.stage < len(stages):
+            place = self._stage(place, stages[place.stage], until)
+            if place.total == until:
+                break
+            place, self.states = Place(place.stage + 1, 0, place.total), {}
+        return place
+
+    def _stage(self, place: Place, stage: Stage, until: int | None) -> Place:
+        if 0 < stage.steps(len(self.data)) <= place.step:
+            return place
         turns = Turns(self.fabric, self.model, stage)
-        if states:
-            load_optimizers(turns.optimizers, states, self.run.latest())
+        if place.step and self.states:
+            load_optimizers(turns.optimizers, self.states, self.run)
         if place.step == 0 and stage.enter is not None:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
@@ -146,11 +209,14 @@ class Trainer:
                 self._picture(stage, total)
             if last or total % self.settings.measure_every == 0:
                 self._measure(stage, done + 1, total)
-            reached = Place(place.stage + 1, 0, total) if last else Place(place.stage, done + 1, total)
+            reached = Place(place.stage, done + 1, total)
             if last or self.stop or total % self.settings.checkpoint_every == 0:
-                self._checkpoint(reached, {} if last else turns.optimizers)
+                self._checkpoint(reached, turns.optimizers)
             if self.stop.signal is not None:
                 raise self._interrupted(reached, self.stop.signal)
+            if total == until:
+                break
+        self.states = {name: optimizer.state_dict() for name, optimizer in turns.optimizers.items()}
         self.progress.finish()
         return reached
 
@@ -218,7 +284,7 @@ class Trainer:
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise Diverged(f"step {place.total}: {name} holds NaN or infinity; {self._go_back()}")
         if self.fabric.is_global_zero:
-            save(self.run, self.model, place, optimizers, self.settings.keep)
+            save(self.run, self.model, place, optimizers, self.content, self.settings.keep)
         self.fabric.barrier()
 
     def _go_back(self) -> str:
@@ -249,20 +315,20 @@ def _fabric(settings: TrainSettings) -> Fabric:
         raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
 
 
-def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two specs say the same as TOML, whatever the versions that wrote them."""
-    first, second = (toml.loads(tomli_w.dumps(spec)) for spec in (one, other))
-    return {**first, "versions": {}} == {**second, "versions": {}}
+def same_model(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str] = ()) -> bool:
+    """Whether two specs say the same as TOML, whatever the versions that wrote them and what is passed over."""
+    first, second = ({**_as_toml(spec), **dict.fromkeys(("versions", *over))} for spec in (one, other))
+    return first == second
+
+
+def _as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return toml.loads(tomli_w.dumps(spec))
 
 
 def _data(model: Model) -> DataSource:
-    """The model's data set, checked to be the one that it was built on."""
-    data = model.built.data or open_data(model.built.spec)
-    built = model.built.spec["shape"]
-    found = {"image_shape": list(data.image_shape), "images": len(data)}
-    for name, value in found.items():
-        if value != built[name]:
-            raise DataError(f"the data set has changed: {name} was {built[name]} at build and is {value}; build anew.")
+    """The model's data set, with images of the shape that it was built for."""
+    data = model.built.data if model.built.data is not None else open_data(model.built.spec)
+    model.built.spec["shape"] = checked_shape(model.built.spec, data)
     model.built.data = data
     return data
 

@@ -48,6 +48,9 @@ class LazySource(DataSource):
     def __len__(self) -> int:
         return self._count
 
+    def digest(self) -> str:
+        return self._source().digest()
+
     def images(self, indices: Indices) -> Tensor:
         return self._source().images(indices)
 

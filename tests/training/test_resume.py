@@ -112,7 +112,7 @@ def test_killed_at_several_points_it_ends_in_the_same_bits(tmp_path: Path) -> No
     process = start(killed)
     assert process.wait() == 0
     assert process.stderr is not None
-    assert "going on from" in process.stderr.read()
+    assert "resuming from" in process.stderr.read()
 
     assert Run(killed).steps() == Run(whole).steps()
     for step in Run(whole).steps():

@@ -1,0 +1,66 @@
+"""Settings of a built model that are changed afterwards: those of its stages and of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from typing import Any
+
+from gantk.building.assembly import plain
+from gantk.building.spec import Spec, apply_setting
+from gantk.building.stage_settings import stages_with
+from gantk.building.train_settings import TrainSettings
+from gantk.errors import OptionError
+from gantk.model import Model
+from gantk.options import check_options
+from gantk.schedule import Stage
+
+__all__ = ["change_settings", "checked_settings"]
+
+FIXED = ("ema", "ema_half_life", "ema_warmup")
+"""Settings of `train` that decide what a model consists of."""
+
+
+def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) -> tuple[Spec, list[Stage]]:
+    """The spec and the stages of a model with other settings; the model stays as it is.
+
+    Raises:
+        OptionError: a setting is unknown, does not take its value, or belongs to a part.
+    """
+    before = model.built.spec
+    spec = deepcopy(before)
+    for setting in settings:
+        path = setting[0] if isinstance(setting, tuple) else setting.partition("=")[0].strip()
+        _check_path(path)
+        apply_setting(spec, setting)
+    stages = stages_with(model, spec["stages"])
+    spec["stages"] = {stage.name: plain(stage.settings()) for stage in stages}
+    spec["train"] = asdict(TrainSettings(**check_options(TrainSettings, spec["train"], "train")))
+    for name in FIXED:
+        if spec["train"][name] != before["train"][name]:
+            raise OptionError(
+                f"train.{name} decides which averages of weights there are, and cannot change within a run; {_OTHER}."
+            )
+    for stage in stages:
+        if stage.batch_size % spec["train"]["devices"]:
+            devices = spec["train"]["devices"]
+            raise OptionError(f"stage '{stage.name}': {stage.batch_size} is not divisible by {devices} devices.")
+    return spec, stages
+
+
+_OTHER = "build another run, which may start from this one's weights: gantk build … --from RUN"
+
+
+def _check_path(path: str) -> None:
+    root = path.split(".")[0]
+    if root in ("stages", "train"):
+        return
+    why = "what is random in it follows from its seed" if root == "seed" else "its weights belong to its parts"
+    raise OptionError(f"--set {path}: within a run stages.… and train.… can change, {root} cannot: {why}; {_OTHER}.")
+
+
+def change_settings(model: Model, spec: Mapping[str, Any], stages: Sequence[Stage] | None = None) -> None:
+    """Give a model settings that were checked, in place."""
+    model.built.spec = dict(spec)
+    model.built.stages = list(stages) if stages is not None else stages_with(model, spec["stages"])

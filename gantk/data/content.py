@@ -1,0 +1,83 @@
+"""What is in a data set, as a few words that another one can be compared with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gantk.data.source import DataSource
+
+__all__ = ["content_of", "difference_of_data", "digest"]
+
+WHOLE = 1 << 30
+"""Bytes of images up to which every byte counts."""
+
+PIECE = 1 << 12
+"""Bytes of each image that count in larger data sets: so many, out of its middle."""
+
+MOST = 1 << 12
+"""Images of a source without an array that count, spread evenly: reading one may be slow."""
+
+CHUNK = 1 << 8
+
+
+def digest(images: np.ndarray[Any, Any]) -> str:
+    """A digest of uint8 images `[N, …]`: of every byte up to a gigabyte, of 4 KB out of the middle of each above."""
+    found = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
+    for at in range(0, len(images), CHUNK):
+        chunk = images[at : at + CHUNK].reshape(len(images[at : at + CHUNK]), -1)
+        if images.nbytes > WHOLE:
+            middle = max(0, chunk.shape[1] // 2 - PIECE // 2)
+            chunk = chunk[:, middle : middle + PIECE]
+        found.update(chunk.tobytes())
+    return found.hexdigest()
+
+
+def sampled_digest(source: DataSource) -> str:
+    """A digest of up to 4,096 images of any source; empty where the same image is not the same twice."""
+    indices = np.unique(np.linspace(0, len(source) - 1, min(len(source), MOST)).astype(np.int64))
+    few = indices[:: max(1, len(indices) // 4)]
+    if not source.images(few).equal(source.images(few)):
+        return ""
+    found = hashlib.blake2b(digest_size=16)
+    for at in range(0, len(indices), CHUNK):
+        found.update(source.images(indices[at : at + CHUNK]).numpy().tobytes())
+    return found.hexdigest()
+
+
+def content_of(source: DataSource) -> dict[str, Any]:
+    """Number, shape, classes and digests of a source's images and labels, as plain data."""
+    labels = source.labels(range(len(source))) if source.classes else None
+    marks = "" if labels is None else hashlib.blake2b(labels.numpy().tobytes(), digest_size=16).hexdigest()
+    return {
+        "images": len(source),
+        "image_shape": list(source.image_shape),
+        "classes": list(source.classes or ()),
+        "labels": marks,
+        "content": source.digest(),
+    }
+
+
+def difference_of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """In words, what is another in the data than it was; empty where nothing is."""
+    found = []
+    if before["images"] != now["images"]:
+        found.append(f"there were {before['images']:,} images and there are {now['images']:,}")
+    elif before["content"] and now["content"] and before["content"] != now["content"]:
+        found.append(f"there are {now['images']:,} images as before, but not the same ones")
+    if before["image_shape"] != now["image_shape"]:
+        found.append(f"images were {before['image_shape']} and are {now['image_shape']}")
+    if before["classes"] != now["classes"]:
+        found.append(f"the classes were {_some(before['classes'])} and are {_some(now['classes'])}")
+    elif before["labels"] != now["labels"] and before["images"] == now["images"]:
+        found.append("images have other labels")
+    return "; ".join(found)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:6]) or "none"
+    return f"{shown}, …" if len(names) > 6 else shown

@@ -1,0 +1,119 @@
+"""What was changed in a run, and from which step on: `history.toml`, data and nothing else.
+
+`model.toml` holds what is valid now. What was valid before a step follows from it by undoing the changes since then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+import tomli_w
+
+from gantk import toml
+from gantk.errors import RunError
+from gantk.files import replace_file, text_of
+from gantk.run.folder import Run
+
+__all__ = ["Change", "add_change", "difference", "leaves", "read_history", "undone"]
+
+HEAD = b"# What was changed in this run, and after which step. gantk train writes this file and reads it to resume.\n\n"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Settings that were replaced.
+
+    Args:
+        step: steps of the run that were done with what was.
+        was: what was valid until then, in the tables of `model.toml`; a setting that was not there is left out.
+        now: what is valid from then on.
+        time: when, in UTC.
+    """
+
+    step: int
+    was: Mapping[str, Any]
+    now: Mapping[str, Any]
+    time: str = ""
+
+
+def read_history(run: Run) -> list[Change]:
+    """The changes of a run, oldest first.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = run.path / "history.toml"
+    try:
+        found = toml.loads(text_of(path.read_bytes()))["change"]
+        return [Change(int(each["step"]), each["was"], each["now"], str(each.get("time", ""))) for each in found]
+    except FileNotFoundError:
+        return []
+    except (toml.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}): put it back as gantk train wrote it.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def add_change(run: Run, change: Change) -> list[Change]:
+    """Write a change behind those before it; what was to change later, as training had gone on further once, has then
+    changed by this step.
+
+    Returns:
+        all changes.
+    """
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    before = [replace(each, step=min(each.step, change.step)) for each in read_history(run)]
+    changes = [*before, replace(change, time=now)]
+    content = tomli_w.dumps({"change": [asdict(each) for each in changes]}).encode()
+    replace_file(run.path / "history.toml", HEAD + content)
+    return changes
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The entries of two nested tables that differ, of the first and of the second."""
+    was: dict[str, Any] = {}
+    now: dict[str, Any] = {}
+    for key in dict.fromkeys([*before, *after]):
+        one, other = before.get(key), after.get(key)
+        if one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping) and one and other:
+            was[key], now[key] = difference(one, other)
+            continue
+        if key in before:
+            was[key] = one
+        if key in after:
+            now[key] = other
+    return was, now
+
+
+def undone(spec: Mapping[str, Any], changes: Sequence[Change]) -> dict[str, Any]:
+    """The spec as it was before these changes, given oldest first."""
+    found = deepcopy(dict(spec))
+    for change in reversed(changes):
+        _put_back(found, change.was, change.now)
+    return found
+
+
+def _put_back(table: dict[str, Any], was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for key in dict.fromkeys([*was, *now]):
+        inner = table.get(key)
+        if isinstance(was.get(key), Mapping) and isinstance(now.get(key), Mapping) and isinstance(inner, dict):
+            _put_back(inner, was[key], now[key])
+        elif key in was:
+            table[key] = deepcopy(was[key])
+        else:
+            table.pop(key, None)
+
+
+def leaves(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """`{"stages.game.length": "5 epochs", …}` of nested tables."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = f"{path}.{key}" if path else str(key)
+        found |= leaves(value, inner) if isinstance(value, Mapping) else {inner: value}
+    return found

@@ -1,0 +1,110 @@
+"""Changes within a run: which are possible where it stands, and which settings were valid at which step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gantk.building.stage_settings import stages_with
+from gantk.errors import DataError, UsageError
+from gantk.model import Model
+from gantk.run.checkpoints import Place
+from gantk.run.history import Change, difference, leaves, undone
+from gantk.schedule import Stage
+
+__all__ = ["Segment", "change_text", "check_data", "check_possible", "replayed", "segments"]
+
+STRUCTURE = {
+    "batch_size": "where it stands in the data is counted in batches",
+    "repeats": "where it stands in the data is counted in turns",
+    "optimizer": "what an optimizer remembers is of no use to another",
+    "amsgrad": "its optimizer remembers nothing for it",
+    "centered": "its optimizer remembers nothing for it",
+}
+"""Settings that a stage keeps once it has begun → why."""
+
+
+def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place, images: int) -> None:
+    """Refuse changes that a run cannot take where it stands.
+
+    Raises:
+        UsageError: a stage is over, or has begun and is to change what its steps were counted by.
+    """
+    for index, (stage, changed) in enumerate(zip(before, after, strict=True)):
+        was, now = difference(stage.settings(), changed.settings())
+        names = list(leaves({**was, **now}, f"stages.{stage.name}"))
+        if not names or index > place.stage or place.total == 0:
+            continue
+        if index < place.stage:
+            raise UsageError(f"{names[0]}: stage '{stage.name}' is over, and can no longer change.")
+        if place.step == 0:
+            continue
+        for name in names:
+            setting = name.rpartition(".")[2]
+            reason = STRUCTURE.get(setting) or (STRUCTURE["amsgrad"] if setting == "momentum" else "")
+            if reason:
+                raise UsageError(
+                    f"{name}: stage '{stage.name}' has begun ({place.step} steps are done) and keeps this: {reason}; "
+                    "--fresh starts over."
+                )
+        steps = changed.steps(images)
+        if "length" in now and steps < place.step:
+            raise UsageError(
+                f"stages.{stage.name}.length: {now['length']} is {steps} steps, and {place.step} are done; "
+                f"from {place.step} steps on it can end."
+            )
+
+
+def check_data(difference: str, where: str, typed: str) -> None:
+    """Refuse data that are not those that a run was trained on; raises `DataError` with the way to resume."""
+    if difference:
+        raise DataError(
+            f"the data are not those of {where}: {difference}. gantk train {typed} --accept-data continues with these; "
+            "--data PATH names where the others lie."
+        )
+
+
+def replayed(spec: Mapping[str, Any], changes: Sequence[Change], step: int) -> dict[str, Any]:
+    """The spec with the stages that a checkpoint of this step was trained with."""
+    before = undone(spec, [change for change in changes if change.step >= step])
+    return {**spec, "stages": before["stages"]}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of training in which settings stay as they are.
+
+    Args:
+        until: the step of the run after which others are valid; `None` for the last segment.
+        stages: all stages with the settings of this time.
+        spec: the spec of this time.
+    """
+
+    until: int | None
+    stages: list[Stage]
+    spec: dict[str, Any]
+
+
+def segments(model: Model, changes: Sequence[Change], total: int) -> list[Segment]:
+    """What is played from a step on.
+
+    There is more than one segment only where a run goes on from a checkpoint that is older than a change.
+    """
+    spec = model.built.spec
+    found = [Segment(None, model.built.stages, spec)]
+    for until in sorted({change.step for change in changes if change.step > total}, reverse=True):
+        before = undone(spec, [change for change in changes if change.step >= until])
+        then = {**spec, "stages": before["stages"]}
+        if then["stages"] != found[0].spec["stages"]:
+            found.insert(0, Segment(until, stages_with(model, then["stages"]), then))
+    return found
+
+
+def change_text(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """`stages.game.length = 20 epochs (was 10 epochs)`."""
+    before, after = leaves(was), leaves(now)
+    found = [
+        f"{path} = {value}" + (f" (was {before[path]})" if path in before else "") for path, value in after.items()
+    ]
+    return "; ".join([*found, *(f"no {path} (was {value})" for path, value in before.items() if path not in after)])

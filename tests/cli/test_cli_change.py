@@ -1,0 +1,161 @@
+"""A run goes on: longer, with other rates, with data that were moved or have changed; its history says so."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from gantk import toml
+
+LENGTH = "stages.game.length"
+
+
+def weights(run: Path, step: int) -> dict[str, bytes]:
+    file = load_file(run / f"checkpoints/step-{step:07d}/model.safetensors")
+    return {name: tensor.numpy().tobytes() for name, tensor in file.items()}
+
+
+def history(run: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = toml.loads((run / "history.toml").read_text())["change"]
+    return found
+
+
+def test_a_finished_run_goes_on_as_if_it_had_been_built_longer(
+    trained: Path, tmp_path: Path, small_build: list[str], call
+) -> None:
+    call(*small_build, "--set", f"{LENGTH}=12 steps", "-o", "long").worked()
+    call("train", "long").worked()
+    done = call("train", "trained", "--set", f"{LENGTH}=12 steps").worked()
+    assert "from step 8 on: stages.game.length = 12 steps (was 8 steps)" in done.err
+    assert weights(trained, 12) == weights(tmp_path / "long", 12)
+    (change,) = history(trained)
+    assert change["step"] == 8
+    assert change["was"] == {"stages": {"game": {"length": "8 steps"}}}
+    assert 'length = "12 steps"' in (trained / "model.toml").read_text()
+    assert "resuming from trained/checkpoints/step-0000012" in call("train", "trained").worked().err
+
+
+@pytest.mark.slow
+def test_a_crash_behind_a_change_replays_it(trained: Path, tmp_path: Path, call) -> None:
+    rate = "stages.game.generator.lr=1e-3"
+    shutil.copytree(trained, tmp_path / "other")
+    call("train", "trained", "--set", f"{LENGTH}=12 steps", "--set", rate).worked()
+    call("train", "trained", "--set", f"{LENGTH}=16 steps", "--set", "stages.*.discriminator.lr=3e-3").worked()
+    whole = weights(trained, 16)
+    for step in (16, 12, 8):  # from the checkpoint of step 4, over both changes
+        shutil.rmtree(trained / f"checkpoints/step-{step:07d}", ignore_errors=True)
+    if not list((trained / "checkpoints").iterdir()):
+        shutil.copytree(tmp_path / "other/checkpoints/step-0000004", trained / "checkpoints/step-0000004")
+    call("train", "trained").worked()
+    assert weights(trained, 16) == whole
+    plain = call("train", "other", "--set", f"{LENGTH}=16 steps").worked()
+    assert "resuming" in plain.err
+    assert weights(tmp_path / "other", 16) != whole, "the rates matter"
+
+
+REFUSED = {
+    "a part": ("generator.width=8", "generator cannot: its weights belong to its parts"),
+    "the seed": ("seed=3", "seed cannot"),
+    "the data's options": ("data.path=x", "data cannot"),
+    "batch size": ("stages.game.batch_size=4", "has begun (8 steps are done) and keeps this"),
+    "turns": ("stages.game.discriminator.repeats=2", "keeps this"),
+    "optimizer": ("stages.game.generator.optimizer=sgd", "keeps this"),
+    "shorter than done": (f"{LENGTH}=5 steps", "5 steps, and 8 are done"),
+    "averages": ("train.ema=0.9", "cannot change within a run"),
+    "no stage": ("stages.gmae.length=9 steps", "Did you mean 'game'?"),
+    "no player": ("stages.game.generater.lr=1", "Did you mean 'generator'?"),
+    "no length": (f"{LENGTH}=9", "'25 epochs'"),
+    "no value": (LENGTH, "PATH=VALUE"),
+}
+
+
+@pytest.mark.parametrize(("setting", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_change_is_refused_with_the_reason(
+    setting: str, reason: str, trained: Path, call, contents
+) -> None:
+    before = contents(trained)
+    done = call("train", "trained", "--set", setting)
+    assert done.code == 2
+    assert reason in done.err.splitlines()[-1]
+    assert contents(trained) == before
+
+
+def test_before_the_first_step_everything_of_a_stage_can_change(untrained: Path, call) -> None:
+    call("train", "untrained", "--set", "stages.game.batch_size=4", "--set", f"{LENGTH}=2 steps").worked()
+    assert (untrained / "checkpoints/step-0000002").is_dir()
+    assert "batch_size = 4" in (untrained / "model.toml").read_text()
+
+
+@pytest.fixture
+def photos(tmp_path: Path, call) -> Path:
+    """A folder of ten pictures, and a run `run` that was trained on it."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(10):
+        Image.fromarray(np.full((12, 12), 25 * number, dtype=np.uint8)).save(folder / f"{number}.png")
+    short = ("--set", f"{LENGTH}=4 steps", "--set", "stages.game.batch_size=2", "--set", "train.checkpoint_every=2")
+    call("build", "gan", "--data", "photos:color=gray", *short, "-o", "run").worked()
+    call("train", "run").worked()
+    return folder
+
+
+def test_a_moved_folder(photos: Path, tmp_path: Path, call) -> None:
+    photos.rename(tmp_path / "moved")
+    error = call("train", "run").error(1)
+    assert "gantk train run --data PATH" in error
+    done = call("train", "run", "--data", "moved:color=gray", "--set", f"{LENGTH}=6 steps").worked()
+    assert "data.path" in done.err
+    assert (tmp_path / "run/checkpoints/step-0000006").is_dir()
+    assert history(tmp_path / "run")[0]["now"]["data"]["path"] == str(tmp_path / "moved")  # type: ignore[index]
+    call("train", "run").worked()
+
+
+def test_a_replaced_picture(photos: Path, tmp_path: Path, call) -> None:
+    Image.fromarray(np.full((12, 12), 7, dtype=np.uint8)).save(photos / "3.png")
+    more = ("--set", f"{LENGTH}=6 steps")
+    done = call("train", "run", *more)
+    assert done.code == 1
+    assert "there are 10 images as before, but not the same ones" in done.err
+    assert "gantk train run --accept-data" in done.err
+    assert not (tmp_path / "run/history.toml").exists()
+    call("train", "run", *more, "--accept-data").worked()
+    call("train", "run").worked()
+
+
+def test_an_added_picture(photos: Path, tmp_path: Path, call) -> None:
+    Image.fromarray(np.full((12, 12), 7, dtype=np.uint8)).save(photos / "x.png")
+    done = call("train", "run")
+    assert done.code == 1
+    assert "there were 10 images and there are 11" in done.err
+    done = call("train", "run", "--accept-data", "--set", f"{LENGTH}=8 steps").worked()
+    assert "shape.images = 11 (was 10)" in done.err
+    assert (tmp_path / "run/checkpoints/step-0000008").is_dir()
+    call("train", "run").worked()
+
+
+def test_other_data_need_to_be_accepted(photos: Path, tmp_path: Path, call) -> None:
+    shutil.copytree(photos, tmp_path / "fewer")
+    (tmp_path / "fewer/0.png").unlink()
+    done = call("train", "run", "--data", "fewer:color=gray")
+    assert done.code == 1
+    assert "there were 10 images and there are 9" in done.err
+    call("train", "run", "--data", "fewer:color=gray", "--accept-data").worked()
+    (tmp_path / "larger").mkdir()
+    Image.new("L", (14, 14)).save(tmp_path / "larger/0.png")
+    assert "built for images [1, 12, 12]" in call("train", "run", "--data", "larger:color=gray").error(1)
+
+
+def test_fresh_sets_aside_what_was_there(trained: Path, tmp_path: Path, call) -> None:
+    before = weights(trained, 8)
+    done = call("train", "trained", "--fresh", "--set", "stages.game.generator.lr=1e-3").worked()
+    assert "set aside in trained/old-1" in done.err
+    assert weights(trained / "old-1", 8) == before
+    assert weights(trained, 8) != before
+    call("sample", "trained/old-1", "-n", "1").worked()
+    call("train", "trained", "--fresh").worked()
+    assert (trained / "old-2/checkpoints/step-0000008").is_dir()
