@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gantk.building.checks import check_needs, check_objectives, check_shapes, missing_needs, notes_on_movers
+from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.nested import usable_offer
 from gantk.building.record import Record
@@ -29,6 +29,7 @@ from gantk.building.spec import (
 )
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.train_settings import TrainSettings
+from gantk.building.trial import SEVERAL, try_stages
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.kinds import LISTS, SLOTS
@@ -165,8 +166,9 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     if for_training:
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
-            check_shapes(model, tuple(shape["image_shape"]), recipe.judged_shape(model.generator))
-            check_objectives(model, built.stages)
+            check_shapes(model, tuple(shape["image_shape"]), recipe)
+            labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
+            try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}
     built.spec |= {

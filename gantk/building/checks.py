@@ -8,25 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk import toml
 from gantk.building.spec import bare_name
-from gantk.errors import FitError, GantkError, OptionError, nearest
+from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.options import write_part
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
+from gantk.recipe import Recipe
 from gantk.schedule import Batch, Binding, Stage
 from gantk.schedule.objective import SharedPlay
 from gantk.schedule.step import overlap
 
-__all__ = ["check_needs", "check_objectives", "check_shapes", "missing_needs", "notes_on_movers"]
+__all__ = ["check_needs", "check_shapes", "missing_needs", "notes_on_movers"]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
-
-MOST_CLIPPED = 30
-"""How many times as large as what they are clipped to weights may begin. WGAN's own are one to four times ±0.01; those
-that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at 70 times that, and would be silent."""
 
 
 def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
@@ -71,8 +67,9 @@ def _mend(slot: str, name: str, part: Part, need: str) -> str:
 
 
 @torch.no_grad()
-def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape) -> None:
+def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe) -> None:
     """Two images go the whole way from noise to verdict, and each part returns what its kind promises."""
+    judged_shape = recipe.judged_shape(model.generator)
     with evaluating(model):
         drawn = model.noise.sample(2)
         _expect(drawn, (2, model.noise.dim), "noise", model.noise)
@@ -85,6 +82,24 @@ def check_shapes(model: Model, image_shape: ImageShape, judged_shape: ImageShape
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
             play = SharedPlay(model.step(Batch(judged, torch.zeros(2, dtype=torch.int64))), Binding())
             _check_verdict(play.judge(judged), model.discriminator, model.noise_dim)
+            _check_judged(model, recipe, images, judged_shape)
+
+
+def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageShape) -> None:
+    """A recipe that says what shape its discriminator judges also says what that is made of images."""
+    name = type(recipe).__name__
+    try:
+        judged = recipe.judged(model, images)
+    except GantkError:
+        raise
+    except Exception as error:
+        raise FitError(f"recipe {name}: judged fails on 2 images: {type(error).__name__}: {error}") from error
+    found = list(judged.shape) if isinstance(judged, Tensor) else type(judged).__name__
+    if found != [2, *expected]:
+        raise FitError(
+            f"recipe {name}: judged_shape says that the discriminator judges {list(expected)}, and judged makes "
+            f"{found} of 2 images: have judged return [2, {', '.join(map(str, expected))}]."
+        )
 
 
 def _conditioned(model: Model, noise: Tensor) -> Tensor:
@@ -98,43 +113,6 @@ def _conditioned(model: Model, noise: Tensor) -> Tensor:
     return torch.cat([noise, drawn.to(noise)], dim=1)
 
 
-def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
-    """Every player's terms are computed once, on a small random batch, as in training; nothing is moved.
-
-    Each stage is entered first, as in training; what that changes is put back.
-
-    Raises:
-        FitError: a player has no term that depends on what it moves, or its losses fail on such a batch, or it clips
-            its weights to next to nothing.
-    """
-    _check_noise(model, stages)
-    for stage in stages:
-        _check_clipping(model, stage)
-    changed: list[Tensor] = list(model.buffers())
-    if any(stage.enter for stage in stages):
-        changed += model.parameters()
-    before = [tensor.detach().clone() for tensor in changed]
-    with evaluating(model):
-        for stage in stages:
-            _check_stage(model, stage)
-    with torch.no_grad():
-        for tensor, kept in zip(changed, before, strict=True):
-            tensor.copy_(kept)
-
-
-def _check_noise(model: Model, stages: Sequence[Stage]) -> None:
-    """A noise whose samples carry gradients is moved wherever the generator is; `FitError` otherwise."""
-    with evaluating(model), torch.enable_grad():
-        carries = model.noise.sample(2).requires_grad
-    for stage in stages:
-        moved = stage.moves()
-        if carries and overlap(moved, ["generator"]) and stage.adversarial and not overlap(moved, ["noise"]):
-            raise FitError(
-                f"stage '{stage.name}': the samples of noise {type(model.noise).__name__} carry gradients, but no "
-                "player moves its parameters: name their modules in its `learned`, or draw under torch.no_grad()."
-            )
-
-
 def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:
     """Sentences on parts whose parameters no player moves."""
     moved = [path for stage in stages for path in stage.moves()]
@@ -143,61 +121,6 @@ def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:
         for path, part in model.parts.items()
         if not path.startswith("metric.") and list(part.parameters()) and not overlap([path], moved)
     ]
-
-
-def _check_clipping(model: Model, stage: Stage) -> None:
-    for player in stage.players:
-        weights = [
-            weight.detach().abs().flatten()
-            for path in player.moves
-            for weight in model.get_submodule(path).parameters()
-            if weight.dim() > 1
-        ]
-        if not player.clip_weights or not weights:
-            continue
-        usual = torch.cat(weights).median().item()
-        if usual > MOST_CLIPPED * player.clip_weights:
-            where = f"stages.{stage.name}.{player.name}.clip_weights"
-            raise FitError(
-                f"stage '{stage.name}': player '{player.name}' clips its weights to "
-                f"±{toml.number(player.clip_weights)}, but half of them begin above {usual:.1g}, so that next to "
-                f"nothing would be left of them: --set {where}={usual:.1g} or so, or choose another part or loss."
-            )
-
-
-def _check_stage(model: Model, stage: Stage) -> None:
-    size = min(stage.batch_size, 2)
-    batch = Batch(torch.rand(size, *model.image_shape) * 2 - 1, torch.zeros(size, dtype=torch.int64))
-    if stage.enter is not None:
-        stage.enter(model)
-    if stage.each is not None:
-        stage.each(model, 0.0)
-    model.eval()
-    for path in stage.moves():
-        model.get_submodule(path).train()
-    step = model.step(batch, stage.values)
-    for player in stage.players:
-        where = f"stage '{stage.name}', player '{player.name}'"
-        step.begin(player.moves, [path for other in stage.following(player) for path in other.moves])
-        try:
-            terms = player.objective(step)
-        except GantkError:
-            raise
-        except Exception as error:
-            raise FitError(
-                f"{where} fails on a batch of {stage.batch_size}: {type(error).__name__}: {error}"
-            ) from error
-        for unknown in set(player.weight_schedule) - set(terms):
-            raise OptionError(
-                f"stages.{stage.name}.{player.name}.weight_schedule: this player has no term '{unknown}'."
-                f"{nearest(unknown, terms)}"
-            )
-        if not any(term.requires_grad for term in terms.values()):
-            raise FitError(
-                f"{where} has no term that depends on what it moves: add a loss that speaks to it with --loss, "
-                "or change that loss's options."
-            )
-        step.end()
 
 
 def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:

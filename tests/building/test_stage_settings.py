@@ -11,9 +11,9 @@ import torch
 import gantk
 from gantk import Binding, Model, Player, Stage, Terms
 from gantk.building.assembly import compose
-from gantk.building.checks import check_objectives
 from gantk.building.spec import merge_stages
 from gantk.building.stage_settings import resolve_stages
+from gantk.building.trial import try_stages
 from gantk.errors import OptionError
 from gantk.recipe import Recipe
 
@@ -107,7 +107,7 @@ def test_a_stage_is_entered_before_its_objectives_are_tried_and_left_as_it_was(t
         found.append((float(model.generator.get_buffer("scale")), float(weight.detach().flatten()[0]), done))
 
     player = Player("generator", ("generator",), Terms(model.losses, "generator", Binding()))
-    check_objectives(model, [Stage("grown", [player], enter=enter, each=each)])
+    try_stages(model, [Stage("grown", [player], enter=enter, each=each)])
     assert found == [(2.0, 3.0, 0.0)]
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 

@@ -1,0 +1,220 @@
+"""The trial at the end of a build: every stage is entered and every player takes one turn; then all is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gantk import toml
+from gantk.building.snapshot import Snapshot
+from gantk.building.tried_turn import Attempt, Failed, TriedTurn, briefly, parameters_of
+from gantk.errors import FitError, GantkError
+from gantk.model import Model
+from gantk.nn import evaluating
+from gantk.schedule import Batch, Player, Stage
+from gantk.schedule.optimizers import make_optimizer
+from gantk.schedule.step import overlap
+
+__all__ = ["try_stages"]
+
+FEW, SEVERAL = 2, 32
+"""Images of a trial, and of the second one of a stage that cannot do with so few."""
+MOST_CLIPPED = 30
+"""How many times as large as what they are clipped to weights may begin. WGAN's own are one to four times ±0.01; those
+that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at 70 times that, and would be silent."""
+
+
+def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> None:
+    """Every player takes one turn on a few random images, as in training: its terms, their gradient, and a step of its
+    optimizer. What parts remember is not updated. All that this changes is put back bit for bit.
+
+    Args:
+        model: the assembled model.
+        stages: its stages.
+        labels: of some images of the data, where it has labels.
+        devices: how many share a batch.
+
+    Raises:
+        FitError: something of it would fail in training; the message names the player and the part.
+        OptionError: a setting is not for this player.
+    """
+    for stage in stages:
+        _check_clipping(model, stage)
+    objectives = [player.objective for stage in stages for player in stage.players]
+    before = Snapshot(model, [*objectives, *([model.built.recipe] if model.is_built else [])])
+    try:
+        trial = _Trial(model, stages, labels)
+        for number, stage in enumerate(stages):
+            size = max(1, stage.batch_size // devices)
+            try:
+                trial.play(number, Attempt(min(size, FEW)))
+            except Failed as failed:
+                _play_again(trial, before, number, size, failed)
+    finally:
+        before.restore()
+
+
+def _play_again(trial: _Trial, before: Snapshot, number: int, size: int, failed: Failed) -> None:
+    """A stage that failed on a few images is played on more, as a loss that compares neighbours may need.
+
+    Where it fails again, its terms are tried one by one, to name the one that it fails by.
+    """
+    attempts = [Attempt(min(size, SEVERAL))] if size > FEW else []
+    for attempt in (*attempts, Attempt(min(size, SEVERAL), separately=True)):
+        before.restore()
+        trial.enter(number)
+        try:
+            trial.play(number, attempt)
+            if not attempt.separately:
+                return
+        except Failed as again:
+            failed = again
+    raise FitError(str(failed)) from failed
+
+
+class _Trial:
+    def __init__(self, model: Model, stages: Sequence[Stage], labels: Tensor | None) -> None:
+        self.model = model
+        self.stages = stages
+        self.labels = labels
+        self.drawn = list(_draws(model))
+
+    def enter(self, count: int) -> None:
+        """Enter the first stages, up to so many, without playing them."""
+        for stage in self.stages[:count]:
+            _enter(self.model, stage)
+
+    def play(self, number: int, attempt: Attempt) -> None:
+        """Enter a stage and play one step of it."""
+        stage = self.stages[number]
+        _enter(self.model, stage)
+        self.model.eval().requires_grad_(False)
+        for path in stage.moves():
+            self.model.get_submodule(path).train()
+        optimizers = {player.name: _optimizer(self.model, player) for player in stage.players}
+        self._step(stage, attempt, optimizers)
+        if any(tensor.grad_fn is not None for module in self.model.modules() for tensor in _held(module)):
+            # A graph that is still there at the next step is either replaced by then, or stands in its way.
+            self._step(stage, attempt._replace(again=True), optimizers)
+
+    def _step(self, stage: Stage, attempt: Attempt, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+        step = self.model.step(self._batch(attempt.size), stage.values)
+        for player in stage.players:
+            following = stage.following(player)
+            _wake(self.model, [player, *following])
+            step.begin(player.moves, [path for other in following for path in other.moves])
+            turn = TriedTurn(self.model, stage, player, attempt)
+            terms = turn.terms(step)
+            if self._between(stage):
+                step.end()
+                continue
+            turn.backward(terms)
+            if "noise" in step.used():
+                self._check_drawn(stage, player)
+            turn.move(optimizers[player.name])
+            step.end()
+
+    def _between(self, stage: Stage) -> bool:
+        """Whether the same players have their turns in stages before and after it, as those of a network that grows.
+
+        Gradients cost most of the time of a build, and those of the first and the last are enough.
+        """
+        alike = [each for each in self.stages if _players(each) == _players(stage)]
+        return stage not in (alike[0], alike[-1])
+
+    def _batch(self, size: int) -> Batch:
+        images = torch.rand(size, *self.model.image_shape) * 2 - 1
+        if self.labels is None:
+            return Batch(images)
+        return Batch(images, self.labels[torch.arange(size) % len(self.labels)])
+
+    def _check_drawn(self, stage: Stage, player: Player) -> None:
+        """Parameters that what a noise or condition draws depends on are moved by somebody, or are constants."""
+        if not overlap(player.moves, ["generator"]):
+            return
+        moved = [path for stage in self.stages for path in stage.moves()]
+        for slot, name in self.drawn:
+            if overlap([f"{slot}.{name}"], moved):
+                continue
+            part = self.model.parts[slot]
+            inner = [f"{slot}.{path}" if path else slot for path in part.learned]
+            mend = "name its module in `learned`, or draw under torch.no_grad()"
+            if overlap([f"{slot}.{name}"], inner):
+                mend = f"this recipe moves nothing that a {slot} learns, so choose another recipe or another {slot}"
+            raise FitError(
+                f"stage '{stage.name}': the samples of {slot} {type(part).__name__} carry gradients to its parameter "
+                f"'{name}', which no player moves: {mend}."
+            )
+
+
+def _players(stage: Stage) -> list[tuple[object, ...]]:
+    return [(p.name, p.moves, p.optimizer, str(p.objective)) for p in stage.players]
+
+
+def _enter(model: Model, stage: Stage) -> None:
+    try:
+        if stage.enter is not None:
+            stage.enter(model)
+        if stage.each is not None:
+            stage.each(model, 0.0)
+    except GantkError:
+        raise
+    except Exception as error:
+        raise FitError(f"stage '{stage.name}' cannot be entered: {type(error).__name__}: {briefly(error)}") from error
+
+
+def _optimizer(model: Model, player: Player) -> torch.optim.Optimizer:
+    try:
+        return make_optimizer(player.optimizer, dict.fromkeys(parameters_of(model, [player])))
+    except Exception as error:
+        raise FitError(
+            f"player '{player.name}': optimizer {player.optimizer['optimizer']}: {briefly(error)}"
+        ) from error
+
+
+def _wake(model: Model, players: Sequence[Player]) -> None:
+    """Only what these players move takes gradients."""
+    model.requires_grad_(False)
+    for parameter in parameters_of(model, players):
+        parameter.requires_grad_(True)
+
+
+def _held(module: nn.Module) -> Iterator[Tensor]:
+    """Buffers of a module, and tensors among its attributes."""
+    yield from (tensor for tensor in (*module._buffers.values(), *vars(module).values()) if isinstance(tensor, Tensor))
+
+
+def _draws(model: Model) -> Iterator[tuple[str, str]]:
+    """(slot, parameter) for what the draws of a noise or condition carry gradients to."""
+    labels = torch.zeros(FEW, dtype=torch.int64)
+    for slot, part in (("noise", model.noise), ("condition", model.condition)):
+        parameters = {} if part is None else {n: p for n, p in part.named_parameters() if p.requires_grad}
+        if part is None or not parameters:
+            continue
+        with evaluating(part), torch.enable_grad():
+            drawn = part.of(labels) if part is model.condition else model.noise.sample(FEW)
+        if drawn.requires_grad:
+            found = torch.autograd.grad(drawn.sum(), list(parameters.values()), allow_unused=True)
+            yield from ((slot, name) for name, each in zip(parameters, found, strict=True) if each is not None)
+
+
+def _check_clipping(model: Model, stage: Stage) -> None:
+    for player in stage.players:
+        weights = [
+            weight.detach().abs().flatten()
+            for path in player.moves
+            for weight in model.get_submodule(path).parameters()
+            if weight.dim() > 1
+        ]
+        if not player.clip_weights or not weights:
+            continue
+        usual = torch.cat(weights).median().item()
+        if usual > MOST_CLIPPED * player.clip_weights:
+            where = f"stages.{stage.name}.{player.name}.clip_weights"
+            raise FitError(
+                f"stage '{stage.name}': player '{player.name}' clips its weights to "
+                f"±{toml.number(player.clip_weights)}, but half of them begin above {usual:.1g}, so that next to "
+                f"nothing would be left of them: --set {where}={usual:.1g} or so, or choose another part or loss."
+            )
