@@ -168,7 +168,7 @@ def test_images_of_a_seed_do_not_depend_on_how_many(tiny: Build) -> None:
     assert not torch.equal(model.sample(3, seed=5), many[:3])
     assert many.min() >= -1
     assert many.max() <= 1
-    assert model.training  # sampling gave every module its mode back
+    assert not model.training  # as a built model is, before and after sampling
 
 
 def test_building_leaves_the_callers_random_numbers_alone() -> None:
