@@ -21,8 +21,8 @@ import common
 import torch
 from torch import Tensor
 
-from gantk.ops import _reference_losses as reference
-from gantk.ops import hidden_loss, losses, native, vae_loss
+from gantk.ops import hidden_loss, native, vae_loss
+from gantk.ops.losses import fused, reference
 
 Loss = Callable[..., Tensor]
 
@@ -118,9 +118,9 @@ def one_call(
 
 def small_calls(rounds: int) -> dict[str, Any]:
     """Where a native call begins to pay, on one thread: both ways at every size."""
-    threads, least = torch.get_num_threads(), losses.WORTH_A_CALL
+    threads, least = torch.get_num_threads(), fused.WORTH_A_CALL
     torch.set_num_threads(1)
-    losses.WORTH_A_CALL = 0
+    fused.WORTH_A_CALL = 0
     found: dict[str, Any] = {}
     for dim in (128, 512, 2048):
         a, b = torch.randn(2, 64, dim).unbind()
@@ -140,7 +140,7 @@ def small_calls(rounds: int) -> dict[str, Any]:
                 lambda x=inputs, kind=kind: vae_loss(*x, kind=kind),
                 leaves,
             )
-    losses.WORTH_A_CALL = least
+    fused.WORTH_A_CALL = least
     torch.set_num_threads(threads)
     return found
 

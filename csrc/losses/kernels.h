@@ -22,7 +22,7 @@ constexpr int64_t kBlock = 2048;
 // Probabilities are kept this far from 0 and 1, where their logarithms end; 1 − kSmallest is not 1 in float32.
 constexpr double kSmallest = 1e-7;
 
-// In the order of TYPES in gantk/ops/_native_losses.py.
+// In the order of TYPES in gantk/ops/losses/kernels.py.
 constexpr int kTypes = 4;
 enum class Type : int { float32, float64, bfloat16, float16 };
 

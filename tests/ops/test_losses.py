@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, OptionError
-from gantk.ops import code_loss, hidden_loss, losses, native, vae_loss
+from gantk.ops import code_loss, hidden_loss, native, vae_loss
+from gantk.ops.losses import fused
 
 
 def relative(dtype: torch.dtype) -> float:
     """Of losses against float64 on the same rounded inputs: native sums are the more accurate ones."""
-    return 1e-12 if dtype == torch.float64 else 1e-6 if losses.native_losses.DEVICES else 1e-5
+    return 1e-12 if dtype == torch.float64 else 1e-6 if fused.kernels.DEVICES else 1e-5
 
 
 @pytest.fixture(params=["native", "reference"], autouse=True)
@@ -25,9 +26,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "native":
         if not native.available("cpu"):
             pytest.skip(f"no native code: {native.state('cpu').reason}")
-        monkeypatch.setattr(losses, "WORTH_A_CALL", 0)
+        monkeypatch.setattr(fused, "WORTH_A_CALL", 0)
     else:
-        monkeypatch.setattr(losses.native_losses, "DEVICES", frozenset())
+        monkeypatch.setattr(fused.kernels, "DEVICES", frozenset())
     return str(request.param)
 
 

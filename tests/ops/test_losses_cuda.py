@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gantk.ops import _native_losses as kernels
-from gantk.ops import _reference_losses as reference
 from gantk.ops import hidden_loss, native
+from gantk.ops.losses import kernels, reference
 
 NUMBERS = {torch.float32: 3e-6, torch.bfloat16: 3e-6, torch.float16: 3e-6, torch.float64: 1e-12}
 SHAPES = ((1, 1), (3, 5), (2, 1024), (70, 17), (3, 8193), (2, 2, 97, 99))

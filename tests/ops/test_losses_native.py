@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, WorkError
-from gantk.ops import code_loss, hidden_loss, losses, native, vae_loss
+from gantk.ops import code_loss, hidden_loss, native, vae_loss
+from gantk.ops.losses import fused
 
 pytestmark = pytest.mark.skipif(not native.available("cpu"), reason="there is no native code")
 
 
 @pytest.fixture(autouse=True)
 def native_at_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "WORTH_A_CALL", 0)
+    monkeypatch.setattr(fused, "WORTH_A_CALL", 0)
 
 
 def everything(dtype: torch.dtype) -> list[Tensor]:
@@ -70,8 +71,7 @@ def test_instruction_sets_change_no_bit() -> None:
 
 def test_a_forced_instruction_set_changes_no_bit() -> None:
     place = Path(__file__).parent
-    code = "import test_losses_native as t; from gantk.ops import losses, native; losses.WORTH_A_CALL = 0; "
-    code += "print(native.instruction_set(), t.digest())"
+    code = "import test_losses_native as t; t.fused.WORTH_A_CALL = 0; print(t.native.instruction_set(), t.digest())"
     environment = {**os.environ, "GANTK_CPU": "portable", "PYTHONPATH": str(place)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["portable", digest()]

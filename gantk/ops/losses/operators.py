@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.ops import _native_losses as kernels
-from gantk.ops import _reference_losses as reference
+from gantk.ops.losses import kernels, reference
 
 __all__ = ["norm_loss", "norm_loss_with_gradient", "vae_loss"]
 

@@ -17,13 +17,11 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, OptionError, nearest
-from gantk.ops import _native_losses as native_losses
-from gantk.ops import _reference_losses as reference
-from gantk.ops import _register as registered
+from gantk.ops.losses import kernels, operators, reference
 
 __all__ = ["code_loss", "hidden_loss", "vae_loss"]
 
-FLOATS = frozenset(native_losses.TYPES)
+FLOATS = frozenset(kernels.TYPES)
 
 WORTH_A_CALL = 65536
 """Elements of all inputs from which a call is not slower than plain operations on the CPU: bench/fused_losses.py.
@@ -72,7 +70,7 @@ def code_loss(a: Tensor, b: Tensor, p: Literal[1, 2] = 2) -> Tensor:
         OptionError: p is neither 1 nor 2.
         FitError: the shapes or devices differ, the batch is empty, or the numbers are no floats.
     """
-    if not isinstance(p, int) or p not in tuple(native_losses.NORMS):
+    if not isinstance(p, int) or p not in tuple(kernels.NORMS):
         raise OptionError(f"code_loss: p is 1 or 2, not {p!r}.")
     _check_tensors("code_loss", {"a": a, "b": b})
     _check_pair("code_loss", "a", a, "b", b)
@@ -119,22 +117,22 @@ def vae_loss(
     inputs = (reconstruction, target, mean, log_variance)
     if not _native_pays(0, *inputs):
         return reference.vae_loss(*inputs, kind, beta)
-    return cast(Tensor, registered.vae_loss(*inputs, kind, beta))
+    return cast(Tensor, operators.vae_loss(*inputs, kind, beta))
 
 
 def _norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
     if not _native_pays(WORTH_A_CALL, a, b):
         return reference.norm_loss(a, b, p)
-    if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad) and native_losses.keeps_gradient(a, b):
-        return cast(Tensor, registered.norm_loss_with_gradient(a, b, p, not a.requires_grad)[0])
-    return cast(Tensor, registered.norm_loss(a, b, p)[0])
+    if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad) and kernels.keeps_gradient(a, b):
+        return cast(Tensor, operators.norm_loss_with_gradient(a, b, p, not a.requires_grad)[0])
+    return cast(Tensor, operators.norm_loss(a, b, p)[0])
 
 
 def _native_pays(least: int, *tensors: Tensor) -> bool:
     """Whether native code takes these, and on the CPU has work for as many elements as a call costs."""
     if tensors[0].device.type == "cpu" and sum(x.numel() for x in tensors) < least:
         return False
-    return native_losses.serves(*tensors)
+    return kernels.serves(*tensors)
 
 
 def _check_tensors(what: str, tensors: dict[str, Tensor]) -> None:
