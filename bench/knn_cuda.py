@@ -19,8 +19,8 @@ import torch
 from common import write
 from torch import Tensor
 
-from gantk.ops._knn_cuda import search
-from gantk.ops._knn_cuda_kernels import ByteRows, Kernels, Near, kernels_here, why_not
+from gantk.ops.knn.cuda import search
+from gantk.ops.knn.cuda_kernels import ByteRows, Kernels, Near, kernels_here, why_not
 
 INT8_PEAK = {"A100": 624e12, "H100 PCIe": 1513e12, "H100": 1979e12, "H200": 1979e12}
 """Dense int8 operations per second by NVIDIA's data sheets; the first name that the card's holds counts."""

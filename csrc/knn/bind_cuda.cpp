@@ -1,4 +1,4 @@
-// The CUDA kNN kernels for Python; pointers as ints, checked in gantk/ops/_knn_cuda.py.
+// The CUDA kNN kernels for Python; pointers as ints, checked in gantk/ops/knn/cuda.py.
 #include <pybind11/pybind11.h>
 
 #include "knn/knn_cuda.h"

@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said_with_its_mend(
 
 def test_want_of_native_code_is_said_in_one_line(plane: Any, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gantk.ops.native.cpu", lambda: None)
-    monkeypatch.setattr("gantk.ops.knn.MANY", 0)
+    monkeypatch.setattr("gantk.ops.knn.distances.MANY", 0)
     native.warn_missing.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("always")

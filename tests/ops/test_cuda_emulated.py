@@ -9,9 +9,9 @@ from test_knn_cuda_search import pixels
 from torch import Tensor
 from torch_kernels import TorchKernels, brute_force
 
-from gantk.ops import _knn_cuda
-from gantk.ops._knn_cuda import Plan, search
-from gantk.ops._knn_cuda_kernels import ByteRows, NativeKernels, Near, pack
+from gantk.ops.knn import cuda
+from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda_kernels import ByteRows, NativeKernels, Near, pack
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_the_python_side_knows_the_kernels_numbers(kernels: NativeKernels) -> No
     assert kernels.tile == TorchKernels.tile == 128
     assert kernels.largest_dimension == TorchKernels.largest_dimension
     assert kernels.largest_dimension * 255**2 < 2**31
-    assert kernels.largest_dimension >= _knn_cuda.SLICE
+    assert kernels.largest_dimension >= cuda.SLICE
 
 
 @pytest.mark.usefixtures("schedule")

@@ -8,9 +8,9 @@ from test_knn_cuda_search import pixels
 from torch import Tensor
 from torch_kernels import TorchKernels
 
-from gantk.ops._knn_cuda import Plan, search
-from gantk.ops._knn_cuda_float import search_float
-from gantk.ops._knn_cuda_kernels import NativeKernels, Near, kernels_here, pack, why_not
+from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda_float import search_float
+from gantk.ops.knn.cuda_kernels import NativeKernels, Near, kernels_here, pack, why_not
 
 
 @pytest.fixture(scope="module", autouse=True)

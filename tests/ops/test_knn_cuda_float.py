@@ -12,9 +12,11 @@ from torch import Tensor
 from torch_kernels import TorchKernels
 
 from gantk.errors import UsageError
-from gantk.ops import _knn_cuda, _knn_cuda_float, knn, knn_distances
-from gantk.ops._knn_cuda import Plan
-from gantk.ops._knn_cuda_float import _Screen, search_float
+from gantk.ops import knn_distances
+from gantk.ops.knn import cuda, cuda_float
+from gantk.ops.knn import distances as distances_module
+from gantk.ops.knn.cuda import Plan
+from gantk.ops.knn.cuda_float import _Screen, search_float
 
 LISTS = Plan(60, 8, 250)
 
@@ -114,7 +116,7 @@ def test_more_dimensions_than_the_kernels_take() -> None:
 
 
 def test_blocks_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_knn_cuda_float, "BLOCK", 64 * 20 * 7)
+    monkeypatch.setattr(cuda_float, "BLOCK", 64 * 20 * 7)
     x = with_equal_points(150, 20)
     told: list[tuple[int, int]] = []
     found = search_float(x, 100, kernels=TorchKernels(), plan=lambda *_: None, progress=lambda *n: told.append(n))
@@ -133,12 +135,12 @@ def test_the_public_search_takes_what_these_give(
     dtype: torch.dtype, indices: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function that the dispatcher calls for CUDA tensors, given those of the CPU."""
-    monkeypatch.setattr(_knn_cuda, "why_not", lambda device: "")
-    monkeypatch.setattr(_knn_cuda, "kernels_here", TorchKernels)
-    monkeypatch.setattr(_knn_cuda_float, "kernels_here", TorchKernels)
+    monkeypatch.setattr(cuda, "why_not", lambda device: "")
+    monkeypatch.setattr(cuda, "kernels_here", TorchKernels)
+    monkeypatch.setattr(cuda_float, "kernels_here", TorchKernels)
     x, reference = pixels(150, 20).to(dtype), pixels(90, 20, 1).to(dtype)
     for among in (None, reference):
-        distances, found = knn._cuda(x, among, 7, indices, 0)
+        distances, found = distances_module._cuda(x, among, 7, indices, 0)
         expected = knn_distances(x, 7, reference=among, return_indices=True)
         assert torch.equal(distances, expected[0])
         assert torch.equal(found, expected[1] if indices else torch.empty((150, 0), dtype=torch.int64))

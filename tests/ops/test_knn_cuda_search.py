@@ -8,9 +8,9 @@ from torch import Tensor
 from torch_kernels import TorchKernels, brute_force
 
 from gantk.errors import UsageError
-from gantk.ops import _knn_cuda
-from gantk.ops._knn_cuda import Plan, search
-from gantk.ops._knn_cuda_kernels import pack
+from gantk.ops.knn import cuda
+from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda_kernels import pack
 
 
 def pixels(count: int, dimension: int, seed: int = 0, levels: int = 256) -> Tensor:
@@ -83,8 +83,8 @@ def test_lists_within_bounded_memory_come_from_groups_of_rows() -> None:
 
 
 def test_long_passes_are_cut_into_launches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_knn_cuda, "BAND", 128)
-    monkeypatch.setattr(_knn_cuda, "LAUNCH", 300 * 64 * 130)
+    monkeypatch.setattr(cuda, "BAND", 128)
+    monkeypatch.setattr(cuda, "LAUNCH", 300 * 64 * 130)
     told: list[tuple[int, int]] = []
     kernels = assert_found(pixels(300, 20), 5, Plan(60, 6, 200), progress=lambda *done: told.append(done))
     assert kernels.calls.count("collect_pairs") == 3
@@ -93,7 +93,7 @@ def test_long_passes_are_cut_into_launches(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_blocks_of_the_dense_search_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_knn_cuda, "BLOCK", 300 * 37)
+    monkeypatch.setattr(cuda, "BLOCK", 300 * 37)
     assert_found(pixels(300, 20, levels=3), 11, None)
     assert_found(pixels(300, 20, levels=3), 59, None, reference=pixels(100, 20, levels=3))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantk.ops._knn_cuda_kernels import ByteRows, Near
+from gantk.ops.knn.cuda_kernels import ByteRows, Near
 
 
 class TorchKernels:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops import _knn_cuda, _knn_cuda_float, _knn_native, _knn_reference, native
+from gantk.ops import native
+from gantk.ops.knn import cpu, cuda, cuda_float, plain
 
 __all__ = ["check_values", "knn_distances"]
 
@@ -176,26 +177,26 @@ def _described(x: Tensor) -> str:
 
 def _cpu(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
     if native.cpu() is not None:
-        return _knn_native.search(x, reference, k, indices, block, _progress.get())
+        return cpu.search(x, reference, k, indices, block, _progress.get())
     return _plain(x, reference, k, indices, block)
 
 
 def _cuda(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
-    if _knn_cuda.why_not(x.device):
+    if cuda.why_not(x.device):
         return _plain(x, reference, k, indices, block)
     tell = _progress.get()
     progress = None if tell is None else lambda done, total: tell(done / total)
     if x.dtype == torch.uint8:
-        squared, found = _knn_cuda.search(x, k, reference, progress)
+        squared, found = cuda.search(x, k, reference, progress)
     else:
-        squared, found = _knn_cuda_float.search_float(x, k, reference, progress)
+        squared, found = cuda_float.search_float(x, k, reference, progress)
     return squared.double().sqrt_(), found if indices else found.new_empty((len(x), 0))
 
 
 def _plain(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
     if len(x) * len(x if reference is None else reference) * x.shape[1] > MANY:
         native.warn_missing("gantk.ops.knn_distances", x.device.type)
-    return _knn_reference.search(x, reference, k, indices, block, _progress.get())
+    return plain.search(x, reference, k, indices, block, _progress.get())
 
 
 def _fake(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from gantk.ops._knn_cuda import Plan, Progress, check_k, collect, sample_thresholds
-from gantk.ops._knn_cuda_kernels import BLOCK, FAR, INDEX, ByteRows, Kernels, kernels_here, pack, parts
+from gantk.ops.knn.cuda import Plan, Progress, check_k, collect, sample_thresholds
+from gantk.ops.knn.cuda_kernels import BLOCK, FAR, INDEX, ByteRows, Kernels, kernels_here, pack, parts
 
 __all__ = ["search_float"]
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops._knn_cuda_kernels import BLOCK, FAR, ByteRows, Kernels, Near, kernels_here, pack, parts, why_not
+from gantk.ops.knn.cuda_kernels import BLOCK, FAR, ByteRows, Kernels, Near, kernels_here, pack, parts, why_not
 
 __all__ = ["Plan", "Progress", "collect", "sample_thresholds", "search", "why_not"]
 
