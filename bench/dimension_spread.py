@@ -16,9 +16,9 @@ import common
 import torch
 from torch import Tensor
 
-from gantk.ops.dimension import intrinsic_dimension
-from gantk.ops.neighbours import Neighbours
-from gantk.ops.twonn import two_nn
+from gantk.measures.dimension import intrinsic_dimension
+from gantk.measures.neighbours import Neighbours
+from gantk.measures.twonn import two_nn
 
 K = (10, 20, 50, 100)
 

@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from gantk.construct import construct
-from gantk.ops.dimension import intrinsic_dimension
-from gantk.ops.neighbours import Neighbours
-from gantk.ops.twonn import two_nn
+from gantk.measures.dimension import intrinsic_dimension
+from gantk.measures.neighbours import Neighbours
+from gantk.measures.twonn import two_nn
 
 K = range(5, 101)
 

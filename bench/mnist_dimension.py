@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gantk.construct import construct
-from gantk.ops.dimension import LevinaBickel, intrinsic_dimension
-from gantk.ops.neighbours import Neighbours
-from gantk.ops.twonn import two_nn
+from gantk.measures.dimension import LevinaBickel, intrinsic_dimension
+from gantk.measures.neighbours import Neighbours
+from gantk.measures.twonn import two_nn
 from gantk.report.dimension import draw_curve, of_mle, of_two_nn
 from gantk.report.pictures import save_figure
 

@@ -12,7 +12,7 @@ from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar
 from gantk.errors import OptionError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from gantk.ops.dimension import LevinaBickel
+    from gantk.measures.dimension import LevinaBickel
 
 __all__ = ["command"]
 
@@ -111,9 +111,9 @@ def _examine(
     import torch
 
     from gantk.cli.points import named_points
-    from gantk.ops.dimension import intrinsic_dimension
-    from gantk.ops.neighbours import Neighbours, distinct
-    from gantk.ops.twonn import two_nn
+    from gantk.measures.dimension import intrinsic_dimension
+    from gantk.measures.neighbours import Neighbours, distinct
+    from gantk.measures.twonn import two_nn
     from gantk.report.dimension import of_mle, of_two_nn
     from gantk.seeds import generator_for
 

@@ -13,8 +13,8 @@ from gantk.building.assembly import DEFAULT_RECIPE
 from gantk.building.construct import construct
 from gantk.building.spec import bare_name, recipe_spec
 from gantk.errors import UsageError
-from gantk.ops.dimension import LevinaBickel
-from gantk.ops.twonn import TwoNN
+from gantk.measures.dimension import LevinaBickel
+from gantk.measures.twonn import TwoNN
 from gantk.report.table import table
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantk.measures.dimension import intrinsic_dimension
+from gantk.measures.twonn import two_nn
 from gantk.ops import native
-from gantk.ops.dimension import intrinsic_dimension
-from gantk.ops.twonn import two_nn
 
 RING = ["--k", "4:12"]
 
@@ -158,7 +158,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_the_search(
     (tmp_path / "locked").mkdir(mode=0o500)
     if place.startswith("locked") and os.access(tmp_path / "locked", os.W_OK):
         pytest.skip("this user may write everywhere")
-    monkeypatch.setattr("gantk.ops.neighbours.knn_distances", lambda *given, **named: pytest.fail("it searched"))
+    monkeypatch.setattr("gantk.measures.neighbours.knn_distances", lambda *given, **named: pytest.fail("it searched"))
     before = sorted(tmp_path.iterdir())
     assert f"{place} cannot be written: " in call("intrinsic-dim", "plane.npy", *RING, "-o", place).error(1)
     assert sorted(tmp_path.iterdir()) == before

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from gantk.ops.dimension import intrinsic_dimension
-from gantk.ops.neighbours import Neighbours
-from gantk.ops.twonn import two_nn
+from gantk.measures.dimension import intrinsic_dimension
+from gantk.measures.neighbours import Neighbours
+from gantk.measures.twonn import two_nn
 from gantk.report.dimension import curve, dimension_text, of_mle, of_two_nn
 
 POINTS = np.random.default_rng(0).normal(size=(80, 4))

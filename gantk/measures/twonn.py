@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops.neighbours import Duplicates, Neighbours, neighbours_of
+from gantk.measures.neighbours import Duplicates, Neighbours, neighbours_of
 
 __all__ = ["TwoNN", "two_nn"]
 
