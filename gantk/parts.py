@@ -1,8 +1,8 @@
 """Parts: what a plugin of each kind must be.
 
 Shapes are the same everywhere: images `[N, C, H, W]`, float in [-1, 1]; noise `[N, dim]`. A constructor's typed
-keyword arguments are the part's options; the arguments named `image_shape`, `noise_dim` and `class_count` are
-filled in by `build` so that the parts fit each other.
+keyword arguments are the part's options; the arguments named `image_shape`, `noise_dim`, `condition_dim` (0 where
+there is no condition), `class_count` and `class_names` are filled in by `build` so that the parts fit each other.
 """
 
 from __future__ import annotations

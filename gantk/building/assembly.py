@@ -256,7 +256,8 @@ class _Assembler:
         }
         condition = self._part("condition", context)
         noise = self._part("noise", context)
-        context["noise_dim"] = noise.dim + (condition.dim if condition is not None else 0)
+        context["condition_dim"] = condition.dim if condition is not None else 0
+        context["noise_dim"] = noise.dim + context["condition_dim"]
         losses = self._list("loss", context)
         addons = self._list("addon", context)
         generator = self._part("generator", context, losses)

@@ -55,7 +55,9 @@ def _provides(kind: str, plugin: Plugin) -> dict[str, Any]:
         return {}
     try:
         with forked(0):
-            part = construct(kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10)
+            part = construct(
+                kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10, condition_dim=10
+            )
     except GantkError:
         return {}
     return {"provides": sorted(part.provides)}

@@ -137,16 +137,25 @@ class ShapedContract(PartContract):
     shapes: ClassVar[tuple[ImageShape, ...]] = ((1, 28, 28), (3, 32, 32), (4, 96, 64), (1, 33, 17))
     noise_dim: ClassVar[int] = 16
     class_count: ClassVar[int] = 10
+    condition_dim: ClassVar[int] = 3
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run each test that asks for a `shape` once per shape."""
         if "shape" in metafunc.fixturenames and metafunc.cls is not None:
             metafunc.parametrize("shape", metafunc.cls.shapes, ids=lambda shape: "x".join(map(str, shape)))
 
+    @property
+    def _context(self) -> dict[str, Any]:
+        return {
+            "noise_dim": self.noise_dim,
+            "class_count": self.class_count,
+            "condition_dim": self.condition_dim,
+        }
+
     def _built(self, shape: ImageShape, seed: int = 0, options: dict[str, Any] | None = None) -> Any:
         """The part for a shape; a refusal by `FitError` skips the test and is shown as its reason."""
         try:
-            return self._make(seed, options, image_shape=shape, noise_dim=self.noise_dim, class_count=self.class_count)
+            return self._make(seed, options, image_shape=shape, **self._context)
         except FitError as refusal:
             pytest.skip(f"refused: {refusal}")
 
@@ -154,7 +163,7 @@ class ShapedContract(PartContract):
         refusals = []
         for shape in self.shapes:
             try:
-                part: Part = self._make(image_shape=shape, noise_dim=self.noise_dim, class_count=self.class_count)
+                part: Part = self._make(image_shape=shape, **self._context)
                 return part
             except FitError as refusal:
                 refusals.append(f"{shape}: {refusal}")

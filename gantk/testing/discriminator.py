@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from gantk.parts import Discriminator, ImageShape, Verdict
 from gantk.testing.base import ShapedContract, close
@@ -33,13 +34,20 @@ class DiscriminatorContract(ShapedContract):
 
     kind = "discriminator"
 
+    def _judge(self, part: Discriminator, images: Tensor) -> Verdict:
+        """The verdict on images; image i has condition i, where the discriminator reads conditions."""
+        if not part.reads_condition:
+            return cast(Verdict, part(images))
+        conditions = one_hot(torch.arange(len(images)) % self.condition_dim, self.condition_dim).float()
+        return cast(Verdict, part(images, conditions))
+
     def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
         with torch.no_grad():
-            return _tensors(part(self._images(shape)))
+            return _tensors(self._judge(part, self._images(shape)))
 
     def test_verdict_holds_what_it_provides(self, shape: ImageShape) -> None:
         part = self._built(shape)
-        self._check_verdict(part, part(self._images(shape)))
+        self._check_verdict(part, self._judge(part, self._images(shape)))
 
     def _check_verdict(self, part: Discriminator, verdict: Verdict) -> None:
         assert isinstance(verdict, Verdict), f"it returned a {type(verdict).__name__}; a gantk.Verdict is expected."
@@ -61,12 +69,12 @@ class DiscriminatorContract(ShapedContract):
             assert verdict.hidden, "hidden is empty; it is a tuple of at least one map, or None."
 
     def test_depends_on_the_image(self, shape: ImageShape) -> None:
-        for name, value in _tensors(self._built(shape)(self._images(shape))).items():
+        for name, value in _tensors(self._judge(self._built(shape), self._images(shape))).items():
             assert not torch.equal(value[0], value[1]), f"{name} is the same for two images; read it off the image."
 
     def test_gradients_reach_the_images(self, shape: ImageShape) -> None:
         part, images = self._built(shape), self._images(shape).requires_grad_()
-        for name, value in _tensors(part(images)).items():
+        for name, value in _tensors(self._judge(part, images)).items():
             assert value.requires_grad, f"{name} has no gradient; do not detach it or compute it under no_grad."
             (gradient,) = torch.autograd.grad(
                 value.float().square().sum(), images, retain_graph=True, allow_unused=True
@@ -81,7 +89,8 @@ class DiscriminatorContract(ShapedContract):
 
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
-        torch.autograd.backward(torch.stack([_total(part(images)) for images in self._judged(part, shape)]).sum())
+        totals = [_total(self._judge(part, images)) for images in self._judged(part, shape)]
+        torch.autograd.backward(torch.stack(totals).sum())
         moved = {name: p.grad for name, p in part.named_parameters() if p.requires_grad}
         idle = [name for name, gradient in moved.items() if gradient is None]
         assert not idle, f"no gradient reaches {', '.join(idle)}; use these parameters or do not create them."
@@ -90,9 +99,9 @@ class DiscriminatorContract(ShapedContract):
 
     def test_evaluation_is_deterministic(self, shape: ImageShape) -> None:
         part, images = self._built(shape).eval(), self._images(shape)
-        first = _tensors(part(images))
+        first = _tensors(self._judge(part, images))
         torch.manual_seed(99)
-        for name, value in _tensors(part(images)).items():
+        for name, value in _tensors(self._judge(part, images)).items():
             assert torch.equal(value, first[name]), (
                 f"in evaluation mode {name} of the same images differs; keep random numbers to training mode."
             )
@@ -116,9 +125,9 @@ class DiscriminatorContract(ShapedContract):
         others = torch.cat([images[:1], -images[1:].flip(0)])
         with torch.no_grad():
             torch.manual_seed(0)
-            first = _tensors(part(images))
+            first = _tensors(self._judge(part, images))
             torch.manual_seed(0)
-            second = _tensors(part(others))
+            second = _tensors(self._judge(part, others))
         for name, value in second.items():
             close(
                 value[0], first[name][0], f"{when} {name} of an image depends on the other images of its batch; {mend}."
@@ -128,7 +137,8 @@ class DiscriminatorContract(ShapedContract):
         part, images = self._built(shape).train(), self._images(shape).requires_grad_()
         if not {"per-sample", "logits"} <= part.provides:
             pytest.skip("does not claim 'per-sample' and 'logits'")
-        (gradient,) = torch.autograd.grad(part(images).logits.sum(), images, create_graph=True)
+        logits = cast(Tensor, self._judge(part, images).logits)
+        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         torch.autograd.backward(gradient.square().sum())
         found = [p.grad for p in part.parameters() if p.grad is not None]
         assert any(g.any() for g in found), (
@@ -143,6 +153,6 @@ class DiscriminatorContract(ShapedContract):
             assert need in part.provides, (
                 f"offers say that {options} make it provide '{need}', but it then provides {sorted(part.provides)}."
             )
-            self._check_verdict(part, part(self._images(shape)))
+            self._check_verdict(part, self._judge(part, self._images(shape)))
             if need == "per-sample":
                 self._check_per_sample(part.train(), shape)

@@ -1,0 +1,1 @@
+"""Ten systems from ten papers, for gantk."""

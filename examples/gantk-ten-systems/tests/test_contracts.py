@@ -1,0 +1,103 @@
+"""Every part keeps to its kind's contract."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+import gantk
+from gantk.parts import Discriminator, ImageShape, Loss, Verdict
+from gantk.testing import (
+    AddonContract,
+    DiscriminatorContract,
+    ExtractorContract,
+    GeneratorContract,
+    LossContract,
+    MetricContract,
+    NoiseContract,
+)
+
+
+class TestMixture(NoiseContract):
+    plugin = "mixture:dim=3,components=4"
+
+
+class TestPyramidGenerator(GeneratorContract):
+    plugin = "pyramid:width=2"
+
+    def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        return [*super()._outputs(part, shape), *part.pyramid(self._noise())]
+
+
+class TestProjection(DiscriminatorContract):
+    plugin = "projection:width=4"
+
+
+class TestProjectionPerSample(DiscriminatorContract):
+    plugin = "projection:width=4,norm=layer"
+
+
+class TestAutoencoding(DiscriminatorContract):
+    plugin = "autoencoding:width=4"
+
+
+class TestPyramidDiscriminator(DiscriminatorContract):
+    plugin = "pyramid:of='gan:widths=[8]'"
+
+    def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
+        return [adaptive_avg_pool2d(self._images(shape), size) for size in part.sizes]
+
+
+class _Negative(Discriminator):
+    """Scores below zero, as reconstruction errors with a minus sign are."""
+
+    def __init__(self, inner: Discriminator) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Verdict:
+        logits = cast(Tensor, self.inner(images).logits)
+        return Verdict(logits=-logits.exp())
+
+
+class TestBEGAN(LossContract):
+    plugin = "began"
+
+    def _toys(self, loss: Loss) -> Any:
+        toys = super()._toys(loss)
+        toys.discriminator = _Negative(toys.discriminator)
+        return toys
+
+
+class TestR3GAN(LossContract):
+    plugin = "r3gan"
+
+
+class TestR3GANLazily(LossContract):
+    plugin = "r3gan:every=4"
+
+
+class TestLearnedSimilarity(LossContract):
+    plugin = "vaegan"
+
+
+class TestDiffAugment(AddonContract):
+    plugin = "diffaugment"
+
+
+class TestADA(AddonContract):
+    plugin = "ada"
+
+
+class TestPixels(ExtractorContract):
+    plugin = "pixels:size=4"
+
+
+class TestSliced(MetricContract):
+    plugin = "sliced:samples=16"
+
+    def _model(self) -> gantk.Model:
+        small = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+        return gantk.build(data="digits", **small).eval()
