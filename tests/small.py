@@ -7,7 +7,7 @@ from typing import Any
 
 from gantk.building.assembly import compose
 from gantk.building.spec import bare_name
-from gantk.kinds import SLOTS
+from gantk.kinds import LISTS, SLOTS
 
 TINY: dict[str, dict[str, str]] = {
     "noise": {
@@ -33,6 +33,7 @@ TINY: dict[str, dict[str, str]] = {
         "progan": "progan:fmap_base=16,fmap_max=8",
     },
     "refiner": {"denoiser": "denoiser:width=4"},
+    "condition": {"class": "class"},
 }
 """kind → bundled name → the same plugin, made small."""
 
@@ -50,6 +51,7 @@ def small_parts(combination: Mapping[str, str]) -> dict[str, Any]:
             chosen = bare_name(spec[slot])
         if chosen not in (OWN, ""):
             parts[slot] = TINY[slot][chosen]
-    if combination.get("loss", OWN) != OWN:
-        parts["loss"] = combination["loss"]
+    for kind in LISTS:
+        if combination.get(kind, OWN) not in (OWN, ""):
+            parts[kind] = combination[kind]
     return parts

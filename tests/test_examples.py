@@ -1,4 +1,4 @@
-"""The example package, installed with pip beside gantk, is used by name from the command line; gantk stays as it is."""
+"""The example packages, installed with pip beside gantk, are used by name; gantk stays as it is."""
 
 from __future__ import annotations
 
@@ -10,35 +10,28 @@ import sys
 from pathlib import Path
 
 import pytest
+from installing import copied, installed, run
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "gantk-spherical"
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy to install from: pip builds in place, and would leave its folders in the repository."""
-    copy = tmp_path_factory.mktemp("source") / EXAMPLE.name
-    return Path(shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__")))
+NAMES = ("gantk-spherical", "gantk-ten-systems")
 
 
 @pytest.fixture(scope="module")
-def place(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the package is installed."""
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("source")
+    return {name: copied(name, folder) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def place(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the packages are installed."""
     target = tmp_path_factory.mktemp("installed")
-    without_network = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
-    _run([sys.executable, "-m", "pip", "install", *without_network, "--target", str(target), str(source)], target)
+    for source in sources.values():
+        installed(source, target)
     return target
 
 
-def _run(command: list[str], cwd: Path, place: Path | None = None) -> str:
-    given = {**os.environ, "PYTHONPATH": str(place)} if place else {**os.environ}
-    done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
 def _gantk(arguments: list[str], cwd: Path, place: Path) -> str:
-    return _run([sys.executable, "-m", "gantk", *arguments], cwd, place)
+    return run([sys.executable, "-m", "gantk", *arguments], cwd, place)
 
 
 def test_is_listed_with_its_package(place: Path, tmp_path: Path) -> None:
@@ -94,9 +87,9 @@ def test_without_its_package_a_run_says_what_is_missing(built: tuple[Path, str],
 
 
 @pytest.mark.slow
-def test_its_own_tests_pass(source: Path, place: Path) -> None:
-    found = _run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "tests"], source, place
-    )
+@pytest.mark.parametrize("name", NAMES)
+def test_its_own_tests_pass(name: str, sources: dict[str, Path], place: Path) -> None:
+    pytest_quiet = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "tests"]
+    found = run(pytest_quiet, sources[name], place)
     assert " passed" in found
     assert "failed" not in found

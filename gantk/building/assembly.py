@@ -261,7 +261,7 @@ class _Assembler:
         losses = self._list("loss", context)
         addons = self._list("addon", context)
         generator = self._part("generator", context, losses)
-        joining = [part for part in (condition, *addons.values()) if part is not None]
+        joining = {"condition": condition, **{f"addon '{name}'": part for name, part in addons.items()}}
         discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
         refiner = self._part("refiner", context)
         metrics = self._list("metric", context)
@@ -271,15 +271,17 @@ class _Assembler:
         return model
 
     def _discriminator(
-        self, context: Mapping[str, Any], losses: Mapping[str, Loss], judged: ImageShape, joining: Sequence[Part]
+        self,
+        context: Mapping[str, Any],
+        losses: Mapping[str, Loss],
+        judged: ImageShape,
+        joining: Mapping[str, Part | None],
     ) -> Any:
         if "discriminator" not in self.spec:
             return None
         reads = part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition
-        shown = judged
-        for part in joining:
-            if not (reads and isinstance(part, Condition)):
-                shown = part.shown_shape(shown)
+        unread = {} if reads else {"condition": joining["condition"]}
+        shown = self._shown(judged, {**joining, "condition": None, **unread}, judged == context["image_shape"])
         try:
             return self._part("discriminator", {**context, "image_shape": shown}, losses)
         except FitError as error:
@@ -289,6 +291,21 @@ class _Assembler:
                 f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
                 "generator's options decide on that size."
             ) from error
+
+    def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
+        """The shape of what a discriminator is shown of images of a shape that it judges."""
+        for name, part in joining.items():
+            if part is None:
+                continue
+            try:
+                shape = part.shown_shape(shape)
+            except FitError as error:
+                raise FitError(f"{name}: {error}") from error
+            if not are_images and name != "condition" and type(part).transform is not Part.transform:
+                self.notes.append(
+                    f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
+                )
+        return shape
 
     def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:
         if slot not in self.spec:

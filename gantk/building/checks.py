@@ -17,6 +17,7 @@ from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdic
 from gantk.recipe import Recipe
 from gantk.schedule import Batch, Binding, Stage
 from gantk.schedule.objective import SharedPlay
+from gantk.schedule.states import States
 from gantk.schedule.step import overlap
 
 __all__ = ["check_needs", "check_shapes", "missing_needs", "notes_on_movers"]
@@ -80,8 +81,7 @@ def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe) -> None:
             _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
-            play = SharedPlay(model.step(Batch(judged, torch.zeros(2, dtype=torch.int64))), Binding())
-            _check_verdict(play.judge(judged), model.discriminator, model.noise_dim)
+            _check_verdict(_verdict(model, judged), model.discriminator, model.noise_dim)
             _check_judged(model, recipe, images, judged_shape)
 
 
@@ -100,6 +100,15 @@ def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageS
             f"recipe {name}: judged_shape says that the discriminator judges {list(expected)}, and judged makes "
             f"{found} of 2 images: have judged return [2, {', '.join(map(str, expected))}]."
         )
+
+
+def _verdict(model: Model, images: Tensor) -> Any:
+    """The verdict on images as every part of the usual game shows them, whatever games the recipe plays."""
+    step = model.step(Batch(images, torch.zeros(len(images), dtype=torch.int64)))
+    step.states = States()
+    for path, part in model.parts.items():
+        step.states.declare(Binding().key(path), part.state)
+    return SharedPlay(step, Binding()).judge(images)
 
 
 def _conditioned(model: Model, noise: Tensor) -> Tensor:

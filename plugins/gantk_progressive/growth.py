@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from gantk.errors import FitError
 from gantk.nn import Size, halve_until
 from gantk_progressive.layers import halve, twice
 
-__all__ = ["Growth", "channels", "check_widths", "resolutions"]
+__all__ = ["Grows", "Growth", "channels", "check_widths", "resolutions"]
 
 LARGEST_BASE = 7
 """The image is halved until its shorter side is at most this: 28 → 14 → 7, 64 → … → 4."""
@@ -35,6 +36,21 @@ def check_widths(fmap_base: int, fmap_max: int) -> None:
 def channels(depth: int, fmap_base: int, fmap_max: int) -> int:
     """Channels of the maps at a depth, as in the authors' code: fmap_base / 2^(depth + 1), at most `fmap_max`."""
     return max(1, min(int(fmap_base / 2 ** (depth + 1)), fmap_max))
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """What a network has as `growth`, by which the recipe knows one that grows, whoever wrote it."""
+
+    @property
+    def sizes(self) -> Sequence[Size]:
+        """(height, width) of each resolution, smallest first."""
+
+    def set(self, depth: int, alpha: float) -> None:
+        """Make `sizes[depth]` the resolution, faded in as far as `alpha`, in [0, 1]."""
+
+    def shrunk(self, images: Tensor) -> Tensor:
+        """Full-size images `[N, C, H, W]` at the resolution, faded as the network is."""
 
 
 class Growth(nn.Module):

@@ -13,7 +13,7 @@ from gantk.model import Model
 from gantk.nn import Size
 from gantk.parts import Part
 from gantk.recipe import Recipe
-from gantk_progressive.growth import Growth
+from gantk_progressive.growth import Grows
 
 __all__ = ["Growing"]
 
@@ -55,7 +55,7 @@ class Growing(Recipe):
         """Real images of the resolution that the networks have grown to."""
         return _growths(model)[0].shrunk(images)
 
-    def _stage(self, model: Model, growth: Growth, depth: int) -> Stage:
+    def _stage(self, model: Model, growth: Grows, depth: int) -> Stage:
         def grow(model: Model, done: float) -> None:
             for each in _growths(model):
                 each.set(depth, min(1.0, done / self.fade) if depth and self.fade else 1.0)
@@ -97,14 +97,14 @@ def _fake(step: Step) -> Tensor:
     return images
 
 
-def _growths(model: Model) -> tuple[Growth, Growth]:
+def _growths(model: Model) -> tuple[Grows, Grows]:
     """Those of the generator and of the discriminator; `FitError` where one does not grow."""
     return _growth("generator", model.generator), _growth("discriminator", model.discriminator)
 
 
-def _growth(slot: str, part: Part | None) -> Growth:
+def _growth(slot: str, part: Part | None) -> Grows:
     growth = getattr(part, "growth", None)
-    if not isinstance(growth, Growth):
+    if not isinstance(growth, Grows):
         raise FitError(_refusal(slot, part))
     return growth
 

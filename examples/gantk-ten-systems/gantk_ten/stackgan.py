@@ -110,16 +110,14 @@ class StackedGame(Recipe):
 
     def stages(self, model: Model) -> Sequence[Stage]:
         """One stage, `game`: the turn of each discriminator, from the smallest images to the largest, then G's."""
-        generator, judges = model.generator, model.discriminator
-        if not isinstance(generator, PyramidGenerator) or not isinstance(judges, PyramidDiscriminator):
+        painted, judges = getattr(model.generator, "paint", None), getattr(model.discriminator, "scales", None)
+        if painted is None or judges is None:
             raise FitError(
                 "this recipe plays with images of several sizes: use --generator pyramid --discriminator pyramid."
             )
-        count = len(judges.scales)
-        if count != len(generator.paint):
-            raise FitError(
-                f"the generator has {len(generator.paint)} sizes, the discriminator {count}: give both as many scales."
-            )
+        count = len(judges)
+        if count != len(painted):
+            raise FitError(f"the generator has {len(painted)} sizes, the discriminator {count}: set scales alike.")
         games = [
             Binding(discriminator=f"discriminator.scales.{i}", real=f"real-{i}", fake=f"fake-{i}") for i in range(count)
         ]
@@ -141,7 +139,8 @@ class StackedGame(Recipe):
 
 
 def _pyramid(step: Step) -> tuple[Tensor, ...]:
-    return step.use("generator", PyramidGenerator).pyramid(step["noise"])
+    images: tuple[Tensor, ...] = step.use("generator").pyramid(step["noise"])
+    return images
 
 
 def _picked(name: str, index: int) -> Any:
