@@ -203,7 +203,7 @@ def test_together(recipe: str, parts: dict[str, Any], tiny_pictures: ArraySource
 
 
 def _logged(run: Run) -> list[dict[str, float]]:
-    return [json.loads(line)["values"] for line in run.log.read_text().splitlines()]
+    return [json.loads(line)["values"] for line in (run.path / "log.jsonl").read_text().splitlines()]
 
 
 def test_each_game_has_a_k_of_its_own(tiny_pictures: ArraySource, tmp_path: Path) -> None:
