@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from gantk.errors import DataError
-from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips, is_image_name
+from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips
 from gantk_data.reading import DEFLATE_RATIO, shown
+from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden, is_litter, looks_like_image
 
 __all__ = ["ZipFiles"]
 
@@ -30,7 +31,7 @@ class ZipFiles(Files):
 
     def __init__(self, path: Path, skips: Skips, inside: str = "") -> None:
         self.where = path
-        self._inside = inside.strip("/")
+        self._inside = inside.replace("\\", "/").strip("/")
         with _opened(path) as archive:
             entries = self._checked(archive, skips)
         prefix = self._inside + "/" if self._inside else ""
@@ -47,17 +48,19 @@ class ZipFiles(Files):
         packed = 0
         for info in archive.infolist():
             packed += info.compress_size
-            parts = [part for part in info.filename.split("/") if part not in ("", ".")]
+            # Some programs for Windows write its own separator.
+            parts = [part for part in info.filename.replace("\\", "/").split("/") if part not in ("", ".")]
             name = "/".join(parts)
             try:
                 _check_path(info)
-                if info.is_dir() or not parts or not is_image_name(parts):
+                if not _is_image(archive, info, parts, skips):
                     continue
                 _check_entry(info)
                 if name in entries:
                     raise ValueError("it occurs twice")
             except ValueError as error:
-                skips.refuse(DataError(f"{self._title(info.orig_filename)}: {error}; remove it or pack the zip again."))
+                refused = DataError(f"{self._title(info.orig_filename)}: {error}; remove it or pack the zip again.")
+                skips.refuse(refused, "not to be trusted")
                 continue
             entries[name] = info.filename
         if packed > self.where.stat().st_size:
@@ -103,6 +106,8 @@ class ZipFiles(Files):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    if path.is_dir():
+        raise DataError(f"{shown(path)}: a folder, not a zip; name it without 'zip:', as --data {shown(path)}.")
     if not path.is_file():
         raise DataError(f"{shown(path)}: no such file, or not a regular one; set path=FILE to a zip of images.")
     try:
@@ -113,11 +118,35 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def _is_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: list[str], skips: Skips) -> bool:
+    """Whether an entry is an image, or promises to be; what else somebody might miss is counted."""
+    if not parts or info.filename.endswith(("/", "\\")) or is_litter(parts):
+        return False
+    promised = has_image_suffix(parts[-1])
+    if is_hidden(parts):
+        if promised:
+            skips.leave_out(parts[-1], "hidden")
+        return False
+    if promised or _begins_like_image(archive, info):
+        return True
+    skips.leave_out(parts[-1], NOT_IMAGES)
+    return False
+
+
+def _begins_like_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    try:
+        _check_entry(info)
+        with archive.open(info) as stream:
+            return looks_like_image(stream.read(HEAD))
+    except Exception:  # noqa: BLE001 - zipfile raises anything on damaged entries, and nothing promised an image here
+        return False
+
+
 def _check_path(info: zipfile.ZipInfo) -> None:
     """Refuse what could name a file outside of the archive; nothing is extracted, but such a zip is not honest."""
-    name = info.orig_filename
-    if "\\" in name or "\0" in name:
-        raise ValueError("its path holds a backslash or a NUL")
+    name = info.orig_filename.replace("\\", "/")
+    if "\0" in name:
+        raise ValueError("its path holds a NUL")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise ValueError("its path is absolute")
     if ".." in name.split("/"):

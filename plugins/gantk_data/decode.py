@@ -21,7 +21,7 @@ from gantk.parts import ImageShape
 from gantk_data.reading import shown
 from gantk_data.transparency import clear_color
 
-__all__ = ["PIXEL_LIMIT", "SUFFIXES", "Decoding", "decode", "probe", "quiet"]
+__all__ = ["PIXEL_LIMIT", "Decoding", "decode", "probe", "quiet"]
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs, `_opened` raises
 
@@ -29,10 +29,6 @@ Color = Literal["rgb", "gray", "grey", "rgba", "keep"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 """What Pillow may open: without the list a file's content, not its name, would choose among all its decoders."""
-
-SUFFIXES = frozenset(
-    ".png .jpg .jpeg .bmp .webp .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
-)
 
 PIXEL_LIMIT = 1 << 26
 """The most pixels of one image (8192 x 8192): below Pillow's own limit, and not to be switched off by accident."""

@@ -75,7 +75,8 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
             if isinstance(shape, DataError):
                 skips.refuse_image(shape)
             elif expected is not None and shape != expected:
-                skips.refuse(_size_error(files.title(names[index]), shape, files.title(names[kept[0]]), expected))
+                first = files.title(names[kept[0]])
+                skips.refuse(_size_error(files.title(names[index]), shape, first, expected), "of another size")
             else:
                 expected = shape
                 kept.append(index)
@@ -105,7 +106,8 @@ def decode_files(
             if isinstance(pixels, DataError):
                 skips.refuse_image(pixels)
             elif pixels.shape != expected:
-                skips.refuse(_size_error(files.title(names[index]), pixels.shape, "the set", expected))
+                error = _size_error(files.title(names[index]), pixels.shape, "the set", expected)
+                skips.refuse(error, "of another size")
             else:
                 into[len(kept)] = pixels
                 kept.append(index)
@@ -122,8 +124,9 @@ class ImageFiles(LazySource):
 
     def __init__(self, files: Files, decoding: Decoding, skips: Skips) -> None:
         if not files.names:
+            found = f" ({said})" if (said := skips.summary()) else ""
             raise DataError(
-                f"{shown(files.where)}: no image file in it; expected PNG, JPEG, BMP, WebP, GIF, TIFF or PPM."
+                f"{shown(files.where)}: no image file in it{found}; expected PNG, JPEG, BMP, WebP, GIF, TIFF or PPM."
             )
         self._files, self._decoding, self._skips = files, decoding, skips
         self._all_labels, classes = label_by_folder(files.names, files.where)
@@ -139,7 +142,7 @@ class ImageFiles(LazySource):
 
     def _construct(self, classes: Sequence[str] | None) -> None:
         if found := cached(self._key):
-            self._skips.count += len(self._files.names) - len(found[1])
+            self._skips.skip(len(self._files.names) - len(found[1]), "cannot be decoded or of another size")
             super().__init__(len(found[1]), (0, 0, 0), classes)
             self._loaded = self._labelled(found)
             self.image_shape = self._loaded.image_shape
@@ -181,8 +184,9 @@ class Folder(ImageFiles):
     """Images in a folder. Its sub-folders are the classes (a deeper folder belongs to its class); without any,
     images have no labels.
 
-    PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files by their suffix; other and hidden files are ignored. EXIF
-    orientation is applied, 16-bit gray scaled to 8 bits, transparency laid over white, the first frame of an
+    PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files are told by their content, whatever their suffix; a warning counts
+    the others. Hidden files, and what systems leave in folders (Thumbs.db, __MACOSX, @eaDir), are ignored. EXIF
+    orientation is applied, 16-bit colors are scaled to 8 bits, transparency is laid over white, the first frame of an
     animation taken. Resizing is Lanczos.
 
     Args:

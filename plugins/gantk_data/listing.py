@@ -6,6 +6,7 @@ import os
 import stat
 import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import DataError, GantkWarning
-from gantk_data.decode import SUFFIXES
 from gantk_data.reading import shown
+from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden, is_litter, looks_like_image
 
-__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips", "is_image_name", "label_by_folder"]
+__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips", "label_by_folder"]
 
 FILE_LIMIT = 1 << 28
 """The most bytes of one encoded image."""
@@ -27,7 +28,9 @@ Opener = Callable[[str], IO[bytes]]
 
 
 class Skips:
-    """What happens to a file that cannot be used: its error is raised, or, where skipping is allowed, counted.
+    """What becomes of files that are no images of the set, counted by reason and told of in one line.
+
+    A file that should be one and cannot be used raises its error, or is skipped where that is allowed.
 
     Args:
         allowed: whether skipping is.
@@ -37,27 +40,64 @@ class Skips:
     def __init__(self, allowed: bool, offered: bool = True) -> None:
         self.allowed = allowed
         self.offered = offered
-        self.count = 0
-        self._first = ""
+        self._skipped: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self._first = self._example = ""
 
-    def refuse(self, error: DataError) -> None:
-        """Raise the error, or count it."""
+    @property
+    def count(self) -> int:
+        """How many files were skipped."""
+        return self._skipped.total()
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Count a file that is no image of the set."""
+        self._left_out[reason] += 1
+        self._example = self._example or shown(name)
+
+    def skip(self, count: int, reason: str) -> None:
+        """Count files that could not be used when they were decoded before."""
+        if count:
+            self._skipped[reason] += count
+
+    def refuse(self, error: DataError, reason: str) -> None:
+        """Raise the error, or count it under its reason."""
         if not self.allowed:
             raise error
-        self.count += 1
+        self._skipped[reason] += 1
         self._first = self._first or str(error)
 
     def refuse_image(self, error: DataError) -> None:
         """The same for an image that cannot be decoded, with the option that skips it as a second mend."""
         skipping = f"{str(error).removesuffix('.')}, or skip=true skips and counts it."
-        self.refuse(DataError(skipping) if self.offered else error)
+        self.refuse(DataError(skipping) if self.offered else error, "cannot be decoded")
+
+    def summary(self) -> str:
+        """What was left out and what was skipped, with an example of each; empty where nothing was."""
+        said = []
+        if self._left_out:
+            said.append(
+                f"{_files(self._left_out.total())} left out, for example {self._example} ({_reasons(self._left_out)})"
+            )
+        if self.count:
+            said.append(f"{_files(self.count)} skipped ({_reasons(self._skipped)})")
+        if self._first:
+            said.append(f"the first: {self._first}")
+        return "; ".join(said)
 
     def report(self, where: Path) -> None:
-        """Warn, once, of everything that was skipped."""
-        if self.count:
-            first = f"; the first: {self._first}" if self._first else ""
-            said = "1 file was" if self.count == 1 else f"{self.count} files were"
-            warnings.warn(f"{shown(where)}: {said} skipped{first}", GantkWarning, stacklevel=4)
+        """Warn, once, of everything that was left out or skipped."""
+        if said := self.summary():
+            warnings.warn(f"{shown(where)}: {said}", GantkWarning, stacklevel=4)
+
+
+def _files(count: int) -> str:
+    return "1 file was" if count == 1 else f"{count} files were"
+
+
+def _reasons(counts: Counter[str]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
 
 
 class Files(ABC):
@@ -81,12 +121,6 @@ class Files(ABC):
     @abstractmethod
     def opener(self) -> AbstractContextManager[Opener]:
         """A function that opens a file by name, from any thread."""
-
-
-def is_image_name(parts: Sequence[str]) -> bool:
-    """Whether a path is an image's by its suffix and not hidden (`.x`, `__MACOSX`)."""
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not hidden and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
 
 
 def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...] | None]:
@@ -114,6 +148,8 @@ class FolderFiles(Files):
     """The images below a folder; symbolic links are followed, but into no folder twice."""
 
     def __init__(self, root: Path, skips: Skips) -> None:
+        if root.is_file():
+            raise DataError(f"{shown(root)}: a file, not a folder; name it without 'folder:', as --data {shown(root)}.")
         if not root.is_dir():
             raise DataError(f"{shown(root)}: no such folder; set path=FOLDER to the folder that holds the images.")
         self.where = root
@@ -129,12 +165,12 @@ class FolderFiles(Files):
             try:
                 self._enter(folder, seen)
                 with os.scandir(folder) as entries:
-                    visible = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-                waiting += [Path(entry.path) for entry in visible if self._take(entry, skips)]
+                    wanted = sorted((e for e in entries if not is_litter([e.name])), key=lambda e: e.name)
+                waiting += [Path(entry.path) for entry in wanted if self._take(entry, skips)]
             except OSError as error:
-                skips.refuse(DataError(f"{shown(folder)}: cannot be listed ({error.strerror})."))
+                skips.refuse(DataError(f"{shown(folder)}: cannot be listed ({error.strerror})."), "cannot be listed")
             except DataError as error:
-                skips.refuse(error)
+                skips.refuse(error, "the same folder twice")
 
     def _enter(self, folder: Path, seen: dict[tuple[int, int], Path]) -> None:
         status = folder.stat()
@@ -144,20 +180,29 @@ class FolderFiles(Files):
 
     def _take(self, entry: os.DirEntry[str], skips: Skips) -> bool:
         """Note an image; whether the entry is a folder to look into."""
-        is_image = is_image_name([entry.name])
+        promised = has_image_suffix(entry.name)
+        if is_hidden([entry.name]):
+            if promised:
+                skips.leave_out(entry.name, "hidden")
+            return False
         try:
             status = entry.stat()
         except OSError as error:
-            if is_image:
-                skips.refuse(DataError(f"{shown(entry.path)}: cannot be read ({error.strerror}); remove it."))
+            if promised:
+                where = shown(entry.path)
+                skips.refuse(DataError(f"{where}: cannot be read ({error.strerror}); remove it."), "cannot be read")
             return False
         if stat.S_ISDIR(status.st_mode):
             return True
-        if is_image and not stat.S_ISREG(status.st_mode):
-            skips.refuse(DataError(f"{shown(entry.path)}: not a regular file; remove it."))
-        elif is_image and status.st_size > FILE_LIMIT:
-            skips.refuse(DataError(f"{shown(entry.path)}: {status.st_size} bytes; expected at most {FILE_LIMIT}."))
-        elif is_image:
+        regular = stat.S_ISREG(status.st_mode)
+        if not promised and not (regular and _begins_like_image(entry.path)):
+            skips.leave_out(entry.name, NOT_IMAGES)
+        elif not regular:
+            skips.refuse(DataError(f"{shown(entry.path)}: not a regular file; remove it."), "not a regular file")
+        elif status.st_size > FILE_LIMIT:
+            size = f"{status.st_size} bytes; expected at most {FILE_LIMIT}"
+            skips.refuse(DataError(f"{shown(entry.path)}: {size}."), "too large")
+        else:
             name = Path(entry.path).relative_to(self.where).as_posix()
             self._stats[name] = (status.st_size, status.st_mtime_ns)
         return False
@@ -180,6 +225,14 @@ class FolderFiles(Files):
                 raise DataError(f"{self.title(name)}: cannot be read ({error.strerror}).") from error
 
         yield open_file
+
+
+def _begins_like_image(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return looks_like_image(file.read(HEAD))
+    except OSError:
+        return False
 
 
 class NamedFiles(Files):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pictures import encoded, pixels
 
-from gantk.errors import DataError
+from gantk.errors import DataError, GantkWarning
 from gantk_data import listing, store
 from gantk_data.images import Zip
 
@@ -52,7 +52,9 @@ def set_field(path: Path, name: str, offset: int, value: bytes) -> None:
 @pytest.mark.parametrize("prefix", ["", "set/", "a/b/", "./"])
 def test_reads_classes_below_any_common_folder(tmp_path, method, prefix):
     other = {"__MACOSX/cat/._0.png": b"?", prefix + "README.txt": b"hello"}
-    source = Zip(path=pack(tmp_path / "z.zip", {**good(prefix), **other}, method))
+    path = pack(tmp_path / "z.zip", {**good(prefix), **other}, method)
+    with pytest.warns(GantkWarning, match=r"z\.zip: 1 file was left out, for example README\.txt \(not PNG, JPEG, "):
+        source = Zip(path=path)
     assert (len(source), source.image_shape, source.classes) == (4, (3, 6, 5), ("cat", "dog"))
     assert source.labels(range(4)).tolist() == [0, 0, 1, 1]
     expected = np.stack([pixels(s).transpose(2, 0, 1) for s in (0, 1, 10, 11)])
@@ -107,10 +109,26 @@ def test_paths_that_leave_the_zip(tmp_path, name, reason):
     refuses(pack(tmp_path / "z.zip", {**good(), name: encoded(pixels(5))}), name, reason, 4)
 
 
-def test_backslashes_and_nuls(tmp_path):
-    for new in (b"cat\\x.png", b"cat\0x.png"):
-        path = pack(tmp_path / "z.zip", {**good(), "cat/x.png": encoded(pixels(5))})
-        refuses(patch(path, b"cat/x.png", new), ".png", "backslash or a NUL", 4)
+def test_nuls_in_names(tmp_path):
+    path = pack(tmp_path / "z.zip", {**good(), "cat/x.png": encoded(pixels(5))})
+    refuses(patch(path, b"cat/x.png", b"cat\0x.png"), ".png", "holds a NUL", 4)
+
+
+def test_backslashes_separate_folders(tmp_path):
+    entries = {name.replace("/", "\\"): content for name, content in good("set/train/").items()}
+    path = pack(tmp_path / "z.zip", {**entries, "set\\empty\\": b"", "set\\@eaDir\\x.png": b"?"})
+    for source in (Zip(path=path), Zip(path=path, inside="set\\train")):
+        assert (len(source), source.classes) == (4, ("cat", "dog"))
+        assert source.images([0, 3]).shape == (2, 3, 6, 5)
+
+
+@pytest.mark.parametrize("name", ["..\\x.png", "cat\\..\\..\\x.png", "\\\\host\\x.png", "C:\\x.png"])
+def test_backslashes_that_lead_out(tmp_path, name):
+    refuses(pack(tmp_path / "z.zip", {**good(), name: encoded(pixels(5))}), ".png", "absolute|leads out", 4)
+
+
+def test_a_name_with_both_separators_occurs_twice(tmp_path):
+    refuses(pack(tmp_path / "z.zip", {**good(), "cat\\0.png": encoded(pixels(5))}), ".png", "it occurs twice", 4)
 
 
 def test_symbolic_links(tmp_path):
@@ -192,7 +210,7 @@ def test_a_truncated_zip(tmp_path, cut):
 def test_what_is_no_zip_or_holds_no_image(tmp_path):
     with pytest.raises(DataError, match=r"none\.zip: no such file"):
         Zip(path=tmp_path / "none.zip")
-    with pytest.raises(DataError, match="no such file, or not a regular one"):
+    with pytest.raises(DataError, match=r"a folder, not a zip; name it without 'zip:', as --data /"):
         Zip(path=tmp_path)
     with pytest.raises(DataError, match=r"z\.zip: no image file"):
         Zip(path=pack(tmp_path / "z.zip", {"a.txt": b""}))

@@ -1,0 +1,56 @@
+"""Which files of a folder or zip are images: by their content, or by a suffix that promises one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+__all__ = ["HEAD", "NOT_IMAGES", "has_image_suffix", "is_hidden", "is_litter", "looks_like_image"]
+
+HEAD = 64
+"""Bytes from the beginning of a file that tell its format."""
+
+NOT_IMAGES = "not PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
+"""Why a file is left out that is no image."""
+
+SUFFIXES = frozenset(
+    ".png .apng .jpg .jpeg .jpe .jfif .jif .bmp .dib .webp .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
+)
+"""What promises an image: such a file with other content is damaged, not something else."""
+
+LITTER = frozenset(
+    {
+        *("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+    }
+)
+"""What macOS, Windows, Linux and network drives leave in folders of images, in lower case."""
+
+_SIGNATURES = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II[*+]\x00|MM\x00[*+]"
+    rb"|BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00"
+    rb"|P[1-6]\s(?:#[^\n]*\n|\s)*\d+\s",
+    re.DOTALL,
+)
+"""How files of the formats begin that are read; BMP with the size of its second header, PPM with its width."""
+
+
+def is_litter(parts: Sequence[str]) -> bool:
+    """Whether a path lies in what a system left there and nobody wants: `Thumbs.db`, `@eaDir`, `._x`."""
+    return any(part.lower() in LITTER or part.startswith("._") or part == ".DS_Store" for part in parts)
+
+
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path or a folder on it begins with a dot."""
+    return any(part.startswith(".") for part in parts)
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file's name promises an image."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether a file that begins so is of a format that is read."""
+    return _SIGNATURES.match(head) is not None
