@@ -77,7 +77,8 @@ def command(
     """Estimate the intrinsic dimension of DATA: how many numbers its points really vary in.
 
     DATA is a data plugin, as for gantk build --data, or an array [N, …] of uint8 or float in a file: FILE.npy,
-    FILE.npz, or FILE.npz:array=NAME. Points that equal another one in every number are left out, and counted.
+    FILE.npz, or FILE.npz:array=NAME. Exact duplicates, and points that differ from another one by rounding error
+    only, are left out and counted.
 
     \b
     gantk intrinsic-dim digits -o curve.png
@@ -112,7 +113,8 @@ def _examine(
 
     from gantk.cli.points import named_points
     from gantk.measures.dimension import intrinsic_dimension
-    from gantk.measures.neighbours import Neighbours, distinct
+    from gantk.measures.duplicates import distinct
+    from gantk.measures.neighbours import Neighbours
     from gantk.measures.twonn import two_nn
     from gantk.report.dimension import of_mle, of_two_nn
     from gantk.seeds import generator_for
@@ -132,13 +134,13 @@ def _examine(
     _enough(name, len(kept), dropped, k, estimators)
     with progress_bar("searching") as progress, naming(source.name):
         most = k[-1] if "mle" in estimators else 2
-        searched = Neighbours.search(points[kept] if dropped else points, most, duplicates="keep", progress=progress)
-        found = Neighbours(searched.distances, dropped=dropped)
+        found = Neighbours.search(points[kept] if dropped else points, most, duplicates="drop", progress=progress)
     findings: dict[str, Any] = {
         "data": source.name,
-        "points": len(kept),
+        "points": len(found.distances),
         "shape": list(points.shape[1:]),
-        "duplicates": found.dropped,
+        "duplicates": dropped,
+        "near_duplicates": found.near,
         "subset": {"points": subset, "of": source.count, "seed": seed} if subset is not None else None,
     }
     estimate = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -13,15 +12,14 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
+from gantk.measures.duplicates import distinct, nearly_equal, resolution
 from gantk.ops.knn import check_values, knn_distances
 
-__all__ = ["Duplicates", "Neighbours", "distinct"]
+__all__ = ["Duplicates", "Neighbours"]
 
 Duplicates = Literal["error", "drop", "keep"]
-"""What to do with points that are equal in every number: refuse them, leave all but the first out, or keep them."""
-
-BLOCK = 4096
-"""Points that are hashed at a time."""
+"""What to do with points that are equal in every number, or that only rounding tells apart: refuse them, leave all but
+the first out, or keep them."""
 
 TYPES = (torch.uint8, torch.float32, torch.float64)
 
@@ -36,7 +34,8 @@ class Neighbours:
         distances: `[N, k]`, a tensor or an array; each row ascending, the point itself not among its neighbours.
         duplicates: `"error"` refuses a distance of 0, as the logarithms that all estimators take have no value there;
             `"keep"` leaves it to them, and they look at a point's neighbours at positive distance only.
-        dropped: how many points were left out before the search, as they were equal to others.
+        dropped: how many points were left out of the search, as they were equal to others.
+        near: how many more were left out, as only rounding told them from others.
 
     Raises:
         UsageError: the distances are not such, or one is 0 and `duplicates` is `"error"`.
@@ -45,6 +44,7 @@ class Neighbours:
     distances: Tensor
     duplicates: Literal["error", "keep"] = "error"
     dropped: int = 0
+    near: int = 0
 
     def __post_init__(self) -> None:
         distances = torch.as_tensor(self.distances, dtype=torch.float64)
@@ -82,8 +82,10 @@ class Neighbours:
         Args:
             x: points `[N, D]`, or `[N, …]` as images are; uint8, or any type of float.
             k: how many neighbours, at least 1 and fewer than there are points.
-            duplicates: what to do with points that are equal in every number. `"error"` refuses them before the search;
-                `"drop"` leaves all but the first of them out and counts them in `dropped`; `"keep"` searches with them.
+            duplicates: what to do with points that are equal in every number, or that lie no farther apart than
+                rounding puts two copies of one (some units in the last place of the type of float that they came in;
+                whole numbers are never rounded). `"error"` refuses them; `"drop"` leaves all but the first of them out
+                and counts them in `dropped` and `near`; `"keep"` searches with them, and their distance is 0.
             block: see `gantk.ops.knn_distances`.
             progress: told what share of the search is done, 0 to 1.
 
@@ -102,11 +104,24 @@ class Neighbours:
                     "leaves them out, or 'keep'."
                 )
             points = points[kept.to(points.device)] if dropped else points
-        if not 1 <= k < len(points):
-            without = f" without {dropped} duplicates" if dropped else ""
-            raise UsageError(f"k is from 1 to {len(points) - 1} for {len(points)} points{without}, not {k}.")
+        _check_k(k, len(points), dropped)
         distances = knn_distances(points, k, block=block, progress=progress)
-        return cls(distances, "keep" if duplicates == "keep" else "error", dropped)
+        reach = resolution(points, distances[:, 0], _type_of(x))
+        if duplicates == "keep":
+            return cls(distances.masked_fill_(distances <= reach[:, None], 0), "keep")
+        later = nearly_equal(points, (distances[:, 0] <= reach).nonzero()[:, 0], reach)
+        if near := len(later):
+            if duplicates == "error":
+                raise UsageError(
+                    f"{near} of {len(points)} points differ from an earlier one by rounding error only, which makes "
+                    "their distances meaningless: choose duplicates='drop', which leaves them out, or 'keep'."
+                )
+            kept = torch.ones(len(points), dtype=torch.bool, device=points.device)
+            kept[later] = False
+            points = points[kept]
+            _check_k(k, len(points), dropped + near)
+            distances = knn_distances(points, k, block=block, progress=progress)
+        return cls(distances, "error", dropped, near)
 
 
 def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates: Duplicates | None) -> Neighbours:
@@ -118,24 +133,6 @@ def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates:
     if k > x.distances.shape[1]:
         raise UsageError(f"k = {k} needs as many neighbours of each point; these are {x.distances.shape[1]}.")
     return x
-
-
-def distinct(points: Tensor) -> Tensor:
-    """The indices `[M]` of the first of every group of rows of `[N, D]` that are equal in every number.
-
-    Rows are told apart by 128 bits of BLAKE2b: two that differ are taken for equal with a chance of N² / 2^129.
-    """
-    seen: set[bytes] = set()
-    first: list[int] = []
-    for start in range(0, len(points), BLOCK):
-        rows = points[start : start + BLOCK].cpu().contiguous()
-        rows = rows + 0.0 if rows.is_floating_point() else rows  # -0.0 equals 0.0, and has other bits
-        for index, row in enumerate(rows.numpy(), start):
-            digest = hashlib.blake2b(row, digest_size=16).digest()
-            if digest not in seen:
-                seen.add(digest)
-                first.append(index)
-    return torch.tensor(first, dtype=torch.int64)
 
 
 def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
@@ -156,6 +153,18 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
     points = x.detach().flatten(1)
     check_values(points, "x")  # before points are compared: NaN has bits that equal each other
     return points
+
+
+def _type_of(x: Tensor | npt.NDArray[Any]) -> torch.dtype | None:
+    """What the points came in, where that is a type of float that torch has."""
+    dtype = x.dtype if isinstance(x, Tensor) else torch.from_numpy(np.empty(0, x.dtype.newbyteorder("="))).dtype
+    return dtype if dtype.is_floating_point else None
+
+
+def _check_k(k: int, count: int, dropped: int) -> None:
+    if not 1 <= k < count:
+        without = f" without {dropped} duplicates" if dropped else ""
+        raise UsageError(f"k is from 1 to {count - 1} for {count} points{without}, not {k}.")
 
 
 def _choice(value: str, choices: tuple[str, ...]) -> None:

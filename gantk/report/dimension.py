@@ -95,6 +95,9 @@ def _head(findings: Mapping[str, Any]) -> str:
     head = f"{findings['data']}: {count:,} points of {' × '.join(map(str, findings['shape']))} numbers"
     if dropped:
         head += f"; {dropped:,} more equal one of these in every number and {'is' if dropped == 1 else 'are'} left out"
+    if near := findings["near_duplicates"]:
+        verbs = ("differs", "is") if near == 1 else ("differ", "are")
+        head += f"; {near:,} more {verbs[0]} from these by rounding error only and {verbs[1]} left out"
     if subset := findings["subset"]:
         head += (
             f"\na random subset of {subset['points']:,} of {subset['of']:,} (seed {subset['seed']}): its points lie "

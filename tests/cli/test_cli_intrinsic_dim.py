@@ -282,3 +282,13 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_none(
     assert json.loads(out)["points"] == 300
     assert "searching:   0%|" in shown
     assert shown.endswith("\r"), "the bar is gone when it is done"
+
+
+def test_near_duplicates_are_left_out_and_counted(call: Any, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((300, 30)).astype(np.float32)
+    np.save(tmp_path / "near.npy", np.concatenate((x, np.nextafter(x[:90], np.float32(np.inf)), x[:3])))
+    shown = json.loads(call("intrinsic-dim", "near.npy", "--k", "5:20", "--json").out)
+    assert (shown["points"], shown["duplicates"], shown["near_duplicates"]) == (300, 3, 90)
+    text = call("intrinsic-dim", "near.npy", "--k", "5:20").out
+    assert "3 more equal one of these in every number and are left out" in text
+    assert "90 more differ from these by rounding error only and are left out" in text

@@ -12,7 +12,8 @@ import torch
 
 from gantk.errors import UsageError
 from gantk.measures.dimension import LevinaBickel, intrinsic_dimension
-from gantk.measures.neighbours import Neighbours, distinct
+from gantk.measures.duplicates import distinct
+from gantk.measures.neighbours import Neighbours
 from gantk.measures.twonn import two_nn
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -76,7 +77,7 @@ def test_one_k_is_the_range_at_that_k_whatever_the_blocks(points: Array, monkeyp
     assert one.k == (7,)
     torch.testing.assert_close(one.mean[0], whole.mean[5], rtol=1e-13, atol=0)
     monkeypatch.setattr("gantk.measures.dimension.BLOCK", 7)
-    monkeypatch.setattr("gantk.measures.neighbours.BLOCK", 7)
+    monkeypatch.setattr("gantk.measures.duplicates.BLOCK", 7)
     blocks = intrinsic_dimension(points, range(2, 20))
     for name in ("mean", "mean_error", "harmonic", "harmonic_error"):
         torch.testing.assert_close(getattr(blocks, name), getattr(whole, name), rtol=1e-12, atol=0)

@@ -14,7 +14,7 @@ from gantk.measures.twonn import two_nn
 from gantk.report.dimension import curve, dimension_text, of_mle, of_two_nn
 
 POINTS = np.random.default_rng(0).normal(size=(80, 4))
-NOTHING = {"data": "x", "points": 80, "shape": [4], "duplicates": 0, "subset": None}
+NOTHING = {"data": "x", "points": 80, "shape": [4], "duplicates": 0, "near_duplicates": 0, "subset": None}
 
 
 def rows(text: str) -> list[str]:
