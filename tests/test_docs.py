@@ -31,6 +31,7 @@ from gantk.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PART_OF = "part of: "
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORT = ("2 steps", 8)
 """What every stage is cut to: its length, and its batch size."""
@@ -155,6 +156,9 @@ def test_the_plugin_guide_is_the_example() -> None:
         if block.file:
             expected = (ROOT / block.file).read_text(encoding="utf-8")
             assert block.code == expected, f"plugins.md:{block.line} differs from {block.file}"
+        elif block.mark.startswith(PART_OF):
+            whole = (ROOT / block.mark.removeprefix(PART_OF)).read_text(encoding="utf-8")
+            assert block.code in whole, f"plugins.md:{block.line} is no longer part of that file"
         else:
             assert block.language in ("bash", "text") or block.mark == "test: skip", (
                 f"plugins.md:{block.line} is no file"
