@@ -197,42 +197,47 @@ def mnist(split: str) -> tuple[Tensor, Tensor]:
 
 
 def table() -> str:
-    """A line per variant, seed and number of epochs."""
+    """The games, a line per seed and number of epochs, and the autoencoders."""
     lines = [
-        "| variant | seed | epochs | > 0.9 | commonest digit | digits | rdd |",
-        "|---|---|---|---|---|---|---|",
+        "| variant | noise, losses, rate | seed | epochs | > 0.9 | commonest digit | digits | rdd |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for name in VARIANTS:
-        for path in sorted(PLACE.glob(f"{name}-[0-9]*.json")):
-            written = json.loads(path.read_text(encoding="utf-8"))
-            if path.stem != f"{name}-{written['protocol']['seed']}":
-                continue
+    for name, variant in VARIANTS.items():
+        for written in of_every_seed(name):
             for epoch, found in written["results"].items():
-                row = [f"`{name}`", written["protocol"]["seed"], epoch, *figures(found)]
-                lines.append("| " + " | ".join(str(value) for value in row) + " |")
+                row = [f"`{name}`", f"`{variant}`", str(written["protocol"]["seed"]), epoch, *figures(found)]
+                lines.append(f"| {' | '.join(row)} |")
     lines += [
         "",
         "| seed | epochs of the autoencoder | active | KL, nats | noise's mean | its variance, active | "
         "with means, active | drawings > 0.9 |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted(PLACE.glob("noise-*.json")):
-        written = json.loads(path.read_text(encoding="utf-8"))
+    for written in of_every_seed("noise"):
         for epoch, found in written["results"].items():
             ranges = [
                 between(found[name]) for name in ("mean", "variance_active", "variance_of_posterior_means_active")
             ]
-            row = [written["protocol"]["seed"], epoch, found["active"], f"{found['kl_nats']:.1f}", *ranges]
-            lines.append("| " + " | ".join(str(v) for v in [*row, f"{found['decoded']['confident']:.1%}"]) + " |")
+            row = [str(written["protocol"]["seed"]), epoch, str(found["active"]), f"{found['kl_nats']:.1f}", *ranges]
+            lines.append(f"| {' | '.join([*row, percent(found['decoded']['confident'])])} |")
     return "\n".join(lines)
+
+
+def of_every_seed(name: str) -> list[dict[str, Any]]:
+    """What was written of a variant, seed by seed."""
+    paths = [path for path in PLACE.glob(f"{name}-*.json") if path.stem.removeprefix(f"{name}-").isdigit()]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(paths)]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def figures(found: Figures) -> list[str]:
     """What a table shows of a generator that was judged."""
     if "error" in found:
         return ["diverged", "", "", ""]
-    shares = [f"{found[name]:.1%}" for name in ("confident", "commonest")]
-    return [*shares, f"{found['digits']}", f"{found['rdd']:.2f}"]
+    return [percent(found["confident"]), percent(found["commonest"]), str(found["digits"]), f"{found['rdd']:.2f}"]
 
 
 def between(values: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ NONSATURATING, MINIMAX = "nonsaturating", "minimax"
 
 def hidden(players: str, weight: float, layer: int = -1) -> str:
     """The hidden-space loss in the words of the command line."""
-    return f"hidden:players={players},weight={weight},layer={layer}"
+    return f"hidden:players={players},weight={weight}" + (f",layer={layer}" if layer != -1 else "")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,14 @@ class Variant:
     vae: int = 2
     output: str = "sigmoid"
     norm: str = "batch"
+
+    def __str__(self) -> str:
+        """What a table says of it: `DE, nonsaturating, rate 0.001`, and what differs from the preset's networks."""
+        words = ["DE" if self.noise == "de" else "Gaussian", *self.losses, f"rate {self.lr:g}"]
+        words += [f"autoencoder {self.vae} epochs"] * (self.noise == "de" and self.vae != Variant.vae)
+        words += [f"output {self.output}"] * (self.output != Variant.output)
+        words += [f"norm {self.norm}"] * (self.norm != Variant.norm)
+        return ", ".join(words)
 
     def build(self) -> dict[str, Any]:
         """The arguments of `gantk.build`, but for data and seed."""
