@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_movers
+from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.nested import usable_offer
 from gantk.building.record import Record
@@ -170,6 +170,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
             try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
+            built.notes += notes_on_batches(built.stages, shape["images"])
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}
     built.spec |= {
         "stages": stages,

@@ -20,7 +20,7 @@ from gantk.schedule.objective import SharedPlay
 from gantk.schedule.states import States
 from gantk.schedule.step import overlap
 
-__all__ = ["check_needs", "check_shapes", "missing_needs", "notes_on_movers"]
+__all__ = ["check_needs", "check_shapes", "larger_than_data", "missing_needs", "notes_on_batches", "notes_on_movers"]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
@@ -120,6 +120,18 @@ def _conditioned(model: Model, noise: Tensor) -> Tensor:
     for found in (drawn, read):
         _expect(found, (2, condition.dim), "condition", condition)
     return torch.cat([noise, drawn.to(noise)], dim=1)
+
+
+def larger_than_data(batch: int, images: int) -> str:
+    """What is to be said of a batch that is larger than the data set."""
+    times = f"a batch of {batch:,} is larger than the data set of {images:,} image{'s' * (images != 1)}"
+    return f"{times}: each step reads images {-(-batch // images):,} times; a smaller batch_size makes more steps"
+
+
+def notes_on_batches(stages: Sequence[Stage], images: int) -> list[str]:
+    """Sentences on stages whose batches are larger than the data set."""
+    larger = [stage for stage in stages if stage.batch_size > images]
+    return [f"stage {stage.name}: {larger_than_data(stage.batch_size, images)}." for stage in larger]
 
 
 def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:

@@ -24,6 +24,8 @@ class TrainSettings:
         log_every: steps between log lines.
         sample_every: steps between sample grids.
         checkpoint_every: steps between checkpoints; there is also one at the end of every stage.
+        every_minutes: minutes after which there is a log line, a sample grid and a checkpoint, whatever the steps; the
+            first ones come within one minute. 0 goes by steps alone.
         keep: how many checkpoints stay; older ones are deleted.
         samples: images in a sample grid.
         measure_every: steps between measurements, where a part of the model measures something.
@@ -39,6 +41,7 @@ class TrainSettings:
     log_every: int = 50
     sample_every: int = 500
     checkpoint_every: int = 500
+    every_minutes: float = 10.0
     keep: int = 3
     samples: int = 64
     measure_every: int = 500
@@ -53,6 +56,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name in ("log_every", "sample_every", "checkpoint_every", "keep", "samples", "measure_every", "devices"):
             require(getattr(self, name) >= 1, f"train: {name} must be at least 1, not {getattr(self, name)}.")
+        require(0 <= self.every_minutes < math.inf, f"train: every_minutes is 0 or more, not {self.every_minutes}.")
         require(0 <= self.ema < 1, f"train: ema must be in [0, 1), not {self.ema}.")
         require(self.ema_half_life >= 0, f"train: ema_half_life must be 0 or more, not {self.ema_half_life}.")
         require(0 <= self.ema_warmup < math.inf, f"train: ema_warmup must be 0 or more, not {self.ema_warmup}.")

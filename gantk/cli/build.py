@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gantk.cli.shared import PLACE
 from gantk.kinds import KINDS
+
+if TYPE_CHECKING:
+    from gantk.model import Model
 
 __all__ = ["command"]
 
@@ -60,8 +63,23 @@ def command(
         run = Run(output or _free(RUNS / model.built.spec["preset"]))
         run.create(model.built.spec)
     click.echo(summary(model))
+    click.echo(f"\n{_time(model)}")
     if not dry_run:
         click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run.typed}")
+
+
+def _time(model: Model) -> str:
+    """How long training will take, which playing a few steps tells."""
+    import torch
+
+    from gantk.report.duration import duration
+    from gantk.training.estimate import estimate
+
+    if model.built.spec["train"]["accelerator"] != "cpu" and torch.accelerator.is_available():
+        return "time: gantk train says how long it takes, some seconds after it has begun"
+    found = estimate(model)
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in found.stages.items())
+    return f"time: {duration(found.total)} on this machine's CPU" + (f" ({stages})" if len(found.stages) > 1 else "")
 
 
 def _free(path: Path) -> Path:

@@ -102,9 +102,9 @@ class Lines:
 
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
         self._stage, self._steps, self._done = stage, steps, done
-        count, images = steps - done, images_per_step
-        left = f"{count} step{'s' * (count != 1)} of {images} image{'s' * (images != 1)}"
-        self.say(f"{stage}: {left}" + (f", {done} done" if done else ""))
+        images = images_per_step
+        length = f"{steps} step{'s' * (steps != 1)} of {images} image{'s' * (images != 1)}"
+        self.say(f"{stage}: {length}" + (f", {done} done" if done else ""))
 
     def step(self) -> None:
         self._done += 1

@@ -1,8 +1,10 @@
-"""Stopping: a first Ctrl-C (or SIGTERM) lets the step end and is saved, a second one stops at once."""
+"""Stopping: a first Ctrl-C (or SIGTERM) is answered at once, lets the step end and is saved; a second stops at once."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +19,20 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.doing = "stopping"
+        """What is done before training stops, for the answer to a signal."""
 
     def __bool__(self) -> bool:
         return self.signal is not None
+
+
+def _answer(text: str) -> None:
+    try:
+        # Behind a progress bar, a line of its own.
+        sys.stderr.write(f"\n{text}" if sys.stderr.isatty() else text)
+        sys.stderr.flush()
+    except RuntimeError:  # the signal came in the middle of a line
+        os.write(2, text.encode())
 
 
 @contextmanager
@@ -34,6 +47,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     def ask(number: int, frame: FrameType | None) -> None:
         request.signal = signal.Signals(number)
         signal.signal(number, before[number])
+        again = "press Ctrl-C again" if number == signal.SIGINT else f"send {request.signal.name} again"
+        _answer(f"gantk: {request.doing}; {again} to stop at once\n")
 
     for caught in (signal.SIGINT, signal.SIGTERM):
         before[caught] = signal.signal(caught, ask)

@@ -17,7 +17,8 @@ from torch import Tensor
 from gantk import toml
 from gantk.building.assembly import assemble, checked_shape, open_data, resolved
 from gantk.building.changes import change_settings, checked_settings
-from gantk.building.spec import Spec, part_table
+from gantk.building.checks import larger_than_data
+from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_data
@@ -25,6 +26,7 @@ from gantk.data.order import Order
 from gantk.errors import Diverged, Interrupted, UsageError
 from gantk.model import Model
 from gantk.nn import evaluating
+from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import Place, check_unchanged, load_optimizers, load_training, load_weights, save
 from gantk.run.folder import Run
@@ -34,11 +36,15 @@ from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, generator_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
+from gantk.training.due import Due
 from gantk.training.progress import Progress, Silent, for_stream
 from gantk.training.signals import StopRequest, stop_on_signals
 from gantk.training.turn import Turns
 
 __all__ = ["Trainer", "train"]
+
+EARLY = 5.0
+"""Seconds into a stage after which is told how long it will take."""
 
 
 def train(
@@ -82,7 +88,7 @@ def train(
         run.create(spec)
     with deterministic(), forked(spec["seed"]), stop_on_signals() as stop:
         chosen = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
-        Trainer(model, run, progress or for_stream(), stop).fit(fresh, chosen, accept_data)
+        Trainer(model, run, progress or for_stream(), stop, chosen).fit(fresh, accept_data)
     return model
 
 
@@ -94,11 +100,15 @@ class Trainer:
         run: where everything is written.
         progress: who is told.
         stop: asked after every step.
+        settings: what is another from here on.
     """
 
-    def __init__(self, model: Model, run: Run, progress: Progress, stop: StopRequest) -> None:
+    def __init__(
+        self, model: Model, run: Run, progress: Progress, stop: StopRequest, settings: Sequence[Any] = ()
+    ) -> None:
         self.model, self.run, self.progress, self.stop = model, run, progress, stop
-        self.settings = TrainSettings(**model.built.spec["train"])
+        self.spec, self.stages = checked_settings(model, settings)
+        self.settings = TrainSettings(**self.spec["train"])
         self.seed: int = model.built.spec["seed"]
         self.data = _data(model)
         self.written = run.spec()
@@ -110,17 +120,16 @@ class Trainer:
         if not self.fabric.is_global_zero:
             self.progress = Silent()
 
-    def fit(self, fresh: bool = False, settings: Sequence[Any] = (), accept_data: bool = False) -> None:
+    def fit(self, fresh: bool = False, accept_data: bool = False) -> None:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
         built = self.written["shape"]["images"]
         if built != len(self.data) and not (accept_data or self.run.steps()):
             found = f"there were {built:,} images and there are {len(self.data):,}"
             check_data(found, "the build", self.run.typed)
         with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
-            self._fit(fresh, settings, accept_data)
+            self._fit(fresh, accept_data)
 
-    def _fit(self, fresh: bool, settings: Sequence[Any], accept_data: bool) -> None:
-        spec, stages = checked_settings(self.model, settings)
+    def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), {}
         if self.run.steps() and not fresh:
             latest = self.run.latest()
@@ -129,19 +138,23 @@ class Trainer:
             check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
             load_weights(self.model, latest)
             self.progress.say(f"resuming from {latest}")
-        check_possible(self.model.built.stages, stages, place, len(self.data))
+        check_possible(self.model.built.stages, self.stages, place, len(self.data))
         try:
-            self.data.prepare(self.progress.reading)
+            self.data.prepare(self._reading)
         finally:
             self.progress.finish()
         self._see_data(trained_on, place, accept_data)
         if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
             self.progress.say(f"the checkpoints, samples and logs so far are set aside in {aside}")
         self.fabric.barrier()
-        self._change(spec, stages, place)
+        self._change(place)
         self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
+        every, minutes = self.settings, self.settings.every_minutes
+        self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
+        self.checkpoint_due = Due(every.checkpoint_every, minutes)
+        self.stop.doing = "finishing this step and saving"
         try:
             for segment in segments(self.model, read_history(self.run), place.total):
                 self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
@@ -160,18 +173,25 @@ class Trainer:
         if trained_on:
             check_data(difference_of_data(trained_on, self.content), f"step {place.total}", self.run.typed)
 
-    def _change(self, spec: Spec, stages: list[Stage], place: Place) -> None:
+    def _reading(self, done: float) -> None:
+        self.progress.reading(done)
+        if self.stop.signal is not None:
+            message = f"stopped by {self.stop.signal.name} while images were read; nothing has changed in {self.run}"
+            raise Interrupted(message, self.stop.signal.value)
+
+    def _change(self, place: Place) -> None:
         """Write down what is another from here on: settings that were asked for, and where the data lie."""
         before = {**self.model.built.spec, "shape": self.written["shape"]}
         if "data" in self.written and "data" in before:
             before["data"] = resolved("data", part_table("data", self.written["data"]))
-        change_settings(self.model, spec, stages)
-        was, now = difference(_as_toml(before), _as_toml(spec))
+        self.spec["shape"] = self.model.built.spec["shape"]
+        change_settings(self.model, self.spec, self.stages)
+        was, now = difference(_as_toml(before), _as_toml(self.spec))
         if not (was or now) or not self.fabric.is_global_zero:
             return
         self.progress.say(f"from step {place.total} on: {change_text(was, now)}")
         add_change(self.run, Change(place.total, was, now))
-        self.run.rewrite(spec)
+        self.run.rewrite(self.spec)
 
     def _play(self, place: Place, until: int | None) -> Place:
         """Play stages from a place on, to the end or up to a step of the run."""
@@ -197,20 +217,27 @@ class Trainer:
         self.progress.start(stage.name, steps, place.step, images)
         order, averages = Order(len(self.data), self.seed, stage.name), Averages()
         since, first = time.monotonic(), place.step
+        early: float | None = since + EARLY
+        if stage.batch_size > len(self.data):
+            self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
             averages.add(self._step(stage, turns, order, done, steps))
             self.progress.step()
             last, total = done + 1 == steps, place.total + done + 1 - place.step
-            if last or total % self.settings.log_every == 0:
+            if early is not None and time.monotonic() > early and not last:
+                left = (time.monotonic() - since) / (done + 1 - first) * (steps - done - 1)
+                self.progress.say(f"{stage.name}: {duration(left)} left on this machine ({self.fabric.device})")
+                early = None
+            if self.log_due(total) or last:
                 rate = (done + 1 - first) * images / (time.monotonic() - since)
                 self._report(stage, done + 1, total, averages.take(), rate, (steps - done - 1) * images / rate)
                 since, first = time.monotonic(), done + 1
-            if last or total % self.settings.sample_every == 0:
+            if self.picture_due(total) or last:
                 self._picture(stage, total)
             if last or total % self.settings.measure_every == 0:
                 self._measure(stage, done + 1, total)
             reached = Place(place.stage, done + 1, total)
-            if last or self.stop or total % self.settings.checkpoint_every == 0:
+            if self._same(self.checkpoint_due(total)) or last or self.stop:
                 self._checkpoint(reached, turns.optimizers)
             if self.stop.signal is not None:
                 raise self._interrupted(reached, self.stop.signal)
@@ -278,6 +305,10 @@ class Trainer:
             drawn = grid(images.detach().cpu())
             save_picture(drawn, self.run.samples_folder / f"step-{total:07d}.png")
             self.log.picture("samples", drawn, total)
+
+    def _same(self, due: bool) -> bool:
+        """What the first of several devices says, by whose clock all of them go."""
+        return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         for name, tensor in self.model.state_dict().items():

@@ -1,0 +1,80 @@
+"""How long a training will take: a few steps of every stage are played on small batches, and timed."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+
+from gantk.model import Model
+from gantk.schedule import Batch, Stage
+from gantk.seeds import derive_seed, forked
+from gantk.training.turn import Turns
+
+__all__ = ["Estimate", "estimate"]
+
+SMALL, LARGER = 2, 8
+"""Images of the batches that are timed: what a step costs beside its images is told from two sizes."""
+
+LONG = 1.0
+"""Seconds of a step on the small batch from which the larger is not tried."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long each stage takes on the CPU, by its name, in seconds; NaN where that cannot be told."""
+
+    stages: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return sum(seconds for seconds in self.stages.values() if math.isfinite(seconds))
+
+
+def estimate(model: Model) -> Estimate:
+    """Time a model's stages on the CPU; afterwards the model has moved, and is of no further use."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    found: dict[str, float] = {}
+    with forked(derive_seed("estimate")):
+        for stage in model.built.stages:
+            steps = stage.steps(model.built.shape["images"])
+            try:
+                found[stage.name] = steps * _seconds(fabric, model, stage)
+            except Exception:  # noqa: BLE001 - a few random images are none that it was made for
+                found[stage.name] = math.nan
+    return Estimate(found)
+
+
+def _seconds(fabric: Fabric, model: Model, stage: Stage) -> float:
+    """Of one step."""
+    if stage.enter is not None:
+        stage.enter(model)
+    model.eval().requires_grad_(False)
+    for path in stage.moves():
+        model.get_submodule(path).train()
+    turns = Turns(fabric, model, stage)
+    small, larger = min(SMALL, stage.batch_size), min(LARGER, stage.batch_size)
+    first = _timed(model, stage, turns, small)  # allocates; later steps are faster
+    if first > LONG:
+        return first / small * stage.batch_size
+    one = min(first, _timed(model, stage, turns, small))
+    if larger == small:
+        return one
+    other = _timed(model, stage, turns, larger)
+    each = max(0.0, (other - one) / (larger - small))
+    return max(one, one + each * (stage.batch_size - small))
+
+
+def _timed(model: Model, stage: Stage, turns: Turns, size: int) -> float:
+    batches = [
+        Batch(torch.rand(size, *model.image_shape) * 2 - 1, torch.zeros(size, dtype=torch.int64))
+        for _ in range(stage.batches())
+    ]
+    begun = time.perf_counter()
+    if stage.each is not None:
+        stage.each(model, 0.5)
+    turns.play(model.step(batch, stage.values, done=0.5) for batch in batches)
+    return time.perf_counter() - begun

@@ -1,0 +1,67 @@
+"""What is due after so many steps, and after so many minutes at the latest."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from gantk.report.duration import duration
+from gantk.training.due import Due
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_comes_within_a_minute_and_later_ones_by_the_minutes() -> None:
+    clock = Clock()
+    due = Due(1000, 10, clock=clock)
+    found = []
+    for total in range(1, 200):
+        clock.now += 26
+        if due(total):
+            found.append(round(clock.now))
+    assert found[0] == 78
+    assert all(600 <= later - sooner <= 626 for sooner, later in itertools.pairwise(found))
+    assert len(found) == 9
+
+
+def test_by_steps_alone() -> None:
+    clock = Clock()
+    due = Due(3, 0, clock=clock)
+    found = []
+    for total in range(1, 10):
+        clock.now += 1e6
+        found.append(due(total))
+    assert found == [False, False, True] * 3
+
+
+def test_what_is_done_by_steps_puts_off_the_minutes() -> None:
+    clock = Clock()
+    due = Due(2, 1, clock=clock)
+    found = []
+    for total in range(1, 5):
+        clock.now += 40
+        found.append(due(total))
+    assert found == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "less than a minute"),
+        (61, "about 1 minute"),
+        (1800, "about 30 minutes"),
+        (3600, "about 1 hour"),
+        (9000, "about 2.5 hours"),
+        (36000, "about 10 hours"),
+        (86400 * 12, "about 12 days"),
+        (float("nan"), "unknown"),
+    ],
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
