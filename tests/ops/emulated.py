@@ -9,10 +9,13 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from covering import covering
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / "tests" / "csrc" / "emulator"
@@ -20,6 +23,30 @@ BUILT = ROOT / "build" / "emulated"
 
 SCHEDULES = [("forward", "late"), ("reverse", "early"), ("7", "late")]
 """Values of GANTK_EMULATOR_ORDER and GANTK_EMULATOR_COPIES that a kernel's result must not depend on."""
+
+
+Schedule = tuple[str, str]
+
+
+def schedule_ids(value: object) -> str | None:
+    """A schedule's name for pytest, which names everything else itself."""
+    return "-".join(value) if value in SCHEDULES else None  # type: ignore[arg-type]
+
+
+def use(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run emulated blocks and threads in this order from here on."""
+    monkeypatch.setenv("GANTK_EMULATOR_ORDER", schedule[0])
+    monkeypatch.setenv("GANTK_EMULATOR_COPIES", schedule[1])
+
+
+def pairwise(*factors: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Few combinations that hold every value of each factor with every value of every other.
+
+    Emulated kernels are slow, and their faults lie in a size, a type or an order, or where two of these meet.
+    """
+    places = {str(place): [str(index) for index in range(len(values))] for place, values in enumerate(factors)}
+    rows, _ = covering(places, lambda pair: True)
+    return [tuple(factors[int(place)][int(index)] for place, index in row.items()) for row in rows]
 
 
 def build(bind: str, *sources: Path) -> ModuleType:

@@ -1,10 +1,15 @@
-"""The CUDA kNN kernels, compiled for the CPU's emulation of CUDA threads, against plain torch."""
+"""The CUDA kNN kernels, compiled for the CPU's emulation of CUDA threads, against plain torch.
+
+Every size meets every order of blocks and threads, and every capacity of lists meets both; not all three each other.
+What finds faults: sizes on both sides of a tile (128) and of a slice (64 bytes); lists that fit and that overflow; more
+bands of tiles than one; more hits than wait in shared memory; the largest distance; launches that share the work.
+"""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from emulated import ROOT, SCHEDULES, build
+from emulated import ROOT, SCHEDULES, Schedule, build, pairwise, schedule_ids, use
 from test_knn_cuda_search import pixels
 from torch import Tensor
 from torch_kernels import TorchKernels, brute_force
@@ -22,10 +27,10 @@ def kernels() -> NativeKernels:
     return NativeKernels(build("bind_knn_cuda", sources / "knn.cu", sources / "bind_cuda.cpp"))
 
 
-@pytest.fixture(params=SCHEDULES, ids="-".join)
-def schedule(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANTK_EMULATOR_ORDER", request.param[0])
-    monkeypatch.setenv("GANTK_EMULATOR_COPIES", request.param[1])
+@pytest.fixture
+def schedule(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Schedule:
+    use(request.param, monkeypatch)
+    return request.param  # type: ignore[no-any-return]
 
 
 def test_the_python_side_knows_the_kernels_numbers(kernels: NativeKernels) -> None:
@@ -35,12 +40,21 @@ def test_the_python_side_knows_the_kernels_numbers(kernels: NativeKernels) -> No
     assert kernels.largest_dimension >= cuda.SLICE
 
 
-@pytest.mark.usefixtures("schedule")
 @pytest.mark.parametrize(
-    ("rows", "columns", "dimension"),
-    [(1, 1, 1), (129, 131, 64), (128, 256, 65), (5, 300, 200), (300, 5, 784), (128, 128, 321)],
+    ("size", "schedule"),
+    [
+        ((1, 1, 1), SCHEDULES[0]),
+        ((129, 131, 64), SCHEDULES[1]),
+        ((128, 256, 65), SCHEDULES[2]),
+        ((5, 300, 200), SCHEDULES[0]),
+        ((300, 5, 784), SCHEDULES[1]),
+        ((128, 128, 321), SCHEDULES[2]),
+    ],
+    indirect=["schedule"],
+    ids=schedule_ids,
 )
-def test_dense_distances(kernels: NativeKernels, rows: int, columns: int, dimension: int) -> None:
+def test_dense_distances(kernels: NativeKernels, size: tuple[int, int, int], schedule: Schedule) -> None:
+    rows, columns, dimension = size
     a, b = pack(pixels(rows, dimension, 1)), pack(pixels(columns, dimension, 2))
     assert torch.equal(kernels.dense(a, b), TorchKernels().dense(a, b))
 
@@ -83,10 +97,14 @@ def thresholds_of(rows: ByteRows, columns: ByteRows, rank: int) -> Tensor:
     return found
 
 
-@pytest.mark.usefixtures("schedule")
-@pytest.mark.parametrize("capacity", [400, 9])
-@pytest.mark.parametrize(("rows", "columns", "dimension"), [(131, 300, 70), (256, 128, 64), (3, 1, 5)])
-def test_collected_lists(kernels: NativeKernels, rows: int, columns: int, dimension: int, capacity: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "capacity", "schedule"),
+    pairwise([(131, 300, 70), (256, 128, 64), (3, 1, 5)], [400, 9], SCHEDULES),
+    indirect=["schedule"],
+    ids=schedule_ids,
+)
+def test_collected_lists(kernels: NativeKernels, size: tuple[int, int, int], capacity: int, schedule: Schedule) -> None:
+    rows, columns, dimension = size
     a, b = pack(pixels(rows, dimension, 1, levels=4)), pack(pixels(columns, dimension, 2, levels=4))
     thresholds = thresholds_of(a, b, min(20, columns - 1))
     near, expected = Near.below(thresholds, capacity), Near.below(thresholds, 400)
@@ -95,10 +113,14 @@ def test_collected_lists(kernels: NativeKernels, rows: int, columns: int, dimens
     assert_lists_equal(near, expected)
 
 
-@pytest.mark.usefixtures("schedule")
-@pytest.mark.parametrize("capacity", [400, 9])
-@pytest.mark.parametrize(("count", "dimension"), [(300, 70), (256, 64), (2, 3), (129, 300)])
-def test_collected_pairs(kernels: NativeKernels, count: int, dimension: int, capacity: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "capacity", "schedule"),
+    pairwise([(300, 70), (256, 64), (2, 3), (129, 300)], [400, 9], SCHEDULES),
+    indirect=["schedule"],
+    ids=schedule_ids,
+)
+def test_collected_pairs(kernels: NativeKernels, size: tuple[int, int], capacity: int, schedule: Schedule) -> None:
+    count, dimension = size
     points = pack(pixels(count, dimension, 1, levels=4))
     thresholds = thresholds_of(points, points, min(20, count - 1))
     near, expected = Near.below(thresholds, capacity), Near.below(thresholds, 400)
@@ -107,7 +129,6 @@ def test_collected_pairs(kernels: NativeKernels, count: int, dimension: int, cap
     assert_lists_equal(near, expected)
 
 
-@pytest.mark.usefixtures("schedule")
 def test_pairs_in_several_launches(kernels: NativeKernels) -> None:
     points = pack(pixels(300, 30, levels=4))
     thresholds = thresholds_of(points, points, 12)
@@ -138,10 +159,17 @@ def test_hits_beyond_what_waits_in_shared_memory(kernels: NativeKernels) -> None
     assert_lists_equal(near, expected)
 
 
-@pytest.mark.usefixtures("schedule")
-@pytest.mark.parametrize("levels", [256, 2])
-@pytest.mark.parametrize("plan", [None, Plan(40, 8, 200), Plan(40, 3, 30)], ids=["dense", "lists", "tight"])
-def test_the_whole_search(kernels: NativeKernels, plan: Plan | None, levels: int) -> None:
+@pytest.mark.parametrize(
+    ("plan", "levels", "schedule"),
+    [
+        (None, 256, SCHEDULES[0]),
+        (Plan(40, 8, 200), 256, SCHEDULES[1]),
+        (Plan(40, 3, 30), 2, SCHEDULES[2]),
+    ],
+    indirect=["schedule"],
+    ids=schedule_ids,
+)
+def test_the_whole_search(kernels: NativeKernels, plan: Plan | None, levels: int, schedule: Schedule) -> None:
     x, reference = pixels(270, 100, levels=levels), pixels(140, 100, 3, levels=levels)
     for among in (None, reference):
         distances, indices = search(x, 9, among, kernels=kernels, plan=lambda *_: plan)

@@ -23,6 +23,15 @@ from gantk.testing import (
 from gantk.testing.base import PluginContract
 
 
+class Variant:
+    """Other options of a plugin that another class tests: its docstring and its options' types are the same."""
+
+    test_has_a_first_line = None
+    test_every_option_is_documented = None
+    test_every_option_has_a_type = None
+    test_every_default_is_of_its_type = None
+
+
 class TestGaussian(NoiseContract):
     plugin = "gaussian"
 
@@ -39,7 +48,7 @@ class TestDecoderEncoder(NoiseContract):
     plugin = "de:dim=8,autoencoder='vae:width=2'"
 
 
-class TestDecoderEncoderMean(NoiseContract):
+class TestDecoderEncoderMean(Variant, NoiseContract):
     plugin = "de:dim=8,sample=false,autoencoder='vae:width=2'"
 
 
@@ -67,7 +76,7 @@ class TestAGEGenerator(GeneratorContract):
     plugin = "age:width=4"
 
 
-class TestAGEGeneratorOffTheSphere(GeneratorContract):
+class TestAGEGeneratorOffTheSphere(Variant, GeneratorContract):
     plugin = "age:width=4,sphere=false"
 
 
@@ -79,7 +88,7 @@ class TestDCGANDiscriminator(DiscriminatorContract):
     plugin = "dcgan:width=8"
 
 
-class TestDCGANDiscriminatorPerSample(DiscriminatorContract):
+class TestDCGANDiscriminatorPerSample(Variant, DiscriminatorContract):
     plugin = "dcgan:width=8,norm=layer,code=true"
 
 
@@ -87,7 +96,7 @@ class TestDEGANDiscriminator(DiscriminatorContract):
     plugin = "degan:widths=[8, 16],fc=32"
 
 
-class TestDEGANDiscriminatorPerSample(DiscriminatorContract):
+class TestDEGANDiscriminatorPerSample(Variant, DiscriminatorContract):
     plugin = "degan:widths=[8, 16],fc=32,norm=instance,code=true"
 
 
@@ -111,7 +120,7 @@ class TestVariationalBound(LossContract):
     plugin = "vae"
 
 
-class TestVariationalBoundOfBits(LossContract):
+class TestVariationalBoundOfBits(Variant, LossContract):
     plugin = "vae:reconstruction=bce,beta=0.5"
 
 
@@ -119,7 +128,7 @@ class TestCodeLoss(LossContract):
     plugin = "code"
 
 
-class TestCodeLossInLoops(LossContract):
+class TestCodeLossInLoops(Variant, LossContract):
     plugin = "code:p=1,loops=3"
 
 
@@ -127,7 +136,7 @@ class TestAGELoss(LossContract):
     plugin = "age"
 
 
-class TestAGELossOtherwise(LossContract):
+class TestAGELossOtherwise(Variant, LossContract):
     plugin = "age:scale=variance,direction=pq,code_distance=l1,image_distance=l2"
 
 
@@ -135,7 +144,7 @@ class TestHiddenSpace(LossContract):
     plugin = "hidden"
 
 
-class TestHiddenSpaceOfBoth(LossContract):
+class TestHiddenSpaceOfBoth(Variant, LossContract):
     plugin = "hidden:players=both,layer=0"
 
 
@@ -150,7 +159,7 @@ class TestAEGANDiscriminator(DiscriminatorContract):
     plugin = "aegan:width=4"
 
 
-class TestAEGANDiscriminatorPerSample(DiscriminatorContract):
+class TestAEGANDiscriminatorPerSample(Variant, DiscriminatorContract):
     plugin = "aegan:width=4,norm=layer,norm_first=true,code=true"
 
 
@@ -158,7 +167,7 @@ class TestDenoiser(RefinerContract):
     plugin = "denoiser:width=2"
 
 
-class TestDenoiserWithSkips(RefinerContract):
+class TestDenoiserWithSkips(Variant, RefinerContract):
     plugin = "denoiser:width=2,skips=true,loss=wgan-gp,discriminator='dcgan:width=2'"
 
 
@@ -176,7 +185,7 @@ class TestProGANDiscriminator(DiscriminatorContract):
         return [torch.rand(4, shape[0], *size) for size in part.growth.sizes]
 
 
-class TestProGANDiscriminatorPerSample(TestProGANDiscriminator):
+class TestProGANDiscriminatorPerSample(Variant, TestProGANDiscriminator):
     plugin = "progan:fmap_base=256,fmap_max=16,batch_std=false,code=true"
 
 
