@@ -12,7 +12,7 @@ from gantk.building.spec import bare_name
 from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
-from gantk.options import write_part
+from gantk.options import read_options, write_options, write_part
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.recipe import Recipe
 from gantk.schedule import Batch, Binding, Stage
@@ -43,7 +43,7 @@ def check_needs(model: Model, labelled: bool) -> None:
             continue
         for loss_name, need in missing_needs(dict(model.losses), part):
             name = bare_name(model.built.spec[slot])
-            mend = _mend(slot, name, part, need)
+            mend = _mend(slot, model.built.spec[slot], part, need)
             raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
     if model.condition is not None and not labelled:
         name = bare_name(model.built.spec["condition"])
@@ -54,17 +54,28 @@ def check_needs(model: Model, labelled: bool) -> None:
                 f"loss '{loss_name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
             )
         if "labels" in loss.needs and not labelled:
-            raise FitError(f"loss '{loss_name}' needs labels, and this data set has none.")
+            raise FitError(
+                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data that has."
+            )
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
         if unknown:
             raise FitError(f"loss '{loss_name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
 
 
-def _mend(slot: str, name: str, part: Part, need: str) -> str:
+def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> str:
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
+    instead = f": choose another --{slot}, or leave the loss out."
     if not offer:
-        return f": choose another --{slot}, or leave the loss out."
-    return f" with its options: use --{slot} {write_part(name, offer)}."
+        return instead
+    if unknown := sorted(offer.keys() - read_options(type(part)).keys()):
+        return f"; it inherits an offer of {', '.join(unknown)}, which its constructor does not take{instead}"
+    if all(str(table.get(name)) == str(value) for name, value in offer.items()):
+        return f"; it offers {write_options(offer)} for that, has it, and still provides {_listed(part)}{instead}"
+    return f" with its options: use --{slot} {write_part(bare_name(table), offer)}."
+
+
+def _listed(part: Part) -> str:
+    return ", ".join(sorted(getattr(part, "provides", ()))) or "nothing"
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from typing import Any
 
 from gantk.building.construct import construct
 from gantk.errors import FitError
-from gantk.options import parse_part, write_part
+from gantk.options import parse_part, read_options, write_part
 from gantk.parts import Discriminator, Generator
 
 __all__ = ["nested", "offers_of", "usable_offer"]
@@ -64,7 +64,12 @@ def offers_of(option: str, spec: str, part: Generator | Discriminator) -> dict[s
 
 
 def usable_offer(part: Any, need: str, given: Collection[str]) -> dict[str, Any]:
-    """The options by which a part provides what is needed; none where they would replace what a user gave."""
+    """The options by which a part provides what is needed; none where they would replace what a user gave.
+
+    None either where its constructor does not take them, as where a subclass inherits its parent's offers.
+    """
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
+    if offer.keys() - read_options(type(part)).keys():
+        return {}
     replaced = {name for name, value in offer.items() if not isinstance(value, Extended)} & set(given)
     return {} if replaced else {name: str(v) if isinstance(v, Extended) else v for name, v in offer.items()}

@@ -27,6 +27,7 @@ __all__ = [
     "apply_setting",
     "combine",
     "combine_losses",
+    "is_pattern",
     "merge",
     "merge_player",
     "merge_stages",
@@ -134,13 +135,28 @@ def merge_stages(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str
         if not isinstance(settings, Mapping):
             raise OptionError(f"stages.{stage} is a table, not {settings!r}.")
         for meant in dict.fromkeys([stage, *(name for name in lower if fnmatchcase(name, stage))]):
-            below = result.setdefault(meant, {})
-            for name, value in settings.items():
-                # What a lower name does not say it may not have, as a player that plays in other stages.
-                if meant != stage and name not in below:
-                    continue
-                below[name] = merge_player(below.get(name, {}), value) if isinstance(value, Mapping) else value
+            _merge_stage(result.setdefault(meant, {}), settings, whole=meant == stage)
     return result
+
+
+def _merge_stage(below: dict[str, Any], settings: Mapping[str, Any], whole: bool) -> None:
+    """Settings of a stage over others, in place; unless they are meant as a `whole`, only over what is there.
+
+    What a lower name does not say it may not have, as a player that plays in other stages.
+    """
+    for name, value in settings.items():
+        if not isinstance(value, Mapping):
+            if whole or name in below:
+                below[name] = value
+            continue
+        matched = [each for each in below if isinstance(below[each], Mapping) and fnmatchcase(each, name)]
+        for meant in dict.fromkeys([*([name] if whole else []), *matched]):
+            below[meant] = merge_player(below.get(meant, {}), value)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name of a stage or player stands for all that it matches, as `size-*`."""
+    return any(sign in name for sign in "*?[")
 
 
 def merge_player(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gantk.building.spec import merge_player, merge_stages
+from gantk.building.objectives import check_objectives, losses_of, terms_of
+from gantk.building.spec import is_pattern, merge_player, merge_stages
 from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
-from gantk.schedule import Joined, Length, Objective, Player, Stage, Terms
+from gantk.schedule import Length, Player, Stage
 from gantk.schedule.optimizers import check_optimizer
 from gantk.schedule.rates import parse_rate
 
@@ -29,7 +30,7 @@ LEAST: dict[str, tuple[type, float]] = {
 def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
     """Every stage in order, with `settings` (`{stage: {setting: value, player: {setting: value}}}`) applied.
 
-    A stage's name in `settings` may be a pattern, as `size-*`.
+    A stage's name in `settings` may be a pattern, as `size-*`, and so may a player's.
 
     Raises:
         OptionError: a stage, player or setting is unknown, or a value is out of its range.
@@ -48,7 +49,7 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
         _apply(stage, settings.get(stage.name, {}), model)
         for player in stage.players:
             player.moves = tuple(path for written in player.moves for path in _moved(written, model))
-    _check_objectives(model, stages)
+    check_objectives(model, stages)
     _declare_states(model, stages)
     return stages
 
@@ -84,7 +85,7 @@ def _moved(path: str, model: Model) -> Iterator[str]:
 
 def _declare_states(model: Model, stages: Sequence[Stage]) -> None:
     """Room for what each loss and part remembers in each game that it takes part in."""
-    for terms in (terms for stage in stages for player in stage.players for terms in _terms(player.objective)):
+    for terms in (terms for stage in stages for player in stage.players for terms in terms_of(player.objective)):
         for name, part in terms.speakers(model.parts).items():
             if part.state:
                 model.state.declare(terms.binding.key(name), part.state)
@@ -93,7 +94,7 @@ def _declare_states(model: Model, stages: Sequence[Stage]) -> None:
 def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
     """Settings by stage name: those of every pattern that it matches, in the order written, and then its own.
 
-    A pattern's settings of a player apply to those of its stages that have such a player.
+    A pattern's settings of a player apply to those of its stages that have such a player; players may be patterns too.
     """
     found: dict[str, Any] = {}
     names = {stage.name for stage in stages}
@@ -101,11 +102,22 @@ def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str,
         meant = [stage for stage in stages if fnmatchcase(stage.name, written)]
         if not meant:
             raise OptionError(f"stages.{written}: there is no such stage.{nearest(written, names)}")
-        for name, value in settings[written].items():
-            having = [stage for stage in meant if name in stage.settings()]
-            for stage in having or meant[:1]:
-                found = merge_stages(found, {stage.name: {name: value}})
+        # A player's own settings go over those of a pattern of players.
+        for name, value in sorted(settings[written].items(), key=lambda item: not is_pattern(item[0])):
+            having = [(stage, each) for stage in meant for each in _named(stage, name, value)]
+            if not having and is_pattern(name):
+                players = {player.name for stage in meant for player in stage.players}
+                raise OptionError(f"stages.{written}.{name}: there is no such player.{nearest(name, players)}")
+            for stage, each in having or [(meant[0], name)]:
+                found = merge_stages(found, {stage.name: {each: value}})
     return found
+
+
+def _named(stage: Stage, name: str, value: Any) -> list[str]:
+    """The settings and players of a stage that a name means: one, or those players that a pattern matches."""
+    if is_pattern(name) and isinstance(value, Mapping):
+        return [player.name for player in stage.players if fnmatchcase(player.name, name)]
+    return [name] if name in stage.settings() else []
 
 
 def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
@@ -117,26 +129,22 @@ def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
         elif name == "batch_size":
             stage.batch_size = _at_least(convert(value, int, where), 1, where)
         elif name not in players:
-            raise OptionError(f"{where}: no such setting or player.{nearest(name, ['length', 'batch_size', *players])}")
+            raise OptionError(_unknown(stage, name))
         elif not isinstance(value, Mapping):
             raise OptionError(f"{where} is a player; its settings are {where}.lr and so on, not {value!r}.")
     for player in stage.players:
-        brought = [loss.settings.get(player.role, {}) for loss in _losses_of(player)]
+        brought = [loss.settings.get(player.role, {}) for loss in losses_of(player.objective)]
         for layer in (*brought, settings.get(player.name, {})):
             _apply_player(player, layer, f"stages.{stage.name}.{player.name}")
 
 
-def _losses_of(player: Player) -> list[Any]:
-    return [loss for terms in _terms(player.objective) for _, loss in terms.losses]
-
-
-def _terms(objective: Objective) -> Iterator[Terms]:
-    """Every `Terms` of an objective, those within `Joined` ones too."""
-    if isinstance(objective, Terms):
-        yield objective
-    elif isinstance(objective, Joined):
-        for each in objective.objectives.values():
-            yield from _terms(each)
+def _unknown(stage: Stage, name: str) -> str:
+    """What to say of a name that is neither a setting nor a player of a stage."""
+    where, players = f"stages.{stage.name}", [player.name for player in stage.players]
+    if any(name in player.settings() for player in stage.players) or name == "optimizer":
+        meant = " or ".join(f"{where}.{player}.{name}" for player in players)
+        return f"{where}.{name}: {name} is set for each player: {meant}, or {where}.*.{name} for all."
+    return f"{where}.{name}: no such setting or player.{nearest(name, ['length', 'batch_size', *players])}"
 
 
 def _apply_player(player: Player, settings: Mapping[str, Any], where: str) -> None:
@@ -162,26 +170,3 @@ def _at_least(value: Any, least: float, where: str) -> Any:
     if not value >= least:
         raise OptionError(f"{where} must be at least {least}, not {value}.")
     return value
-
-
-def _check_objectives(model: Model, stages: list[Stage]) -> None:
-    players = [player for stage in stages for player in stage.players]
-    for stage in stages:
-        for player in stage.players:
-            for terms in _terms(player.objective):
-                if not terms.losses:
-                    raise FitError(
-                        f"stage '{stage.name}': player '{player.name}' has nothing to minimise: no loss speaks to a "
-                        f"{terms.role}; add one with --loss, or choose another recipe."
-                    )
-            for path in player.moves:
-                if not list(model.get_submodule(path).parameters()):
-                    raise FitError(f"stage '{stage.name}': '{path}', which '{player.name}' moves, has no parameters.")
-    heard = {id(loss) for player in players for loss in _losses_of(player)}
-    spoken = sorted({player.role for player in players})
-    for name, loss in model.losses:
-        if id(loss) not in heard:
-            raise FitError(
-                f"loss '{name}' speaks to {' and '.join(loss.roles())}; the players here are {', '.join(spoken)}: "
-                "leave the loss out, or choose another recipe."
-            )

@@ -14,6 +14,7 @@ from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.schedule import Batch, Player, Stage
+from gantk.schedule.objective import written
 from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.step import overlap
 
@@ -150,7 +151,7 @@ class _Trial:
 
 
 def _players(stage: Stage) -> list[tuple[object, ...]]:
-    return [(p.name, p.moves, p.optimizer, str(p.objective)) for p in stage.players]
+    return [(p.name, p.moves, p.optimizer, written(p.objective)) for p in stage.players]
 
 
 def _enter(model: Model, stage: Stage) -> None:

@@ -13,6 +13,7 @@ from gantk.model import Model
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
 from gantk.report.table import table
 from gantk.schedule import Player, Stage
+from gantk.schedule.objective import written
 
 __all__ = ["option_text", "summary"]
 
@@ -67,7 +68,7 @@ def _data_row(spec: Mapping[str, Any], shape: Mapping[str, Any]) -> tuple[str, .
 
 def _row(model: Model, slot: str, part: Part) -> tuple[str, ...]:
     kind, _, name = slot.partition(".")
-    tables = model.built.spec["loss"] if kind == "loss" else [model.built.spec[kind]]
+    tables = model.built.spec[kind] if name else [model.built.spec[kind]]
     entry = next(t for t in tables if not name or bare_name(t) == name)
     parameters = sum(parameter.numel() for parameter in part.parameters())
     count = f"{parameters:,}" if parameters else ""
@@ -102,6 +103,6 @@ def _player(player: Player) -> tuple[str, ...]:
     return (
         f"  {player.name}",
         f"moves {', '.join(player.moves)}",
-        f"to lower {player.objective}",
+        f"to lower {written(player.objective)}",
         f"by {player.optimizer['optimizer']}({option_text(options)}){extra}",
     )

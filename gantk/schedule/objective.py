@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from gantk import toml
+from gantk.errors import FitError
 from gantk.parts import Discriminator, Generator, Loss, Part
 from gantk.schedule.play import Play
 from gantk.schedule.step import Step
 
-__all__ = ["Binding", "Joined", "Objective", "SharedPlay", "Terms"]
+__all__ = ["Binding", "Joined", "Objective", "SharedPlay", "Terms", "written"]
 
 
 class Objective(Protocol):
@@ -108,7 +109,8 @@ class Terms:
     """
 
     def __init__(self, losses: Sequence[tuple[str, Loss]], role: str, binding: Binding | None = None) -> None:
-        self.losses = [(name, loss) for name, loss in losses if loss.speaks_to(role)]
+        speaking = [(name, loss) for name, loss in losses if loss.speaks_to(role)]
+        self.losses = list(zip(_distinct([name for name, _ in speaking]), (loss for _, loss in speaking), strict=True))
         self.role = role
         self.binding = binding or Binding()
 
@@ -124,6 +126,11 @@ class Terms:
         for name, part in speakers.items():
             if part.speaks_to(self.role):
                 term = getattr(part, self.role)(play.speaking(name))
+                if term is not None and not isinstance(term, Tensor):
+                    raise FitError(
+                        f"{type(part).__name__}.{self.role} returned a {type(term).__name__}; a scalar tensor or None "
+                        "is expected."
+                    )
                 if term is not None:
                     terms[name] = part.weight * term
         if step.remembered is not None:
@@ -139,9 +146,7 @@ class Terms:
         return found
 
     def __str__(self) -> str:
-        return " + ".join(
-            name if loss.weight == 1 else f"{toml.number(loss.weight)}·{name}" for name, loss in self.losses
-        )
+        return " + ".join(_weighted(loss.weight, name) for name, loss in self.losses)
 
 
 class Joined:
@@ -162,4 +167,34 @@ class Joined:
         }
 
     def __str__(self) -> str:
-        return " + ".join(str(objective) for objective in self.objectives.values())
+        summands = {name: written(objective).split(" + ") for name, objective in self.objectives.items()}
+        every = [each.rpartition("·")[2] for several in summands.values() for each in several]
+        return " + ".join(
+            # As in the log, where two would be written alike.
+            f"{weight}{sign}{name}/{term}" if every.count(term) > 1 else f"{weight}{sign}{term}"
+            for name, several in summands.items()
+            for weight, sign, term in (each.rpartition("·") for each in several)
+        )
+
+
+def written(objective: Objective) -> str:
+    """An objective as people read it: as it writes itself, or else its name."""
+    if type(objective).__str__ is not object.__str__:
+        return str(objective)
+    return str(getattr(objective, "__name__", type(objective).__name__))
+
+
+def _weighted(weight: float, name: str) -> str:
+    return name if weight == 1 else f"{toml.number(weight)}·{name}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of which no two are alike: the second `x` is `x-2`."""
+    found: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name}-{number}"
+        found.append(free)
+    return found

@@ -10,7 +10,7 @@ Two rules make sharing correct for any set of players:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Step", "Value", "overlap"]
 
 Value = Callable[["Step"], Any]
-"""Computes one shared value from a step: a tensor, or a tuple, list or dictionary of values.
+"""Computes one shared value from a step: a tensor, or a tuple, list, dictionary or dataclass of values.
 
 It reads other values by `step["name"]` and modules by `step.use("path")`.
 """
@@ -155,7 +155,12 @@ class Step:
         if self._recordings:
             self._recordings[-1].uses |= entry.uses
             self._recordings[-1].carries |= wanted
-        return entry.value if wanted else _detached(entry.value)
+        try:
+            return entry.value if wanted else _detached(entry.value)
+        except TypeError as error:
+            raise FitError(
+                f"value '{name}' of a step is {error}; tensors, alone or in containers, are expected."
+            ) from None
 
     def _serves(self, entry: _Entry) -> bool:
         """Whether the player whose turn it is can take the tensor as it is, or detached."""
@@ -182,7 +187,11 @@ def _detached(value: Any) -> Any:
         return type(value)(*map(_detached, value))
     if isinstance(value, (tuple, list)):
         return type(value)(map(_detached, value))
-    raise FitError(f"a step's value is tensors, in tuples, lists or dictionaries, not a {type(value).__name__}.")
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _detached(getattr(value, field.name)) for field in fields(value)})
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a {type(value).__name__}")
 
 
 def _real(step: Step) -> Tensor:
@@ -191,5 +200,7 @@ def _real(step: Step) -> Tensor:
 
 def _labels(step: Step) -> Tensor:
     if step.batch.labels is None:
-        raise FitError("this data set has no labels.")
+        raise FitError(
+            "labels are read, and this data set has none: choose one that has, or a recipe and losses that read none."
+        )
     return step.batch.labels

@@ -60,12 +60,34 @@ def test_a_patterns_player_settings_are_for_the_stages_that_have_the_player(tiny
     [
         ({"step-*": {"length": "1 step"}}, r"stages\.step-\*: there is no such stage\. Did you mean|Known"),
         ({"size-*": {"refiner": {"lr": 1.0}}}, r"stages\.size-8\.refiner: no such setting or player"),
+        (
+            {"size-8": {"lr": 0.1}},
+            r"for each player: stages\.size-8\.discriminator\.lr or stages\.size-8\.gen",
+        ),
+        (
+            {"polish": {"optimizer": "sgd"}},
+            r"stages\.polish\.generator\.optimizer, or stages\.polish\.\*\.opt",
+        ),
+        ({"size-*": {"repeats": 2}}, r"repeats is set for each player: stages\.size-8\.discriminator\.repeats"),
+        ({"*": {"gan*": {"lr": 0.1}}}, r"stages\.\*\.gan\*: there is no such player\. Known: discriminator, generator"),
         ({"size-*": {"batch_size": 0}}, r"stages\.size-8\.batch_size must be at least 1"),
     ],
 )
 def test_what_nobody_has_is_refused(settings: dict[str, Any], message: str, tiny: Build) -> None:
     with pytest.raises(OptionError, match=message):
         resolved(tiny(), settings)
+
+
+def test_a_player_may_be_a_pattern_too(tiny: Build) -> None:
+    stages = resolved(tiny(), {"*": {"*": {"lr": 0.5}, "gen*": {"repeats": 2}, "generator": {"lr": 0.25}}})
+    found = [[(p.name[:3], p.optimizer["lr"], p.repeats) for p in stage.players] for stage in stages.values()]
+    assert found == [[("dis", 0.5, 1), ("gen", 0.25, 2)]] * 2 + [[("gen", 0.25, 2)]]
+
+
+def test_a_pattern_of_players_goes_over_what_the_recipe_says_of_them() -> None:
+    game = compose("wgan", {}, ["stages.*.*.lr=0.5", "stages.game.generator.lr=0.25"])["stages"]["game"]
+    assert (game["discriminator"]["lr"], game["generator"]["lr"]) == (0.5, 0.25)
+    assert gantk.build(settings=["stages.*.*.lr=0.5"]).built.stages[0].players[1].optimizer["lr"] == 0.5
 
 
 def test_a_later_layers_pattern_is_over_an_earlier_layers_names() -> None:

@@ -101,7 +101,7 @@ def test_joined_objectives_stand_side_by_side() -> None:
     joined = Joined({"one": Constant("a", 1.0), "two": Joined({"b": Constant("b", 2.0), "c": Constant("b", 3.0)})})
     terms = joined(model().step(Batch(torch.zeros(2, *SHAPE))))
     assert {name: term.item() for name, term in terms.items()} == {"one/a": 1, "two/b/b": 2, "two/c/b": 3}
-    assert str(joined) == "a + b + b"
+    assert str(joined) == "a + b/b + c/b"
 
 
 def test_joined_terms_of_losses_are_weighted_and_written_as_terms_are() -> None:

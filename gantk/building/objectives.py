@@ -1,0 +1,129 @@
+"""What players minimise: which terms and losses an objective holds, and whether everybody is heard."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from gantk.errors import FitError
+from gantk.model import Model
+from gantk.parts import Loss
+from gantk.recipe import Recipe
+from gantk.schedule import Objective, Player, Stage, Step, Terms
+from gantk.schedule.objective import written
+
+__all__ = ["check_objectives", "losses_of", "terms_of"]
+
+DEEPEST = 6
+"""How many objects deep within each other terms are looked for."""
+OTHERS = (nn.Module, Tensor, Player, Stage, Recipe, Step, type, types.ModuleType, str)
+"""What an objective may refer to, and is no part of what it computes."""
+
+
+def terms_of(objective: Objective) -> list[Terms]:
+    """Every `Terms` that an objective is made of, or wraps in attributes, containers or a closure."""
+    return [found for found in _within(objective) if isinstance(found, Terms)]
+
+
+def losses_of(objective: Objective) -> list[Loss]:
+    """Every loss that an objective holds, by itself or in its terms."""
+    found = list(_within(objective))
+    held = [loss for terms in found if isinstance(terms, Terms) for _, loss in terms.losses]
+    return [*held, *(loss for loss in found if isinstance(loss, Loss))]
+
+
+def _within(value: Any, seen: set[int] | None = None, depth: int = 0) -> Iterator[Terms | Loss]:
+    seen = set() if seen is None else seen
+    if id(value) in seen or depth > DEEPEST:
+        return
+    seen.add(id(value))
+    if isinstance(value, (Terms, Loss)):
+        yield value
+    elif not isinstance(value, OTHERS):
+        for each in _held_by(value):
+            yield from _within(each, seen, depth + 1)
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, functools.partial):
+        return (value.func, *value.args, *value.keywords.values())
+    if isinstance(value, types.MethodType):
+        return (value.__self__,)
+    if isinstance(value, types.FunctionType):
+        held = inspect.getclosurevars(value).nonlocals
+        return (*held.values(), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+    slots = [name for each in type(value).__mro__ for name in getattr(each, "__slots__", ())]
+    return (*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots))
+
+
+def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
+    """Every player has something to move and something to minimise, and every loss somebody who minimises it.
+
+    Raises:
+        FitError: one has not; the message says why.
+    """
+    for name, loss in model.losses:
+        _check_speaks(name, loss)
+    for stage in stages:
+        for player in stage.players:
+            _check_player(model, player, f"stage '{stage.name}': player '{player.name}'")
+    players = [player for stage in stages for player in stage.players]
+    heard = {id(loss) for player in players for loss in losses_of(player.objective)}
+    for name, loss in model.losses:
+        if id(loss) not in heard:
+            raise FitError(_unheard(name, loss, players))
+
+
+def _check_speaks(name: str, loss: Loss) -> None:
+    roles = loss.roles()
+    if any(map(loss.speaks_to, roles)):
+        return
+    if roles:
+        raise FitError(f"loss '{name}' speaks to nobody with these options: change them, or leave the loss out.")
+    nearly = [
+        f"{found.__name__}({', '.join([*inspect.signature(found).parameters][1:])})"
+        for each in type(loss).__mro__[: type(loss).__mro__.index(Loss)]
+        for found in vars(each).values()
+        if inspect.isfunction(found) and len(inspect.signature(found).parameters) == 2 and found.__name__ != "forward"
+    ]
+    hint = f"; {' and '.join(nearly)} would be one if its argument were called play" if nearly else ""
+    raise FitError(
+        f"loss '{name}' has no role: give {type(loss).__name__} a public method named after each role that it speaks "
+        f"to, as generator(self, play){hint}."
+    )
+
+
+def _check_player(model: Model, player: Player, where: str) -> None:
+    for terms in terms_of(player.objective):
+        if not terms.losses:
+            raise FitError(
+                f"{where} has nothing to minimise: no loss speaks to a {terms.role}; add one with --loss, or choose "
+                "another recipe."
+            )
+    for path in player.moves:
+        try:
+            module = model.get_submodule(path)
+        except AttributeError:
+            raise FitError(f"{where} moves '{path}', and the model has no such module.") from None
+        if not list(module.parameters()):
+            raise FitError(f"{where} moves '{path}', which has no parameters.")
+
+
+def _unheard(name: str, loss: Loss, players: Sequence[Player]) -> str:
+    roles = [role for role in loss.roles() if loss.speaks_to(role)]
+    speaks = f"loss '{name}' speaks to {' and '.join(roles)}"
+    deaf = {player.name: written(player.objective) for player in players if player.role in roles}
+    if deaf:
+        says = " and ".join(f"player '{player}' minimises {objective}" for player, objective in deaf.items())
+        return f"{speaks}, and no objective holds it: {says}. Leave the loss out, or choose another recipe."
+    spoken = ", ".join(sorted({player.role for player in players}))
+    return f"{speaks}; the players here are {spoken}: leave the loss out, or choose another recipe."
