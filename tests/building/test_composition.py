@@ -38,6 +38,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "refiner": ("", *bundled("refiner")),
     "generator": (OWN, *bundled("generator")),
     "discriminator": (OWN, *bundled("discriminator")),
+    "condition": ("", *bundled("condition")),
 }
 
 WITHOUT_GAME = {"vae", "age"}
@@ -86,6 +87,13 @@ REFUSED = (
         "leave out",
     ),
     Refusal(("recipe", {"vae"}), ("refiner", set(bundled("refiner"))), "takes no refiner", "leave out"),
+    # What encodes images does not read conditions off them.
+    Refusal(
+        ("recipe", WITHOUT_GAME),
+        ("condition", set(bundled("condition"))),
+        "takes no condition",
+        "leave out --condition",
+    ),
     # They encode images: a generator needs an encoder.
     Refusal(
         ("recipe", WITHOUT_GAME),
