@@ -28,6 +28,7 @@ from gantk.building.spec import (
     recipe_spec,
 )
 from gantk.building.stage_settings import resolve_stages
+from gantk.building.start import spec_of_run, start_weights
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
 from gantk.data import DataSource
@@ -39,6 +40,7 @@ from gantk.options import check_options, read_options, write_options
 from gantk.parts import Condition, ImageShape, Loss, Part
 from gantk.recipe import Recipe
 from gantk.registry import find
+from gantk.run.folder import located
 from gantk.seeds import derive_seed, forked
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
@@ -64,6 +66,7 @@ def build(
     metric: PartLike | Sequence[PartLike] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
+    start_from: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Put a model together from a recipe and parts of your choice, and check that everything fits.
 
@@ -79,6 +82,9 @@ def build(
         metric: what is measured in training, added to the recipe's.
         seed: from which the initial weights and everything random in training follow; 0 where not given.
         settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
+
+        start_from: a run, or the folder of one of its checkpoints, from whose weights training starts, to fine-tune it;
+            its parts, data and settings are the recipe then. Parts of other shapes start anew, as the notes say.
 
     Raises:
         UsageError: a name or an option is unknown, or the parts do not fit; the message names the mend.
@@ -98,15 +104,27 @@ def build(
         "seed": seed,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    spec = compose(recipe, chosen, list(settings.items()) if isinstance(settings, Mapping) else list(settings))
+    further = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
+    lower = None if start_from is None or recipe is not None else spec_of_run(located(start_from)[0], chosen)
+    spec = compose(recipe, chosen, further, lower)
     if own is not None:
         spec.pop("data", None)
-    return assemble(spec, own)
+    model = assemble(spec, own)
+    if start_from is not None:
+        start_weights(model, start_from)
+    return model
 
 
-def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:
-    """The spec of a recipe with a user's parts laid over it and then the user's settings."""
-    lower = merge({"data": normalise({"data": DEFAULT_DATA}, "default")["data"]}, recipe_spec(recipe or DEFAULT_RECIPE))
+def compose(
+    recipe: Any,
+    chosen: Mapping[str, Any],
+    settings: Sequence[str | tuple[str, Any]] = (),
+    lower: Spec | None = None,
+) -> Spec:
+    """The spec of a recipe, or `lower` in its place, with a user's parts laid over it and then the user's settings."""
+    if lower is None:
+        data = normalise({"data": DEFAULT_DATA}, "default")["data"]
+        lower = merge({"data": data}, recipe_spec(recipe or DEFAULT_RECIPE))
     upper = normalise(chosen, "build")
     for kind in LISTS:
         if kind in upper:

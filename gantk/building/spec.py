@@ -53,6 +53,7 @@ KEYS = (
     "stages",
     "train",
     "shape",
+    "start",
     "versions",
 )
 

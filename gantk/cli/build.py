@@ -31,12 +31,14 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("recipe", required=False)
 @parts_of_a_model
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Any setting of model.toml.")
+@click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")
 @click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to make.")
 @click.option("--dry-run", is_flag=True, help="Check and print, and write nothing.")
 def command(
     recipe: str | None,
     settings: tuple[str, ...],
+    start: Path | None,
     seed: int | None,
     output: Path | None,
     dry_run: bool,
@@ -50,18 +52,20 @@ def command(
     \b
     gantk build --noise de --loss hidden
     gantk build wgan-gp --data photos:size=64 --set stages.game.length="50 epochs"
+    gantk build --from runs/faces --data photos
     """
     from gantk.building.assembly import build
     from gantk.report.summary import summary
+    from gantk.run.checkpoints import create
     from gantk.run.folder import Run
 
     if output and not dry_run:
         Run(output).check_free()
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
-    model = build(recipe, **chosen, settings=settings, seed=seed)
+    model = build(recipe, **chosen, settings=settings, seed=seed, start_from=start)
     if not dry_run:
         run = Run(output or _free(RUNS / model.built.spec["preset"]))
-        run.create(model.built.spec)
+        create(run, model)
     click.echo(summary(model))
     click.echo(f"\n{_time(model)}")
     if not dry_run:

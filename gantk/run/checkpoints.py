@@ -15,13 +15,23 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gantk.errors import CheckpointError
+from gantk.errors import CheckpointError, RunError
 from gantk.files import flush
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
 from gantk.run.folder import Run
 
-__all__ = ["Place", "check_unchanged", "load_optimizers", "load_weights", "save"]
+__all__ = [
+    "Place",
+    "check_unchanged",
+    "create",
+    "load_optimizers",
+    "load_start",
+    "load_training",
+    "load_weights",
+    "read_weights",
+    "save",
+]
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training.pt"
@@ -84,8 +94,7 @@ def _save(
     run.clean(keep)
     aside.mkdir()
     with model.averaging():
-        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    save_file(weights, aside / WEIGHTS)
+        save_file(_weights(model), aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     trained = json.dumps(_trained(model.built.spec))
     kept = {"place": asdict(place), "optimizers": states, "trained": trained, "data": json.dumps(data)}
@@ -98,11 +107,42 @@ def _save(
     return final
 
 
-def load_weights(model: Model, checkpoint: Path) -> None:
-    """Load a checkpoint's weights into a model.
+def create(run: Run, model: Model) -> None:
+    """Make a run of a built model; where it starts from other weights than its seed's, they are kept in `start`.
 
     Raises:
-        CheckpointError: the file is damaged, holds NaN or infinity, or the weights of another model.
+        UsageError: there is something in that place already.
+        RunError: the place cannot be written.
+    """
+    run.create(model.built.spec)
+    if "start" in model.built.spec:
+        run.start.mkdir()
+        try:
+            with model.averaging():
+                save_file(_weights(model), run.start / WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{run.start} cannot be written: {error}; remove {run}, and build it again.") from error
+
+
+def load_start(run: Run, model: Model) -> None:
+    """Give a model the weights that its run starts from, where it does not start from its seed's.
+
+    Raises:
+        CheckpointError: they are gone or damaged.
+    """
+    if "start" in model.built.spec:
+        load_weights(model, run.start)
+
+
+def _weights(model: Model) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+
+
+def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """A checkpoint's weights by name.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds NaN or infinity.
     """
     path = checkpoint / WEIGHTS
     try:
@@ -112,6 +152,16 @@ def load_weights(model: Model, checkpoint: Path) -> None:
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise _damaged(path, ValueError(f"{name} holds NaN or infinity"))
+    return weights
+
+
+def load_weights(model: Model, checkpoint: Path) -> None:
+    """Load a checkpoint's weights into a model.
+
+    Raises:
+        CheckpointError: the file is damaged, holds NaN or infinity, or the weights of another model.
+    """
+    path, weights = checkpoint / WEIGHTS, read_weights(checkpoint)
     try:
         with model.averaging():
             model.load_state_dict(weights)

@@ -51,6 +51,7 @@ class Run:
         self.model_toml = self.path / "model.toml"
         self.log_file = self.path / "log.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.start = self.path / "start"
         self.samples_folder = self.path / "samples"
         self.checkpoints_folder = self.path / "checkpoints"
 

@@ -28,7 +28,16 @@ from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
-from gantk.run.checkpoints import Place, check_unchanged, load_optimizers, load_training, load_weights, save
+from gantk.run.checkpoints import (
+    Place,
+    check_unchanged,
+    create,
+    load_optimizers,
+    load_start,
+    load_training,
+    load_weights,
+    save,
+)
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
 from gantk.run.log import Log
@@ -85,7 +94,7 @@ def train(
         if not (same or same_model(assemble(written, for_training=False).built.spec, spec, over)):
             raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
     else:
-        run.create(spec)
+        create(run, model)
     with deterministic(), forked(spec["seed"]), stop_on_signals() as stop:
         chosen = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
         Trainer(model, run, progress or for_stream(), stop, chosen).fit(fresh, accept_data)
@@ -138,6 +147,8 @@ class Trainer:
             check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
             load_weights(self.model, latest)
             self.progress.say(f"resuming from {latest}")
+        else:
+            load_start(self.run, self.model)
         check_possible(self.model.built.stages, self.stages, place, len(self.data))
         try:
             self.data.prepare(self._reading)
