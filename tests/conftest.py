@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import gantk
+from gantk import registry
 from gantk.data import ArraySource
 
 
@@ -67,6 +68,18 @@ def tiny(images: ArraySource) -> Callable[..., gantk.Model]:
         return gantk.build(recipe, data=data, settings={**small, **every, **(settings or {})}, **chosen)
 
     return build
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, type], None]:
+    """Registers a class of the top of a test module as a plugin for the length of a test: kind, name, class."""
+
+    def add(kind: str, name: str, part: type) -> None:
+        installed, broken = registry._entry_points()
+        mine = registry.Plugin(kind, name, "gantk", "0", f"{part.__module__}:{part.__name__}")
+        monkeypatch.setattr(registry, "_entry_points", lambda: ((*installed, mine), broken))
+
+    return add
 
 
 @pytest.fixture(autouse=True)
