@@ -55,7 +55,8 @@ def check_needs(model: Model, labelled: bool) -> None:
             )
         if "labels" in loss.needs and not labelled:
             raise FitError(
-                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data that has."
+                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data "
+                "that has."
             )
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
         if unknown:
