@@ -1,13 +1,13 @@
 """Whether degan-mnist learns, beside DCGAN on the same networks, and what makes the difference.
 
     GANTK_DATA=… python bench/degan_flagship.py train degan-mnist dcgan --seeds 0 1 2 --epochs 1 2 5
-    GANTK_DATA=… python bench/degan_flagship.py noise --epochs 1 2 5 10
     python bench/degan_flagship.py table
 
 `train` plays the game on MNIST's 60,000 digits. Whenever so many epochs of it are done, a classifier judges 6,400
-samples, and what it finds goes into bench/results/degan_flagship/VARIANT-SEED.json; stopped and called again, or with
-further epochs, it goes on. An epoch takes four minutes on one core. `noise` asks the autoencoder after so many epochs
-what its noise carries. `table` prints both as Markdown. The variants are those of bench/degan_variants.py.
+samples, and what it finds goes into bench/results/degan_flagship/VARIANT-SEED.json, as does what the noise of the
+autoencoder carries after 1, 2, 5 and 10 of its own epochs, as far as the variant trains it. Stopped and called again,
+or with further epochs, it goes on. An epoch takes four minutes on one core. `table` prints all of it as Markdown. The
+variants are those of bench/degan_variants.py.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import gantk
 from gantk.construct import construct
 from gantk.data import to_float
 from gantk.errors import DataError, Diverged, Interrupted
+from gantk.nn import evaluating
 from gantk.training.progress import Silent
 
 PLACE = common.RESULTS / "degan_flagship"
@@ -49,11 +50,7 @@ def main() -> None:
     training.add_argument("variants", nargs="+", choices=VARIANTS, metavar="VARIANT", help=", ".join(VARIANTS))
     training.add_argument("--seeds", type=int, nargs="+", default=[0])
     training.add_argument("--epochs", type=int, nargs="+", default=[1, 2])
-    noise = commands.add_parser("noise", help="what the autoencoder's noise carries")
-    noise.add_argument("--seeds", type=int, nargs="+", default=[0])
-    noise.add_argument("--epochs", type=int, nargs="+", default=[1, 2, 5, 10])
-    for command in (training, noise):
-        command.add_argument("-o", "--output", type=Path, default=Path("runs/flagship"), help="folder of the runs")
+    training.add_argument("-o", "--output", type=Path, default=Path("runs/flagship"), help="folder of the runs")
     commands.add_parser("table", help="print the results as Markdown")
     given = arguments.parse_args()
     if given.command == "table":
@@ -64,7 +61,7 @@ def main() -> None:
     except DataError as error:
         sys.exit(f"MNIST is needed: {error}")
     for seed in given.seeds:
-        for name in given.variants if given.command == "train" else ["noise"]:
+        for name in given.variants:
             train(name, seed, sorted(given.epochs), given.output, judge)
 
 
@@ -100,8 +97,8 @@ class Judge:
         source.draws_posterior = False
         means = model.sample_noise(SAMPLES, seed=1)
         source.draws_posterior = True
-        source.autoencoder.eval()
-        posterior = source.autoencoder.encode(self.images[:SAMPLES])
+        with evaluating(source.autoencoder):
+            posterior = source.autoencoder.encode(self.images[:SAMPLES])
         variance = posterior.log_variance.exp()
         length = 0.5 * (posterior.mean.square() + variance - 1 - posterior.log_variance)
         decoded = source.decode_normal(SAMPLES, torch.Generator().manual_seed(1))
@@ -127,42 +124,37 @@ def spread(values: Tensor) -> dict[str, float]:
 
 
 class Judged(Silent):
-    """Judges a model whenever so many epochs of a stage are done, and stops after the last of them."""
+    """Judges a model whenever so many epochs of a stage are done, and stops after the last of the game's."""
 
-    def __init__(self, stage: str, epochs: Sequence[int], judge: Callable[[int, Mapping[str, float]], None]) -> None:
+    def __init__(self, epochs: Mapping[str, Sequence[int]], judge: Callable[[str, int, Mapping[str, float]], None]):
         super().__init__()
-        self.stage, self.epochs, self.judge = stage, epochs, judge
+        self.epochs, self.judge = epochs, judge
         self.terms: Mapping[str, float] = {}
-        self.done = -1
 
     def start(self, stage: str, steps: int, done: int, images_per_step: int) -> None:
-        self.done = done if stage == self.stage else -1
-        self.due = {-(-epoch * 60_000 // images_per_step): epoch for epoch in self.epochs}
+        self.stage, self.done = stage, done
+        self.due = {-(-epoch * 60_000 // images_per_step): epoch for epoch in self.epochs[stage]}
 
     def report(self, values: Mapping[str, float], rate: float, left: float) -> None:
         self.terms = values
 
     def step(self) -> None:
-        if self.done < 0:
-            return
         self.done += 1
         if self.done in self.due:
-            self.judge(self.due[self.done], self.terms)
-        if self.done == max(self.due):
+            self.judge(self.stage, self.due[self.done], self.terms)
+        if self.stage == "game" and self.done == max(self.due):
             signal.raise_signal(signal.SIGINT)
 
 
 def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judge) -> None:
     """Train one variant with one seed as far as it is asked for, and write down what is found on the way."""
-    noise = name == "noise"
-    words = VARIANTS["degan-mnist" if noise else name].build()
-    stage = "pretrain" if noise else "game"
+    words = VARIANTS[name].build()
     words["settings"] |= {"train.checkpoint_every": 469, "train.keep": 1, "train.sample_every": 10**6}
-    if noise:
-        words["settings"]["stages.pretrain.length"] = f"{max(epochs)} epochs"
     model = gantk.build(data="mnist", seed=seed, **words)
     path = PLACE / f"{name}-{seed}.json"
-    results: dict[str, Figures] = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    results: dict[str, dict[str, Figures]] = {}
+    if path.exists():
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
     protocol = {
         "data": "MNIST, 60,000 digits",
         "samples": SAMPLES,
@@ -172,19 +164,23 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
         "seed": seed,
     }
 
-    def found(epoch: int, terms: Mapping[str, float]) -> None:
-        figures = judge.noise(model) if noise else judge.game(model)
-        results[str(epoch)] = {**figures, "terms": {term: round(value, 4) for term, value in terms.items()}}
-        print(name, seed, epoch, results[str(epoch)], flush=True)
+    def found(stage: str, epoch: int, terms: Mapping[str, float]) -> None:
+        figures = (judge.game if stage == "game" else judge.noise)(model)
+        figures["terms"] = {term: round(value, 4) for term, value in terms.items()}
+        write(stage, str(epoch), figures)
+
+    def write(stage: str, epoch: str, figures: Figures) -> None:
+        results.setdefault(stage, {})[epoch] = figures
+        print(name, seed, stage, epoch, figures, flush=True)
         common.write(f"degan_flagship/{path.stem}", protocol, results)
 
+    progress = Judged({"pretrain": (1, 2, 5, 10), "game": epochs}, found)
     try:
-        gantk.train(model, output / f"{name}-{seed}", progress=Judged(stage, epochs, found))
+        gantk.train(model, output / f"{name}-{seed}", progress=progress)
     except Interrupted as error:
         print(error, flush=True)
     except Diverged as error:
-        results["diverged"] = {"error": str(error)}
-        common.write(f"degan_flagship/{path.stem}", protocol, results)
+        write(progress.stage, f"diverged after {progress.done} steps", {"error": str(error)})
 
 
 def mnist(split: str) -> tuple[Tensor, Tensor]:
@@ -204,7 +200,7 @@ def table() -> str:
     ]
     for name, variant in VARIANTS.items():
         for written in of_every_seed(name):
-            for epoch, found in written["results"].items():
+            for epoch, found in written["results"].get("game", {}).items():
                 row = [f"`{name}`", f"`{variant}`", str(written["protocol"]["seed"]), epoch, *figures(found)]
                 lines.append(f"| {' | '.join(row)} |")
     lines += [
@@ -213,14 +209,13 @@ def table() -> str:
         "with means, active | drawings > 0.9 |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for written in of_every_seed("noise"):
-        for epoch, found in written["results"].items():
-            ranges = [
-                between(found[name]) for name in ("mean", "variance_active", "variance_of_posterior_means_active")
-            ]
-            row = [str(written["protocol"]["seed"]), epoch, str(found["active"]), f"{found['kl_nats']:.1f}", *ranges]
-            lines.append(f"| {' | '.join([*row, percent(found['decoded']['confident'])])} |")
-    return "\n".join(lines)
+    rows: dict[tuple[int, int], str] = {}
+    for name in VARIANTS:
+        for written in of_every_seed(name):
+            for epoch, found in written["results"].get("pretrain", {}).items():
+                seed = written["protocol"]["seed"]
+                rows[seed, int(epoch)] = f"| {seed} | {epoch} | {' | '.join(carried(found))} |"
+    return "\n".join([*lines, *(rows[key] for key in sorted(rows))])
 
 
 def of_every_seed(name: str) -> list[dict[str, Any]]:
@@ -236,8 +231,14 @@ def percent(share: float) -> str:
 def figures(found: Figures) -> list[str]:
     """What a table shows of a generator that was judged."""
     if "error" in found:
-        return ["diverged", "", "", ""]
+        return [""] * 4
     return [percent(found["confident"]), percent(found["commonest"]), str(found["digits"]), f"{found['rdd']:.2f}"]
+
+
+def carried(found: Figures) -> list[str]:
+    """What a table shows of an autoencoder that was asked what its noise carries."""
+    ranges = [between(found[name]) for name in ("mean", "variance_active", "variance_of_posterior_means_active")]
+    return [str(found["active"]), f"{found['kl_nats']:.1f}", *ranges, percent(found["decoded"]["confident"])]
 
 
 def between(values: Mapping[str, float]) -> str:
