@@ -31,7 +31,7 @@ __all__ = [
     "write_part",
 ]
 
-CONTEXT = frozenset({"image_shape", "noise_dim", "condition_dim", "class_count", "class_names"})
+CONTEXT = frozenset({"image_shape", "noise_dim", "condition_dim", "class_count", "class_names", "label_dim"})
 """Constructor arguments that are not options: `build` fills them in so that the parts fit each other."""
 
 REQUIRED = inspect.Parameter.empty

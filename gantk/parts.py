@@ -2,7 +2,8 @@
 
 Shapes are the same everywhere: images `[N, C, H, W]`, float in [-1, 1]; noise `[N, dim]`. A constructor's typed
 keyword arguments are the part's options; the arguments named `image_shape`, `noise_dim`, `condition_dim` (0 where
-there is no condition), `class_count` and `class_names` are filled in by `build` so that the parts fit each other.
+there is no condition), `class_count`, `class_names` and `label_dim` (0 where labels are no vectors) are filled in by
+`build` so that the parts fit each other.
 """
 
 from __future__ import annotations
@@ -236,7 +237,7 @@ class Condition(Part, ABC):
 
     @abstractmethod
     def of(self, labels: Tensor) -> Tensor:
-        """The conditions `[N, dim]` of real images with these labels `[N]`."""
+        """The conditions `[N, dim]` of real images with labels: class indices `[N]`, or vectors `[N, label_dim]`."""
 
     @abstractmethod
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
@@ -251,7 +252,7 @@ class Condition(Part, ABC):
         """
 
     def seen(self, labels: Tensor) -> None:
-        """Told once of all labels `[images]` of the data, at build; what it keeps of them lies in buffers."""
+        """Told once of all labels of the data, as `of` reads them, at build; what it keeps of them lies in buffers."""
 
     def spread(self, n: int) -> Tensor:
         """`[n, dim]` conditions for a picture of what there is, in order; by default they are drawn."""

@@ -184,8 +184,8 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     if for_training:
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
-            check_shapes(model, tuple(shape["image_shape"]), recipe)
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
+            check_shapes(model, tuple(shape["image_shape"]), recipe, labels)
             try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
             built.notes += notes_on_batches(built.stages, shape["images"])
@@ -241,7 +241,8 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
 
 def _shape(data: DataSource) -> dict[str, Any]:
     classes = {"classes": list(data.classes)} if data.classes else {}
-    return {"image_shape": list(data.image_shape), "images": len(data), **classes}
+    vectors = {"label_dim": data.label_dim} if data.label_dim else {}
+    return {"image_shape": list(data.image_shape), "images": len(data), **classes, **vectors}
 
 
 def _check_slots(spec: Spec, recipe: Recipe) -> None:
@@ -272,6 +273,7 @@ class _Assembler:
             "image_shape": image_shape,
             "class_count": len(self.shape.get("classes", ())),
             "class_names": tuple(self.shape.get("classes", ())),
+            "label_dim": self.shape.get("label_dim", 0),
         }
         condition = self._part("condition", context)
         noise = self._part("noise", context)
@@ -286,7 +288,7 @@ class _Assembler:
         metrics = self._list("metric", context)
         model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
         model.built = Record(self.spec, self.recipe, notes=self.notes)
-        check_needs(model, labelled="classes" in self.shape)
+        check_needs(model, labelled="classes" in self.shape or "label_dim" in self.shape)
         return model
 
     def _discriminator(

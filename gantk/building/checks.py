@@ -55,8 +55,8 @@ def check_needs(model: Model, labelled: bool) -> None:
             )
         if "labels" in loss.needs and not labelled:
             raise FitError(
-                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data "
-                "that has."
+                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data with "
+                "labels."
             )
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
         if unknown:
@@ -80,20 +80,28 @@ def _listed(part: Part) -> str:
 
 
 @torch.no_grad()
-def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe) -> None:
-    """Two images go the whole way from noise to verdict, and each part returns what its kind promises."""
+def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe, labels: Tensor | None = None) -> None:
+    """Two images go the whole way from noise to verdict, and each part returns what its kind promises.
+
+    Args:
+        model: the assembled model.
+        image_shape: of the data.
+        recipe: says what the discriminator judges.
+        labels: of some images of the data, where it has labels.
+    """
+    labels = None if labels is None else labels[torch.arange(2) % len(labels)]
     judged_shape = recipe.judged_shape(model.generator)
     with evaluating(model):
         drawn = model.noise.sample(2)
         _expect(drawn, (2, model.noise.dim), "noise", model.noise)
-        noise = _conditioned(model, drawn)
+        noise = _conditioned(model, drawn, labels)
         images = model.generator(noise)
         _expect(images, (2, *image_shape), "generator", model.generator)
         if model.refiner is not None:
             _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
-            _check_verdict(_verdict(model, judged), model.discriminator, model.noise_dim)
+            _check_verdict(_verdict(model, judged, labels), model.discriminator, model.noise_dim)
             _check_judged(model, recipe, images, judged_shape)
 
 
@@ -114,21 +122,21 @@ def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageS
         )
 
 
-def _verdict(model: Model, images: Tensor) -> Any:
+def _verdict(model: Model, images: Tensor, labels: Tensor | None) -> Any:
     """The verdict on images as every part of the usual game shows them, whatever games the recipe plays."""
-    step = model.step(Batch(images, torch.zeros(len(images), dtype=torch.int64)))
+    step = model.step(Batch(images, labels))
     step.states = States()
     for path, part in model.parts.items():
         step.states.declare(Binding().key(path), part.state)
     return SharedPlay(step, Binding()).judge(images)
 
 
-def _conditioned(model: Model, noise: Tensor) -> Tensor:
+def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
     """Noise with drawn conditions, each as long as the condition says."""
     condition = model.condition
-    if condition is None:
+    if condition is None or labels is None:
         return noise
-    drawn, read = condition.draw(2, torch.Generator().manual_seed(0)), condition.of(torch.zeros(2, dtype=torch.int64))
+    drawn, read = condition.draw(2, torch.Generator().manual_seed(0)), condition.of(labels)
     for found in (drawn, read):
         _expect(found, (2, condition.dim), "condition", condition)
     return torch.cat([noise, drawn.to(noise)], dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from gantk.building.tried_turn import Attempt, Failed, TriedTurn, briefly, param
 from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
+from gantk.parts import Condition
 from gantk.schedule import Batch, Player, Stage
 from gantk.schedule.objective import written
 from gantk.schedule.optimizers import make_optimizer
@@ -80,7 +82,7 @@ class _Trial:
         self.model = model
         self.stages = stages
         self.labels = labels
-        self.drawn = list(_draws(model))
+        self.drawn = list(_draws(model, labels))
 
     def enter(self, count: int) -> None:
         """Enter the first stages, up to so many, without playing them."""
@@ -187,15 +189,14 @@ def _held(module: nn.Module) -> Iterator[Tensor]:
     yield from (tensor for tensor in (*module._buffers.values(), *vars(module).values()) if isinstance(tensor, Tensor))
 
 
-def _draws(model: Model) -> Iterator[tuple[str, str]]:
+def _draws(model: Model, labels: Tensor | None) -> Iterator[tuple[str, str]]:
     """(slot, parameter) for what the draws of a noise or condition carry gradients to."""
-    labels = torch.zeros(FEW, dtype=torch.int64)
     for slot, part in (("noise", model.noise), ("condition", model.condition)):
         parameters = {} if part is None else {n: p for n, p in part.named_parameters() if p.requires_grad}
         if part is None or not parameters:
             continue
         with evaluating(part), torch.enable_grad():
-            drawn = part.of(labels) if part is model.condition else model.noise.sample(FEW)
+            drawn = model.noise.sample(FEW) if part is model.noise else cast(Condition, part).of(cast(Tensor, labels))
         if drawn.requires_grad:
             found = torch.autograd.grad(drawn.sum(), list(parameters.values()), allow_unused=True)
             yield from ((slot, name) for name, each in zip(parameters, found, strict=True) if each is not None)

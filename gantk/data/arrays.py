@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gantk.errors import DataError
 
-__all__ = ["class_indices", "image_array"]
+__all__ = ["image_array", "label_array"]
 
 MOST = 4
 """Channels of a picture that can be drawn: grey, grey with alpha, RGB, RGB with alpha."""
@@ -59,18 +59,22 @@ def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.u
     return array if array.dtype == np.uint8 else _to_bytes(array, name)
 
 
-def class_indices(labels: Any, count: int, classes: Sequence[str] | None, name: str) -> npt.NDArray[np.int64]:
-    """Labels as class indices int64 `[N]`, checked against the images and the classes.
+def label_array(labels: Any, count: int, classes: Sequence[str] | None, name: str) -> npt.NDArray[Any]:
+    """Labels as class indices int64 `[N]` or as vectors float32 `[N, dim]`, checked against images and classes.
 
     Raises:
-        DataError: they are not whole numbers, one per image, that point into the classes.
+        DataError: they are neither whole numbers, one per image, that point into the classes, nor finite vectors.
     """
     try:
         array = _of_tensor(labels, name) if isinstance(labels, Tensor) else np.asarray(labels)
     except ValueError as error:
         raise DataError(f"{name}: the labels differ in length; give one class index per image.") from error
+    if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "fiub" and classes is None:
+        return _vectors(array, count, name)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise DataError(f"{name}: labels are whole numbers [N], class indices, not {array.dtype} {list(array.shape)}.")
+        raise DataError(
+            f"{name}: labels are class indices [N] or vectors [N, dim], not {array.dtype} {list(array.shape)}."
+        )
     if len(array) != count:
         raise DataError(f"{name}: {count} images have {len(array)} labels; give one per image.")
     most = len(classes) - 1 if classes is not None else int(array.max())
@@ -79,6 +83,15 @@ def class_indices(labels: Any, count: int, classes: Sequence[str] | None, name: 
     if array.min() < 0 or array.max() > most:
         raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
     return array.astype(np.int64, copy=False)
+
+
+def _vectors(labels: npt.NDArray[Any], count: int, name: str) -> npt.NDArray[np.float32]:
+    if len(labels) != count:
+        raise DataError(f"{name}: {count} images have {len(labels)} labels; give one per image.")
+    vectors = labels.astype(np.float32)
+    if not np.isfinite(vectors).all():
+        raise DataError(f"{name}: labels hold NaN or infinite numbers; give finite ones.")
+    return vectors
 
 
 def _as_array(images: Any, name: str) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.data.arrays import class_indices, image_array
+from gantk.data.arrays import image_array, label_array
 from gantk.data.content import digest, sampled_digest
 from gantk.parts import ImageShape
 
@@ -40,7 +40,9 @@ class DataSource(ABC):
     image_shape: ImageShape
     """(channels, height, width) of every image."""
     classes: tuple[str, ...] | None = None
-    """Class names by label, or `None` where images have no labels."""
+    """Class names by label, or `None` where images have no labels or other ones."""
+    label_dim: int = 0
+    """Length of the vector that describes each image, such as its attributes, where labels are vectors; else 0."""
     held_out: ClassVar[Mapping[str, Any]] = {}
     """The options that open the part which nobody trains on, as `{"split": "test"}`; empty where there is none."""
 
@@ -56,7 +58,7 @@ class DataSource(ABC):
         """uint8 `[len(indices), C, H, W]`."""
 
     def labels(self, indices: Indices) -> Tensor | None:
-        """int64 `[len(indices)]`, or `None` where images have no labels."""
+        """Class indices int64 `[n]` of n indices, vectors float32 `[n, label_dim]`, or `None` without labels."""
         return None
 
     def digest(self) -> str:
@@ -82,7 +84,8 @@ class ArraySource(DataSource):
         images: uint8 `[N, C, H, W]`: a NumPy array, a tensor, or a list of arrays, tensors or PIL images (L, RGB or
             RGBA) of one size. `[N, H, W]` is `[N, 1, H, W]`. Floats are in [0, 1], or in [-1, 1] where any is negative;
             booleans are black and white. What is uint8 is not copied.
-        labels: class indices `[N]`, or `None`.
+        labels: class indices `[N]`; or a vector for each image `[N, dim]`, such as its attributes or the embedding of a
+            text; or `None`.
         classes: class names by label; without them classes are called 0, 1, ….
         name: what errors call this data set.
         channels_last: whether images are `[N, H, W, C]`.
@@ -101,10 +104,12 @@ class ArraySource(DataSource):
         channels_last: bool = False,
     ) -> None:
         self._images = image_array(images, channels_last, name)
-        self._labels = None if labels is None else class_indices(labels, len(self._images), classes, name)
+        self._labels = None if labels is None else label_array(labels, len(self._images), classes, name)
         _, channels, height, width = self._images.shape
         self.image_shape = (channels, height, width)
-        if self._labels is not None:
+        if self._labels is not None and self._labels.ndim == 2:
+            self.label_dim = self._labels.shape[1]
+        elif self._labels is not None:
             self.classes = tuple(classes or map(str, range(int(self._labels.max()) + 1)))
 
     def __len__(self) -> int:

@@ -28,17 +28,23 @@ class ConditionContract(PartContract):
     image_shape: ClassVar[ImageShape] = (2, 4, 3)
     class_count: ClassVar[int] = 3
     told: ClassVar[str] = "0"
+    label_dim: ClassVar[int] = 0
+    """Length of the labels that it reads, where they are vectors."""
 
     def _part(self) -> Part:
         return self._condition()
 
     def _condition(self) -> Condition:
         names = tuple(f"class {index}" for index in range(self.class_count))
-        made: Condition = self._make(class_count=self.class_count, class_names=names, image_shape=self.image_shape)
+        made: Condition = self._make(
+            class_count=self.class_count, class_names=names, image_shape=self.image_shape, label_dim=self.label_dim
+        )
         return made
 
     @property
     def _labels(self) -> Tensor:
+        if self.label_dim:
+            return torch.rand(6, self.label_dim, generator=torch.Generator().manual_seed(1))
         return torch.arange(6) % self.class_count
 
     def test_reads_labels(self) -> None:

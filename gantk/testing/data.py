@@ -61,8 +61,15 @@ class DataContract(PluginContract):
     def test_labels_and_classes_agree(self, source: Any) -> None:
         indices = list(range(min(len(source), 64)))
         labels = source.labels(indices)
-        assert (labels is None) == (source.classes is None), "labels and classes: have both, or both None."
+        assert source.label_dim == 0 or source.classes is None, "labels are class indices or vectors, not both."
+        described = source.classes is not None or source.label_dim > 0
+        assert (labels is not None) == described, "labels, and classes or label_dim: have both, or neither."
         if labels is None:
+            return
+        if source.label_dim:
+            wanted = (len(indices), source.label_dim)
+            assert labels.shape == wanted, f"labels are {list(labels.shape)}; {list(wanted)} is expected."
+            assert torch.isfinite(labels).all(), "labels hold NaN or infinite numbers."
             return
         assert labels.shape == (len(indices),), f"labels are {list(labels.shape)}; {[len(indices)]} is expected."
         assert labels.dtype == torch.int64, f"labels are {labels.dtype}; int64 is expected."

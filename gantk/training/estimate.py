@@ -69,10 +69,9 @@ def _seconds(fabric: Fabric, model: Model, stage: Stage) -> float:
 
 
 def _timed(model: Model, stage: Stage, turns: Turns, size: int) -> float:
-    batches = [
-        Batch(torch.rand(size, *model.image_shape) * 2 - 1, torch.zeros(size, dtype=torch.int64))
-        for _ in range(stage.batches())
-    ]
+    data = model.built.data
+    labels = data.labels([index % len(data) for index in range(size)]) if data is not None else None
+    batches = [Batch(torch.rand(size, *model.image_shape) * 2 - 1, labels) for _ in range(stage.batches())]
     begun = time.perf_counter()
     if stage.each is not None:
         stage.each(model, 0.5)

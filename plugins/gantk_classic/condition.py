@@ -1,6 +1,8 @@
-"""The class of an image as its condition."""
+"""The class of an image, or a vector that describes it, as its condition."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -9,7 +11,10 @@ from torch.nn.functional import one_hot
 from gantk import Condition
 from gantk.errors import FitError, OptionError, nearest
 
-__all__ = ["ClassCondition"]
+__all__ = ["ClassCondition", "VectorCondition"]
+
+KEPT = 4096
+"""Vectors of the data that are kept to draw from, spread evenly over it."""
 
 
 class ClassCondition(Condition):
@@ -56,3 +61,54 @@ class ClassCondition(Condition):
     def spread(self, n: int) -> Tensor:
         """`[n, classes]` rows with the classes in order, each as often as the others."""
         return self.of(torch.arange(n, device=self.frequencies.device) * self.dim // max(n, 1))
+
+
+class VectorCondition(Condition):
+    """The vector that describes an image, such as its attributes or the embedding of a text.
+
+    Generated images draw theirs among 4,096 of the data's vectors, spread evenly over it.
+    """
+
+    paper = "Mirza & Osindero 2014, arXiv:1411.1784, section 4.2"
+    rows: Tensor
+    count: Tensor
+
+    def __init__(self, *, label_dim: int) -> None:
+        if label_dim < 1:
+            raise FitError(
+                "it needs data whose labels are vectors [N, dim], which this is not: use --condition class, or leave "
+                "out --condition."
+            )
+        super().__init__()
+        self.dim = label_dim
+        self.register_buffer("rows", torch.zeros(KEPT, label_dim))
+        self.register_buffer("count", torch.tensor(1))
+
+    def seen(self, labels: Tensor) -> None:
+        """Keep what is drawn from."""
+        kept = min(len(labels), KEPT)
+        self.rows[:kept] = labels[torch.arange(kept) * len(labels) // kept].to(self.rows)
+        self.count.fill_(kept)
+
+    def of(self, labels: Tensor) -> Tensor:
+        """The vectors themselves."""
+        return labels.to(self.rows)
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """`[n, dim]` vectors of the data, each as likely."""
+        chosen = torch.randint(int(self.count), (n,), generator=generator, device=generator.device)
+        return self.rows[chosen.to(self.rows.device)]
+
+    def told(self, text: str) -> Tensor:
+        """The row of numbers such as `0,1,0.5`."""
+        try:
+            numbers = [float(number) for number in text.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != self.dim or not all(map(math.isfinite, numbers)):
+            raise OptionError(f"a condition here is {self.dim} numbers, as 0,1,0.5, not '{text}'.")
+        return torch.tensor([numbers], device=self.rows.device)
+
+    def spread(self, n: int) -> Tensor:
+        """`[n, dim]` vectors of the data, in its order."""
+        return self.rows[torch.arange(n, device=self.rows.device) * int(self.count) // max(n, 1)]

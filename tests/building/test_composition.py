@@ -38,7 +38,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "refiner": ("", *bundled("refiner")),
     "generator": (OWN, *bundled("generator")),
     "discriminator": (OWN, *bundled("discriminator")),
-    "condition": ("", *bundled("condition")),
+    "condition": ("", "class"),
 }
 
 WITHOUT_GAME = {"vae", "age"}
@@ -90,7 +90,7 @@ REFUSED = (
     # What encodes images does not read conditions off them.
     Refusal(
         ("recipe", WITHOUT_GAME),
-        ("condition", set(bundled("condition"))),
+        ("condition", {"class"}),
         "takes no condition",
         "leave out --condition",
     ),

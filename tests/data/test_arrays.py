@@ -106,7 +106,16 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "negative labels": (PIXELS, {"labels": [-1] * 6}, "-1…-1 do not fit"),
     "identifiers as labels": (PIXELS, {"labels": [10**9] * 6}, "a label is 1000000000; number the classes 0, 1, 2, …"),
     "ragged labels": (PIXELS, {"labels": [[1], [2, 3], 1, 1, 1, 1]}, "the labels differ in length"),
-    "one-hot labels": (PIXELS, {"labels": np.eye(6)}, r"labels are whole numbers \[N\], class indices, not float64"),
+    "labels of three dimensions": (
+        PIXELS,
+        {"labels": np.zeros((6, 2, 2))},
+        r"class indices \[N\] or vectors \[N, dim\]",
+    ),
+    "one-hot labels with classes": (
+        PIXELS,
+        {"labels": np.eye(6), "classes": "abcdef"},
+        r"class indices \[N\] or vectors",
+    ),
 }
 
 

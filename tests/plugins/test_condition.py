@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from torch import Tensor
 
 import gantk
 from gantk.data import ArraySource
-from gantk.errors import FitError, OptionError, UsageError
+from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.measures.reconstruction import check_reads_codes
 from gantk.schedule import Batch
-from gantk_classic.condition import ClassCondition
+from gantk.training.progress import Silent
+from gantk_classic.condition import ClassCondition, VectorCondition
 
 SMALL = {"stages.*.batch_size": 8, "stages.*.length": "2 steps"}
 NAMES = ("cat", "dog", "7")
@@ -115,3 +117,38 @@ def test_a_conditional_model_with_code_does_not_reconstruct() -> None:
     )
     with pytest.raises(FitError, match="build without --condition"):
         check_reads_codes(model)
+
+
+def described(dim: int = 3) -> ArraySource:
+    generator = np.random.default_rng(1)
+    vectors = generator.random((12, dim), dtype=np.float32)
+    return ArraySource(generator.integers(0, 256, (12, 1, 16, 16), dtype=np.uint8), vectors)
+
+
+def test_vectors_that_describe_images_are_conditions(tmp_path: Path) -> None:
+    data = described()
+    small = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+    model = gantk.build(condition="vector", data=data, settings=SMALL, **small)
+    assert model.noise_dim == model.noise.dim + 3
+    step = model.step(Batch(torch.zeros(2, 1, 16, 16), data.labels([5, 7])))
+    assert torch.equal(step["condition"], data.labels([5, 7]))
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    loaded = gantk.load(tmp_path / "run", data=data)
+    drawn = loaded.sample_noise(50)[:, -3:]
+    assert all(any(torch.equal(row, each) for each in data.labels(range(12))) for row in drawn)
+    told = loaded.sample_noise(2, condition="0,0.5,1")[:, -3:]
+    assert told.tolist() == [[0, 0.5, 1]] * 2
+
+
+def test_vectors_are_refused_where_they_do_not_fit() -> None:
+    with pytest.raises(FitError, match="labels are vectors"):
+        gantk.build(condition="vector", data=source([0, 1, 2] * 4), settings=SMALL)
+    with pytest.raises(FitError, match="data set with classes"):
+        gantk.build(condition="class", data=described(), settings=SMALL)
+    for wrong in ("0,1", "a,b,c", "0,1,inf", ""):
+        with pytest.raises(OptionError, match="3 numbers"):
+            VectorCondition(label_dim=3).told(wrong)
+    with pytest.raises(DataError, match="finite"):
+        ArraySource(np.zeros((2, 1, 8, 8), dtype=np.uint8), np.array([[0.0, 1.0], [np.nan, 0.0]]))
+    with pytest.raises(DataError, match="one per image"):
+        ArraySource(np.zeros((2, 1, 8, 8), dtype=np.uint8), np.zeros((3, 2)))

@@ -56,6 +56,12 @@ class TestClassCondition(ConditionContract):
     plugin = "class"
 
 
+class TestVectorCondition(ConditionContract):
+    plugin = "vector"
+    label_dim = 3
+    told = "0,0.5,1"
+
+
 class TestMLPGenerator(GeneratorContract):
     plugin = "gan:widths=[32, 16]"
 
