@@ -16,6 +16,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "list": "list_",
+    "list-runs": "list_runs",
     "show": "show",
     "build": "build",
     "train": "train",

@@ -198,6 +198,21 @@ class Run:
         for step in self.steps()[:-keep]:
             shutil.rmtree(self.checkpoint(step))
 
+    def busy(self) -> bool:
+        """Whether a process is training this run now; nothing is written to find out."""
+        if sys.platform == "win32":
+            return False
+        import fcntl
+
+        try:
+            with (self.path / ".lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other trainings out of this run for a while; the system lets go where this process is killed.

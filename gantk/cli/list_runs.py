@@ -1,0 +1,29 @@
+"""`gantk list-runs`: what lies under runs/, how far it is trained, and how well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gantk.cli.shared import PLACE
+
+__all__ = ["command"]
+
+
+@click.command("list-runs")
+@click.argument("folder", type=PLACE, required=False, default=Path("runs"), metavar="[FOLDER]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: Path, as_json: bool) -> None:
+    """List the runs in FOLDER, runs/ by default: recipe, steps trained, when last, scores and parts.
+
+    Scores are those measured last, or else the losses logged last. Damaged and unfinished runs are shown as such.
+    """
+    from gantk.report.runs import as_json as json_of
+    from gantk.report.runs import runs_in, runs_text
+
+    found = runs_in(folder)
+    if as_json:
+        click.echo(json_of(found))
+    else:
+        click.echo(runs_text(found) if found else f"there is no run in {folder}; gantk build makes one")

@@ -1,0 +1,176 @@
+"""The runs that lie in a folder: what they are made of, how far they are trained, and how well."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import GantkError, RunError
+from gantk.kinds import LISTS, SLOTS
+from gantk.report.table import table
+from gantk.run.folder import Run
+from gantk.run.log import read_log
+from gantk.schedule import Player, Stage
+
+__all__ = ["Summary", "as_json", "runs_in", "runs_text", "summarized"]
+
+DEEPEST = 3
+"""Folders within folders that are looked through."""
+
+TRACES = ("checkpoints", "log.jsonl", ".unfinished-model.toml")
+"""What a folder without a `model.toml` shows that it was to be a run by."""
+
+
+@dataclass
+class Summary:
+    """What is known of one run."""
+
+    run: str
+    recipe: str = ""
+    parts: str = ""
+    step: int = 0
+    """Of the newest checkpoint."""
+    steps: int = 0
+    """Of all stages together, on the data that it was built on."""
+    state: str = ""
+    """`not trained`, `training now`, `stopped`, `finished` or `damaged: …`."""
+    last: str = ""
+    """When it was trained last."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What was measured last, or else the losses that were logged last."""
+
+
+def runs_in(folder: Path) -> list[Summary]:
+    """A summary of every run in a folder, and in its folders, by name; what is damaged is told of, and stops nothing.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such folder; gantk build makes runs in ./runs unless -o says otherwise.")
+    return [summarized(Run(path)) for path in _folders(folder, 0)]
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    if any((folder / name).exists() for name in ("model.toml", *TRACES)):
+        yield folder
+        return
+    if depth == DEEPEST:
+        return
+    try:
+        inner = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=depth == 0))
+    except OSError:
+        return
+    for each in inner:
+        if not each.name.startswith("."):
+            yield from _folders(each, depth + 1)
+
+
+def summarized(run: Run) -> Summary:
+    """One run's summary; it is read, and nothing of its plugins is imported."""
+    found = Summary(str(run))
+    try:
+        if not run.model_toml.exists():
+            raise RunError("it has no model.toml")
+        spec = run.spec()
+        found.recipe = str(spec.get("preset", "")) or _bare(spec["recipe"])
+        found.parts = _parts(spec)
+        found.steps = _steps(spec)
+        found.step = max(run.steps(), default=0)
+        entries = read_log(run)
+        found.scores = _scores(run, entries)
+        found.last = _last(run, found.step, entries)
+        found.state = _state(run, found, entries)
+    except (GantkError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        reason = str(error).removeprefix(f"{run.model_toml} is damaged: ")
+        found.state = f"damaged: {reason if isinstance(error, GantkError) else f'{type(error).__name__}: {error}'}"
+    return found
+
+
+def _bare(part: Any) -> str:
+    name = part["plugin"] if isinstance(part, Mapping) else str(part)
+    return str(name).rpartition(":")[2]
+
+
+def _parts(spec: Mapping[str, Any]) -> str:
+    one = [f"{slot}={_bare(spec[slot])}" for slot in ("data", *SLOTS) if slot in spec]
+    several = [f"{slot}={'+'.join(map(_bare, spec[slot]))}" for slot in LISTS if spec.get(slot)]
+    return " ".join([*one, *several])
+
+
+def _steps(spec: Mapping[str, Any]) -> int:
+    """Steps of all stages, as far as the written settings say."""
+    total = 0
+    for name, settings in spec["stages"].items():
+        turns = [value.get("repeats", 1) for value in settings.values() if isinstance(value, Mapping)]
+        players = [Player(str(number), (), _NOTHING, repeats=repeats) for number, repeats in enumerate(turns)]
+        stage = Stage(name, players, str(settings["length"]), settings["batch_size"])
+        total += stage.steps(spec["shape"]["images"])
+    return total
+
+
+_NOTHING: Any = None
+"""The objective of a player that never plays."""
+
+
+def _state(run: Run, found: Summary, entries: list[dict[str, Any]]) -> str:
+    if run.busy():
+        return "training now"
+    damaged = [step for step in run.steps() if not _whole(run.checkpoint(step))]
+    if damaged:
+        return f"damaged: checkpoint of step {damaged[-1]} is not whole"
+    if found.step == 0:
+        return "stopped before its first checkpoint" if entries else "not trained"
+    return "finished" if found.step >= found.steps else "stopped"
+
+
+def _whole(checkpoint: Path) -> bool:
+    files = [checkpoint / name for name in ("model.safetensors", "training.pt")]
+    return all(file.is_file() and file.stat().st_size > 0 for file in files)
+
+
+def _last(run: Run, step: int, entries: list[dict[str, Any]]) -> str:
+    times = [entry["time"] for entry in entries[-1:] if isinstance(entry.get("time"), (int, float))]
+    if not times and step:
+        times = [run.checkpoint(step).stat().st_mtime]
+    return datetime.fromtimestamp(times[0]).strftime("%Y-%m-%d %H:%M") if times else ""
+
+
+def _scores(run: Run, entries: list[dict[str, Any]]) -> dict[str, float]:
+    try:
+        written = json.loads((run.path / "metrics.json").read_text(encoding="utf-8-sig"))
+        found = {name: value.get("value") if isinstance(value, dict) else value for name, value in written.items()}
+        scores = {str(name): value for name, value in found.items() if isinstance(value, (int, float))}
+    except (OSError, ValueError, AttributeError):
+        scores = {}
+    for wanted in (r"measure/", r"(?!.*/gradient_norm$|.*/state/|measure/)"):
+        if scores:
+            break
+        for entry in entries:
+            values = entry.get("values", {})
+            kept = {name: value for name, value in values.items() if re.match(wanted, name)}
+            scores = {name.removeprefix("measure/"): value for name, value in kept.items()} or scores
+    return scores
+
+
+def runs_text(found: list[Summary]) -> str:
+    """The table that `gantk list-runs` prints."""
+    rows = []
+    for each in found:
+        far = each.state
+        if each.steps and not each.state.startswith("damaged"):
+            far = f"{each.step:,} of {each.steps:,} steps, {each.state}"
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in each.scores.items())
+        rows.append((each.run, each.recipe, far, each.last, scores, each.parts))
+    return table(rows, ("RUN", "RECIPE", "TRAINED", "LAST", "SCORES", "PARTS"))
+
+
+def as_json(found: list[Summary]) -> str:
+    """The same as JSON."""
+    return json.dumps([asdict(each) for each in found], indent=2)
