@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.nested import usable_offer
+from gantk.building.player_settings import notes_on_brought
 from gantk.building.record import Record
 from gantk.building.spec import (
     Spec,
@@ -22,6 +24,7 @@ from gantk.building.spec import (
     bare_name,
     combine,
     combine_losses,
+    leave_out,
     merge,
     normalise,
     part_table,
@@ -67,6 +70,7 @@ def build(
     seed: int | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     start_from: str | os.PathLike[str] | None = None,
+    without: str | Sequence[str] = (),
 ) -> Model:
     """Put a model together from a recipe and parts of your choice, and check that everything fits.
 
@@ -82,6 +86,7 @@ def build(
         metric: what is measured in training, added to the recipe's.
         seed: from which the initial weights and everything random in training follow; 0 where not given.
         settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
+        without: parts of the recipe's to leave out, as `"hidden"` or `"loss.hidden"`; `"loss"` is the whole list.
 
         start_from: a run, or the folder of one of its checkpoints, from whose weights training starts, to fine-tune it;
             its parts, data and settings are the recipe then. Parts of other shapes start anew, as the notes say.
@@ -104,27 +109,44 @@ def build(
         "seed": seed,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    further = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
-    lower = None if start_from is None or recipe is not None else spec_of_run(located(start_from)[0], chosen)
-    spec = compose(recipe, chosen, further, lower)
+    listed = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
+    if start_from is None or recipe is not None:
+        lower = _recipe_layer(recipe)
+    else:
+        lower = spec_of_run(located(start_from)[0], chosen)
+    spec = overlay(lower, chosen, listed, [without] if isinstance(without, str) else without)
     if own is not None:
         spec.pop("data", None)
     model = assemble(spec, own)
     if start_from is not None:
         start_weights(model, start_from)
+    others = {bare_name(loss) for loss in lower.get("loss", [])}
+    added = {name: loss for name, loss in model.losses if name not in others}
+    said = [(s if isinstance(s, str) else s[0]).partition("=")[0].strip().rpartition(".")[2] for s in listed]
+    model.built.notes += notes_on_brought(model.built.stages, added, said)
     return model
 
 
-def compose(
-    recipe: Any,
+def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:
+    """The spec of a recipe with a user's parts laid over it and then the user's settings."""
+    return overlay(_recipe_layer(recipe), chosen, settings)
+
+
+def _recipe_layer(recipe: Any) -> Spec:
+    data = normalise({"data": DEFAULT_DATA}, "default")["data"]
+    return merge({"data": data}, recipe_spec(recipe or DEFAULT_RECIPE))
+
+
+def overlay(
+    lower: Spec,
     chosen: Mapping[str, Any],
     settings: Sequence[str | tuple[str, Any]] = (),
-    lower: Spec | None = None,
+    without: Sequence[str] = (),
 ) -> Spec:
-    """The spec of a recipe, or `lower` in its place, with a user's parts laid over it and then the user's settings."""
-    if lower is None:
-        data = normalise({"data": DEFAULT_DATA}, "default")["data"]
-        lower = merge({"data": data}, recipe_spec(recipe or DEFAULT_RECIPE))
+    """A spec without the parts that a user leaves out, under the user's own parts and settings."""
+    lower = deepcopy(lower)
+    for name in without:
+        leave_out(lower, name)
     upper = normalise(chosen, "build")
     for kind in LISTS:
         if kind in upper:

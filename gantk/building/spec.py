@@ -28,6 +28,7 @@ __all__ = [
     "combine",
     "combine_losses",
     "is_pattern",
+    "leave_out",
     "merge",
     "merge_player",
     "merge_stages",
@@ -193,6 +194,32 @@ def combine_losses(
     kept = [loss for loss in lower if not (chosen and adversarial[loss["plugin"]] and loss["plugin"] != chosen[0])]
     # The adversarial loss comes first.
     return sorted(combine(kept, upper), key=lambda loss: not adversarial[loss["plugin"]])
+
+
+def leave_out(spec: Spec, name: str) -> None:
+    """Take a part out of a spec, in place: `hidden`, `loss.hidden`, the whole list `loss`, or the slot `refiner`.
+
+    Raises:
+        UsageError: there is no such part, or several are called so.
+    """
+    if name in (*SLOTS, *LISTS) and spec.get(name):
+        del spec[name]
+        return
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for kind in (*SLOTS, *LISTS):
+        for table in spec.get(kind, []) if kind in LISTS else filter(None, [spec.get(kind)]):
+            found[f"{kind}.{bare_name(table)}"] = (kind, table)
+    meant = [path for path, (_, table) in found.items() if name in (path, bare_name(table), table["plugin"])]
+    if not meant:
+        known = nearest(name, [path.partition(".")[2] for path in found])
+        raise UsageError(f"--without {name}: the recipe has no such part.{known}")
+    if len(meant) > 1:
+        raise UsageError(f"--without {name}: say which one, {' or '.join(meant)}.")
+    kind, table = found[meant[0]]
+    if kind in LISTS:
+        spec[kind] = [each for each in spec[kind] if each is not table]
+    else:
+        del spec[kind]
 
 
 def recipe_spec(value: Any) -> Spec:

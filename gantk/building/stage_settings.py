@@ -8,23 +8,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk.building.objectives import check_objectives, losses_of, terms_of
-from gantk.building.spec import is_pattern, merge_player, merge_stages
+from gantk.building.player_settings import apply_settings, at_least, own_settings, without
+from gantk.building.spec import is_pattern, merge_stages
 from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
-from gantk.schedule import Length, Player, Stage
-from gantk.schedule.optimizers import check_optimizer
-from gantk.schedule.rates import parse_rate
+from gantk.schedule import Length, Stage
 
 __all__ = ["resolve_stages", "stages_with"]
-
-LEAST: dict[str, tuple[type, float]] = {
-    "repeats": (int, 1),
-    "clip_weights": (float, 0),
-    "clip_gradients": (float, 0),
-}
-"""Setting of a player → its type and its least value."""
 
 
 def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
@@ -46,7 +38,7 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
         raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
     settings = _by_stage(settings, stages)
     for stage in stages:
-        _apply(stage, settings.get(stage.name, {}), model)
+        _apply(stage, settings.get(stage.name, {}), losses=True)
         for player in stage.players:
             player.moves = tuple(path for written in player.moves for path in _moved(written, model))
     check_objectives(model, stages)
@@ -63,7 +55,7 @@ def stages_with(model: Model, settings: Mapping[str, Any]) -> list[Stage]:
     stages = [_bare(stage) for stage in model.built.stages]
     settings = _by_stage(settings, stages)
     for stage in stages:
-        _apply(stage, settings.get(stage.name, {}), model)
+        _apply(stage, settings.get(stage.name, {}), losses=False)
     return stages
 
 
@@ -120,22 +112,24 @@ def _named(stage: Stage, name: str, value: Any) -> list[str]:
     return [name] if name in stage.settings() else []
 
 
-def _apply(stage: Stage, settings: Mapping[str, Any], model: Model) -> None:
+def _apply(stage: Stage, settings: Mapping[str, Any], losses: bool) -> None:
+    """Settings laid over those of a stage and its players, and, below them, those that losses bring."""
     players = {player.name: player for player in stage.players}
     for name, value in settings.items():
         where = f"stages.{stage.name}.{name}"
         if name == "length":
             stage.length = str(Length.parse(value))
         elif name == "batch_size":
-            stage.batch_size = _at_least(convert(value, int, where), 1, where)
+            stage.batch_size = at_least(convert(value, int, where), 1, where)
         elif name not in players:
             raise OptionError(_unknown(stage, name))
         elif not isinstance(value, Mapping):
             raise OptionError(f"{where} is a player; its settings are {where}.lr and so on, not {value!r}.")
     for player in stage.players:
-        brought = [loss.settings.get(player.role, {}) for loss in losses_of(player.objective)]
-        for layer in (*brought, settings.get(player.name, {})):
-            _apply_player(player, layer, f"stages.{stage.name}.{player.name}")
+        own = own_settings(player)
+        brought = [loss.settings.get(player.role, {}) for loss in losses_of(player.objective)] if losses else []
+        for layer in (*(without(layer, own) for layer in brought), settings.get(player.name, {})):
+            apply_settings(player, layer, f"stages.{stage.name}.{player.name}")
 
 
 def _unknown(stage: Stage, name: str) -> str:
@@ -145,28 +139,3 @@ def _unknown(stage: Stage, name: str) -> str:
         meant = " or ".join(f"{where}.{player}.{name}" for player in players)
         return f"{where}.{name}: {name} is set for each player: {meant}, or {where}.*.{name} for all."
     return f"{where}.{name}: no such setting or player.{nearest(name, ['length', 'batch_size', *players])}"
-
-
-def _apply_player(player: Player, settings: Mapping[str, Any], where: str) -> None:
-    merged = merge_player(player.optimizer, settings)
-    for name, (kind, least) in LEAST.items():
-        if name in merged:
-            setattr(
-                player,
-                name,
-                _at_least(convert(merged.pop(name), kind, f"{where}.{name}"), least, f"{where}.{name}"),
-            )
-    if "lr_schedule" in merged:
-        player.lr_schedule = str(merged.pop("lr_schedule"))
-        parse_rate(player.lr_schedule, f"{where}.lr_schedule")
-    if "weight_schedule" in merged:
-        player.weight_schedule = convert(merged.pop("weight_schedule"), dict[str, str], f"{where}.weight_schedule")
-        for term, schedule in player.weight_schedule.items():
-            parse_rate(schedule, f"{where}.weight_schedule.{term}")
-    player.optimizer = check_optimizer(merged, where)
-
-
-def _at_least(value: Any, least: float, where: str) -> Any:
-    if not value >= least:
-        raise OptionError(f"{where} must be at least {least}, not {value}.")
-    return value

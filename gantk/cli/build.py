@@ -30,6 +30,12 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("build")
 @click.argument("recipe", required=False)
 @parts_of_a_model
+@click.option(
+    "--without",
+    metavar="PART",
+    multiple=True,
+    help="Leave out a part of the recipe's, as hidden, or a whole list, as loss; repeat for several.",
+)
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")
@@ -37,6 +43,7 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Check and print, and write nothing.")
 def command(
     recipe: str | None,
+    without: tuple[str, ...],
     settings: tuple[str, ...],
     start: Path | None,
     seed: int | None,
@@ -47,10 +54,13 @@ def command(
     """Put a model together, check that its parts fit, and write it to a new run folder.
 
     RECIPE is a paper's system to start from (see gantk list recipe); a DCGAN game where none is given. Every option
-    replaces the recipe's part. An adversarial loss replaces the recipe's, other losses are added to it.
+    replaces the recipe's part. An adversarial loss replaces the recipe's, other losses are added to it, and options of
+    a loss that the recipe has go over the recipe's. Parts of lists are taken away with --without, which comes first:
+    --without loss --loss minimax leaves minimax alone, whatever the recipe had.
 
     \b
     gantk build --noise de --loss hidden
+    gantk build degan-mnist --without hidden
     gantk build wgan-gp --data photos:size=64 --set stages.game.length="50 epochs"
     gantk build --from runs/faces --data photos
     """
@@ -62,7 +72,7 @@ def command(
     if output and not dry_run:
         Run(output).check_free()
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
-    model = build(recipe, **chosen, settings=settings, seed=seed, start_from=start)
+    model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start)
     if not dry_run:
         run = Run(output or _free(RUNS / model.built.spec["preset"]))
         create(run, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from gantk.building.checks import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
+from gantk.building.player_settings import apply_settings
+from gantk.building.spec import PLAYER_SETTINGS
+from gantk.errors import OptionError
 from gantk.parts import ImageShape, Loss, Part
 from gantk.schedule import Batch, Binding, Play, Player, Step, Terms
 from gantk.schedule.objective import Objective
@@ -185,8 +187,13 @@ class LossContract(PartContract):
             check_states(loss, self._toys(loss).play(role, loss.state))
 
     def test_settings_are_known(self) -> None:
-        known = set(inspect.signature(Player).parameters) - {"name", "moves", "objective", "role"}
         for role, settings in self._loss().settings.items():
             assert role in self._loss().roles(), f"it brings settings for '{role}', a role that it does not speak to."
-            unknown = set(settings) - known
-            assert not unknown, f"it brings settings {sorted(unknown)} for '{role}'; known: {sorted(known)}."
+            player = Player(role, (), Terms([], role))
+            try:
+                apply_settings(player, settings, role)
+            except OptionError as error:
+                raise AssertionError(
+                    f"it brings settings that a player does not take: {error} They are those of a player "
+                    f"({', '.join(PLAYER_SETTINGS)}), `optimizer`, and the options of that."
+                ) from error

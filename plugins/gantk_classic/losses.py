@@ -94,14 +94,17 @@ class NonSaturating(_Game):
 class Wasserstein(_Game):
     """The Wasserstein game: D minimises E D(G(z)) - E D(x), G minimises -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
 
-    It brings the paper's settings for the discriminator's player: 5 turns a step, weights clipped to ±0.01.
+    It brings the paper's settings: RMSProp at 5e-5, 5 turns of the discriminator a step, its weights clipped to ±0.01.
 
     Args:
         weight: factor of this loss in its players' sums, 0 or more.
     """
 
     paper = "Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875"
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"discriminator": {"repeats": 5, "clip_weights": 0.01}}
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "discriminator": {"optimizer": "rmsprop", "lr": 5e-5, "repeats": 5, "clip_weights": 0.01},
+        "generator": {"optimizer": "rmsprop", "lr": 5e-5},
+    }
 
     def discriminator(self, play: Play) -> Tensor:
         real, fake = _logits(play.real_verdict), _logits(play.fake_verdict)
@@ -117,6 +120,8 @@ class WassersteinGP(Wasserstein):
     Each x̂ lies at a uniformly random place between one real and one generated image (Gulrajani et al. 2017, eq. 3).
     The discriminator must judge each image by itself, so it cannot use batch normalisation.
 
+    It brings the paper's settings: Adam at 1e-4 with β = (0, 0.9), and 5 turns of the discriminator a step.
+
     Args:
         penalty: the factor λ of the gradient penalty, 0 or more.
         target: the norm γ that gradients are drawn to, above 0; the penalty is then λ/γ² E (‖∇ D(x̂)‖₂ - γ)². Karras et
@@ -130,7 +135,10 @@ class WassersteinGP(Wasserstein):
 
     paper = "Gulrajani et al. 2017, arXiv:1704.00028"
     needs = frozenset({"logits", "per-sample"})
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"discriminator": {"repeats": 5}}
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "discriminator": {"optimizer": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "repeats": 5},
+        "generator": {"optimizer": "adam", "lr": 1e-4, "betas": [0.0, 0.9]},
+    }
 
     def __init__(
         self,

@@ -102,7 +102,7 @@ def test_a_later_layers_pattern_is_over_an_earlier_layers_names() -> None:
 
 def test_on_the_command_line_the_last_word_counts() -> None:
     settings = ["stages.*.batch_size=7", "stages.game.length=3 steps", "stages.*.discriminator.lr=0.5"]
-    game = compose("dcgan", {}, settings)["stages"]["game"]
+    game = compose("wgan", {}, settings)["stages"]["game"]
     assert (game["batch_size"], game["length"], game["discriminator"]["lr"]) == (7, "3 steps", 0.5)
 
 

@@ -295,3 +295,11 @@ def test_a_skipped_file_is_told_of_in_one_line(small_build: list[str], tmp_path:
     (line,) = gantk(*small_build, "--data", "photos:size=16,skip=true", "-o", "run").worked().err.splitlines()
     assert line.startswith(f"gantk: warning: {tmp_path}/photos: 1 file was skipped")
     assert "1.jpg: cannot be decoded (" in line
+
+
+def test_a_recipes_second_loss_is_left_out(tmp_path: Path, call) -> None:
+    call("build", "degan", "--loss", "minimax", "--without", "hidden", "--noise", "gaussian", *small()).worked()
+    losses = toml.loads((tmp_path / "run/model.toml").read_text())["loss"]
+    assert [loss["plugin"] for loss in losses] == ["gantk:minimax"]
+    assert "no such part" in call("build", "degan", "--without", "vae", "--dry-run").error(2)
+    assert "--without" in call("build", "--help").worked().out

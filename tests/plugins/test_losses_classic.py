@@ -180,8 +180,12 @@ def test_gradient_penalty_refuses_unequal_batches() -> None:
 
 
 def test_wasserstein_settings() -> None:
-    assert Wasserstein().settings == {"discriminator": {"repeats": 5, "clip_weights": 0.01}}
-    assert WassersteinGP().settings == {"discriminator": {"repeats": 5}}
+    rmsprop, adam = {"optimizer": "rmsprop", "lr": 5e-5}, {"optimizer": "adam", "lr": 1e-4, "betas": [0.0, 0.9]}
+    assert Wasserstein().settings == {
+        "discriminator": {**rmsprop, "repeats": 5, "clip_weights": 0.01},
+        "generator": rmsprop,
+    }
+    assert WassersteinGP().settings == {"discriminator": {**adam, "repeats": 5}, "generator": adam}
 
 
 class Fixed(Generator):
