@@ -35,9 +35,10 @@ T* at(uintptr_t address) {
 }
 
 void search_bytes(uintptr_t references, int64_t count, int64_t dim, uintptr_t queries, int64_t query_count, int k,
-                  int block, int threads, const std::optional<py::function>& progress, uintptr_t squared,
-                  uintptr_t indices) {
-    const Task task{at<uint8_t>(references), count, dim, at<uint8_t>(queries), query_count, k, block, threads};
+                  int block, int threads, int sample, int rank, int capacity,
+                  const std::optional<py::function>& progress, uintptr_t squared, uintptr_t indices) {
+    const Task task{at<uint8_t>(references), count, dim, at<uint8_t>(queries), query_count, k, block, threads,
+                    sample, rank, capacity};
     const Poll poll = poll_with(progress);
     const py::gil_scoped_release unlocked;
     const Scale scale = scale_of(dim);
@@ -47,26 +48,27 @@ void search_bytes(uintptr_t references, int64_t count, int64_t dim, uintptr_t qu
     search(kernel(), task, screen, poll, at<double>(squared), at<int64_t>(indices));
 }
 
-template <typename T>
+template <typename T, typename Rounded<T>::Direct Kernel::*direct>
 void search_floats(uintptr_t references, int64_t count, int64_t dim, uintptr_t queries, int64_t query_count, int k,
-                   int block, int threads, const std::optional<py::function>& progress, uintptr_t squared,
-                   uintptr_t indices, typename Rounded<T>::Direct Kernel::*direct) {
+                   int block, int threads, int sample, int rank, int capacity, double margin, double rounding,
+                   const std::optional<py::function>& progress, uintptr_t squared, uintptr_t indices) {
     const Poll poll = poll_with(progress);
     const py::gil_scoped_release unlocked;
     const T *const from = at<T>(references), *const to = queries ? at<T>(queries) : from;
     const Grid grid = grid_for(from, count, dim, threads);
-    Rows reference_rows = round_to(grid, from, count, threads);
+    Rows reference_rows = round_to(grid, from, count, margin, threads);
     Rows query_rows;
-    if (queries) query_rows = round_to(grid, to, query_count, threads);
+    if (queries) query_rows = round_to(grid, to, query_count, margin, threads);
     std::vector<uint32_t> beyond;
     std::vector<uint8_t> marks;
     const double error = common_error(reference_rows.errors, beyond, marks);
     const std::vector<double>& query_errors = queries ? query_rows.errors : reference_rows.errors;
-    Rounded<T> screen(to, from, static_cast<size_t>(dim), scale_of(dim), grid.step, query_errors.data(), error, kernel().*direct);
+    Rounded<T> screen(to, from, static_cast<size_t>(dim), scale_of(dim), grid.step, query_errors.data(), error, rounding,
+                      kernel().*direct);
     screen.unscreened = std::move(beyond);
     screen.outside = std::move(marks);
     const Task task{reference_rows.bytes.data(), count, dim, queries ? query_rows.bytes.data() : nullptr, query_count, k,
-                    block, threads};
+                    block, threads, sample, rank, capacity};
     search(kernel(), task, screen, poll, at<double>(squared), at<int64_t>(indices));
 }
 
@@ -74,16 +76,6 @@ void search_floats(uintptr_t references, int64_t count, int64_t dim, uintptr_t q
 
 void bind_knn(py::module_& m) {
     m.def("knn_u8", &search_bytes);
-    m.def("knn_f32", [](uintptr_t references, int64_t count, int64_t dim, uintptr_t queries, int64_t query_count, int k,
-                        int block, int threads, const std::optional<py::function>& progress, uintptr_t squared,
-                        uintptr_t indices) {
-        search_floats<float>(references, count, dim, queries, query_count, k, block, threads, progress, squared, indices,
-                             &Kernel::direct_f32);
-    });
-    m.def("knn_f64", [](uintptr_t references, int64_t count, int64_t dim, uintptr_t queries, int64_t query_count, int k,
-                        int block, int threads, const std::optional<py::function>& progress, uintptr_t squared,
-                        uintptr_t indices) {
-        search_floats<double>(references, count, dim, queries, query_count, k, block, threads, progress, squared,
-                              indices, &Kernel::direct_f64);
-    });
+    m.def("knn_f32", &search_floats<float, &Kernel::direct_f32>);
+    m.def("knn_f64", &search_floats<double, &Kernel::direct_f64>);
 }

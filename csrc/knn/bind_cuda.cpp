@@ -24,7 +24,7 @@ NearLists lists(Address thresholds, Address lists, Address counts, std::int64_t 
 
 void bind_knn_cuda(py::module_& m) {
     m.attr("knn_tile") = gantk::cuda::kTile;
-    m.attr("knn_slice") = gantk::cuda::kSlice;
+    m.attr("knn_band") = gantk::cuda::kBand * gantk::cuda::kTile;
     m.attr("knn_largest_dimension") = gantk::cuda::kLargestDimension;
     m.def(
         "knn_dense",

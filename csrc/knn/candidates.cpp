@@ -10,10 +10,10 @@ uint64_t whole(int32_t limit) { return static_cast<uint64_t>(static_cast<uint32_
 
 }  // namespace
 
-Candidates::Candidates(const Points& queries, int64_t references, int k, bool exclude_self, const Screen& screen)
-    : queries_(queries), k_(static_cast<uint32_t>(k)), // Inexact screens let several times as many through as are nearest.
-      capacity_(static_cast<uint32_t>(
-          std::min<int64_t>(screen.exact() ? k_ + k_ / 2 + 64 : 6 * k_ + 64, references + 1))), exclude_self_(exclude_self),
+Candidates::Candidates(const Points& queries, int64_t references, int k, int capacity, bool exclude_self,
+                       const Screen& screen)
+    : queries_(queries), k_(static_cast<uint32_t>(k)),
+      capacity_(static_cast<uint32_t>(std::min<int64_t>(capacity, references + 1))), exclude_self_(exclude_self),
       screen_(screen), keys_(new uint64_t[static_cast<size_t>(queries.count) * capacity_]),
       counts_(static_cast<size_t>(queries.count), 0), bounds_(static_cast<size_t>(queries.count), whole(INT_MAX)),
       limits_(new std::atomic<int32_t>[static_cast<size_t>(queries.count)]) {

@@ -23,7 +23,7 @@ struct Points {
 class Candidates {
   public:
     // `exclude_self`: a reference whose index is the query's own is no neighbour.
-    Candidates(const Points& queries, int64_t references, int k, bool exclude_self, const Screen& screen);
+    Candidates(const Points& queries, int64_t references, int k, int capacity, bool exclude_self, const Screen& screen);
 
     int32_t limit(int64_t query) const { return limits_[query].load(std::memory_order_relaxed); }
     void set_limit(int64_t query, int32_t limit);

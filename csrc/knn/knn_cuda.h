@@ -5,6 +5,7 @@
 namespace gantk::cuda {
 
 inline constexpr int kTile = 128;              // rows and columns of a block's tile
+inline constexpr int kBand = 16;               // tiles of rows that run side by side, so that blocks at one time share operands in L2
 inline constexpr int kSlice = 64;              // bytes of a row that one step of the pipeline takes
 inline constexpr int kLargestDimension = 33024;  // 255² · dimension stays below 2³¹
 

@@ -141,7 +141,7 @@ Grid grid_for(const T* points, int64_t count, int64_t dim, int threads) {
 }
 
 template <typename T>
-Rows round_to(const Grid& grid, const T* points, int64_t count, int threads) {
+Rows round_to(const Grid& grid, const T* points, int64_t count, double margin, int threads) {
     const size_t dim = grid.offset.size();
     Rows rows{std::vector<uint8_t>(static_cast<size_t>(count) * dim), std::vector<double>(static_cast<size_t>(count))};
     constexpr int64_t share = 256;
@@ -154,7 +154,7 @@ Rows round_to(const Grid& grid, const T* points, int64_t count, int threads) {
                 rows.bytes[static_cast<size_t>(i) * dim + k] = static_cast<uint8_t>(place.byte);
                 squares += place.error * place.error;
             }
-            rows.errors[i] = std::sqrt(squares) * (1 + 1e-6) + grid.step * 1e-6;
+            rows.errors[i] = std::sqrt(squares) * (1 + margin) + grid.step * margin;
         }
     });
     return rows;
@@ -177,7 +177,7 @@ double common_error(const std::vector<double>& errors, std::vector<uint32_t>& be
 
 template Grid grid_for(const float*, int64_t, int64_t, int);
 template Grid grid_for(const double*, int64_t, int64_t, int);
-template Rows round_to(const Grid&, const float*, int64_t, int);
-template Rows round_to(const Grid&, const double*, int64_t, int);
+template Rows round_to(const Grid&, const float*, int64_t, double, int);
+template Rows round_to(const Grid&, const double*, int64_t, double, int);
 
 }  // namespace gantk::knn

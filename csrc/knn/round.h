@@ -17,11 +17,11 @@ Grid grid_for(const T* points, int64_t count, int64_t dim, int threads);
 
 struct Rows {
     std::vector<uint8_t> bytes;  // [count, dim]
-    std::vector<double> errors;  // [count]: an upper bound of the Euclidean distance from the point to its place
+    std::vector<double> errors;  // [count]: with a margin for the arithmetic, an upper bound of the Euclidean distance from the point to its place
 };
 
 template <typename T>
-Rows round_to(const Grid& grid, const T* points, int64_t count, int threads);
+Rows round_to(const Grid& grid, const T* points, int64_t count, double margin, int threads);
 
 // The error that all but few points stay below; those few are marked.
 double common_error(const std::vector<double>& errors, std::vector<uint32_t>& beyond, std::vector<uint8_t>& marks);

@@ -83,9 +83,9 @@ class Rounded final : public Screen {
   public:
     using Direct = double (*)(const T*, const T*, size_t);
     Rounded(const T* queries, const T* references, size_t dim, Scale scale, double step, const double* query_errors,
-            double reference_error, Direct direct)
+            double reference_error, double rounding, Direct direct)
         : queries_(queries), references_(references), dim_(dim), scale_(scale), step_(step), errors_(query_errors),
-          reference_error_(reference_error), direct_(direct) {}
+          reference_error_(reference_error), rounding_(rounding), direct_(direct) {}
     int32_t limit_after(int32_t screen, uint32_t query) const override {
         return limit(std::sqrt(scale_.squared_at_most(screen)) * step_ + 2 * slack(query));
     }
@@ -101,7 +101,7 @@ class Rounded final : public Screen {
     double slack(uint32_t query) const { return errors_[query] + reference_error_; }
     int32_t limit(double distance) const {
         const double steps = distance / step_;
-        return scale_.screen_at_most(steps * steps * (1 + 1e-9) + 1);
+        return scale_.screen_at_most(steps * steps * (1 + rounding_) + 1);
     }
     const T *queries_, *references_;
     size_t dim_;
@@ -109,6 +109,7 @@ class Rounded final : public Screen {
     double step_;
     const double* errors_;
     double reference_error_;
+    double rounding_;  // more than the relative error of the arithmetic
     Direct direct_;
 };
 

@@ -30,18 +30,6 @@ Cut cut_for(const Task& task) {
     return {depth, scale.slices, scale.shift, static_cast<int>(block)};
 }
 
-// The rank among `sample` references that a query's k-th neighbour among `count` is rarely beyond.
-int safe_rank(double expected) {
-    double term = std::exp(-expected), below = term;
-    int rank = 1;
-    while (1 - below > 0.004) {
-        term *= expected / rank;
-        below += term;
-        ++rank;
-    }
-    return rank;
-}
-
 // What one thread works with: a block of columns, packed, and the sides and hits of the tile at hand.
 struct Workspace {
     Workspace(const Kernel& kernel, const Cut& cut)
@@ -129,7 +117,7 @@ class Search {
                                   int64_t* indices) {
         const Norms apart(symmetric ? Points{nullptr, 0, 0, nullptr} : queries, cut_, task_.threads);
         const Norms& norms = symmetric ? norms_ : apart;
-        Candidates candidates(queries, task_.count, task_.k, exclude_self, screen_);
+        Candidates candidates(queries, task_.count, task_.k, task_.capacity, exclude_self, screen_);
         if (guess) guess_limits(queries, norms, symmetric, candidates);
         visit_pairs(queries, norms, symmetric, candidates);
         std::vector<uint8_t> found(queries.count);
@@ -204,10 +192,9 @@ class Search {
 
     // Sets each query's limit by a sample of the references: a guess that `finish` checks.
     void guess_limits(const Points& queries, const Norms& norms, bool symmetric, Candidates& candidates) {
-        const double count = static_cast<double>(task_.count);
-        const auto sample = static_cast<int64_t>(std::min(std::max(6.8 * count / task_.k, 64.0), count / 16));
-        const int ranks = safe_rank(task_.k * sample / count);
-        if (sample < 64 || ranks > 32) return;
+        const int64_t sample = task_.sample;
+        const int ranks = task_.rank;
+        if (ranks == 0) return;
         parallel_for(task_.threads, blocks_of(queries.count, cut_.block), [&](int64_t columns, int thread) {
             Workspace& work = workspaces_[thread];
             const size_t stride = cut_.block;

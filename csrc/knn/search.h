@@ -23,6 +23,9 @@ struct Task {
     int k;
     int block;  // points to a block, or 0 to choose
     int threads;
+    // As gantk/ops/knn/plan.py says: a query's limit is the rank-th smallest screen of so many references, or unlimited
+    // with rank 0; and how long lists are.
+    int sample, rank, capacity;
 };
 
 // How the screens of points of that many dimensions are scaled.

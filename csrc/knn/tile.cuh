@@ -14,7 +14,6 @@ constexpr int kWarpTile = 64;  // each warp has a quarter: 64 × 64
 constexpr int kRowFragments = kWarpTile / 16;
 constexpr int kColumnFragments = kWarpTile / 8;
 constexpr int kRowsOfThread = 2 * kRowFragments;
-constexpr int kBand = 16;  // tiles of rows that run side by side, so that blocks at one time share operands in L2
 
 // Up to 128 rows of bytes that start at a tile's edge.
 struct Strip {

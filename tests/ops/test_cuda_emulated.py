@@ -15,8 +15,9 @@ from torch import Tensor
 from torch_kernels import TorchKernels, brute_force
 
 from gantk.ops.knn import cuda
-from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda import search
 from gantk.ops.knn.cuda_kernels import ByteRows, NativeKernels, Near, pack
+from gantk.ops.knn.plan import Plan
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,7 @@ def schedule(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_python_side_knows_the_kernels_numbers(kernels: NativeKernels) -> None:
     assert kernels.tile == TorchKernels.tile == 128
+    assert kernels.band == TorchKernels.band
     assert kernels.largest_dimension == TorchKernels.largest_dimension
     assert kernels.largest_dimension * 255**2 < 2**31
     assert kernels.largest_dimension >= cuda.SLICE

@@ -14,6 +14,7 @@ from torch import Tensor
 from gantk.errors import SlowFallback, UsageError
 from gantk.ops import knn_distances, native
 from gantk.ops.knn import plain
+from gantk.ops.knn.plan import MOST_RANKS, Plan
 
 SETS = native.state("cpu").usable or ("none",)
 
@@ -333,3 +334,13 @@ def test_ctrl_c_ends_a_search() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == "stopped", done.stderr
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize(("columns", "k"), [(10, 3), (1023, 5), (60000, 1), (60000, 100), (60000, 59999), (2000, 1999)])
+def test_every_plan_of_the_cpu_fits_its_kernels(columns: int, k: int, exact: bool) -> None:
+    plan = Plan.for_shrinking_lists(columns, k, exact=exact)
+    assert plan.capacity > k
+    assert plan.rank <= MOST_RANKS
+    assert plan.rank <= plan.sample <= columns // 16
+    assert (plan.rank == 0) == (plan.sample == 0)

@@ -8,9 +8,10 @@ from test_knn_cuda_search import pixels
 from torch import Tensor
 from torch_kernels import TorchKernels
 
-from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda import search
 from gantk.ops.knn.cuda_float import search_float
 from gantk.ops.knn.cuda_kernels import NativeKernels, Near, kernels_here, pack, why_not
+from gantk.ops.knn.plan import Plan
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,8 +15,8 @@ from gantk.errors import UsageError
 from gantk.ops import knn_distances
 from gantk.ops.knn import cuda, cuda_float
 from gantk.ops.knn import distances as distances_module
-from gantk.ops.knn.cuda import Plan
 from gantk.ops.knn.cuda_float import _Screen, search_float
+from gantk.ops.knn.plan import Plan
 
 LISTS = Plan(60, 8, 250)
 

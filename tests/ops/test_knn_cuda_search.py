@@ -9,8 +9,9 @@ from torch_kernels import TorchKernels, brute_force
 
 from gantk.errors import UsageError
 from gantk.ops.knn import cuda
-from gantk.ops.knn.cuda import Plan, search
+from gantk.ops.knn.cuda import search
 from gantk.ops.knn.cuda_kernels import pack
+from gantk.ops.knn.plan import Plan
 
 
 def pixels(count: int, dimension: int, seed: int = 0, levels: int = 256) -> Tensor:
@@ -83,7 +84,7 @@ def test_lists_within_bounded_memory_come_from_groups_of_rows() -> None:
 
 
 def test_long_passes_are_cut_into_launches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "BAND", 128)
+    monkeypatch.setattr(TorchKernels, "band", 128)
     monkeypatch.setattr(cuda, "LAUNCH", 300 * 64 * 130)
     told: list[tuple[int, int]] = []
     kernels = assert_found(pixels(300, 20), 5, Plan(60, 6, 200), progress=lambda *done: told.append(done))
@@ -138,7 +139,7 @@ def test_a_k_that_there_are_not_points_for_is_refused(k: int) -> None:
 
 @pytest.mark.parametrize(("columns", "k"), [(60000, 100), (60000, 5), (1_000_000, 100), (5000, 10), (60000, 1000)])
 def test_a_plan_finds_enough_and_its_lists_hold_it(columns: int, k: int) -> None:
-    plan = Plan.of(columns, k)
+    plan = Plan.for_lists(columns, k)
     assert plan is not None
     generator = torch.Generator().manual_seed(0)
     # Ranks of a row's nearest columns in its sample: a Poisson process of rate sample / columns.
@@ -149,8 +150,8 @@ def test_a_plan_finds_enough_and_its_lists_hold_it(columns: int, k: int) -> None
 
 
 def test_small_searches_have_no_plan() -> None:
-    assert Plan.of(3000, 5) is None
-    assert Plan.of(60000, 10000) is None
+    assert Plan.for_lists(3000, 5) is None
+    assert Plan.for_lists(60000, 10000) is None
 
 
 def test_the_plan_of_this_installation_on_points_enough_for_it() -> None:

@@ -12,6 +12,7 @@ class TorchKernels:
     """As csrc/knn/knn.cu, entries of lists in an order of its own."""
 
     tile = 128
+    band = 2048
     largest_dimension = 33024
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gantk.ops import native
+from gantk.ops.knn.plan import ERROR_MARGIN, ROUNDING, Plan
 
 __all__ = ["search"]
 
@@ -24,6 +25,8 @@ def search(
     found = torch.empty((len(x), k if indices else 0), dtype=torch.int64)
     if len(x) == 0:
         return squared, found
+    exact = x.dtype == torch.uint8
+    plan = Plan.for_shrinking_lists(len(among), k, exact=exact)
     getattr(native.cpu(), FUNCTIONS[x.dtype])(
         among.data_ptr(),
         *among.shape,
@@ -32,6 +35,10 @@ def search(
         k,
         block,
         torch.get_num_threads(),
+        plan.sample,
+        plan.rank,
+        plan.capacity,
+        *(() if exact else (ERROR_MARGIN, ROUNDING)),
         progress,
         squared.data_ptr(),
         found.data_ptr() if indices else 0,

@@ -16,58 +16,23 @@ columns, the one with the smaller index comes first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops.knn.cuda_kernels import BLOCK, FAR, ByteRows, Kernels, Near, kernels_here, pack, parts, why_not
+from gantk.ops.knn.cuda_kernels import BLOCK, FAR, INDEX, ByteRows, Kernels, Near, kernels_here, pack, parts, why_not
+from gantk.ops.knn.plan import Plan
 
-__all__ = ["Plan", "Progress", "collect", "sample_thresholds", "search", "why_not"]
+__all__ = ["Progress", "collect", "sample_thresholds", "search", "why_not"]
 
 Progress = Callable[[int, int], object]
 
 LAUNCH = 2**44
 """Products of two bytes in one launch: some hundredths of a second."""
-BAND = 2048
-"""Rows of a launch are a multiple of this: what runs side by side, see kBand in csrc/knn/tile.cuh."""
 SLICE = 32768
 """Dimensions at a time where there are too many for 32 bits; a multiple of 64."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How thresholds are found: the `rank`-th smallest of the distances to `sample` columns; and how long lists are."""
-
-    sample: int
-    rank: int
-    capacity: int
-
-    @classmethod
-    def of(cls, columns: int, k: int) -> Plan | None:
-        """The plan for the k nearest of so many columns; None where searching everything costs no more.
-
-        Of the k nearest, Poisson(k · sample / columns) fall into the sample. The rank is such that fewer than 0.5 %
-        of the rows have so many there, and with it a threshold that is too low. A row's list then has Gamma(rank) ·
-        columns / sample entries; fewer than 0.1 % do not fit.
-        """
-        if columns < 4096 or k > columns // 16:
-            return None
-        expected = max(3.4, k / 60)
-        sample = max(64, min(math.ceil(expected * columns / k), columns // 16))
-        rank = next(r for r in range(1, sample + 1) if 1 - _poisson_below(r, k * sample / columns) < 0.005)
-        longest = float(rank)
-        while _poisson_below(rank, longest) > 0.001:
-            longest += 0.5
-        return cls(sample, rank, math.ceil(longest * columns / sample) + 1)
-
-
-def _poisson_below(r: int, mean: float) -> float:
-    """P(Poisson(mean) < r)."""
-    return sum(math.exp(i * math.log(mean) - mean - math.lgamma(i + 1)) for i in range(r))
 
 
 def search(
@@ -77,7 +42,7 @@ def search(
     progress: Progress | None = None,
     *,
     kernels: Kernels | None = None,
-    plan: Callable[[int, int], Plan | None] = Plan.of,
+    plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Find each row's k nearest among the other rows, or among those of `reference`.
@@ -139,7 +104,7 @@ class _Found:
     def __init__(self, rows: int, k: int, device: torch.device) -> None:
         self.distances = torch.empty((rows, k), dtype=torch.int64, device=device)
         self.indices = torch.empty_like(self.distances)
-        self.bits = 32
+        self.bits = INDEX.bit_length()
         """The lower bits of a key, which are the column's index."""
 
     def store(self, rows: Tensor, keys: Tensor) -> None:
@@ -178,7 +143,7 @@ def collect(
     """
     total = len(rows)
     group = max(kernels.tile, (list_bytes or _free_bytes(rows.data.device) // 2) // (8 * capacity))
-    launch = max(1, LAUNCH // (len(columns) * rows.data.shape[1]) // BAND) * BAND
+    launch = max(1, LAUNCH // (len(columns) * rows.data.shape[1]) // kernels.band) * kernels.band
 
     def tell(done: float) -> None:
         if progress is not None:

@@ -15,13 +15,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from gantk.ops.knn.cuda import Plan, Progress, check_k, collect, sample_thresholds
+from gantk.ops.knn.cuda import Progress, check_k, collect, sample_thresholds
 from gantk.ops.knn.cuda_kernels import BLOCK, FAR, INDEX, ByteRows, Kernels, kernels_here, pack, parts
+from gantk.ops.knn.plan import ERROR_MARGIN, ROUNDING, Plan
 
 __all__ = ["search_float"]
-
-ROUNDING = 1e-9
-"""More than the relative error of a distance that is computed directly in float64."""
 
 
 def search_float(
@@ -31,7 +29,7 @@ def search_float(
     progress: Progress | None = None,
     *,
     kernels: Kernels | None = None,
-    plan: Callable[[int, int], Plan | None] = Plan.of,
+    plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Find each row's k nearest among the other rows, or among those of `reference`.
@@ -107,9 +105,8 @@ class _Screen:
         step = (high - low) / 255 or 1.0
         if not math.isfinite((high - low) ** 2 * x.shape[1]) or step * step < 1e-290:
             return None
-        slack = 1e-12 * max(abs(low), abs(high)) * math.sqrt(x.shape[1])  # of the arithmetic here and in distances
-        rows, errors = _quantised(x, low, step, slack)
-        columns, others = (rows, errors) if among is x else _quantised(among, low, step, slack)
+        rows, errors = _quantised(x, low, step)
+        columns, others = (rows, errors) if among is x else _quantised(among, low, step)
         return cls(rows, columns, errors, float(others.max()), step)
 
     def threshold(self, ids: Tensor, squared: Tensor) -> Tensor:
@@ -118,13 +115,14 @@ class _Screen:
         return ((reach / self._step).square() * (1 + ROUNDING) + 1).clamp(max=2**31 - 1).int()
 
 
-def _quantised(x: Tensor, low: float, step: float, slack: float) -> tuple[ByteRows, Tensor]:
+def _quantised(x: Tensor, low: float, step: float) -> tuple[ByteRows, Tensor]:
     data = torch.empty(x.shape, dtype=torch.uint8, device=x.device)
     errors = torch.empty(len(x), dtype=torch.float64, device=x.device)
     for part in parts(*x.shape):
-        exact = x[part].double()
-        levels = ((exact - low) / step).round_().clamp_(0, 255)
-        errors[part] = (exact - (levels * step + low)).norm(dim=1) * (1 + 1e-6) + slack
+        # The difference is taken first: low + step · level would be rounded to as many digits as low leaves.
+        above = x[part].double() - low
+        levels = (above / step).round_().clamp_(0, 255)
+        errors[part] = (above - levels * step).norm(dim=1) * (1 + ERROR_MARGIN) + step * ERROR_MARGIN
         data[part] = levels.byte()
     return pack(data), errors
 

@@ -89,6 +89,8 @@ class Kernels(Protocol):
     """The two kernels: on a GPU, emulated, or in plain torch."""
 
     tile: int
+    band: int
+    """Rows that run side by side: those of a launch are a multiple of them."""
     largest_dimension: int
 
     def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
@@ -107,6 +109,7 @@ class NativeKernels:
     def __init__(self, module: ModuleType) -> None:
         self._module = module
         self.tile: int = module.knn_tile
+        self.band: int = module.knn_band
         self.largest_dimension: int = module.knn_largest_dimension
 
     def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
