@@ -36,11 +36,11 @@ class ClearColor:
             stream: the file that it was decoded from.
         """
         pixels = np.asarray(image).astype(np.int64)
+        color = np.asarray(self._color, dtype=np.int64)
         if image.mode == "1":
-            pixels = pixels * 255
+            color = np.minimum(color, 1)  # 1 or 255, by Pillow's version
         if self._stored == _DEEP:
             pixels = pixels * 256 + _low_bytes(stream)
-        color = np.asarray(self._color, dtype=np.int64)
         clear = pixels == color * _FACTORS.get(self._stored, 1)
         if clear.ndim == 3:
             clear = clear.all(axis=2)

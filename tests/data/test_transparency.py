@@ -103,6 +103,7 @@ def test_other_formats_in_other_modes(tmp_path: Path, name: str) -> None:
     if mode.startswith("I;16"):
         deep = np.random.default_rng(2).integers(0, 1 << 16, (6, 7)).astype(">u2" if mode.endswith("B") else "<u2")
         image = Image.frombytes(mode, (7, 6), deep.tobytes())
+        image = image.convert("I") if kind == "PPM" else image
         expected = np.broadcast_to(deep / 65535 * 255, (3, 6, 7))
         alpha = np.full((6, 7), 255)
     else:
