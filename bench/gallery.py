@@ -6,7 +6,7 @@
 
 `train` builds and trains one entry (half an hour to an hour on one core), and writes its pictures into
 docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. Ctrl-C stops the training, and what it has come
-to is drawn; called again, it goes on. `page` writes docs/gallery/README.md from all of them.
+to is drawn; run it again to resume. `page` writes docs/gallery/README.md from all of them.
 """
 
 from __future__ import annotations

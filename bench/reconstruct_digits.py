@@ -7,7 +7,7 @@
 classifier say which digits came back, and reads from the runs' logs where their losses settle; it writes
 bench/results/reconstruct_digits.json, and with --draw what `gantk reconstruct` draws. `variants` trains small code-loss
 DCGANs that differ in one value each, minutes apiece on one core, judges them in the same way, and writes
-bench/results/code_loss_variants.json; stopped and called again, it goes on.
+bench/results/code_loss_variants.json; stop it and run it again to resume.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Model(nn.Module):
     `gantk.build` makes models; parts can also be put together by hand, to sample from them or for a loop of your own.
 
     Where images are sampled with averaged weights, `generator` and `refiner` have those, but for a training and its
-    checkpoints: what is sampled from is what a user gets. The weights that training goes on from are kept beside them,
+    checkpoints: what is sampled from is what a user gets. The weights that training resumes from are kept beside them,
     in `average`, and are no parameters of the model.
 
     Args:

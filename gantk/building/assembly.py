@@ -80,11 +80,11 @@ def build(
             where nobody names one.
         noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
             `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`.
-        condition: what images are told to be, as `"class"`: the model is conditional.
+        condition: what images are conditioned on, as `"class"`: the model is conditional.
         loss: one or more losses: an adversarial one replaces the recipe's, the others are added to it.
         addon: further parts that join the game, such as augmentations, added to the recipe's.
         metric: what is measured in training, added to the recipe's.
-        seed: from which the initial weights and everything random in training follow; 0 where not given.
+        seed: random seed for the initial weights and for training; 0 by default.
         settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
         without: parts of the recipe's to leave out, as `"hidden"` or `"loss.hidden"`; `"loss"` is the whole list.
 
@@ -200,9 +200,8 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         built.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in built.stages:
         if stage.batch_size % train.devices:
-            raise UsageError(
-                f"stage '{stage.name}': {stage.batch_size} images do not divide among {train.devices} devices."
-            )
+            sizes = f"{stage.batch_size} images per batch is not divisible by {train.devices} devices"
+            raise UsageError(f"stage '{stage.name}': {sizes}.")
     if for_training:
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):

@@ -1,4 +1,4 @@
-"""Whether parts fit each other: needs against provides, and shapes along the whole way."""
+"""Whether parts fit each other: needs against provides, and shapes from noise to verdict."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _listed(part: Part) -> str:
 
 @torch.no_grad()
 def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe, labels: Tensor | None = None) -> None:
-    """Two images go the whole way from noise to verdict, and each part returns what its kind promises.
+    """Pass two images from noise to verdict, and check what each part returns.
 
     Args:
         model: the assembled model.
@@ -178,8 +178,9 @@ def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int) -
         raise FitError(f"discriminator {name} returned a {type(verdict).__name__}; a gantk.Verdict is needed.")
     for field in ("logits", "hidden", "code", "classes"):
         if (getattr(verdict, field) is not None) != (field in discriminator.provides):
-            says, holds = field in discriminator.provides, getattr(verdict, field) is not None
-            raise FitError(f"discriminator {name}: provides {field} is {says}, its verdict has it is {holds}.")
+            if field in discriminator.provides:
+                raise FitError(f"discriminator {name} declares `{field}`, but its verdict's {field} is None.")
+            raise FitError(f"discriminator {name} returns `{field}`, but does not declare it in `provides`.")
     if verdict.logits is not None:
         _expect(verdict.logits, (2,), "logits of discriminator", discriminator)
     if verdict.code is not None:

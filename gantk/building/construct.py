@@ -96,5 +96,5 @@ def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str,
     """The part of the context that a constructor asks for."""
     names = context_names(factory)
     if missing := sorted(name for name in names if context.get(name) is None):
-        raise FitError(f"{what} needs {', '.join(missing)}, which no other part of this system says.")
+        raise FitError(f"{what} needs {', '.join(missing)}, which no other part supplies.")
     return {name: context[name] for name in sorted(names)}

@@ -19,7 +19,7 @@ def load(run: str | os.PathLike[str] | Run, *, step: int | None = None, data: Da
     Args:
         run: the folder, or that of one of its checkpoints, as `runs/x/checkpoints/step-0000500`.
         step: the step of the checkpoint; the newest where not given.
-        data: the data set to go on training with, where it was given from Python and not by a plugin's name.
+        data: the data set to resume training with, if it was given from Python and not by a plugin's name.
 
     Raises:
         UsageError: there is no checkpoint of that step; the message says which there are.

@@ -153,7 +153,7 @@ def _examine(
 
 
 def _enough(name: str, count: int, dropped: int, k: range, estimators: tuple[str, ...]) -> None:
-    """Refuse too few points, and say what can be had from them."""
+    """Refuse too few points, and say which options they allow."""
     has = f"{name} has {counted(count, 'point')}" + (f" without {counted(dropped, 'duplicate')}" if dropped else "")
     if count < min(LEAST.values()):
         needs = " and ".join(f"{estimator} needs {LEAST[estimator]}" for estimator in estimators)

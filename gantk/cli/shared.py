@@ -61,7 +61,7 @@ def counted(count: int, thing: str) -> str:
 
 @contextmanager
 def naming(file: object) -> Iterator[None]:
-    """What a file asks for and cannot be had is an error that names the file."""
+    """Name the file in errors about what it asks for."""
     try:
         yield
     except UsageError as error:
@@ -70,7 +70,7 @@ def naming(file: object) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], object]]:
-    """A function to be told what share is done, 0 to 1: a bar on a terminal that goes at the end, nothing elsewhere."""
+    """Yield a function that receives the fraction done, 0 to 1, and draws a bar where there is a terminal."""
     from tqdm import tqdm
 
     shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"

@@ -15,15 +15,19 @@ __all__ = ["command"]
 @click.command("train")
 @click.argument("run", type=PLACE)
 @click.option(
-    "--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change a stage's length or rates from here."
+    "--set",
+    "settings",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Change a stage's length or learning rates from this step on.",
 )
-@click.option("--data", metavar="PART", help="Where the data lie now, as photos:size=64.")
-@click.option("--accept-data", is_flag=True, help="Train on with data that have changed since the run was trained.")
-@click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are set aside first.")
+@click.option("--data", metavar="PART", help="Where the data is now, as photos:size=64.")
+@click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
+@click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
 def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool) -> None:
-    """Train the model of RUN, from where it stands.
+    """Train the model of RUN, from its newest checkpoint.
 
-    Ctrl-C saves and stops; the same command resumes. Losses go to log.jsonl and TensorBoard, sample grids to samples.
+    Ctrl-C saves and stops; run it again to resume. Losses go to log.jsonl and TensorBoard, sample grids to samples.
 
     \b
     gantk train runs/digits --set stages.game.length="20 epochs"
@@ -44,7 +48,7 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
         with naming(folder.model_toml):
             model = assemble(spec)
     except DataError as error:
-        mend = f"if the data lie elsewhere now: gantk train {folder.typed} --data PATH"
+        mend = f"if the data has moved: gantk train {folder.typed} --data PATH"
         raise DataError(f"{str(error).rstrip('.')}; {mend}.") from error
     untouched = data is not None and not folder.steps()
     train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)

@@ -124,7 +124,7 @@ def intrinsic_dimension(
         k: how many neighbours: at least 2 (3 with `"k-2"`), and fewer than there are points. The result has
             them in ascending order, each once.
         normaliser: see above.
-        duplicates: what to do with points that are equal in every number: `"error"` where nothing is said, `"drop"` or
+        duplicates: what to do with exact duplicates: `"error"` where nothing is said, `"drop"` or
             `"keep"`; see `Neighbours.search`. With `"keep"`, only the p neighbours of a point at positive distance
             count, and p stands in place of k. Not to be given with `Neighbours`, as it was chosen there.
 

@@ -18,7 +18,7 @@ from gantk.ops.knn import check_values, knn_distances
 __all__ = ["Duplicates", "Neighbours"]
 
 Duplicates = Literal["error", "drop", "keep"]
-"""What to do with points that are equal in every number, or that only rounding tells apart: refuse them, leave all but
+"""What to do with exact duplicates, or that only rounding tells apart: refuse them, leave all but
 the first out, or keep them."""
 
 TYPES = (torch.uint8, torch.float32, torch.float64)
@@ -82,7 +82,7 @@ class Neighbours:
         Args:
             x: points `[N, D]`, or `[N, …]` as images are; uint8, or any type of float.
             k: how many neighbours, at least 1 and fewer than there are points.
-            duplicates: what to do with points that are equal in every number, or that lie no farther apart than
+            duplicates: what to do with exact duplicates, or that lie no farther apart than
                 rounding puts two copies of one (some units in the last place of the type of float that they came in;
                 whole numbers are never rounded). `"error"` refuses them; `"drop"` leaves all but the first of them out
                 and counts them in `dropped` and `near`; `"keep"` searches with them, and their distance is 0.

@@ -142,7 +142,7 @@ def _level_outside() -> int:
 
 @functools.cache
 def _load(name: str) -> ModuleType | str:
-    """The module, or why it cannot be had."""
+    """The module, or why it is not available."""
     full = f"gantk.ops.{name}"
     if importlib.util.find_spec(full) is None:
         return f"this installation has no {full}"
@@ -165,7 +165,7 @@ def _choose(module: ModuleType, name: str, what: str) -> None:
     if name not in INSTRUCTION_SETS:
         raise OptionError(f"{what} '{name}' is unknown.{nearest(name, INSTRUCTION_SETS)}")
     if name not in usable:
-        raise OptionError(f"{what} '{name}' is not to be had here: this machine and build have {', '.join(usable)}.")
+        raise OptionError(f"{what} '{name}' is not available on this machine: expected {', '.join(usable)}.")
     module.choose(name)
 
 

@@ -177,7 +177,7 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
         count: how many single images the folder will hold.
 
     Raises:
-        UsageError: its suffix is none of these, a file stands where a folder is wanted or the other way round, or the
+        UsageError: its suffix is none of these, a file stands where a folder is expected or the reverse, or the
             folder holds other files, among which these images would be lost.
     """
     suffix = output.suffix.lower()
@@ -190,7 +190,7 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
     folder = output.parent if is_file else output
     present = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     if present.exists() and not present.is_dir():
-        raise UsageError(f"-o {output}: {present} is a file, a folder is wanted there.")
+        raise UsageError(f"-o {output}: {present} is a file; expected a folder.")
     if not is_file and output.is_dir():
         others = sorted({entry.name for entry in output.iterdir()} - {single(index) for index in range(count)})
         if others:

@@ -77,7 +77,7 @@ def save(
         reason = " ".join(str(error).split())
         raise CheckpointError(
             f"{run.checkpoint(place.total)} cannot be written: {reason:.200}; "
-            f"the checkpoints before it stay: make room there, then go on with gantk train {run.typed}."
+            f"earlier checkpoints are intact: free some space there, then resume with: gantk train {run.typed}."
         ) from error
 
 
@@ -239,7 +239,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     # What torch says of a file that is no checkpoint is how to have it run its code.
     reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split()).partition(". ")[0]
     run = Run(path.parent.parent.parent)
-    mend = f"remove the folder {path.parent} to go on from the checkpoint before it"
+    mend = f"remove the folder {path.parent} to resume from the previous checkpoint"
     if len(run.steps()) < 2:
         mend = f"it is the only checkpoint: gantk train {run.typed} --fresh starts over"
     return CheckpointError(f"{path} cannot be read: {f'{type(error).__name__}: {reason:.200}'.rstrip(': ')}; {mend}.")

@@ -141,7 +141,7 @@ class Run:
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.model_toml} is damaged: {error}; mend it, or build anew.") from error
+            raise RunError(f"{self.model_toml} is damaged: {error}; repair it, or build a new run.") from error
         except OSError as error:
             raise RunError(f"{self.model_toml} cannot be read: {error.strerror or error}.") from error
 
@@ -169,7 +169,7 @@ class Run:
         if not self.checkpoints_folder.exists():
             return []
         if not self.checkpoints_folder.is_dir():
-            raise RunError(f"{self.checkpoints_folder} is a file, a folder is wanted there: move it away.")
+            raise RunError(f"{self.checkpoints_folder} is a file; expected a folder: move it away.")
         found = (CHECKPOINT.fullmatch(entry.name) for entry in self.checkpoints_folder.iterdir() if entry.is_dir())
         return sorted(int(match.group(1)) for match in found if match)
 
@@ -290,7 +290,7 @@ def runs_under(folder: Path) -> list[Path]:
 
 
 def _mend(path: Path) -> str:
-    """How somebody goes on who named a run that there is not: the run that he may have meant, or how to make one."""
+    """What to do where there is no such run: the run that was probably meant, or how to make one."""
     near = dict.fromkeys((path.parent, path.parent / "runs", Path("runs"), Path(".")))
     found = {each.name: each for folder in near for each in reversed(runs_under(folder)) if each != path}
     close = difflib.get_close_matches(path.absolute().name, found, n=1, cutoff=0.6)

@@ -48,7 +48,7 @@ class Log:
 
     Args:
         run: the run.
-        total: the step that training goes on from.
+        total: the step that training resumes from.
     """
 
     def __init__(self, run: Run, total: int) -> None:

@@ -89,7 +89,7 @@ class Segment:
 def segments(model: Model, changes: Sequence[Change], total: int) -> list[Segment]:
     """What is played from a step on.
 
-    There is more than one segment only where a run goes on from a checkpoint that is older than a change.
+    There is more than one segment only where a run resumes from a checkpoint that is older than a change.
     """
     spec = model.built.spec
     found = [Segment(None, model.built.stages, spec)]

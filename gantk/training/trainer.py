@@ -74,7 +74,7 @@ def train(
         settings: settings of stages and of training that are other ones from this step on, as
             `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
         accept_data: train on with data that are not those that the run has been trained on so far.
-        progress: who is told; a bar, or lines where standard error is no terminal.
+        progress: receives progress updates; by default a progress bar, or lines where standard error is not a terminal.
 
     Raises:
         UsageError: a setting is unknown, or cannot change where the run stands.
@@ -107,7 +107,7 @@ class Trainer:
     Args:
         model: the model.
         run: where everything is written.
-        progress: who is told.
+        progress: receives progress updates.
         stop: asked after every step.
         settings: what is another from here on.
     """
@@ -334,7 +334,7 @@ class Trainer:
         return f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
 
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
-        message = f"stopped by {signal.name} after step {place.total}, saved; go on with: gantk train {self.run.typed}"
+        message = f"stopped by {signal.name} after step {place.total}, saved; resume with: gantk train {self.run.typed}"
         return Interrupted(message, signal.value)
 
 

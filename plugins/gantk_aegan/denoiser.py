@@ -27,7 +27,7 @@ class Denoiser(Refiner):
 
     It joins every game with two players of its own: a discriminator that tells real from refined images, and φ, which
     minimises the adversarial loss + λ ‖φ(x̂) - x̂‖₁, the mean over pixels. The generator is frozen for both: x̂ is a
-    constant, and its own players go on as if there were no denoiser.
+    constant, and the game's own players train as if there were no denoiser.
 
     φ halves the image down to one pixel (on its shorter side) and doubles it back, by 4x4 convolutions.
 

@@ -111,7 +111,7 @@ def test_the_three_forms_of_a_part_are_one() -> None:
         (None, {}, ["stages.game.generator.optimizer=adm"], OptionError, "Did you mean 'adam'"),
         (None, {}, ["train.keep=0"], OptionError, "keep must be at least 1"),
         (None, {}, ["train.precision=8"], OptionError, "'32-true' or 'bf16-mixed'"),
-        (None, {}, ["train.devices=3"], UsageError, "128 images do not divide among 3 devices"),
+        (None, {}, ["train.devices=3"], UsageError, "128 images per batch is not divisible by 3 devices"),
         (None, {}, ["refiner.x=1"], OptionError, "has no refiner"),
         (None, {}, ["loss.hidden.weight=2"], OptionError, "no loss 'hidden' here"),
         (None, {}, ["nonsense"], OptionError, "takes PATH=VALUE"),

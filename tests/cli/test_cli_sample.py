@@ -118,8 +118,8 @@ def test_a_run_never_trained(command: str, untrained: Path, tmp_path: Path, call
 REFUSED = {
     "jpg": (["-o", "grid.jpg"], 2, "expected NAME.png or NAME.npz"),
     "dots": (["-o", "v1.5"], 2, "expected NAME.png or NAME.npz"),
-    "file": (["-o", "file"], 2, "is a file, a folder is wanted"),
-    "under a file": (["-o", "file/grid.png"], 2, "is a file, a folder is wanted"),
+    "file": (["-o", "file"], 2, "is a file; expected a folder"),
+    "under a file": (["-o", "file/grid.png"], 2, "is a file; expected a folder"),
     "folder.png": (["-o", "folder.png"], 2, "is a folder; name a file"),
     "the run": (["-o", "trained"], 2, "name a new folder"),
     "here": (["-o", "."], 2, "name a new folder"),

@@ -94,7 +94,7 @@ def test_stopping_saves_and_going_on_finishes(
     assert "Traceback" not in err
     last = err.splitlines()[-1]
     assert last.startswith(f"gantk: stopped by {number.name} after step ")
-    assert "go on with: gantk train" in last
+    assert "resume with: gantk train" in last
     step = int(last.partition("after step ")[2].partition(",")[0])
     assert 5 <= step < 300
     assert [path.name for path in (tmp_path / "my run/checkpoints").iterdir()] == [f"step-{step:07d}"]
@@ -141,7 +141,7 @@ DAMAGE: dict[str, tuple[str, str, int, str]] = {
     "precision": ('precision = "32-true"', 'precision = "8"', 2, "'bf16-mixed'"),
     "accelerator": ('accelerator = "cpu"', 'accelerator = "abacus"', 2, "cpu"),
     "strategy": ('strategy = "auto"', 'strategy = "napoleon"', 2, "ddp"),
-    "devices": ("devices = 1", "devices = 3", 2, "do not divide among 3 devices"),
+    "devices": ("devices = 1", "devices = 3", 2, "is not divisible by 3 devices"),
     "shape": ("[shape]", "[shap]", 2, "Did you mean 'shape'?"),
     "images": ("images = 10000", "images = 3", 1, "there were 3 images and there are 10,000"),
     "image shape": ("    28,\n    28,\n", "    32,\n    32,\n", 1, "build anew"),

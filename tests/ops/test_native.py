@@ -80,7 +80,7 @@ class Poor:
 def test_an_instruction_set_that_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANTK_CPU", "amx")
     monkeypatch.setattr(native, "_load", lambda name: Poor)
-    expected = "GANTK_CPU 'amx' is not to be had here: this machine and build have portable, avx2."
+    expected = "GANTK_CPU 'amx' is not available on this machine: expected portable, avx2."
     with pytest.raises(OptionError, match=expected):
         native.cpu()
 

@@ -112,9 +112,9 @@ def test_what_can_be_written(name: str, place: Path) -> None:
         ("a.jpg", r"expected NAME\.png or NAME\.npz or the NAME of a folder"),
         ("v3.4", "expected"),
         ("folder.png", "is a folder; name a file"),
-        ("file", "is a file, a folder is wanted there"),
-        ("file/a.png", "is a file, a folder is wanted there"),
-        ("file/deep/folder", "is a file, a folder is wanted there"),
+        ("file", "is a file; expected a folder"),
+        ("file/a.png", "is a file; expected a folder"),
+        ("file/deep/folder", "is a file; expected a folder"),
         ("full", r"thesis\.txt, which is none of these images: name a new folder"),
     ],
 )

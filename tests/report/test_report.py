@@ -89,10 +89,10 @@ def test_a_discriminator_says_what_it_provides_and_offers() -> None:
 
 
 def test_a_required_option_is_said_to_be_required() -> None:
-    root = next(option for option in describe("data", "folder")["options"] if option["name"] == "root")
-    assert root["required"] is True
-    assert "default" not in root
-    line = next(line for line in describe_text(describe("data", "folder")).splitlines() if line.startswith("root "))
+    path = next(option for option in describe("data", "folder")["options"] if option["name"] == "path")
+    assert path["required"] is True
+    assert "default" not in path
+    line = next(line for line in describe_text(describe("data", "folder")).splitlines() if line.startswith("path "))
     assert "(required)" in line
 
 

@@ -102,7 +102,7 @@ def knn_distances(
         raise UsageError(
             "x is one point, without a neighbour: give 2 at least."
             if reference is None and len(x)
-            else f"{'x' if reference is None else 'reference'} holds no points: there is nobody to be near to."
+            else f"{'x' if reference is None else 'reference'} holds no points: the reference set is empty."
         )
     k = _whole("k", k)
     if not 1 <= k <= most:
