@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gantk.building.assembly import build as build
     from gantk.building.construct import construct as construct
+    from gantk.building.given import register as register
     from gantk.building.load import load as load
     from gantk.data import DataSource as DataSource
     from gantk.model import Model as Model
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "gantk.building.assembly": ("build",),
+    "gantk.building.given": ("register",),
     "gantk.building.load": ("load",),
     "gantk.data": ("DataSource",),
     "gantk.model": ("Model",),

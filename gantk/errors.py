@@ -90,7 +90,7 @@ class Interrupted(WorkError):
 
 
 @contextmanager
-def calling(what: str, arguments: str) -> Iterator[None]:
+def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
     """An error of a part's own code is one line that names the part and what it was given.
 
     Raises:
@@ -102,7 +102,8 @@ def calling(what: str, arguments: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise FitError(f"{what} fails on {arguments}: {type(error).__name__}: {reason:.300}".rstrip(": ")) from error
+        said = f"{what} fails on {arguments}: {type(error).__name__}: {reason:.300}".rstrip(": ")
+        raise FitError(f"{said}{mend}") from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -66,6 +66,13 @@ class Part(nn.Module):
     """
     weight: float = 1.0
     """The factor of its terms."""
+    constructed: tuple[tuple[Any, ...], Mapping[str, Any]] = ((), {})
+    """The arguments that its constructor was given, from which a run makes it again."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        part = super().__new__(cls)
+        object.__setattr__(part, "constructed", (args, options))
+        return part
 
     def joins(self, binding: Binding) -> bool:
         """Whether this part transforms images, speaks and remembers in a game; losses join what a recipe gives them to.

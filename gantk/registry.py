@@ -2,13 +2,16 @@
 
 A plugin is one entry point in the group `gantk.<kind>`. Its name is what users type; its value is the object
 (`package.module:Class`), or, for a recipe that only chooses values, the package that holds `<name>.toml`.
+
+Beside them are the parts that this process was given as code (`gantk.register`, a class in `gantk.build`), for as long
+as it lasts. Their package is called `python`.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +20,21 @@ from gantk.errors import BrokenPlugin, UnknownName, nearest
 from gantk.files import text_of
 from gantk.kinds import KINDS, kind_named
 
-__all__ = ["Plugin", "everything", "find", "is_registered", "plugins", "unreadable"]
+__all__ = [
+    "PYTHON",
+    "Given",
+    "Plugin",
+    "everything",
+    "find",
+    "give",
+    "given_as",
+    "is_registered",
+    "plugins",
+    "unreadable",
+]
+
+PYTHON = "python"
+"""Stands for the package of what was given from Python."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,44 @@ class Plugin:
                 f"{self.kind} '{self.name}' of package {self.package} {self.version} cannot be imported "
                 f"({self.target}): {type(error).__name__}: {error}"
             ) from error
+
+
+@dataclass(frozen=True)
+class Given(Plugin):
+    """A part that this process was given as code.
+
+    Args:
+        make: returns the class that stands for it.
+        thing: the code itself.
+        listed: whether it goes by its bare name, as what was registered does, and not by `python:NAME` alone.
+    """
+
+    make: Callable[[], Any] = object
+    thing: Any = None
+    listed: bool = False
+
+    def load(self) -> Any:
+        return self.make()
+
+
+_given: dict[tuple[str, str], Given] = {}
+
+
+def give(kind: str, name: str, make: Callable[[], Any], *, thing: Any = None, listed: bool = False) -> Given:
+    """Make code known as `python:NAME` to this process; it replaces what was given under this name before.
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
+    target = f"{getattr(thing, '__module__', '')}:{getattr(thing, '__qualname__', name)}".lstrip(":")
+    given = Given(kind_named(kind).name, name, PYTHON, "", target, make, thing, listed)
+    _given[kind, name] = given
+    return given
+
+
+def given_as(kind: str, thing: Any) -> str:
+    """`python:NAME` of code that this process was given before; nothing where it was not."""
+    return next((given.qualified for given in _given.values() if given.kind == kind and given.thing is thing), "")
 
 
 @cache
@@ -110,7 +165,8 @@ def plugins(kind: str) -> list[Plugin]:
         UnknownName: there is no such kind.
     """
     kind = kind_named(kind).name
-    return sorted((p for p in _entry_points()[0] if p.kind == kind), key=lambda p: (p.name, p.package))
+    here = [plugin for plugin in _given.values() if plugin.listed]
+    return sorted((p for p in (*_entry_points()[0], *here) if p.kind == kind), key=lambda p: (p.name, p.package))
 
 
 def find(kind: str, name: str) -> Plugin:
@@ -127,6 +183,11 @@ def find(kind: str, name: str) -> Plugin:
         claims = " and ".join(p.package for p in matches)
         choices = " or ".join(p.qualified for p in matches)
         raise UnknownName(f"{kind} '{bare}' is claimed by {claims}; say which: {choices}.")
+    if package == PYTHON:
+        raise UnknownName(
+            f"{kind} '{bare}' was given from Python, and this process does not know it: give it again, as "
+            f"gantk.load(…, {kind}=…), or name the file that defines it, as --code FILE.py."
+        )
     if package and any(p.name == bare for p in known):
         owners = ", ".join(p.qualified for p in known if p.name == bare)
         raise UnknownName(f"package '{package}' has no {kind} '{bare}'; there is {owners}.")
@@ -140,6 +201,8 @@ def is_registered(kind: str, name: str) -> bool:
 
 def _matches(kind: str, name: str) -> list[Plugin]:
     package, _, bare = name.rpartition(":")
+    if package == PYTHON:
+        return [_given[kind, bare]] if (kind, bare) in _given else []
     return [p for p in plugins(kind) if p.name == bare and (not package or _same(p.package, package))]
 
 

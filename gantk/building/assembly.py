@@ -15,9 +15,11 @@ from torch import nn
 
 from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
+from gantk.building.given import named, source_of
 from gantk.building.nested import usable_offer
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.record import Record
+from gantk.building.resolved import plain, recorded, resolved
 from gantk.building.spec import (
     Spec,
     apply_setting,
@@ -36,13 +38,13 @@ from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
-from gantk.kinds import LISTS, SLOTS
+from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.model import Model
 from gantk.nn import Average
-from gantk.options import check_options, read_options, write_options
+from gantk.options import check_options, write_options
 from gantk.parts import Condition, ImageShape, Loss, Part
 from gantk.recipe import Recipe
-from gantk.registry import find
+from gantk.registry import PYTHON, Given, find
 from gantk.run.folder import located
 from gantk.seeds import derive_seed, forked
 
@@ -51,14 +53,15 @@ __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "o
 DEFAULT_RECIPE = "gantk:dcgan"
 DEFAULT_DATA = "gantk:digits"
 
-PartLike = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]
-DataLike = PartLike | os.PathLike[str] | DataSource
+PartLike = Any
+"""A name with options, as `"de:dim=64"`, `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or code in place of
+the name: a class, a part, any `torch.nn.Module`, a function, `"FILE.py:NAME"`."""
 
 
 def build(
     recipe: PartLike | None = None,
     *,
-    data: DataLike | None = None,
+    data: Any = None,
     noise: PartLike | None = None,
     generator: PartLike | None = None,
     discriminator: PartLike | None = None,
@@ -76,10 +79,11 @@ def build(
 
     Args:
         recipe: a recipe's name; a DCGAN game where not given.
-        data: a data plugin, a folder, zip or picture, or a `gantk.data.DataSource` of your own; the embedded digits
-            where nobody names one.
+        data: a data plugin, a folder, zip or picture; an array or a tensor of images, a list of them, (images, labels),
+            a `torch.utils.data.Dataset`, or a `gantk.DataSource` of your own; the embedded digits where not given.
         noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
-            `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`.
+            `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or a class, a part, any `torch.nn.Module`, a
+            function or `"FILE.py:NAME"`, alone or with options, as `(MyGenerator, {"width": 32})`.
         condition: what images are conditioned on, as `"class"`: the model is conditional.
         loss: one or more losses: an adversarial one replaces the recipe's, the others are added to it.
         addon: further parts that join the game, such as augmentations, added to the recipe's.
@@ -95,7 +99,7 @@ def build(
         UsageError: a name or an option is unknown, or the parts do not fit; the message names the mend.
         DataError: the data cannot be read.
     """
-    own = data if isinstance(data, DataSource) else None
+    own = source_of(data)
     given = {
         "noise": noise,
         "generator": generator,
@@ -105,7 +109,7 @@ def build(
         "loss": loss,
         "addon": addon,
         "metric": metric,
-        "data": None if own else data,
+        "data": data if own is None else None,
         "seed": seed,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -134,7 +138,7 @@ def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tup
 
 def _recipe_layer(recipe: Any) -> Spec:
     data = normalise({"data": DEFAULT_DATA}, "default")["data"]
-    return merge({"data": data}, recipe_spec(recipe or DEFAULT_RECIPE))
+    return merge({"data": data}, recipe_spec(named("recipe", DEFAULT_RECIPE if recipe is None else recipe)))
 
 
 def overlay(
@@ -147,7 +151,7 @@ def overlay(
     lower = deepcopy(lower)
     for name in without:
         leave_out(lower, name)
-    upper = normalise(chosen, "build")
+    upper = normalise({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
     for kind in LISTS:
         if kind in upper:
             upper[kind] = _combined(kind, lower.get(kind, []), upper[kind])
@@ -353,6 +357,10 @@ class _Assembler:
         if slot not in self.spec:
             return None
         part = self._construct(slot, slot, self.spec[slot], context)
+        plugin = find(slot, self.spec[slot]["plugin"])
+        if isinstance(plugin, Given) and plugin.thing is part:
+            self.spec[slot] = resolved(slot, recorded(slot, self.spec[slot], part, context))
+            return part
         for loss, need in [*missing_needs(losses or {}, part)]:
             offer = {} if need in part.provides else usable_offer(part, need, self.spec[slot])
             if offer:
@@ -366,7 +374,9 @@ class _Assembler:
     def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
         # A seed of its own for each place: changing one part leaves the others' initial weights alone.
         with forked(derive_seed(self.spec["seed"], "init", place)):
-            return construct(kind, table, **context)
+            part = construct(kind, table, **context)
+        self.notes += getattr(part, "notes", ())
+        return part
 
     def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
@@ -377,31 +387,14 @@ class _Assembler:
                 raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
             parts[name] = self._construct(f"{kind}.{name}", kind, table, context)
         if kind in self.spec or kind == "loss":
-            self.spec[kind] = [resolved(kind, table) for table in tables]
+            made = zip(tables, parts.values(), strict=True)
+            self.spec[kind] = [resolved(kind, recorded(kind, table, part, context)) for table, part in made]
         return parts
-
-
-def resolved(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's table with every option that the constructor has, defaults included (an option at none is left out)."""
-    factory = find(kind, table["plugin"]).load()
-    given = {k: v for k, v in table.items() if k != "plugin"}
-    checked = check_options(factory, given, f"{kind} '{bare_name(table)}'")
-    options = {o.name: checked.get(o.name, o.default) for o in read_options(factory).values()}
-    return {"plugin": table["plugin"], **{k: plain(v) for k, v in options.items() if v is not None}}
-
-
-def plain(value: Any) -> Any:
-    """An option's value as TOML can hold it."""
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _versions(spec: Spec) -> dict[str, str]:
     tables = [spec[slot] for slot in ("recipe", "data", *SLOTS) if slot in spec]
     tables += [table for slot in LISTS for table in spec.get(slot, [])]
-    packages = sorted({table["plugin"].rpartition(":")[0] for table in tables} | {"gantk"})
+    packages = sorted({table["plugin"].rpartition(":")[0] for table in tables} - {PYTHON} | {"gantk"})
     versions = {package: importlib.metadata.version(package) for package in packages}
     return {**versions, "python": platform.python_version(), "torch": str(torch.__version__)}

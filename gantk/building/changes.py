@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
-from gantk.building.assembly import plain
+from gantk.building.resolved import plain
 from gantk.building.spec import Spec, apply_setting
 from gantk.building.stage_settings import stages_with
 from gantk.building.train_settings import TrainSettings

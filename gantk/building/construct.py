@@ -13,7 +13,7 @@ from gantk.kinds import kind_named
 from gantk.options import check_options, context_names
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
 from gantk.recipe import Recipe
-from gantk.registry import find
+from gantk.registry import PYTHON, find
 
 __all__ = ["construct", "part_class"]
 
@@ -82,14 +82,15 @@ def construct(kind: str, spec: Spec, **context: Any) -> Any:
     except (OptionError, FitError) as error:
         # The constructor does not know the name it was called by, and a reader needs it.
         message = str(error)
-        raise type(error)(message if message.startswith(what) else f"{what}: {message}") from error
+        raise type(error)(
+            message if message.startswith((what, what.replace("'", ""))) else f"{what}: {message}"
+        ) from error
     except GantkError:
         raise
     except Exception as error:
         plugin = find(kind, name)
-        raise BrokenPlugin(
-            f"{what} of package {plugin.package} {plugin.version} failed: {type(error).__name__}: {error}"
-        ) from error
+        package = "" if plugin.package == PYTHON else f" of package {plugin.package} {plugin.version}"
+        raise BrokenPlugin(f"{what}{package} failed: {type(error).__name__}: {error}") from error
 
 
 def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str, Any]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+
+import torch
 
 from gantk.building.assembly import assemble
-from gantk.data import DataSource
+from gantk.building.given import again
+from gantk.data.given import as_source
+from gantk.errors import UsageError, nearest
+from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
 from gantk.run.checkpoints import load_weights
 from gantk.run.folder import Run, located
@@ -13,19 +19,42 @@ from gantk.run.folder import Run, located
 __all__ = ["load"]
 
 
-def load(run: str | os.PathLike[str] | Run, *, step: int | None = None, data: DataSource | None = None) -> Model:
+def load(
+    run: str | os.PathLike[str] | Run,
+    *,
+    step: int | None = None,
+    data: Any = None,
+    device: str | torch.device | None = None,
+    **parts: Any,
+) -> Model:
     """The model of a run with the weights of a checkpoint; its data set is not opened.
 
     Args:
         run: the folder, or that of one of its checkpoints, as `runs/x/checkpoints/step-0000500`.
         step: the step of the checkpoint; the newest where not given.
         data: the data set to resume training with, if it was given from Python and not by a plugin's name.
+        device: where the model is to be, as `"cuda"`; the CPU where not given.
+        parts: the code of parts that were given from Python, by their kind, as `generator=MyGenerator`; not needed in
+            the process that built the model, nor where the code is registered.
 
     Raises:
-        UsageError: there is no checkpoint of that step; the message says which there are.
+        UsageError: there is no checkpoint of that step, or no such device, or the code of a part is needed.
         RunError: it is not a run, or was never trained, or its checkpoint is damaged.
     """
     run, step = (run, step) if isinstance(run, Run) else located(run, step)
-    model = assemble(run.spec(), data, for_training=False)
+    spec = run.spec()
+    for kind, value in parts.items():
+        if kind not in (*SLOTS, *LISTS, "recipe"):
+            raise UsageError(f"gantk.load takes no {kind}=….{nearest(kind, (*SLOTS, *LISTS, 'recipe'))}")
+        again(kind, value, spec.get(kind), str(run))
+    model = assemble(spec, as_source(data), for_training=False)
     load_weights(model, run.at(step))
-    return model
+    return model if device is None else _moved(model, device)
+
+
+def _moved(model: Model, device: str | torch.device) -> Model:
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UsageError(f"device '{device}' is not available on this machine: {reason}.") from error

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from gantk.building.assembly import plain
 from gantk.building.construct import construct, part_class
+from gantk.building.resolved import plain
 from gantk.building.spec import recipe_spec
 from gantk.errors import BrokenPlugin, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS

@@ -15,9 +15,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
-from gantk.building.assembly import assemble, checked_shape, open_data, resolved
+from gantk.building.assembly import assemble, checked_shape, open_data
 from gantk.building.changes import change_settings, checked_settings
 from gantk.building.checks import larger_than_data
+from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float

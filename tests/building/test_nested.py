@@ -39,15 +39,9 @@ class Mirrored(Discriminator):
 
 @pytest.fixture
 def mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`mirrored` as a plugin of gantk's."""
-    plugin = registry.Plugin("discriminator", "mirrored", "gantk", "0", f"{__name__}:Mirrored")
-    found = registry.find
-
-    def find(kind: str, name: str) -> Any:
-        return plugin if (kind, name.rpartition(":")[2]) == ("discriminator", "mirrored") else found(kind, name)
-
-    for module in ("registry", "building.construct", "building.spec", "building.assembly"):
-        monkeypatch.setattr(f"gantk.{module}.find", find)
+    """`mirrored`, registered for a test."""
+    monkeypatch.setattr(registry, "_given", {})
+    gantk.register("discriminator", Mirrored, name="mirrored")
 
 
 @pytest.mark.usefixtures("mirrored")

@@ -1,0 +1,66 @@
+"""Functions, modules and distributions as noise sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantk.adapt.calls import network_of, parameters_of
+from gantk.errors import FitError, calling
+from gantk.parts import NoiseSource
+from gantk.seeds import forked
+
+__all__ = ["PlainNoise"]
+
+
+class PlainNoise(NoiseSource):
+    """Any function of n, or of n and a `torch.Generator`, that draws n noise vectors.
+
+    A module is called, or its `sample` is where it has one; a `torch.distributions.Distribution` is sampled from. What
+    asks for no generator draws from the global ones of Python, NumPy and torch, which are seeded for it. Where its
+    samples carry gradients, its parameters are moved by whoever moves the generator.
+
+    Args:
+        source: the function, module or distribution.
+    """
+
+    def __init__(self, source: Any) -> None:
+        super().__init__()
+        sample = getattr(source, "sample", None)
+        if isinstance(source, torch.distributions.Distribution):
+            self._draw: Any = lambda n: source.sample((n,))
+        elif isinstance(source, nn.Module):
+            self.network = source
+            self._draw = None if sample is None else "sample"
+        else:
+            self.network = network_of(sample or source)
+            self._draw = None
+        called = sample or (source.forward if isinstance(source, nn.Module) else source)
+        self._seeded = "generator" in [parameter.name for parameter in parameters_of(called)]
+        with forked(0):
+            drawn = self.sample(2)
+        if drawn.requires_grad:
+            self.learned = ("network",)
+        self.dim = drawn.shape[1]
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        if self._seeded:
+            return self._checked(n, {"generator": generator})
+        if generator is None:
+            return self._checked(n, {})
+        with forked(int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device).item())):
+            return self._checked(n, {})
+
+    def _checked(self, n: int, how: dict[str, Any]) -> Tensor:
+        name = type(self).__name__
+        with calling(f"noise {name}", f"n={n}"):
+            if callable(self._draw):
+                drawn = self._draw(n)
+            else:
+                drawn = (getattr(self.network, self._draw) if self._draw else self.network)(n, **how)
+            drawn = torch.as_tensor(drawn).to(self._anchor)
+        if drawn.dim() < 2 or drawn.shape[0] != n:
+            raise FitError(f"noise {name} returned {list(drawn.shape)} for n={n}; [{n}, dim] is needed.")
+        return drawn.flatten(1)

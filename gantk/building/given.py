@@ -1,0 +1,226 @@
+"""Code in place of a name: whatever a user hands over is registered for this process, and named `python:NAME` in a run.
+
+A run stays data. Opening one looks its names up among what is installed, what this process was handed, and what the
+files hold that this very command names; it imports nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from torch import nn
+
+from gantk.adapt import accepting, adapted, name_of
+from gantk.data import DataSource
+from gantk.data.given import as_source
+from gantk.errors import BrokenPlugin, OptionError, UnknownName, UsageError, nearest
+from gantk.files import place
+from gantk.kinds import KINDS, LISTS, kind_named
+from gantk.registry import PYTHON, Given, give, given_as, plugins
+from gantk.written import parse_options
+
+__all__ = ["again", "installed", "load_code", "named", "register", "source_of"]
+
+T = TypeVar("T")
+
+FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)(?::(?P<options>.*))?", re.DOTALL)
+
+
+def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
+    """Register code as a part for as long as this process lasts, as a decorator or a call.
+
+    It can then be named like an installed one, in Python and, by `--code FILE.py`, on the command line::
+
+        @gantk.register("generator", name="mine")
+        class MyGenerator(torch.nn.Module): ...
+
+        gantk.build(generator="mine:width=32")
+
+    Args:
+        kind: the kind of part, as `generator`.
+        thing: a class, a function, a module or a part; as a decorator, what it stands above.
+        name: what it is called; the code's own name where not given.
+
+    Returns:
+        the thing itself.
+
+    Raises:
+        UnknownName: there is no such kind.
+        OptionError: it cannot be such a part, or the name cannot be typed.
+    """
+    kind_named(kind)
+    if thing is None:
+        return lambda decorated: register(kind, decorated, name=name)
+    chosen = name or name_of(thing)
+    if not re.fullmatch(r"[A-Za-z_][\w-]*", chosen):
+        raise OptionError(f"a part's name is letters, digits, _ and -, not '{chosen}'.")
+    _give(kind, chosen, thing, listed=True)
+    return thing
+
+
+def _give(kind: str, name: str, thing: Any, *, listed: bool = False) -> Given:
+    stands = adapted(kind, thing, name)
+    return give(kind, name, partial(_itself, stands), thing=thing, listed=listed)
+
+
+def named(kind: str, value: Any) -> Any:
+    """What a user chose for a kind, with names in place of code; what holds no code stays as it is.
+
+    Args:
+        kind: the kind.
+        value: a name, code, `FILE.py:NAME` or either with options, as `(MyGenerator, {"width": 32})`; where a model has
+            several parts of the kind, a list of these too.
+
+    Raises:
+        OptionError: the code cannot be such a part.
+        UsageError, BrokenPlugin: the file is missing, or cannot be imported.
+    """
+    if kind in LISTS and isinstance(value, (list, tuple)) and not _is_pair(value):
+        return [_named(kind, each) for each in value]
+    found = _named(kind, value)
+    return [found] if kind in LISTS else found
+
+
+def _is_pair(value: Sequence[Any]) -> bool:
+    return len(value) == 2 and isinstance(value[1], Mapping) and "plugin" not in value[1] and not _is_roles(value[1])
+
+
+def _is_roles(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(callable(each) for each in value.values())
+
+
+def _named(kind: str, value: Any) -> Any:
+    if isinstance(value, str) and (found := FILE.fullmatch(value.strip())):
+        code = _attribute(load_code(found["file"]), found["name"], found["file"])
+        return {"plugin": _name(kind, code), **parse_options(found["options"] or "")}
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping) and _is_code(value[0]):
+        return {"plugin": _name(kind, value[0]), **value[1]}
+    if isinstance(value, Mapping) and _is_code(value.get("plugin")):
+        return {**value, "plugin": _name(kind, value["plugin"])}
+    if _is_code(value) or (kind == "loss" and _is_roles(value)):
+        return {"plugin": _name(kind, value)}
+    return value
+
+
+def _is_code(value: Any) -> bool:
+    return (
+        inspect.isclass(value) or callable(value) or isinstance(value, nn.Module) or hasattr(value, "sample")
+    ) and not isinstance(value, (str, Mapping))
+
+
+def _name(kind: str, code: Any) -> str:
+    """The name of code: its own where it is installed or registered, else that by which it is registered here."""
+    known = installed(kind, code) or given_as(kind, code)
+    return known or _give(kind, name_of(code), code).qualified
+
+
+def installed(kind: str, thing: Any) -> str:
+    """`package:name` of a class that an installed plugin is; nothing where there is none."""
+    if not inspect.isclass(thing):
+        return ""
+    target = f"{thing.__module__}:{thing.__qualname__}"
+    return next((p.qualified for p in plugins(kind) if p.package != PYTHON and p.target == target), "")
+
+
+def _itself(thing: T) -> T:
+    return thing
+
+
+def source_of(data: Any) -> DataSource | None:
+    """Data that is given as it is, and not by a name, as a data source; nothing where it is named.
+
+    Raises:
+        DataError: it is no data.
+    """
+    named_so = isinstance(data, (str, os.PathLike)) or (isinstance(data, Mapping) and "plugin" in data)
+    pair = isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[1], Mapping)
+    if named_so or pair or inspect.isclass(data) or inspect.isroutine(data):
+        return None
+    return as_source(data)
+
+
+def again(kind: str, value: Any, recorded: Any, where: str) -> None:
+    """Take code for what stands in a run as `python:NAME`.
+
+    Args:
+        kind: the kind.
+        value: the code; where a model has several parts of the kind, a list too.
+        recorded: the run's table of this part, or its list of tables.
+        where: names the run in errors.
+
+    Raises:
+        UsageError: the run has no such part, or one that needs no code.
+    """
+    tables = recorded if isinstance(recorded, list) else [recorded] if recorded else []
+    names = [table["plugin"].partition(":")[2] for table in tables if table["plugin"].startswith(f"{PYTHON}:")]
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not names:
+        has = ", ".join(table["plugin"] for table in tables)
+        raise UsageError(
+            f"{where}: its {kind} is {has}, which is installed: leave out {kind}=…"
+            if has
+            else f"{where} has no {kind}: leave out {kind}=…."
+        )
+    for each in values:
+        if isinstance(each, str) and (found := FILE.fullmatch(each.strip())):
+            each = _attribute(load_code(found["file"]), found["name"], found["file"])
+        if not _is_code(each) and not _is_roles(each):
+            raise UsageError(f"{kind}: the code of {', '.join(names)} is needed here, not {each!r:.60}.")
+        name = name_of(each) if len(names) > 1 else names[0]
+        if name not in names:
+            raise UsageError(f"{where} has no {kind} '{name}'.{nearest(name, names)}")
+        options = next(table for table in tables if table["plugin"] == f"{PYTHON}:{name}").keys() - {"plugin"}
+        stands = accepting(adapted(kind, each, name), each, options)
+        give(kind, name, partial(_itself, stands), thing=each)
+
+
+def load_code(path: str | Path) -> ModuleType:
+    """Import a Python file that this command names, and give this process every class and function in it.
+
+    Raises:
+        UsageError: there is no such file.
+        BrokenPlugin: importing it failed.
+    """
+    file = place(path).absolute()
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file.")
+    return _imported(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _imported(file: Path, changed: int) -> ModuleType:
+    name = file.stem if file.stem.isidentifier() and file.stem not in sys.modules else f"gantk_code_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # it may import what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise BrokenPlugin(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
+    for attribute, thing in vars(module).items():
+        if not attribute.startswith("_") and _is_code(thing) and not isinstance(thing, ModuleType):
+            for kind in KINDS:
+                if not given_as(kind, thing):
+                    give(kind, name_of(thing), partial(adapted, kind, thing), thing=thing)
+    return module
+
+
+def _attribute(module: ModuleType, name: str, file: str) -> Any:
+    if not hasattr(module, name):
+        own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        raise UnknownName(f"{file} has no '{name}'.{nearest(name, own)}")
+    return getattr(module, name)

@@ -1,0 +1,428 @@
+"""Code in place of a name: classes, instances, modules and functions are trained, resumed, loaded and sampled from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from whole_way import SHORT, goes_the_whole_way
+
+import gantk
+from gantk import registry
+from gantk.data import ArraySource
+from gantk.errors import FitError, GantkError, OptionError, UsageError
+from gantk.parts import ImageShape
+from gantk.training.progress import Silent
+from gantk_classic.dcgan import DCGANDiscriminator, DCGANGenerator
+from gantk_classic.losses import NonSaturating
+from gantk_classic.noise import Gaussian
+
+SHAPE = (1, 14, 14)
+
+
+# Parts that know gantk.
+
+
+class Squares(gantk.NoiseSource):
+    def __init__(self, dim: int = 6) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, generator=generator).square()
+
+
+class Painter(gantk.Generator):
+    def __init__(self, image_shape: ImageShape, noise_dim: int, *, width: int = 8) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.layers = nn.Sequential(nn.Linear(noise_dim, width), nn.ReLU(), nn.Linear(width, math.prod(image_shape)))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return torch.tanh(self.layers(noise)).view(-1, *self.image_shape)
+
+
+class Critic(gantk.Discriminator):
+    def __init__(self, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.layer = nn.Linear(math.prod(image_shape), 1)
+
+    def forward(self, images: Tensor) -> gantk.Verdict:
+        return gantk.Verdict(logits=self.layer(images.flatten(1))[:, 0])
+
+
+class Softened(gantk.Refiner):
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return 0.5 * images
+
+
+class Least(gantk.Loss):
+    adversarial = True
+    needs = frozenset({"logits"})
+
+    def discriminator(self, play: gantk.Play) -> Tensor:
+        real, fake = play.real_verdict.logits, play.fake_verdict.logits
+        assert real is not None
+        assert fake is not None
+        return (real - 1).square().mean() + fake.square().mean()
+
+    def generator(self, play: gantk.Play) -> Tensor:
+        assert play.fake_verdict.logits is not None
+        return (play.fake_verdict.logits - 1).square().mean()
+
+
+# Modules that have never heard of it.
+
+
+class PlainNoise(nn.Module):
+    def __init__(self, dim: int = 6) -> None:
+        super().__init__()
+        self.dim = dim
+        self.mean = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, n: int) -> Tensor:
+        return self.mean + torch.randn(n, self.dim)
+
+
+class PlainG(nn.Module):
+    """Noise as maps, as in PyTorch's own DCGAN tutorial."""
+
+    def __init__(self, nz: int = 6, *, width: int = 4) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.ConvTranspose2d(nz, width, 7),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, 1, 2, 2),
+            nn.Tanh(),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        found: Tensor = self.main(z)
+        return found
+
+
+class PlainD(nn.Module):
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        self.main = nn.Sequential(nn.Conv2d(1, width, 4, 2), nn.LeakyReLU(0.2), nn.Flatten(), nn.LazyLinear(1))
+        self.end = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.end(self.main(x))
+        return found
+
+
+class PlainRefiner(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.layer(x))
+
+
+class Brightness(nn.Module):
+    def forward(self, play: gantk.Play) -> Tensor:
+        return (play.fake.mean() - play.real.mean()).square()
+
+
+# Functions.
+
+
+def numpy_noise(n: int) -> np.ndarray[Any, Any]:
+    return np.random.standard_normal((n, 6))
+
+
+def make_generator(image_shape: ImageShape, noise_dim: int, width: int = 8) -> nn.Module:
+    return nn.Sequential(nn.Linear(noise_dim, width), nn.ReLU(), nn.Linear(width, math.prod(image_shape)), nn.Tanh())
+
+
+def make_discriminator() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(14 * 14, 1))
+
+
+body, judge, polish = nn.Linear(6, 14 * 14), nn.Linear(14 * 14, 1), nn.Conv2d(1, 1, 1)
+
+
+def paint(z: Tensor) -> Tensor:
+    return torch.tanh(body(z)).view(-1, 1, 14, 14)
+
+
+def judged(images: Tensor) -> tuple[Tensor, Tensor]:
+    score = judge(images.flatten(1))
+    return score, score
+
+
+def polished(images: Tensor) -> Tensor:
+    return torch.tanh(polish(images))
+
+
+def brightness(play: gantk.Play) -> Tensor:
+    return (play.fake.mean() - play.real.mean()).square()
+
+
+def real_game(play: gantk.Play) -> Tensor:
+    assert play.real_verdict.logits is not None
+    assert play.fake_verdict.logits is not None
+    return F.softplus(-play.real_verdict.logits).mean() + F.softplus(play.fake_verdict.logits).mean()
+
+
+def fake_game(play: gantk.Play) -> Tensor:
+    assert play.fake_verdict.logits is not None
+    return F.softplus(-play.fake_verdict.logits).mean()
+
+
+CODE: dict[str, dict[str, Callable[[], Any]]] = {
+    "noise": {
+        "class": lambda: Squares,
+        "class with options": lambda: (Squares, {"dim": 5}),
+        "instance": lambda: Squares(dim=4),
+        "module class": lambda: (PlainNoise, {"dim": 5}),
+        "module": PlainNoise,
+        "function": lambda: numpy_noise,
+        "lambda": lambda: lambda n, generator=None: torch.randn(n, 3, generator=generator),
+        "distribution": lambda: torch.distributions.Uniform(-torch.ones(4), torch.ones(4)),
+    },
+    "generator": {
+        "class": lambda: Painter,
+        "class with options": lambda: (Painter, {"width": 5}),
+        "instance": lambda: Painter(SHAPE, 6, width=5),
+        "bundled instance": lambda: DCGANGenerator(image_shape=SHAPE, noise_dim=6, width=4),
+        "module class": lambda: (PlainG, {"width": 3}),
+        "module": lambda: PlainG(),
+        "sequential": lambda: nn.Sequential(nn.Linear(6, 196), nn.Tanh()),
+        "function": lambda: make_generator,
+        "function with options": lambda: (make_generator, {"width": 4}),
+        "function of noise": lambda: paint,
+    },
+    "discriminator": {
+        "class": lambda: Critic,
+        "instance": lambda: Critic(SHAPE),
+        "bundled instance": lambda: DCGANDiscriminator(SHAPE, 6, width=4),
+        "module class": lambda: (PlainD, {"width": 3}),
+        "module": PlainD,
+        "sequential": lambda: nn.Sequential(nn.Linear(196, 1)),
+        "function": lambda: make_discriminator,
+        "function of images": lambda: judged,
+    },
+    "refiner": {
+        "class": lambda: Softened,
+        "instance": lambda: Softened(),
+        "module class": lambda: PlainRefiner,
+        "module": PlainRefiner,
+        "function": lambda: lambda image_shape: nn.Conv2d(image_shape[0], image_shape[0], 1),
+        "function of images": lambda: polished,
+    },
+    "loss": {
+        "class": lambda: Least,
+        "instance": lambda: Least(),
+        "bundled instance": lambda: NonSaturating(),
+        "module class": lambda: Brightness,
+        "module": Brightness,
+        "criterion class": lambda: nn.MSELoss,
+        "criterion": nn.BCEWithLogitsLoss,
+        "criterion function": lambda: F.mse_loss,
+        "function": lambda: brightness,
+        "function with a weight": lambda: (brightness, {"weight": 0.1}),
+        "functions": lambda: {"discriminator": real_game, "generator": fake_game},
+        "several": lambda: [brightness, "hidden", Least],
+    },
+    "addon": {"function": lambda: lambda images: images.flip(3), "module": nn.Identity},
+    "metric": {"function": lambda: lambda model: model.sample(2).mean()},
+}
+SMALL = {"noise": "gaussian:dim=6", "generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+CASES = [(kind, form) for kind, forms in CODE.items() for form in forms]
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was given nothing yet."""
+    monkeypatch.setattr(registry, "_given", {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "form"), CASES, ids=[f"{kind}-{form}" for kind, form in CASES])
+def test_code_is_trained_saved_resumed_and_loaded(
+    kind: str, form: str, images: ArraySource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = CODE[kind][form]()
+    model = gantk.build(data=images, settings=SHORT, **{**SMALL, kind: code})
+    goes_the_whole_way(model, images, tmp_path)
+
+    # Another process knows nothing of the code.
+    monkeypatch.setattr(registry, "_given", {})
+    expected, run = model.sample(3, seed=1), tmp_path / "whole"
+    if form.startswith("bundled"):
+        assert torch.equal(gantk.load(run).sample(3, seed=1), expected)
+        return
+    with pytest.raises(UsageError, match=rf"{kind} '[\w-]+' was given from Python.*gantk.load\(…, {kind}=…\)"):
+        gantk.load(run)
+    fresh = CODE[kind][form]()
+    fresh = fresh[0] if isinstance(fresh, tuple) else fresh
+    fresh = [each for each in fresh if not isinstance(each, str)] if isinstance(fresh, list) else fresh
+    loaded = gantk.load(run, data=images, **{kind: fresh})
+    assert torch.equal(loaded.sample(3, seed=1), expected)
+    gantk.train(loaded, run, progress=Silent())
+
+
+def test_an_instance_is_the_part_itself(images: ArraySource) -> None:
+    painter, network = Painter(SHAPE, 6), PlainD()
+    model = gantk.build(data=images, noise=Squares(), generator=painter, discriminator=network)
+    assert model.generator is painter
+    assert model.discriminator is not None
+    assert model.discriminator.network is network
+    assert model.built.spec["generator"] == {"plugin": "python:Painter", "width": 8}
+
+
+def test_an_instance_of_a_bundled_part_needs_no_code_to_be_loaded(images: ArraySource) -> None:
+    generator = DCGANGenerator(image_shape=SHAPE, noise_dim=6, width=4)
+    model = gantk.build(data=images, noise=Gaussian(dim=6), generator=generator, loss=NonSaturating)
+    assert model.generator is generator
+    assert model.built.spec["generator"]["plugin"] == "gantk:dcgan"
+    assert model.built.spec["generator"]["width"] == 4
+    assert model.built.spec["noise"] == {"plugin": "gantk:gaussian", "dim": 6}
+    assert [loss["plugin"] for loss in model.built.spec["loss"]] == ["gantk:nonsaturating"]
+
+
+def test_a_sigmoid_at_the_end_is_passed_by(images: ArraySource) -> None:
+    network = PlainD()
+    model = gantk.build(data=images, discriminator=network)
+    assert model.discriminator is not None
+    pictures = torch.rand(3, *SHAPE) * 2 - 1
+    logits = model.discriminator(pictures).logits
+    torch.testing.assert_close(torch.sigmoid(logits), network(pictures)[:, 0])
+    assert any("ends in a Sigmoid" in note for note in model.built.notes)
+
+
+def test_whether_a_plain_discriminator_judges_singly_is_found_out(images: ArraySource) -> None:
+    alone = gantk.build(data=images, discriminator=nn.Sequential(nn.Flatten(), nn.Linear(196, 1)), loss="wgan-gp")
+    assert alone.discriminator is not None
+    assert "per-sample" in alone.discriminator.provides
+    together = nn.Sequential(nn.Flatten(), nn.Linear(196, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+    before = {name: tensor.clone() for name, tensor in together.state_dict().items()}
+    with pytest.raises(FitError, match="needs per-sample"):
+        gantk.build(data=images, discriminator=together, loss="wgan-gp")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in together.state_dict().items())
+
+
+def test_the_average_of_a_function_has_networks_of_its_own(images: ArraySource, tmp_path: Path) -> None:
+    settings = {**SHORT, "train.ema": 0.9}
+    model = gantk.build(data=images, noise="gaussian:dim=6", generator=paint, settings=settings)
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    noise = model.sample_noise(2, seed=0)
+    with model.averaging():
+        assert not torch.equal(model.generator(noise).detach(), model.generate(noise))
+
+
+def test_registered_code_is_named_like_an_installed_part(images: ArraySource, tmp_path: Path) -> None:
+    @gantk.register("generator", name="mine")
+    class Mine(PlainG):
+        """Mine."""
+
+    gantk.register("loss", brightness)
+    model = gantk.build(
+        data=images, noise="gaussian:dim=6", generator="mine:width=3", loss="brightness:weight=0.5", settings=SHORT
+    )
+    assert model.built.spec["generator"] == {"plugin": "python:mine", "nz": 6, "width": 3}
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert torch.equal(gantk.load(tmp_path / "run").sample(2, seed=0), model.sample(2, seed=0))
+    assert (
+        gantk.build(data=images, noise="gaussian:dim=6", generator=Mine).built.spec["generator"]["plugin"]
+        == "python:mine"
+    )
+    assert "mine" in [plugin.name for plugin in registry.plugins("generator")]
+
+
+def test_a_recipe_and_a_data_source_may_be_code(images: ArraySource) -> None:
+    from gantk_classic.recipe import Game
+
+    class Mine(Game):
+        """Mine."""
+
+    class Pictures(gantk.DataSource):
+        """Forty."""
+
+        def __init__(self, side: int = 14) -> None:
+            self.image_shape = (1, side, side)
+
+        def __len__(self) -> int:
+            return 40
+
+        def images(self, indices: Any) -> Tensor:
+            return torch.zeros(len(indices), *self.image_shape, dtype=torch.uint8)
+
+    model = gantk.build(Mine, data=(Pictures, {"side": 16}), loss="nonsaturating", **SMALL)
+    assert isinstance(model.built.recipe, Mine)
+    assert model.image_shape == (1, 16, 16)
+    assert model.built.spec["data"] == {"plugin": "python:Pictures", "side": 16}
+
+
+class Broken(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ torch.zeros(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"generator": Broken()}, r"generator Broken fails on noise \[2, 6\]: RuntimeError"),
+        ({"generator": nn.Linear(5, 196)}, r"it seems to read 5 numbers: noise='gaussian:dim=5'"),
+        (
+            {"generator": nn.Linear(6, 100)},
+            r"generator Linear returned \[2, 100\] for 2 noise vectors; \[2, 1, 14, 14\]",
+        ),
+        ({"generator": lambda z: "picture"}, "generator lambda returned a str"),
+        ({"generator": lambda z: z.repeat(1, 40)[:, :196]}, "which has no parameters"),
+        ({"generator": Critic}, "'Critic' is a discriminator, and a generator is expected"),
+        ({"generator": 3}, "generator: expected 'name'"),
+        ({"generator": (Painter, {"widht": 3})}, "generator 'Painter' has no option 'widht'. Did you mean 'width'"),
+        ({"generator": lambda noise_dim: 3}, "generator 'lambda' made a int"),
+        ({"discriminator": Broken()}, r"discriminator Broken fails on images \[2, 1, 14, 14\]"),
+        ({"discriminator": nn.Conv2d(1, 1, 3)}, r"returned \[2, 1, 12, 12\] for 2 images; one number each.*average"),
+        ({"refiner": nn.Conv2d(1, 1, 3)}, r"refiner Conv2d returned \[2, 1, 12, 12\]"),
+        ({"noise": lambda n: torch.zeros(n)}, r"noise lambda returned \[2\] for n=2; \[2, dim\] is needed"),
+        ({"noise": lambda n: 1 / 0}, "noise lambda fails on n=2: ZeroDivisionError"),
+        ({"loss": lambda play: play.fake.mean(0)}, "loss lambda returned .* a scalar is needed"),
+        ({"loss": lambda: 3}, "function of a play, or of logits and targets, is needed"),
+        ({"loss": [brightness, brightness]}, "brightness is named twice"),
+        ({"noise": gantk.NoiseSource}, "noise 'NoiseSource' lacks sample"),
+    ],
+)
+def test_code_that_cannot_work_is_named_in_one_line(parts: dict[str, Any], said: str, images: ArraySource) -> None:
+    with pytest.raises(GantkError, match=said) as error:
+        gantk.build(data=images, **{**SMALL, **parts})
+    assert "\n" not in str(error.value)
+
+
+def test_options_that_a_run_cannot_hold_are_refused(images: ArraySource) -> None:
+    class Activated(PlainG):
+        def __init__(self, nz: int = 6, activation: Any = nn.ReLU) -> None:
+            super().__init__(nz)
+
+    assert gantk.build(data=images, noise=Squares, generator=Activated).built.spec["generator"]["nz"] == 6
+    with pytest.raises(OptionError, match="a run holds numbers and texts, not activation="):
+        gantk.build(data=images, noise=Squares, generator=(Activated, {"activation": nn.GELU}))
+
+
+def test_what_is_given_again_belongs_to_the_run(images: ArraySource, tmp_path: Path) -> None:
+    model = gantk.build(data=images, settings=SHORT, **{**SMALL, "generator": Painter})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    with pytest.raises(UsageError, match="its discriminator is gantk:dcgan, which is installed"):
+        gantk.load(tmp_path / "run", discriminator=Critic)
+    with pytest.raises(UsageError, match="has no refiner"):
+        gantk.load(tmp_path / "run", refiner=Softened)
+    with pytest.raises(UsageError, match=r"takes no genrator=….*Did you mean 'generator'"):
+        gantk.load(tmp_path / "run", genrator=Painter)
+    with pytest.raises(UsageError, match="the code of Painter is needed"):
+        gantk.load(tmp_path / "run", generator="dcgan")
