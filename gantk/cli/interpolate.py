@@ -32,8 +32,8 @@ __all__ = ["command"]
     type=PLACE,
     default=Path("interpolation.png"),
     show_default=True,
-    metavar="PNG",
-    help="The picture to write.",
+    metavar="PATH",
+    help="STRIPS.png or .jpg for one picture, or a way through: FILE.gif, FILE.mp4, or a folder of frames.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same points.")
@@ -41,13 +41,23 @@ __all__ = ["command"]
 def command(
     run: Path, step: int | None, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool
 ) -> None:
-    """Draw a grid of strips, each on its way from one random point of RUN's noise to another."""
-    from gantk.measures.interpolation import PATHS, strips
-    from gantk.report.pictures import grid, save_picture, try_place, writable
+    """Draw a grid of strips, each on its way from one random point of RUN's noise to another.
 
-    writable(output, suffixes=(".png",))
+    A GIF, an MP4 (where ffmpeg is installed) or a folder of frames shows them as moving pictures side by side.
+    """
+    from gantk.measures.interpolation import PATHS, strips
+    from gantk.report.animation import check_animation, save_animation
+    from gantk.report.pictures import PICTURES, check_grid, grid, save_picture, try_place, writable
+
+    moving = output.suffix.lower() not in PICTURES
+    writable(output, (*PICTURES, ".gif", ".mp4", ""), count=steps)
+    check_animation(output)
     try_place(output)
     _, model = opened(run, step)
+    check_grid(output, rows if moving else rows * steps, model.image_shape, None if moving else steps)
     images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)
-    save_picture(grid(images, columns=steps), output)
+    if moving:
+        save_animation([grid(images[step::steps]) for step in range(steps)], output)
+    else:
+        save_picture(grid(images, columns=steps), output)
     click.echo(f"{counted(rows, f'{path} strip')} of {steps} images written to {output}")

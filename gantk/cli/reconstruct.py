@@ -79,14 +79,15 @@ def command(
         image_errors,
         reconstructed,
     )
-    from gantk.report.pictures import save_picture, try_place, writable
+    from gantk.report.pictures import PICTURES, check_grid, save_picture, try_place, writable
     from gantk.report.reconstruction import ErrorRow, error_table, picture_of
     from gantk.seeds import generator_for
 
-    writable(output, suffixes=(".png",))
+    writable(output, PICTURES)
     try_place(output)
     spoilt = [_degradation(text) for text in degradations]
     found, model = opened(run, step)
+    check_grid(output, 8 * (len(images) or count), model.image_shape, 8)
     with naming(found):
         check_reads_codes(model)
         _check_drawable(model)

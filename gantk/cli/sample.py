@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, opened
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, progress_bar
 from gantk.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["command"]
 
@@ -22,7 +27,7 @@ __all__ = ["command"]
     default=Path("grid.png"),
     show_default=True,
     metavar="PATH",
-    help="GRID.png for one picture, a folder for single PNGs, or FILE.npz.",
+    help="GRID.png or .jpg for one picture, FILE.npz, or a folder for single PNGs.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same images.")
@@ -41,13 +46,25 @@ def command(
 
     An .npz holds one array, images: uint8 [N, height, width, channels].
     """
-    from gantk.report.pictures import save_images, try_place, writable
+    from gantk.measures.samples import sample_batches
+    from gantk.report.pictures import PICTURES, check_grid, save_images, try_place, writable
 
-    writable(output, count=count)
+    writable(output, (*PICTURES, ".npz", ""), count)
     try_place(output)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner, the images are the generator's own.")
-    images = model.sample(count, seed, refine=not no_refiner, condition=conditions or None)
-    save_images(images, output)
+    if output.suffix.lower() in PICTURES:
+        check_grid(output, count, model.image_shape)
+    with progress_bar("drawing images") as progress:
+        batches = sample_batches(model, count, seed, not no_refiner, conditions)
+        save_images(_watched(batches, count, progress), count, output)
     click.echo(f"{counted(count, 'image')} written to {output}")
+
+
+def _watched(batches: Iterable[Tensor], count: int, progress: Callable[[float], object]) -> Iterator[Tensor]:
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        progress(done / count)

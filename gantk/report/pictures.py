@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from gantk.data import to_uint8
 from gantk.errors import UsageError, WorkError
+from gantk.parts import ImageShape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "aside_of",
+    "check_grid",
     "coloured",
     "grid",
+    "grid_of",
     "heat_maps",
+    "opaque",
     "picture",
     "save_array",
     "save_figure",
     "save_images",
     "save_picture",
     "side_by_side",
+    "single",
     "try_place",
     "writable",
 ]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Channels → what a PNG of them is."""
+
+JPEG = (".jpg", ".jpeg")
+PICTURES = (".png", *JPEG)
+"""Suffixes of one picture."""
+
+JPEG_SIDE = 65_500
+"""The most pixels that a side of a JPEG has."""
+
+MOST_PIXELS = 89_478_485
+"""Of a picture: Pillow takes larger ones for an attack when it opens them."""
+
+FILES = (".npy", ".npz", ".svg", ".avi", ".mov", ".mkv", ".webm", ".mp4", ".csv", ".txt", ".zip", ".tar", ".gz", ".pt")
+"""Suffixes beside those of pictures that nobody gives to a folder."""
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -45,14 +67,47 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
         columns: images per row; as square as possible where not given.
         gap: pixels between images.
     """
-    count, channels, height, width = images.shape
+    return grid_of([images], len(images), columns, gap)
+
+
+def grid_of(batches: Iterable[Tensor], count: int, columns: int | None = None, gap: int = 2) -> Tensor:
+    """The same of images that come in batches, `count` of them together."""
     columns = columns or math.ceil(math.sqrt(count))
-    rows = -(-count // columns)
-    canvas = torch.full((channels, rows * (height + gap) + gap, columns * (width + gap) + gap), 255, dtype=torch.uint8)
-    for index, image in enumerate(to_uint8(images)):
-        top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
-        canvas[:, top : top + height, left : left + width] = image
+    canvas, index = torch.empty(0), 0
+    for batch in batches:
+        channels, height, width = batch.shape[1:]
+        if index == 0:
+            size = _grid_size(count, height, width, columns, gap)
+            canvas = torch.full((channels, *size), 255, dtype=torch.uint8)
+        for image in to_uint8(batch):
+            top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
+            canvas[:, top : top + height, left : left + width] = image
+            index += 1
     return canvas
+
+
+def _grid_size(count: int, height: int, width: int, columns: int, gap: int) -> tuple[int, int]:
+    rows = -(-count // columns)
+    return rows * (height + gap) + gap, columns * (width + gap) + gap
+
+
+def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int | None = None, gap: int = 2) -> None:
+    """Refuse a grid that is too large for a picture before any work is done.
+
+    Raises:
+        UsageError: it is; the message has the limit.
+    """
+    _, height, width = image_shape
+    sides = _grid_size(count, height, width, columns or math.ceil(math.sqrt(count)), gap)
+    jpeg = output.suffix.lower() in JPEG and max(sides) > JPEG_SIDE
+    if sides[0] * sides[1] <= MOST_PIXELS and not jpeg:
+        return
+    limit = f"a JPEG has at most {JPEG_SIDE:,} a side" if jpeg else f"{MOST_PIXELS:,} pixels are the most"
+    fit = int((math.sqrt(MOST_PIXELS) - gap) // (max(height, width) + gap)) ** 2
+    raise UsageError(
+        f"-o {output}: {count:,} images of {height}×{width} make a picture of {sides[0]:,}×{sides[1]:,}, and {limit}: "
+        f"draw at most {fit:,}, or write into a folder."
+    )
 
 
 def coloured(images: Tensor) -> Tensor:
@@ -111,13 +166,28 @@ def picture(image: Tensor) -> Image.Image:
     return Image.fromarray(array[..., 0] if channels == 1 else array)
 
 
+def opaque(image: Tensor) -> Image.Image:
+    """A uint8 `[C, H, W]` tensor as a Pillow image without transparency: what is clear is white."""
+    shown = picture(image)
+    if shown.mode in ("L", "RGB"):
+        return shown
+    color = "L" if shown.mode == "LA" else "RGB"
+    white = Image.new(color, shown.size, "white")
+    white.paste(shown.convert(color), mask=shown.getchannel("A"))
+    return white
+
+
 def save_picture(image: Tensor, path: Path) -> None:
-    """Write a uint8 `[C, H, W]` tensor as a PNG, aside and then renamed.
+    """Write a uint8 `[C, H, W]` tensor as a PNG, or a JPEG where the path says so, aside and then renamed.
 
     Raises:
         UsageError: a PNG cannot show so many channels.
         WorkError: the place cannot be written to.
     """
+    if path.suffix.lower() in JPEG:
+        plain = opaque(image)
+        _write(path, lambda file: plain.save(file, format="JPEG", quality=95))
+        return
     shown = picture(image)
     _write(path, lambda file: shown.save(file, format="PNG"))
 
@@ -134,7 +204,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file aside and rename it, so that a reader never sees half of it."""
-    aside = path.with_name(_aside(path))
+    aside = aside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -147,8 +217,9 @@ def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _aside(path: Path) -> str:
-    return f".unfinished-{path.name}"
+def aside_of(path: Path) -> Path:
+    """Where a file is written before it gets its name."""
+    return path.with_name(f".unfinished-{path.name}")
 
 
 def try_place(path: Path) -> None:
@@ -159,7 +230,7 @@ def try_place(path: Path) -> None:
     """
     try:
         folder = next(place for place in path.absolute().parents if place.exists())
-        trial = folder / _aside(path)
+        trial = folder / aside_of(path).name
         try:
             trial.open("wb").close()
         finally:
@@ -182,7 +253,7 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
     """
     suffix = output.suffix.lower()
     is_file = bool(suffix) and suffix in suffixes
-    if not is_file and ("" not in suffixes or (suffix and not output.is_dir())):
+    if not is_file and ("" not in suffixes or (_of_a_file(suffix, suffixes) and not output.is_dir())):
         names = [f"NAME{suffix}" if suffix else "the NAME of a folder" for suffix in suffixes]
         raise UsageError(f"-o {output}: expected {' or '.join(names)}.")
     if is_file and output.is_dir():
@@ -197,23 +268,50 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
             raise UsageError(f"-o {output} holds {others[0]}, which is none of these images: name a new folder.")
 
 
+def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:
+    """Whether a suffix is a file's, or one of those offered with a slip: a folder may well be called samples_0.5."""
+    if not suffix:
+        return False
+    known = {*Image.registered_extensions(), *FILES}
+    return suffix in known or bool(difflib.get_close_matches(suffix, filter(None, offered), n=1, cutoff=0.7))
+
+
 def single(index: int) -> str:
     """The file name of one image in a folder; the same whatever their number is."""
     return f"{index:06d}.png"
 
 
-def save_images(images: Tensor, output: Path) -> None:
-    """Write `[N, C, H, W]` images in [-1, 1] as one grid (`.png`), an array (`.npz`), or a folder of single PNGs."""
-    if output.suffix.lower() == ".npz":
-        save_array(images, output)
-    elif output.suffix.lower() == ".png":
-        save_picture(grid(images), output)
+def save_images(batches: Iterable[Tensor], count: int, output: Path) -> None:
+    """Write `count` images in [-1, 1], which come in batches `[N, C, H, W]`, and no more of which are held than needed.
+
+    They become one grid (`.png`, `.jpg`), an array (`.npz`), or a folder of single PNGs.
+    """
+    suffix = output.suffix.lower()
+    if suffix == ".npz":
+        save_array(batches, count, output)
+    elif suffix in (".png", *JPEG):
+        save_picture(grid_of(batches, count), output)
     else:
-        for index, image in enumerate(to_uint8(images)):
+        images = (image for batch in batches for image in to_uint8(batch))
+        for index, image in enumerate(images):
             save_picture(image, output / single(index))
 
 
-def save_array(images: Tensor, path: Path) -> None:
-    """Write `[N, C, H, W]` images in [-1, 1] as an `.npz` with one array, `images`: uint8 `[N, H, W, C]`."""
-    array = to_uint8(images).permute(0, 2, 3, 1).numpy()
-    _write(path, lambda file: np.savez_compressed(file, images=array))
+def save_array(batches: Iterable[Tensor], count: int, path: Path) -> None:
+    """Write images in [-1, 1] as an `.npz` with one array, `images`: uint8 `[count, H, W, C]`."""
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            # Fixed, so that the same images are the same bytes.
+            entry = zipfile.ZipInfo("images.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as stream:
+                for index, batch in enumerate(batches):
+                    array = np.ascontiguousarray(to_uint8(batch).permute(0, 2, 3, 1).numpy())
+                    if index == 0:
+                        shape = (count, *array.shape[1:])
+                        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                        npy.write_array_header_1_0(stream, header)
+                    stream.write(array.tobytes())
+
+    _write(path, write)

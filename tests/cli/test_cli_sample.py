@@ -116,8 +116,11 @@ def test_a_run_never_trained(command: str, untrained: Path, tmp_path: Path, call
 
 
 REFUSED = {
-    "jpg": (["-o", "grid.jpg"], 2, "expected NAME.png or NAME.npz"),
-    "dots": (["-o", "v1.5"], 2, "expected NAME.png or NAME.npz"),
+    "webp": (["-o", "grid.webp"], 2, "expected NAME.png or NAME.jpg or NAME.jpeg or NAME.npz or the NAME of a folder"),
+    "a slip": (["-o", "grid.pgn"], 2, "expected NAME.png"),
+    "moving": (["-o", "grid.gif"], 2, "expected NAME.png"),
+    "too many": (["-n", "3000000", "-o", "big.png"], 2, "make a picture of 51,962×51,992, and 89,478,485 pixels are"),
+    "too many for a JPEG": (["-n", "3000000", "-o", "big.jpg"], 2, "89,478,485 pixels are the most"),
     "file": (["-o", "file"], 2, "is a file; expected a folder"),
     "under a file": (["-o", "file/grid.png"], 2, "is a file; expected a folder"),
     "folder.png": (["-o", "folder.png"], 2, "is a folder; name a file"),
@@ -191,7 +194,15 @@ def test_paths_and_seeds_differ_and_repeat(trained: Path, tmp_path: Path, call) 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--rows", "0"], ["--steps", "1"], ["--path", "round"], ["--seed", "-1"], ["-o", "a.npz"], ["-o", "folder"]],
+    [
+        ["--rows", "0"],
+        ["--steps", "1"],
+        ["--path", "round"],
+        ["--seed", "-1"],
+        ["-o", "a.npz"],
+        ["-o", "a.webp"],
+        ["--rows", "9000", "--steps", "99"],
+    ],
     ids=" ".join,
 )
 def test_odd_strips_are_refused(arguments: list[str], trained: Path, tmp_path: Path, call, contents) -> None:
@@ -217,3 +228,59 @@ def test_no_refiner_where_there_is_none(trained: Path, tmp_path: Path, call) -> 
     error = call("sample", "trained", "-n", "1", "--no-refiner", "-o", "plain.png").error(2)
     assert "trained has no refiner: leave out --no-refiner" in error
     assert not (tmp_path / "plain.png").exists()
+
+
+@pytest.mark.parametrize("name", ["samples_0.5", "v1.5", "2024.10", "my.run"])
+def test_a_folder_may_have_dots(name: str, trained: Path, tmp_path: Path, call) -> None:
+    call("sample", "trained", "-n", "2", "-o", name).worked()
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["000000.png", "000001.png"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG"])
+def test_jpeg(suffix: str, trained: Path, tmp_path: Path, call) -> None:
+    for command in ("sample", "interpolate"):
+        call(command, "trained", "-o", f"x{suffix}").worked()
+        assert Image.open(tmp_path / f"x{suffix}").format == "JPEG"
+    call("sample", "trained", "-n", "4", "-o", "x.png").worked()
+    call("sample", "trained", "-n", "4", "-o", f"y{suffix}").worked()
+    one, other = (np.array(Image.open(tmp_path / name)).astype(int) for name in ("x.png", f"y{suffix}"))
+    assert np.abs(one - other).mean() < 12
+
+
+def test_a_gif_goes_there_and_back(trained: Path, tmp_path: Path, call) -> None:
+    call("interpolate", "trained", "--rows", "4", "--steps", "5", "-o", "way.gif").worked()
+    call("interpolate", "trained", "--rows", "4", "--steps", "5", "-o", "frames").worked()
+    moving = Image.open(tmp_path / "way.gif")
+    assert (moving.format, moving.size) == ("GIF", (62, 62))
+    assert moving.n_frames == 8
+    frames = sorted((tmp_path / "frames").iterdir())
+    assert len(frames) == 5
+    for index in range(5):
+        moving.seek(index)
+        same = np.array(moving.convert("L")).astype(int) - np.array(Image.open(frames[index]))
+        assert np.abs(same).max() < 4
+
+
+def test_mp4_needs_ffmpeg_and_says_so(trained: Path, tmp_path: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    error = call("interpolate", "trained", "-o", "way.mp4").error(2)
+    assert "MP4 needs the program ffmpeg" in error
+    assert "NAME.gif" in error
+    program = tmp_path / "bin/ffmpeg"
+    program.write_text('#!/bin/sh\nfor last; do :; done\n/bin/cat > "$last"\n')
+    program.chmod(0o755)
+    call("interpolate", "trained", "--rows", "4", "--steps", "3", "-o", "way.mp4").worked()
+    assert (tmp_path / "way.mp4").stat().st_size == 4 * 62 * 62 * 3
+    program.write_text("#!/bin/sh\necho no such codec >&2; exit 3\n")
+    assert "ffmpeg failed: no such codec" in call("interpolate", "trained", "-o", "no.mp4").error(1)
+    assert not (tmp_path / "no.mp4").exists()
+
+
+def test_batches_are_the_images_of_one_draw(trained: Path) -> None:
+    from gantk.measures.samples import BATCH, sample_batches
+
+    model = api.load(trained)
+    found = list(sample_batches(model, BATCH + 40, seed=3))
+    assert [len(batch) for batch in found] == [BATCH, 40]
+    assert torch.equal(torch.cat(found), model.sample(BATCH + 40, seed=3))

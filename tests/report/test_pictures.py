@@ -46,16 +46,16 @@ def test_the_ends_of_the_range_are_black_and_white() -> None:
 
 def test_five_channels_are_no_png(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"these images have 5: write an \.npz instead"):
-        save_images(images(2, 5, 4, 4), tmp_path / "grid.png")
+        save_images([images(2, 5, 4, 4)], 2, tmp_path / "grid.png")
     assert list(tmp_path.iterdir()) == []
-    save_images(images(2, 5, 4, 4), tmp_path / "images.npz")
+    save_images([images(2, 5, 4, 4)], 2, tmp_path / "images.npz")
     assert np.load(tmp_path / "images.npz")["images"].shape == (2, 4, 4, 5)
 
 
 def test_arrays_and_folders_hold_the_same(tmp_path: Path) -> None:
     drawn = images(12, 3, 5, 6)
-    save_array(drawn, tmp_path / "deep" / "images.npz")
-    save_images(drawn, tmp_path / "folder")
+    save_array(drawn.split(5), 12, tmp_path / "deep" / "images.npz")
+    save_images(drawn.split(5), 12, tmp_path / "folder")
     with np.load(tmp_path / "deep" / "images.npz", allow_pickle=False) as file:
         assert file.files == ["images"]
         array = file["images"]
@@ -110,7 +110,7 @@ def test_what_can_be_written(name: str, place: Path) -> None:
     ("name", "message"),
     [
         ("a.jpg", r"expected NAME\.png or NAME\.npz or the NAME of a folder"),
-        ("v3.4", "expected"),
+        ("a.pgn", "expected"),
         ("folder.png", "is a folder; name a file"),
         ("file", "is a file; expected a folder"),
         ("file/a.png", "is a file; expected a folder"),
