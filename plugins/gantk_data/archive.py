@@ -23,7 +23,7 @@ _ENCRYPTED = 0x1 | 0x40
 
 
 class ZipFiles(Files):
-    """The images of a zip, below the folder `inside`; one common top folder is looked through.
+    """The images of a zip, below the folder `inside`; a top folder that all images share is skipped.
 
     Raises:
         DataError: not a zip, damaged, encrypted, with paths that leave it, or with sizes that cannot be true.
@@ -57,7 +57,7 @@ class ZipFiles(Files):
                     continue
                 _check_entry(info)
                 if name in entries:
-                    raise ValueError("it occurs twice")
+                    raise ValueError("another entry has the same name")
             except ValueError as error:
                 refused = DataError(f"{self._title(info.orig_filename)}: {error}; remove it or pack the zip again.")
                 skips.refuse(refused, "not to be trusted")
@@ -119,7 +119,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _is_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: list[str], skips: Skips) -> bool:
-    """Whether an entry is an image, or promises to be; what else somebody might miss is counted."""
+    """Whether an entry is an image, by suffix or content; other entries are counted."""
     if not parts or info.filename.endswith(("/", "\\")) or is_litter(parts):
         return False
     promised = has_image_suffix(parts[-1])
@@ -143,14 +143,14 @@ def _begins_like_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
 
 
 def _check_path(info: zipfile.ZipInfo) -> None:
-    """Refuse what could name a file outside of the archive; nothing is extracted, but such a zip is not honest."""
+    """Refuse paths outside the archive: nothing is extracted, but such a zip is malicious or broken."""
     name = info.orig_filename.replace("\\", "/")
     if "\0" in name:
         raise ValueError("its path holds a NUL")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise ValueError("its path is absolute")
     if ".." in name.split("/"):
-        raise ValueError("its path leads out of the archive")
+        raise ValueError("its path points outside the archive")
 
 
 def _check_entry(info: zipfile.ZipInfo) -> None:

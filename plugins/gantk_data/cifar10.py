@@ -47,7 +47,7 @@ class _Form(ABC):
 
     @abstractmethod
     def load(self, progress: Callable[[float], object]) -> ArraySource:
-        """Read every image; say what share is done where it takes long."""
+        """Read every image; report the fraction done if it takes long."""
 
 
 def _read_batch(stream: Readable, name: str) -> npt.NDArray[np.uint8]:
@@ -215,7 +215,7 @@ def _find(folders: Sequence[Path], split: str) -> _Form | None:
 
 
 def _find_batches(folder: Path, split: str) -> list[Path]:
-    """The split's batch files, or none; a set of which only a part is there is damaged."""
+    """The split's batch files, or none; an incomplete set is damaged."""
     found = [_existing(folder / name) for name in BATCHES[split]]
     files = [path for path in found if path is not None]
     if files and len(files) < len(found):

@@ -51,7 +51,7 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Decoding:
-    """What becomes of every image: its size (height, width), how it is brought to it, and its colors."""
+    """How every image is converted: its size (height, width), how it is resized, and its colors."""
 
     size: tuple[int, int] | None = None
     crop: Literal["center", "none"] = "center"
@@ -80,8 +80,8 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings about single files to itself: pixels can be read or raise, and what else a file holds does
-    not matter here. For the thread that starts others, since the filters of warnings are the whole process's.
+    """Silence Pillow's warnings about single files: either the pixels can be read or an error is raised, and other
+    contents do not matter here. To be entered in the main thread, since warning filters belong to the process.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -97,7 +97,7 @@ def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
                 raise ValueError(f"{width} x {height} pixels, more than {PIXEL_LIMIT}")
             yield image
     except UnidentifiedImageError as error:
-        raise DataError(f"{title}: not an image ({', '.join(FORMATS)} are read); remove it.") from error
+        raise DataError(f"{title}: not an image; expected {', '.join(FORMATS)}: remove it.") from error
     except Exception as error:
         reason = shown(error) or type(error).__name__
         raise DataError(f"{title}: cannot be decoded ({reason}); replace it.") from error
@@ -138,7 +138,7 @@ def _convert(image: Image.Image, target: str, alpha: Image.Image | None) -> Imag
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         image = _from_16_bit(image)
     elif image.mode not in _EIGHT_BIT:
-        raise ValueError(f"pixels of mode {image.mode} have no defined 8-bit colors")
+        raise ValueError(f"pixels of mode {image.mode} have no defined conversion to 8 bits")
     if not transparent:
         return image if image.mode == target else image.convert(target)
     clear = _with_alpha(image, alpha)
@@ -161,7 +161,7 @@ def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
 def _from_16_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its pixels go beyond 16 bits")
+        raise ValueError("its pixels exceed 16 bits")
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 

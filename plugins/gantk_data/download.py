@@ -26,14 +26,14 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Remote:
-    """A published file: whose it is, where it lies, what it must be."""
+    """A published file: whose it is, where it is, what it must contain."""
 
     data_set: str
     file: str
     mirrors: Sequence[str]
     md5: str
     limit: int
-    """The most bytes that are read of it."""
+    """Maximum number of bytes to read."""
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
@@ -52,7 +52,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
             reasons.append(f"{mirror + remote.file}: {reason}")
     except OSError as error:
         raise DataError(
-            f"{remote.data_set}: {shown(folder)} cannot be written ({error}); set another root=…"
+            f"{remote.data_set}: {shown(folder)} cannot be written ({error}); set another path=…"
         ) from error
     raise DataError(
         f"{remote.data_set}: {remote.file} could not be downloaded ({'; '.join(reasons)}); "

@@ -36,7 +36,7 @@ def _header(stream: Readable, name: str, rank: int, most: int) -> tuple[int, ...
     if head[:4] != expected:
         raise DataError(
             f"{name}: begins with {head[:4].hex() or 'nothing'}, but an IDX file of {rank}-dimensional bytes "
-            f"begins with {expected.hex()}; it is not the file that its name says."
+            f"begins with {expected.hex()}; it is not the file that its name suggests."
         )
     if len(head) < 4 + 4 * rank:
         raise DataError(f"{name}: truncated in its header; copy or download it again.")

@@ -57,7 +57,7 @@ def _size_error(title: str, shape: ImageShape, first: str, expected: ImageShape)
         return f"{s[1]} x {s[2]} (height x width) with {s[0]} channels"
 
     return DataError(
-        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to make them one."
+        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to make them equal."
     )
 
 
@@ -81,7 +81,7 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
                 expected = shape
                 kept.append(index)
     if expected is None:
-        raise DataError(f"{shown(files.where)}: not one of {len(names)} images can be used.")
+        raise DataError(f"{shown(files.where)}: none of {len(names)} images can be used.")
     return kept, expected
 
 
@@ -113,7 +113,7 @@ def decode_files(
                 kept.append(index)
             progress((index + 1) / len(names))
     if not kept:
-        raise DataError(f"{shown(files.where)}: not one of {len(names)} images can be decoded.")
+        raise DataError(f"{shown(files.where)}: none of {len(names)} images can be decoded.")
     return kept
 
 
@@ -137,7 +137,7 @@ class ImageFiles(LazySource):
 
     @property
     def skipped(self) -> int:
-        """How many files could not be used and were left out; 0 unless `skip=true`."""
+        """Number of files that could not be used and were skipped; 0 unless `skip=true`."""
         return self._skips.count
 
     def _construct(self, classes: Sequence[str] | None) -> None:
@@ -184,17 +184,17 @@ class Folder(ImageFiles):
     """Images in a folder. Its sub-folders are the classes (a deeper folder belongs to its class); without any,
     images have no labels.
 
-    PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files are told by their content, whatever their suffix; a warning counts
-    the others. Hidden files, and what systems leave in folders (Thumbs.db, __MACOSX, @eaDir), are ignored. EXIF
+    PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files are recognized by content, whatever their suffix; a warning
+    counts other files. Hidden files and system files (Thumbs.db, __MACOSX, @eaDir) are ignored. EXIF
     orientation is applied, 16-bit colors are scaled to 8 bits, transparency is laid over white, the first frame of an
     animation taken. Resizing is Lanczos.
 
     Args:
         path: the folder.
-        size: side length in pixels, or [height, width]; without it all images must be of one size already.
-        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
-        skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
+        size: side length in pixels, or [height, width]; without it, all images must have the same size.
+        crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
+        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
+        skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
     """
 
     def __init__(
@@ -221,10 +221,10 @@ class Zip(ImageFiles):
     Args:
         path: the zip.
         inside: read only what lies below this folder of the zip, as `train`.
-        size: side length in pixels, or [height, width]; without it all images must be of one size already.
-        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
-        skip: leave out files that cannot be used, and count them (`skipped`), instead of raising an error.
+        size: side length in pixels, or [height, width]; without it, all images must have the same size.
+        crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
+        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
+        skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
     """
 
     def __init__(
@@ -243,13 +243,13 @@ class Zip(ImageFiles):
 
 
 class Named(ImageFiles):
-    """Image files that are named one by one, in that order, without labels; everything else is as for `folder`.
+    """Image files listed by name, in that order, without labels; everything else is as for `folder`.
 
     Args:
         path: the files, at least one; one may come more than once.
-        size: side length in pixels, or [height, width]; without it all images must be of one size already.
-        crop: with size: 'center' resizes until the shorter side fits and cuts the middle out; 'none' stretches.
-        color: what images are converted to; 'keep' leaves gray, RGB or RGBA as it is and all must be alike.
+        size: side length in pixels, or [height, width]; without it, all images must have the same size.
+        crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
+        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class LazySource(DataSource):
 
     @abstractmethod
     def _load(self, progress: Callable[[float], object]) -> ArraySource:
-        """Read every image; say what share is done where it takes long."""
+        """Read every image; report the fraction done if it takes long."""
 
     def prepare(self, progress: Callable[[float], object]) -> None:
         self._source(progress)
@@ -40,7 +40,7 @@ class LazySource(DataSource):
             if (len(loaded), loaded.image_shape) != (self._count, self.image_shape):
                 raise DataError(
                     f"{type(self).__name__}: {len(loaded)} images of {loaded.image_shape} were read where "
-                    f"{self._count} of {self.image_shape} were announced; the files changed: construct it again."
+                    f"{self._count} of {self.image_shape} were announced; the files have changed: open it again."
                 )
             self._loaded = loaded
         return self._loaded

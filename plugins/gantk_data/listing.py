@@ -28,9 +28,9 @@ Opener = Callable[[str], IO[bytes]]
 
 
 class Skips:
-    """What becomes of files that are no images of the set, counted by reason and told of in one line.
+    """Files that are not used, counted by reason and reported in one warning.
 
-    A file that should be one and cannot be used raises its error, or is skipped where that is allowed.
+    An image that cannot be used raises its error, or is skipped where that is allowed.
 
     Args:
         allowed: whether skipping is.
@@ -50,7 +50,7 @@ class Skips:
         return self._skipped.total()
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Count a file that is no image of the set."""
+        """Count a file that is not an image of the set."""
         self._left_out[reason] += 1
         self._example = self._example or shown(name)
 
@@ -67,12 +67,12 @@ class Skips:
         self._first = self._first or str(error)
 
     def refuse_image(self, error: DataError) -> None:
-        """The same for an image that cannot be decoded, with the option that skips it as a second mend."""
-        skipping = f"{str(error).removesuffix('.')}, or skip=true skips and counts it."
+        """The same for an image that cannot be decoded, with the option that skips it."""
+        skipping = f"{str(error).removesuffix('.')}, or set skip=true to skip and count such files."
         self.refuse(DataError(skipping) if self.offered else error, "cannot be decoded")
 
     def summary(self) -> str:
-        """What was left out and what was skipped, with an example of each; empty where nothing was."""
+        """What was left out and what was skipped, with an example of each; empty if nothing was."""
         said = []
         if self._left_out:
             said.append(
@@ -135,7 +135,7 @@ def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.i
         return None, None
     if flat is not None:
         raise DataError(
-            f"{shown(where)}: {shown(flat)} lies outside of every class folder and {shown(nested)} inside of one; "
+            f"{shown(where)}: {shown(flat)} is outside every class folder and {shown(nested)} is inside one; "
             "put every image into a class folder, or none."
         )
     tops = [name.split("/", 1)[0] for name in names]
@@ -145,7 +145,7 @@ def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.i
 
 
 class FolderFiles(Files):
-    """The images below a folder; symbolic links are followed, but into no folder twice."""
+    """The images below a folder; symbolic links are followed, each folder once."""
 
     def __init__(self, root: Path, skips: Skips) -> None:
         if root.is_file():
@@ -176,7 +176,9 @@ class FolderFiles(Files):
         status = folder.stat()
         other = seen.setdefault((status.st_dev, status.st_ino), folder)
         if other != folder:
-            raise DataError(f"{shown(folder)}: the same folder as {shown(other)}, by a symbolic link; remove the link.")
+            raise DataError(
+                f"{shown(folder)}: the same folder as {shown(other)}, through a symbolic link; remove the link."
+            )
 
     def _take(self, entry: os.DirEntry[str], skips: Skips) -> bool:
         """Note an image; whether the entry is a folder to look into."""
@@ -236,7 +238,7 @@ def _begins_like_image(path: str) -> bool:
 
 
 class NamedFiles(Files):
-    """Files that are named one by one, in that order; a name here is a place in the list."""
+    """Files listed one by one, in that order; a name here is a position in the list."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.where = paths[0].parent

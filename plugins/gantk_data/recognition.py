@@ -1,4 +1,4 @@
-"""Which files of a folder or zip are images: by their content, or by a suffix that promises one."""
+"""Which files of a folder or zip are images: by content or by suffix."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ HEAD = 64
 """Bytes from the beginning of a file that tell its format."""
 
 NOT_IMAGES = "not PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
-"""Why a file is left out that is no image."""
+"""Why a file that is not an image is left out."""
 
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .jif .bmp .dib .webp .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
-"""What promises an image: such a file with other content is damaged, not something else."""
+"""Suffixes of images: such a file with other content is damaged."""
 
 LITTER = frozenset(
     {
@@ -25,7 +25,7 @@ LITTER = frozenset(
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
     }
 )
-"""What macOS, Windows, Linux and network drives leave in folders of images, in lower case."""
+"""What macOS, Windows, Linux and network drives put into folders, in lower case."""
 
 _SIGNATURES = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II[*+]\x00|MM\x00[*+]"
@@ -37,7 +37,7 @@ _SIGNATURES = re.compile(
 
 
 def is_litter(parts: Sequence[str]) -> bool:
-    """Whether a path lies in what a system left there and nobody wants: `Thumbs.db`, `@eaDir`, `._x`."""
+    """Whether a path is, or is inside, a file or folder of the operating system's: `Thumbs.db`, `@eaDir`, `._x`."""
     return any(part.lower() in LITTER or part.startswith("._") or part == ".DS_Store" for part in parts)
 
 
@@ -47,7 +47,7 @@ def is_hidden(parts: Sequence[str]) -> bool:
 
 
 def has_image_suffix(name: str) -> bool:
-    """Whether a file's name promises an image."""
+    """Whether a file's suffix is an image's."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""Where the well-known data sets lie: the `path` option, else the environment variable `GANTK_DATA`."""
+"""Where the published data sets are: the `path` option, else the environment variable `GANTK_DATA`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["base_folder", "check_choice", "missing", "places"]
 
 
 def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse a value that an option does not take; Python callers come past the registry's own check."""
+    """Refuse a value that an option does not take; Python callers bypass the registry's check."""
     if value not in allowed:
         raise OptionError(f"{option} takes {' or '.join(map(repr, allowed))}, not {value!r}.")
 
@@ -26,7 +26,7 @@ def base_folder(name: str, path: Path | None) -> Path:
     """
     given = path if path is not None else os.environ.get("GANTK_DATA")
     if not given:
-        raise DataError(f"{name}: no data folder is known; set path=FOLDER or the variable GANTK_DATA.")
+        raise DataError(f"{name}: no data folder is set; set path=FOLDER or the environment variable GANTK_DATA.")
     return absolute(given)
 
 
@@ -36,8 +36,8 @@ def places(base: Path, folders: Sequence[str]) -> list[Path]:
 
 
 def missing(name: str, what: str, looked: Sequence[Path]) -> DataError:
-    """The error for a data set that is nowhere to be found."""
+    """The error for a data set that was not found."""
     where = ", ".join(shown(place) for place in looked)
     return DataError(
-        f"{name}: no {what} in {where}; set path=FOLDER or GANTK_DATA to where it is, or download=true to fetch it."
+        f"{name}: no {what} in {where}; set path=FOLDER or GANTK_DATA to its location, or download=true to download it."
     )

@@ -1,4 +1,4 @@
-"""Where decoded images lie: one array in memory, or, where they are many, one memory-mapped file in a cache.
+"""Where decoded images are kept: one array in memory, or, where they are many, one memory-mapped file in a cache.
 
 The cache is `GANTK_CACHE`, by default `~/.cache/gantk`. A set is written aside and renamed whole, so that a killed
 run leaves nothing that a later one would take for finished; deleting the folder is always safe.
@@ -80,7 +80,7 @@ def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
     parent.mkdir(parents=True, exist_ok=True)
     needed = count * int(np.prod(shape))
     if needed > (free := shutil.disk_usage(parent).free):
-        raise OSError(f"{needed} bytes are needed and {free} are free")
+        raise OSError(f"it needs {needed} bytes, and {free} are free")
     aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
     try:
         images = np.lib.format.open_memmap(aside / "images.npy", mode="w+", dtype=np.uint8, shape=(count, *shape))
@@ -93,7 +93,7 @@ def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
 
 
 def _publish(aside: Path, folder: Path) -> None:
-    """Rename into place; where another process was first, its set, if sound, is as good."""
+    """Rename into place; if another process was first, its set is used if it is sound."""
     if folder.exists():
         if cached(folder.name) is not None:
             return

@@ -53,7 +53,7 @@ def test_mixed_sizes_need_a_size(tmp_path: Path) -> None:
 
 def test_what_is_no_picture_is_named_with_a_mend_that_exists(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"x\.png: not an image .*; remove it\.$"):
+    with pytest.raises(DataError, match=r"x\.png: not an image; expected PNG, .*: remove it\.$"):
         construct("data", {"plugin": "files", "path": [str(tmp_path / "x.png")], "size": 4})
     with pytest.raises(DataError, match=r"gone\.png: cannot be read \(No such file"):
         construct("data", {"plugin": "files", "path": [str(tmp_path / "gone.png")]})

@@ -230,19 +230,19 @@ def test_nothing_usable_is_an_error(tmp_path):
         Folder(path=tmp_path / "nowhere")
     with pytest.raises(DataError, match="no image file"):
         Folder(path=put(tmp_path, {"a.txt": b""}))
-    with pytest.raises(DataError, match="not one of 1 images"):
+    with pytest.raises(DataError, match="none of 1 images"):
         Folder(path=put(tmp_path, {"a.png": b""}), skip=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
-@pytest.mark.parametrize("trick", ["loop", "twice", "broken", "fifo"])
+@pytest.mark.parametrize("trick", ["loop", "same name", "broken", "fifo"])
 def test_links_and_special_files_name_themselves(tmp_path, trick):
     two_classes(tmp_path)
     path = tmp_path / "dog" / "trick.png"
     if trick == "fifo":
         os.mkfifo(path)
     else:
-        path.symlink_to({"loop": tmp_path, "twice": tmp_path / "cat", "broken": tmp_path / "none"}[trick])
+        path.symlink_to({"loop": tmp_path, "same name": tmp_path / "cat", "broken": tmp_path / "none"}[trick])
     with pytest.raises(DataError, match=r"trick\.png"):
         Folder(path=tmp_path)
     with pytest.warns(UserWarning, match=r"trick\.png"):

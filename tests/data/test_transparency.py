@@ -127,5 +127,7 @@ def test_other_formats_in_other_modes(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("mode", ["F", "I", "LAB"])
 def test_what_has_no_8_bit_colors_is_refused(tmp_path: Path, mode: str) -> None:
     content = encoded(Image.new(mode, (7, 6)), "TIFF")
-    with pytest.raises(DataError, match=rf"a\.tiff: cannot be decoded \(pixels of mode {mode} have no defined 8-bit"):
+    with pytest.raises(
+        DataError, match=rf"a\.tiff: cannot be decoded \(pixels of mode {mode} have no defined conversion"
+    ):
         read(tmp_path, content, ".tiff", "rgb")

@@ -98,11 +98,11 @@ def refuses(path: Path, entry: str, reason: str, usable: int) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("../x.png", "leads out"),
-        ("cat/../../x.png", "leads out"),
+        ("../x.png", "outside the archive"),
+        ("cat/../../x.png", "outside the archive"),
         ("/etc/x.png", "absolute"),
         ("C:/x.png", "absolute"),
-        ("../notes.txt", "leads out"),
+        ("../notes.txt", "outside the archive"),
     ],
 )
 def test_paths_that_leave_the_zip(tmp_path, name, reason):
@@ -124,11 +124,16 @@ def test_backslashes_separate_folders(tmp_path):
 
 @pytest.mark.parametrize("name", ["..\\x.png", "cat\\..\\..\\x.png", "\\\\host\\x.png", "C:\\x.png"])
 def test_backslashes_that_lead_out(tmp_path, name):
-    refuses(pack(tmp_path / "z.zip", {**good(), name: encoded(pixels(5))}), ".png", "absolute|leads out", 4)
+    refuses(pack(tmp_path / "z.zip", {**good(), name: encoded(pixels(5))}), ".png", "absolute|outside the archive", 4)
 
 
 def test_a_name_with_both_separators_occurs_twice(tmp_path):
-    refuses(pack(tmp_path / "z.zip", {**good(), "cat\\0.png": encoded(pixels(5))}), ".png", "it occurs twice", 4)
+    refuses(
+        pack(tmp_path / "z.zip", {**good(), "cat\\0.png": encoded(pixels(5))}),
+        ".png",
+        "another entry has the same name",
+        4,
+    )
 
 
 def test_symbolic_links(tmp_path):
@@ -142,7 +147,7 @@ def test_symbolic_links(tmp_path):
 
 def test_the_same_name_twice(tmp_path):
     path = pack(tmp_path / "z.zip", {**good(), "cat/./0.png": encoded(pixels(9))})
-    refuses(path, "cat/./0.png", "twice", 4)
+    refuses(path, "cat/./0.png", "same name", 4)
 
 
 def test_encrypted_entries(tmp_path):
