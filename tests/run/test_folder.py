@@ -1,0 +1,173 @@
+"""A run's folder: what is there, which checkpoint is meant, and what is not overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gantk.errors import CheckpointError, RunError, UsageError
+from gantk.run.folder import Run, located, runs_under
+
+
+def made(path: Path, *steps: int) -> Run:
+    """A run with checkpoints of these steps."""
+    path.mkdir(parents=True, exist_ok=True)
+    run = Run(path)
+    run.rewrite({"seed": 0})
+    for step in steps:
+        run.checkpoint(step).mkdir(parents=True)
+    return run
+
+
+def test_checkpoints_are_in_order_of_their_steps(tmp_path: Path) -> None:
+    """Whatever else lies among them, and however long their numbers are."""
+    run = made(tmp_path / "run", 9, 12345678, 10)
+    run.unfinished(11).mkdir()
+    (run.checkpoints_folder / "step-12").write_text("a file")
+    (run.checkpoints_folder / "step-x").mkdir()
+    (run.checkpoints_folder / "my-step-13").mkdir()
+    (run.checkpoints_folder / "step-14-old").mkdir()
+    assert run.steps() == [9, 10, 12345678]
+    assert [path.name for path in run.checkpoints] == ["step-0000009", "step-0000010", "step-12345678"]
+    assert run.latest() == run.at() == run.checkpoint(12345678)
+    assert run.at(9) == run.checkpoint(9)
+    with pytest.raises(UsageError, match="no checkpoint of step 11; there are those of steps 9, 10, 12345678"):
+        run.at(11)
+
+
+def test_a_run_that_was_never_trained_says_so(tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    assert (run.steps(), run.samples, run.checkpoints, run.log) == ([], [], [], {})
+    for step in (None, 3):
+        with pytest.raises(CheckpointError, match=r"has never been trained: run gantk train \S+run first"):
+            run.at(step)
+
+
+@pytest.mark.parametrize(("keep", "left"), [(1, [4]), (2, [3, 4]), (4, [1, 2, 3, 4]), (9, [1, 2, 3, 4])])
+def test_cleaning_keeps_the_newest_and_nothing_unfinished(keep: int, left: list[int], tmp_path: Path) -> None:
+    run = made(tmp_path / "run", 1, 2, 3, 4)
+    run.unfinished(5).mkdir()
+    (run.unfinished(5) / "half").write_text("half")
+    run.clean(keep)
+    assert sorted(entry.name for entry in run.checkpoints_folder.iterdir()) == [f"step-{k:07d}" for k in left]
+
+
+def test_cleaning_a_run_without_checkpoints_does_nothing(tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    run.clean(3)
+    assert [entry.name for entry in run.path.iterdir()] == ["model.toml"]
+
+
+def test_a_place_that_holds_something_is_not_taken(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    Run(taken).check_free()
+    (taken / ".unfinished-model.toml").write_text("half")
+    Run(taken).create({"seed": 1})
+    assert Run(taken).spec() == {"seed": 1}
+    with pytest.raises(UsageError, match="exists already"):
+        Run(taken).create({"seed": 2})
+    assert Run(taken).spec() == {"seed": 1}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="exists already"):
+        Run(tmp_path / "file").check_free()
+
+
+def test_tables_are_written_in_an_order_that_people_read(tmp_path: Path) -> None:
+    spec = {
+        "versions": {"gantk": "1"},
+        "loss": [{"plugin": "b"}],
+        "noise": {"plugin": "a"},
+        "seed": 3,
+        "recipe": {"x": 1},
+    }
+    run = Run(tmp_path / "deep" / "run")
+    run.create(spec)
+    text = run.model_toml.read_text()
+    assert run.spec() == spec
+    heads = [text.index(head) for head in ("[recipe]", "[noise]", "[versions]")]
+    assert heads == sorted(heads)
+
+
+def test_setting_aside_makes_a_run_of_its_own_and_overwrites_none(tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    assert run.set_aside() is None
+    for number in (1, 2):
+        run.checkpoint(number).mkdir(parents=True)
+        (run.path / "history.toml").write_text("")
+        (run.path / "notes.txt").write_text("mine")
+        aside = run.set_aside()
+        assert aside == run.path / f"old-{number}"
+        assert Run(aside).steps() == [number]
+        assert Run(aside).spec() == run.spec()
+        assert sorted(entry.name for entry in aside.iterdir()) == ["checkpoints", "history.toml", "model.toml"]
+        assert (run.path / "notes.txt").read_text() == "mine"
+        assert run.steps() == []
+
+
+def test_a_path_within_a_run_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made(tmp_path / "runs" / "x", 5)
+    monkeypatch.chdir(tmp_path)
+    for inside, step in (
+        ("runs/x", None),
+        ("runs/x/model.toml", None),
+        ("runs/x/samples/step-1.png", None),
+        ("runs/x/checkpoints", None),
+        ("runs/x/checkpoints/step-0000005", 5),
+        ("runs/x/checkpoints/step-0000005/model.safetensors", 5),
+    ):
+        found, named = located(inside)
+        assert (found.path, named) == (Path("runs/x"), step)
+        assert located(tmp_path / inside)[0].path == run.path
+        assert located(inside, 5)[1] == 5
+    monkeypatch.chdir(run.checkpoint(5))
+    found, named = located(".")
+    assert (found.path.resolve(), named) == (run.path.resolve(), 5)
+    assert located("../../checkpoints")[0].path.resolve() == run.path.resolve()
+
+
+def test_a_path_that_is_none_of_a_runs_own_stands_for_itself(tmp_path: Path) -> None:
+    run = made(tmp_path / "x", 5)
+    for other in (tmp_path / "y", run.path / "old-1", run.path / "old-1" / "checkpoints"):
+        assert located(other)[0].path == other
+    assert located(tmp_path / "y", 3)[1] == 3
+
+
+def test_a_checkpoint_and_another_step_contradict_each_other(tmp_path: Path) -> None:
+    run = made(tmp_path / "x", 5)
+    assert located(run.checkpoint(5), 5)[1] == 5
+    with pytest.raises(UsageError, match="is the checkpoint of step 5, and --step asks for 6"):
+        located(run.checkpoint(5), 6)
+
+
+def test_runs_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        made(tmp_path / name)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "d").write_text("")
+    assert runs_under(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert runs_under(tmp_path / "none") == []
+    assert runs_under(tmp_path / "d") == []
+
+
+def test_what_is_no_run_says_what_may_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "runs" / "digits")
+    made(tmp_path / "runs" / "faces")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=r"digts is not a run: it has no model.toml; did you mean runs/digits\?"):
+        Run("digts").spec()
+    with pytest.raises(RunError, match=r"did you mean runs/digits\?"):
+        Run("runs/digit").spec()
+    with pytest.raises(RunError, match="the runs in it are runs/digits, runs/faces"):
+        Run("runs").spec()
+    with pytest.raises(RunError, match="make one with gantk build -o nothing"):
+        Run("nothing").spec()
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"\xff\x00\xff"])
+def test_a_damaged_model_toml_is_named(content: bytes, tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    run.model_toml.write_bytes(content)
+    with pytest.raises(RunError, match=r"model\.toml is damaged"):
+        run.spec()

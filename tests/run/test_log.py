@@ -1,0 +1,67 @@
+"""The log of a run: whole lines only, and columns of one length."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gantk.run.folder import Run
+from gantk.run.log import Log, columns, read_log
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "run").mkdir()
+    return Run(tmp_path / "run")
+
+
+def entry(step: int, **values: float) -> dict[str, object]:
+    return {"step": step, "stage": "game", "stage_step": step, "time": 1.5, "values": values}
+
+
+def test_what_is_written_is_read(run: Run) -> None:
+    assert read_log(run) == []
+    log = Log(run, 0)
+    log.write(entry(2, loss=0.5))
+    assert read_log(run) == [entry(2, loss=0.5)], "a line is on the disk as soon as it is written"
+    log.close()
+
+
+def test_what_was_logged_after_the_checkpoint_is_taken_out(run: Run) -> None:
+    log = Log(run, 0)
+    for step in (2, 4, 6):
+        log.write(entry(step, loss=step))
+    log.close()
+    log = Log(run, 4)
+    log.write(entry(5, loss=0.0))
+    log.close()
+    assert [line["step"] for line in read_log(run)] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("rest", ['{"step": 9, "sta', "[]", '{"step": "4"}', "3", '{"stage": "game"}'])
+def test_reading_ends_before_what_is_no_line(run: Run, rest: str) -> None:
+    whole = [json.dumps(entry(step)) for step in (1, 2)]
+    run.log_file.write_text("\n".join([*whole, rest, json.dumps(entry(3))]))
+    assert [line["step"] for line in read_log(run)] == [1, 2]
+
+
+def test_columns_have_a_row_for_each_step_and_gaps_where_there_was_nothing() -> None:
+    """Figures that were measured at a step that was logged stand in its row."""
+    found = columns([entry(2, loss=1.0), entry(4, loss=2.0), entry(4, fid=9.0), entry(6, fid=8.0)])
+    assert found["step"].tolist() == [2, 4, 6]
+    assert found["stage"].tolist() == ["game"] * 3
+    np.testing.assert_array_equal(found["loss"], [1.0, 2.0, np.nan])
+    np.testing.assert_array_equal(found["fid"], [np.nan, 9.0, 8.0])
+    assert "values" not in found
+    assert columns([]) == {}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_of_any_channels_are_taken(run: Run, channels: int) -> None:
+    log = Log(run, 0)
+    log.picture("samples", torch.zeros(channels, 4, 4, dtype=torch.uint8), 1)
+    log.close()
