@@ -12,6 +12,7 @@ import types
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -55,13 +56,15 @@ class Option:
         return type_name(self.type)
 
 
-def _parameters(factory: Callable[..., Any]) -> list[inspect.Parameter]:
+@cache
+def _parameters(factory: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """What a constructor takes; it is read once, however often a build looks at its options."""
     try:
         signature = inspect.signature(factory, eval_str=True)
     except Exception as error:  # an annotation is any code of a plugin's
         raise BrokenPlugin(f"the signature of {factory!r} cannot be read: {type(error).__name__}: {error}") from error
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p for p in signature.parameters.values() if p.kind not in variadic]
+    return tuple(p for p in signature.parameters.values() if p.kind not in variadic)
 
 
 def context_names(factory: Callable[..., Any]) -> set[str]:
@@ -71,12 +74,14 @@ def context_names(factory: Callable[..., Any]) -> set[str]:
 
 def read_options(factory: Callable[..., Any]) -> dict[str, Option]:
     """A constructor's options, in the order of its signature."""
+    return {option.name: option for option in _options(factory)}
+
+
+@cache
+def _options(factory: Callable[..., Any]) -> tuple[Option, ...]:
     docs = _argument_docs(inspect.getdoc(factory) or "")
-    return {
-        p.name: Option(p.name, p.annotation, p.default, docs.get(p.name, ""))
-        for p in _parameters(factory)
-        if p.name not in CONTEXT
-    }
+    named = [p for p in _parameters(factory) if p.name not in CONTEXT]
+    return tuple(Option(p.name, p.annotation, p.default, docs.get(p.name, "")) for p in named)
 
 
 def _argument_docs(docstring: str) -> dict[str, str]:

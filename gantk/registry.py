@@ -165,8 +165,19 @@ def plugins(kind: str) -> list[Plugin]:
         UnknownName: there is no such kind.
     """
     kind = kind_named(kind).name
-    here = [plugin for plugin in _given.values() if plugin.listed]
-    return sorted((p for p in (*_entry_points()[0], *here) if p.kind == kind), key=lambda p: (p.name, p.package))
+    installed = _by_kind(_entry_points()[0])[kind]
+    here = [plugin for plugin in _given.values() if plugin.listed and plugin.kind == kind]
+    return sorted((*installed, *here), key=_by_name) if here else list(installed)
+
+
+@cache
+def _by_kind(found: tuple[Plugin, ...]) -> Mapping[str, tuple[Plugin, ...]]:
+    """What is installed, of each kind, by name: whatever is looked up, all of it is gone through once."""
+    return {kind: tuple(sorted((p for p in found if p.kind == kind), key=_by_name)) for kind in KINDS}
+
+
+def _by_name(plugin: Plugin) -> tuple[str, str]:
+    return plugin.name, plugin.package
 
 
 def find(kind: str, name: str) -> Plugin:
@@ -175,10 +186,11 @@ def find(kind: str, name: str) -> Plugin:
     Raises:
         UnknownName: nobody registers the name (the nearest is shown), or several packages do.
     """
-    known, matches = plugins(kind), _matches(kind, name)
-    package, _, bare = name.rpartition(":")
+    matches = _matches(kind, name)
     if len(matches) == 1:
         return matches[0]
+    known = plugins(kind)
+    package, _, bare = name.rpartition(":")
     if matches:
         claims = " and ".join(p.package for p in matches)
         choices = " or ".join(p.qualified for p in matches)

@@ -18,7 +18,7 @@ from gantk.building.named import data_at, part_named
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import parse_part
-from gantk.registry import Plugin, find, plugins
+from gantk.registry import Plugin, find, is_registered
 from gantk.written import Written, parse_value
 
 __all__ = [
@@ -87,8 +87,8 @@ def part_table(kind: str, value: Any, home: str = "") -> dict[str, Any]:
 
 def _find(kind: str, name: str, home: str) -> Plugin:
     """What a name means in a package's recipe: another package that claims it too cannot change that."""
-    own = next((plugin for plugin in plugins(kind) if plugin.name == name and plugin.package == home), None)
-    return own or find(kind, name)
+    own = f"{home}:{name}"
+    return find(kind, own if home and is_registered(kind, own) else name)
 
 
 def bare_name(table: Mapping[str, Any]) -> str:

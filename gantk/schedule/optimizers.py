@@ -34,13 +34,18 @@ def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
     name = str(given.pop("optimizer", "adam")).lower()
     if name not in OPTIMIZERS:
         raise OptionError(f"{what}: there is no optimizer '{name}'.{nearest(name, OPTIMIZERS)}")
-    factory = functools.partial(OPTIMIZERS[name], ())
-    checked = {"optimizer": name, **check_options(factory, given, f"{what}: optimizer '{name}'")}
+    checked = {"optimizer": name, **check_options(_factory(name), given, f"{what}: optimizer '{name}'")}
     try:
         make_optimizer(checked, [nn.Parameter(torch.zeros(1))])
     except (ValueError, TypeError, RuntimeError) as error:
         raise OptionError(f"{what}: optimizer '{name}': {error}.") from error
     return checked
+
+
+@functools.cache
+def _factory(name: str) -> functools.partial[torch.optim.Optimizer]:
+    """An optimizer's constructor without its parameters: what is left are options."""
+    return functools.partial(OPTIMIZERS[name], ())
 
 
 def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
