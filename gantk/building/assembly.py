@@ -34,6 +34,7 @@ from gantk.building.spec import (
 )
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.start import spec_of_run, start_weights
+from gantk.building.title import SIZE, true_title
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
 from gantk.data import DataSource
@@ -121,6 +122,7 @@ def build(
     spec = overlay(lower, chosen, listed, [without] if isinstance(without, str) else without)
     if own is not None:
         spec.pop("data", None)
+    true_title(spec, lower, DEFAULT_DATA)
     model = assemble(spec, own)
     if start_from is not None:
         start_weights(model, start_from)
@@ -192,6 +194,8 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     if data is None and for_training:
         data = open_data(spec)
     shape = checked_shape(spec, data)
+    if SIZE in spec.get("title", ""):
+        spec["title"] = spec["title"].replace(SIZE, "×".join(map(str, shape["image_shape"][1:])))
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))

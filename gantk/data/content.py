@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from gantk.data.source import DataSource
 
-__all__ = ["content_of", "difference_of_data", "digest"]
+__all__ = ["content_of", "difference_of_counts", "difference_of_data", "digest"]
 
 WHOLE = 1 << 30
 """Bytes of images up to which every byte counts."""
@@ -66,9 +66,9 @@ def difference_of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> str
     """In words, what is another in the data than it was; empty where nothing is."""
     found = []
     if before["images"] != now["images"]:
-        found.append(f"there were {before['images']:,} images and there are {now['images']:,}")
+        found.append(difference_of_counts(before["images"], now["images"]))
     elif before["content"] and now["content"] and before["content"] != now["content"]:
-        found.append(f"there are {now['images']:,} images as before, but not the same ones")
+        found.append(_not_the_same(now["images"]))
     if before["image_shape"] != now["image_shape"]:
         found.append(f"images were {before['image_shape']} and are {now['image_shape']}")
     if before["classes"] != now["classes"]:
@@ -76,6 +76,18 @@ def difference_of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> str
     elif before["labels"] != now["labels"] and before["images"] == now["images"]:
         found.append("images have other labels")
     return "; ".join(found)
+
+
+def _not_the_same(count: int) -> str:
+    if count == 1:
+        return "there is 1 image as before, but not the same one"
+    return f"there are {count:,} images as before, but not the same ones"
+
+
+def difference_of_counts(before: int, now: int) -> str:
+    """`there were 10 images and there are 11`."""
+    were = "there was 1 image" if before == 1 else f"there were {before:,} images"
+    return f"{were} and there {'is' if now == 1 else 'are'} {now:,}"
 
 
 def _some(names: list[str]) -> str:

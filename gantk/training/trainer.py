@@ -22,7 +22,7 @@ from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
-from gantk.data.content import content_of, difference_of_data
+from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
 from gantk.errors import Diverged, Interrupted, UsageError
 from gantk.model import Model
@@ -134,7 +134,7 @@ class Trainer:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
         built = self.written["shape"]["images"]
         if built != len(self.data) and not (accept_data or self.run.steps()):
-            found = f"there were {built:,} images and there are {len(self.data):,}"
+            found = difference_of_counts(built, len(self.data))
             check_data(found, "the build", self.run.typed)
         with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
             self._fit(fresh, accept_data)
