@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+import gantk
 from gantk import Discriminator, Play, Terms, Verdict
 from gantk.construct import construct
+from gantk.data import ArraySource, to_float
 from gantk.errors import FitError, OptionError
 from gantk.schedule import Batch, Stage, Step
 from gantk.testing import ToyDiscriminator, ToyGenerator
@@ -155,3 +158,19 @@ def test_it_is_added_to_a_game_with_its_weight() -> None:
 def test_weight_is_checked() -> None:
     with pytest.raises(OptionError, match="weight is 0 or more"):
         HiddenSpace(weight=-0.1)
+
+
+@pytest.mark.parametrize("recipe", ["degan-mnist", "degan-cifar10"])
+def test_in_the_papers_recipes_it_stays_well_below_the_game(recipe: str) -> None:
+    """With a weight of 0.1 it was several times the adversarial loss, and the generator collapsed."""
+    shape = {"degan-mnist": (1, 28, 28), "degan-cifar10": (3, 32, 32)}[recipe]
+    images = np.random.default_rng(0).integers(256, size=(4, *shape), dtype=np.uint8)
+    model = gantk.build(recipe, data=ArraySource(images))
+    game = model.built.stages[-1]
+    torch.manual_seed(0)
+    step = model.train().step(Batch(to_float(torch.from_numpy(images))), game.values)
+    for player in game.players:
+        step.begin(player.moves)
+        terms = player.objective(step)
+        assert terms["hidden"] != 0
+        assert terms["hidden"].abs() < 0.25 * terms["nonsaturating"]
