@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -216,3 +217,10 @@ def test_a_claim_on_a_bundled_name_leaves_the_recipes_alone(
     assert code == 2
     assert "claimant:gaussian or gantk:gaussian" in error
     assert "claimant" in build("wgan-gp", "--noise", "claimant:gaussian")[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_an_interface(kind: str) -> None:
+    with pytest.raises(UnknownName, match=f"there is no {kind} 'nobody'"):
+        construct(kind, "nobody")
+    assert inspect.isclass(KINDS[kind].base)
