@@ -34,13 +34,13 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     "--without",
     metavar="PART",
     multiple=True,
-    help="Leave out a part of the recipe's, as hidden, or a whole list, as loss; repeat for several.",
+    help="Remove a part of the recipe, as hidden, or a whole list, as loss; repeat for several.",
 )
-@click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Any setting of model.toml.")
+@click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")
-@click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to make.")
-@click.option("--dry-run", is_flag=True, help="Check and print, and write nothing.")
+@click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to create.")
+@click.option("--dry-run", is_flag=True, help="Check and print; write nothing.")
 def command(
     recipe: str | None,
     without: tuple[str, ...],
@@ -83,7 +83,7 @@ def command(
 
 
 def _time(model: Model) -> str:
-    """How long training will take, which playing a few steps tells."""
+    """How long training will take, estimated from a few steps."""
     import torch
 
     from gantk.report.duration import duration

@@ -14,17 +14,17 @@ __all__ = ["command"]
 @click.command("interpolate")
 @click.argument("run", type=PLACE)
 @click.option(
-    "--rows", type=click.IntRange(min=1), default=8, show_default=True, help="Strips, one per pair of points."
+    "--rows", type=click.IntRange(min=1), default=8, show_default=True, help="Number of strips, one per pair of points."
 )
 @click.option(
-    "--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Images per strip, ends included."
+    "--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Images per strip, including both ends."
 )
 @click.option(
     "--path",
     type=click.Choice(["linear", "spherical"]),
     default="linear",
     show_default=True,
-    help="Along a line, or along the great circle.",
+    help="Linear, or along the great circle.",
 )
 @click.option(
     "-o",
@@ -37,11 +37,11 @@ __all__ = ["command"]
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same points.")
-@click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
+@click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
 def command(
     run: Path, step: int | None, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool
 ) -> None:
-    """Draw a grid of strips, each on its way from one random point of RUN's noise to another.
+    """Draw a grid of strips, each interpolating between two random noise vectors of RUN's model.
 
     A GIF, an MP4 (where ffmpeg is installed) or a folder of frames shows them as moving pictures side by side.
     """

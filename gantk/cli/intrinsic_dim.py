@@ -57,13 +57,21 @@ class _Estimators(click.ParamType[tuple[str, ...]]):
 
 @click.command("intrinsic-dim")
 @click.argument("data")
-@click.option("--k", type=_Neighbours(), default="5:100", show_default=True, help="Neighbours: one k, or 5:100.")
+@click.option(
+    "--k",
+    type=_Neighbours(),
+    default="5:100",
+    show_default=True,
+    help="Number of neighbours: one k, or a range as 5:100.",
+)
 @click.option(
     "--estimator", "estimators", type=_Estimators(), default="mle,twonn", show_default=True, help="mle, twonn, or both."
 )
-@click.option("--subset", type=click.IntRange(min=1), metavar="N", help="Take N points at random.")
+@click.option("--subset", type=click.IntRange(min=1), metavar="N", help="Use N points, drawn at random.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same subset and same errors.")
-@click.option("-o", "--output", type=PLACE, metavar="PICTURE", help="Draw the curve over k: NAME.png, .svg or .pdf.")
+@click.option(
+    "-o", "--output", type=PLACE, metavar="PICTURE", help="Plot the estimates over k: NAME.png, .svg or .pdf."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     data: str,
@@ -74,7 +82,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Estimate the intrinsic dimension of DATA: how many numbers its points really vary in.
+    """Estimate the intrinsic dimension of DATA: in how many dimensions its points really vary.
 
     DATA is a data plugin, as for gantk build --data, or an array [N, …] of uint8 or float in a file: FILE.npy,
     FILE.npz, or FILE.npz:array=NAME. Exact duplicates, and points that differ from another one by rounding error
@@ -91,7 +99,7 @@ def command(
 
     if output is not None:
         if "mle" not in estimators:
-            raise UsageError("-o draws the curve of the estimator mle over k: leave -o out, or add mle to --estimator.")
+            raise UsageError("-o plots the estimates of mle over k: leave out -o, or add mle to --estimator.")
         writable(output, suffixes=(".png", ".svg", ".pdf"))
         try_place(output)
     with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the JSON
@@ -102,7 +110,7 @@ def command(
     if output is not None and estimate is not None:  # drawn last: a full disk costs the picture, not the estimates
         save_figure(curve(estimate, f"{findings['data']}, {findings['points']:,} points"), output)
         if not as_json:
-            click.echo(f"\nthe curve over k is drawn in {output}")
+            click.echo(f"\nplot written to {output}")
 
 
 def _examine(
@@ -157,13 +165,13 @@ def _enough(name: str, count: int, dropped: int, k: range, estimators: tuple[str
     has = f"{name} has {counted(count, 'point')}" + (f" without {counted(dropped, 'duplicate')}" if dropped else "")
     if count < min(LEAST.values()):
         needs = " and ".join(f"{estimator} needs {LEAST[estimator]}" for estimator in estimators)
-        raise UsageError(f"{has}; {needs} at least: give more points.")
+        raise UsageError(f"{has}; {needs} at least: use more points.")
     # The neighbours that there are, from the k that was asked for on, if there are so many.
     most = count - 1
     first = k[0] if k[0] <= most else most if len(k) == 1 else 2
     fitting = "" if k[-1] <= most else f" --k {first}:{most}" if first < most else f" --k {most}"
     lacking = [estimator for estimator in estimators if count < LEAST[estimator]]
     if lacking:
-        raise UsageError(f"{has}; {lacking[0]} needs {LEAST[lacking[0]]} at least: take --estimator mle{fitting}.")
+        raise UsageError(f"{has}; {lacking[0]} needs {LEAST[lacking[0]]} at least: use --estimator mle{fitting}.")
     if "mle" in estimators and fitting:
-        raise UsageError(f"{has}, so k is {most} at most: take{fitting}.")
+        raise UsageError(f"{has}, so k is at most {most}: use{fitting}.")

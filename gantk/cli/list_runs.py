@@ -26,4 +26,4 @@ def command(folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json_of(found))
     else:
-        click.echo(runs_text(found) if found else f"there is no run in {folder}; gantk build makes one")
+        click.echo(runs_text(found) if found else f"no runs in {folder}; gantk build creates one")

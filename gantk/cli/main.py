@@ -1,4 +1,4 @@
-"""`gantk`: the command group, and how errors reach a person."""
+"""`gantk`: the command group, and how errors are printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command measures: the points that a text on the command line names, from a data plugin or from a file."""
+"""The points that a command measures, from a data plugin or a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHUNK = 1024
 
 
 class Points(Protocol):
-    """Points that are not read yet."""
+    """Points that have not been read yet."""
 
     name: str
     count: int
@@ -40,7 +40,7 @@ class Points(Protocol):
 
 
 def named_points(text: str) -> Points:
-    """The points that `FILE.npy`, `FILE.npz[:array=NAME]` or a data plugin's name and options stand for.
+    """The points in `FILE.npy` or `FILE.npz[:array=NAME]`, or the images of a data plugin.
 
     Raises:
         UsageError: there is no such plugin, option or array.

@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.command("reconstruct")
 @click.argument("run", type=PLACE)
 @click.argument("images", type=PLACE, nargs=-1)
-@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Rows of the picture.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Number of rows.")
 @click.option(
     "-o",
     "--output",
@@ -48,7 +48,7 @@ __all__ = ["command"]
     "degradations",
     metavar="KIND=NUMBER",
     multiple=True,
-    help="Spoil images before they are read: noise=0.3, downscale=4 or mask=0.25; several in order.",
+    help="Degrade images before they are encoded: noise=0.3, downscale=4 or mask=0.25; repeat for several, in order.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same noise, images and degradation.")
@@ -63,10 +63,10 @@ def command(
     degradations: tuple[str, ...],
     seed: int,
 ) -> None:
-    """Draw images beside what RUN's model generates from the codes that it reads off them, and print the errors.
+    """Draw images beside their reconstructions by RUN's model, and print the errors.
 
-    IMAGES are picture files, brought to the model's size; without any, images of the data set are drawn. That data set
-    is what the run's own holds out from training, where it holds out any. A refiner takes no part.
+    IMAGES are image files, resized to the model's size; by default, images of the data set are drawn: of its held-out
+    split, if it has one. The refiner is not applied.
 
     \b
     gantk reconstruct runs/digits
@@ -101,7 +101,7 @@ def command(
         rows.append(ErrorRow(each_set.name, len(each_set), errors.again))
         if spoilt:
             degraded = " ".join(map(str, spoilt))
-            rows.append(ErrorRow(f"  these images themselves, by {degraded}", len(each_set), errors.degraded))
+            rows.append(ErrorRow(f"  degraded images, by {degraded}", len(each_set), errors.degraded))
     own = generated_errors(model, subset, seed)
     rows += [
         ErrorRow("generated images", subset, own.images),
@@ -109,9 +109,9 @@ def command(
         ErrorRow("  if all codes were zeros", subset, own.silence),
     ]
     click.echo(error_table(rows))
-    click.echo("\nmeans per pixel in [-1, 1] and per number of a code, against what was there before")
+    click.echo("\nmean errors per pixel in [-1, 1] and per dimension of a code, against the originals")
     if model.refiner is not None:
-        click.echo("images are the generator's own: the refiner takes no part")
+        click.echo("the refiner is not applied")
     if note:
         click.echo(f"not measured: {note}")
     shown = sets[0].first(len(images) or count)

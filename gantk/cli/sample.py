@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 @click.command("sample")
 @click.argument("run", type=PLACE)
-@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many images.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images.")
 @click.option(
     "-o",
     "--output",
@@ -36,9 +36,9 @@ __all__ = ["command"]
     "conditions",
     multiple=True,
     metavar="TEXT",
-    help="What a conditional model draws, as a class; repeat it for several in turn.",
+    help="Condition of the images, such as a class; repeat to alternate between several.",
 )
-@click.option("--no-refiner", is_flag=True, help="Leave the model's refiner out.")
+@click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
 def command(
     run: Path, step: int | None, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool
 ) -> None:
@@ -53,7 +53,7 @@ def command(
     try_place(output)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
-        raise UsageError(f"{run} has no refiner: leave out --no-refiner, the images are the generator's own.")
+        raise UsageError(f"{run} has no refiner: leave out --no-refiner.")
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape)
     with progress_bar("drawing images") as progress:

@@ -1,4 +1,4 @@
-"""What several commands take or say in the same way."""
+"""Options and messages that several commands share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEED = click.IntRange(min=0, max=2**63 - 1)
 
 
 class _Place(click.ParamType[Path]):
-    """A path that says something: an unset variable in a script is no place to write to."""
+    """A path that is not empty, as an unset variable in a script would be."""
 
     name = "path"
 
@@ -38,7 +38,7 @@ PLACE = _Place()
 
 
 STEP = click.option(
-    "--step", type=click.IntRange(min=0), metavar="N", help="The checkpoint of step N; the newest where not given."
+    "--step", type=click.IntRange(min=0), metavar="N", help="Use the checkpoint of step N; the newest by default."
 )
 
 

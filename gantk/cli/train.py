@@ -1,4 +1,4 @@
-"""`gantk train`: from a run's model to its images."""
+"""`gantk train`: train a run's model."""
 
 from __future__ import annotations
 

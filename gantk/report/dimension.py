@@ -1,4 +1,4 @@
-"""The intrinsic dimension of a data set, for a person, for a program, and as DE-GAN's Figure 4."""
+"""The intrinsic dimension of a data set, as text, as JSON, and as DE-GAN's Figure 4."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["curve", "dimension_text", "draw_curve", "of_mle", "of_two_nn"]
 
 ROWS = 12
-"""About as many rows has the table that a person reads; the JSON has every k."""
+"""About how many rows the table has; the JSON has every k."""
 
 FLAT = 0.05
 """A curve that changes by more than this has no flat part."""
 
 NOISE_STEP = 32
-"""A size of noise that is advised is a multiple of this."""
+"""A suggested noise size is a multiple of this."""
 
 Average = Literal["mean", "harmonic"]
 
@@ -73,7 +73,7 @@ def _finite(value: Any) -> Any:
 
 
 def dimension_text(findings: Mapping[str, Any]) -> str:
-    """The same for a person; `findings` is what `gantk intrinsic-dim --json` prints."""
+    """The same as text; `findings` is what `gantk intrinsic-dim --json` prints."""
     lines = [_head(findings)]
     if "mle" in findings:
         lines += ["", "maximum likelihood (Levina & Bickel 2004)", *_mle(findings["mle"])]
@@ -128,7 +128,7 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
 
 
 def _infinite(curve: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Where the mean is infinite, and what is left to go by."""
+    """Where the mean is infinite, and which estimates remain."""
     rows = [row for row in curve if row["infinite"]]
     if not rows:
         return []
@@ -168,7 +168,7 @@ def _value(found: Mapping[str, Any], value: str, error: str) -> str:
 
 
 def _greatest(findings: Mapping[str, Any]) -> float | None:
-    """The greatest of the estimates that a person reads first; none where all are infinite."""
+    """The greatest of the main estimates; none if all are infinite."""
     mle, two_nn = findings.get("mle"), findings.get("twonn")
     values = [mle[name]["value"] for name in ("mean", "harmonic")] if mle else []
     values += [two_nn[name] for name in ("fit", "likelihood")] if two_nn else []

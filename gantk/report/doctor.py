@@ -92,7 +92,7 @@ def _native_text(found: Mapping[str, Any]) -> str:
 
 
 def examine_text(findings: Mapping[str, Any]) -> str:
-    """The same for a person."""
+    """The same as text."""
     versions = table([(f"  {name}", version) for name, version in findings["versions"].items()])
     devices = "\n".join(f"  {device}" for device in findings["devices"])
     native_code = table([(f"  {part}", _native_text(found)) for part, found in findings["native"].items()])

@@ -53,7 +53,7 @@ JPEG_SIDE = 65_500
 """The most pixels that a side of a JPEG has."""
 
 MOST_PIXELS = 89_478_485
-"""Of a picture: Pillow takes larger ones for an attack when it opens them."""
+"""Largest picture: Pillow refuses to open larger ones as decompression bombs."""
 
 FILES = (".npy", ".npz", ".svg", ".avi", ".mov", ".mkv", ".webm", ".mp4", ".csv", ".txt", ".zip", ".tar", ".gz", ".pt")
 """Suffixes beside those of pictures that nobody gives to a folder."""
@@ -105,7 +105,7 @@ def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int |
     limit = f"a JPEG has at most {JPEG_SIDE:,} a side" if jpeg else f"{MOST_PIXELS:,} pixels are the most"
     fit = int((math.sqrt(MOST_PIXELS) - gap) // (max(height, width) + gap)) ** 2
     raise UsageError(
-        f"-o {output}: {count:,} images of {height}×{width} make a picture of {sides[0]:,}×{sides[1]:,}, and {limit}: "
+        f"-o {output}: {count:,} images of {height}×{width} make a picture of {sides[0]:,}×{sides[1]:,}; {limit}: "
         f"draw at most {fit:,}, or write into a folder."
     )
 
@@ -118,7 +118,7 @@ def coloured(images: Tensor) -> Tensor:
     """
     channels = images.shape[1]
     if channels not in MODES:
-        raise UsageError(f"a picture has 1 to 4 channels, these images have {channels}.")
+        raise UsageError(f"a picture has 1 to 4 channels, got {channels}.")
     return torch.cat([images[:, :1].expand(-1, 3, -1, -1), images[:, 1:]], dim=1) if channels < 3 else images
 
 
@@ -161,13 +161,13 @@ def picture(image: Tensor) -> Image.Image:
     """
     channels = image.shape[0]
     if channels not in MODES:
-        raise UsageError(f"a PNG has 1 to 4 channels, these images have {channels}: write an .npz instead.")
+        raise UsageError(f"a PNG has 1 to 4 channels, got {channels}: write an .npz instead.")
     array = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     return Image.fromarray(array[..., 0] if channels == 1 else array)
 
 
 def opaque(image: Tensor) -> Image.Image:
-    """A uint8 `[C, H, W]` tensor as a Pillow image without transparency: what is clear is white."""
+    """A uint8 `[C, H, W]` tensor as a Pillow image without transparency: transparency is drawn over white."""
     shown = picture(image)
     if shown.mode in ("L", "RGB"):
         return shown
@@ -265,7 +265,7 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
     if not is_file and output.is_dir():
         others = sorted({entry.name for entry in output.iterdir()} - {single(index) for index in range(count)})
         if others:
-            raise UsageError(f"-o {output} holds {others[0]}, which is none of these images: name a new folder.")
+            raise UsageError(f"-o {output} holds {others[0]}, which is not one of these images: name a new folder.")
 
 
 def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:

@@ -69,7 +69,7 @@ def _option(option: Option) -> dict[str, Any]:
 
 
 def _contract(cls: Any) -> dict[str, Any]:
-    """What the class says that it needs and provides; an option can change both."""
+    """What the class declares that it needs and provides; options can change both."""
     found: dict[str, Any] = {}
     needs = getattr(cls, "needs", None)
     if isinstance(needs, frozenset) and needs:
@@ -102,7 +102,7 @@ def _typed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_text(description: Mapping[str, Any]) -> str:
-    """The same for a person."""
+    """The same as text."""
     lines = [f"{description['kind']} {description['name']}  ({description['package']} {description['version']})", ""]
     lines += [description["summary"]] if description["summary"] else []
     lines += [f"\npaper: {description['paper']}"] if description["paper"] else []

@@ -17,7 +17,7 @@ __all__ = ["ErrorRow", "error_table", "picture_of"]
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """A line of the table: what was compared, over how many, and how far it is off."""
+    """A line of the table: what was compared, over how many, and the error."""
 
     what: str
     count: int

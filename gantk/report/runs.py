@@ -1,4 +1,4 @@
-"""The runs that lie in a folder: what they are made of, how far they are trained, and how well."""
+"""The runs in a folder: their parts, progress and scores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRACES = ("checkpoints", "log.jsonl", ".unfinished-model.toml")
 
 @dataclass
 class Summary:
-    """What is known of one run."""
+    """Summary of one run."""
 
     run: str
     recipe: str = ""
@@ -47,13 +47,13 @@ class Summary:
 
 
 def runs_in(folder: Path) -> list[Summary]:
-    """A summary of every run in a folder, and in its folders, by name; what is damaged is told of, and stops nothing.
+    """A summary of every run in a folder, and in its folders, by name; damaged ones are listed with the reason.
 
     Raises:
         RunError: there is no such folder.
     """
     if not folder.is_dir():
-        raise RunError(f"{folder}: no such folder; gantk build makes runs in ./runs unless -o says otherwise.")
+        raise RunError(f"{folder}: no such folder; gantk build creates runs in ./runs by default.")
     return [summarized(Run(path)) for path in _folders(folder, 0)]
 
 
@@ -73,7 +73,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def summarized(run: Run) -> Summary:
-    """One run's summary; it is read, and nothing of its plugins is imported."""
+    """One run's summary; reads its files only, and imports no plugin."""
     found = Summary(str(run))
     try:
         if not run.model_toml.exists():

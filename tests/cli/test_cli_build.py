@@ -216,7 +216,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_data_that_is_missing_or_no_images(photos: Path, tmp_path: Path, call) -> None:
-    assert "path=FOLDER or the variable GANTK_DATA" in call("build", "--data", "mnist", "-o", "run").error(1)
+    assert "path=FOLDER or the environment variable GANTK_DATA" in call("build", "--data", "mnist", "-o", "run").error(
+        1
+    )
     error = call("build", "--data", "folder:path=nowhere", "-o", "run").error(1)
     assert str(tmp_path / "nowhere") in error
     assert "path=FOLDER" in error

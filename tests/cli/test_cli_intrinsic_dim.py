@@ -66,7 +66,7 @@ def test_a_person_reads_values_with_errors_their_place_and_their_meaning(plane: 
     assert "plane.npy: 300 points of 6 numbers\n" in done.out
     assert f"over k = {shown['from']} to {shown['to']}, where the curve is flattest" in done.out
     assert f"{shown['value']:.3f} ± {shown['error']:.3f}" in done.out, "two figures of the error"
-    for words in ("mode collapse", "uniform noise of 100", "straight line", "in figures/curve.png", "share neighbours"):
+    for words in ("mode collapse", "uniform noise of 100", "straight line", "to figures/curve.png", "share neighbours"):
         assert words in done.out
     with Image.open(tmp_path / "figures/curve.png") as picture:
         picture.load()
@@ -206,7 +206,7 @@ def test_every_bundled_data_set(name: str, data_root: Path, call: Any, monkeypat
 WRONG: dict[str, tuple[list[str], str, int]] = {
     "no plugin": (["digit"], "Did you mean 'digits'?", 2),
     "option": (["digits:size=3"], "has no option 'size'", 2),
-    "missing root": (["mnist"], "path=FOLDER or the variable GANTK_DATA", 1),
+    "missing root": (["mnist"], "path=FOLDER or the environment variable GANTK_DATA", 1),
     "no file": (["nowhere.npy"], "nowhere.npy: no such file", 1),
     "which array": (["two.npz"], "holds a, b: say which, as two.npz:array=a", 2),
     "no array": (["two.npz:array=c"], "no array 'c'", 2),
@@ -214,24 +214,24 @@ WRONG: dict[str, tuple[list[str], str, int]] = {
     "NaN": (["nan.npy"], "nan.npy: 2 of 300 points hold NaN or infinite", 1),
     "infinite": (["nan.npz:array=infinite"], "nan.npz:infinite: 1 of 300 points hold NaN or infinite", 1),
     "huge": (["nan.npz:array=huge"], "nan.npz:huge: 1 of 300 points hold values beyond 1e+150", 1),
-    "1 point": (["few.npz:array=one"], "one has 1 point; mle needs 3 and twonn needs 4 at least: give more points", 2),
+    "1 point": (["few.npz:array=one"], "one has 1 point; mle needs 3 and twonn needs 4 at least: use more points", 2),
     "2 points": (["few.npz:array=two", "--estimator", "twonn"], "two has 2 points; twonn needs 4 at least", 2),
     "1 without duplicates": (["few.npz:array=same"], "same has 1 point without 4 duplicates; mle needs 3", 2),
-    "3 points": (["few.npz:array=three"], "three has 3 points; twonn needs 4 at least: take --estimator mle --k 2.", 2),
-    "5 points": (["few.npz:array=five"], "five has 5 points, so k is 4 at most: take --k 2:4.", 2),
-    "one k too great": (["few.npz:array=five", "--k", "9"], "so k is 4 at most: take --k 4.", 2),
-    "a subset of 4": (["plane.npy", "--subset", "4"], "the subset of plane.npy has 4 points, so k is 3 at most", 2),
+    "3 points": (["few.npz:array=three"], "three has 3 points; twonn needs 4 at least: use --estimator mle --k 2.", 2),
+    "5 points": (["few.npz:array=five"], "five has 5 points, so k is at most 4: use --k 2:4.", 2),
+    "one k too great": (["few.npz:array=five", "--k", "9"], "so k is at most 4: use --k 4.", 2),
+    "a subset of 4": (["plane.npy", "--subset", "4"], "the subset of plane.npy has 4 points, so k is at most 3", 2),
     "k=1": (["plane.npy", "--k", "1"], "expected 2 or more", 2),
     "k=x": (["plane.npy", "--k", "x:5"], "not 'x:5'", 2),
     "k backwards": (["plane.npy", "--k", "9:5"], "the first no greater than the last", 2),
     "k=5:": (["plane.npy", "--k", "5:"], "or a range, as 5:100", 2),
-    "k too great": (["plane.npy", "--k", "5:300"], "300 points, so k is 299 at most: take --k 5:299.", 2),
+    "k too great": (["plane.npy", "--k", "5:300"], "300 points, so k is at most 299: use --k 5:299.", 2),
     "estimator": (["plane.npy", "--estimator", "mle,twon"], "no estimator 'twon'. Did you mean 'twonn'?", 2),
     "no estimator": (["plane.npy", "--estimator", ""], "no estimator ''", 2),
     "subset too great": (["plane.npy", "--subset", "301"], "plane.npy has 300 points; leave --subset out", 2),
     "subset=0": (["plane.npy", "--subset", "0"], "gantk intrinsic-dim --help", 2),
     "seed": (["plane.npy", "--seed", "-1"], "gantk intrinsic-dim --help", 2),
-    "picture of nothing": (["plane.npy", "--estimator", "twonn", "-o", "x.png"], "the curve of the estimator mle", 2),
+    "picture of nothing": (["plane.npy", "--estimator", "twonn", "-o", "x.png"], "the estimates of mle", 2),
     "picture's kind": (["plane.npy", "-o", "x.gif"], "expected NAME.png or NAME.svg or NAME.pdf", 2),
     "no data": ([], "gantk intrinsic-dim --help", 2),
 }

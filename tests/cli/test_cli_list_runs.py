@@ -53,4 +53,4 @@ def test_as_json_in_another_folder_and_while_it_is_trained(trained: Path, tmp_pa
 def test_none(tmp_path: Path, call) -> None:
     assert "no such folder" in call("list-runs").error(1)
     (tmp_path / "runs").mkdir()
-    assert call("list-runs").worked().out == "there is no run in runs; gantk build makes one\n"
+    assert call("list-runs").worked().out == "no runs in runs; gantk build creates one\n"

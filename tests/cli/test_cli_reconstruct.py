@@ -104,7 +104,7 @@ def test_degraded_images_have_a_column_and_a_line(coded: Path, tmp_path: Path, c
     assert drawn.shape[1] == 4 * 30 + 2 + 12 + 4 * 30 + 2
     assert len(np.unique(tile(drawn, 0, 5))) == 1, "a single grey is left"
     assert len(np.unique(tile(drawn, 0, 4))) > 1
-    assert "  these images themselves, by downscale=28 " in done.out
+    assert "  degraded images, by downscale=28 " in done.out
     assert "image, degraded, its code, generated from it" in done.out
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_drawn_of_a_run_never_trained(untrained: Path, call) -> None:
 
 
 REFUSED = {
-    "jpg": (["-o", "out.jpg"], 2, "expected NAME.png"),
+    "tif": (["-o", "out.tif"], 2, "expected NAME.png"),
     "npz": (["-o", "out.npz"], 2, "expected NAME.png"),
     "folder": (["-o", "folder.png"], 2, "is a folder; name a file"),
     "proc": (["-o", "/proc/out.png"], 1, "/proc/out.png cannot be written"),

@@ -195,7 +195,7 @@ def test_bad_picture_files(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "gone.png", "gone.png: cannot be read"),
         (tmp_path, "a folder; name the files in it"),
-        (tmp_path / "text.png", r"text.png: not an image .*; remove it\.$"),
+        (tmp_path / "text.png", r"text.png: not an image; expected PNG, .*: remove it\.$"),
     ):
         with pytest.raises(DataError, match=message):
             picture_files([path], (1, 6, 4)).images([0])
@@ -226,7 +226,7 @@ def test_coloured_and_side_by_side() -> None:
         assert found.shape == (2, expected, 3, 3)
         assert torch.equal(found[:, 0], images[:, 0])
         assert torch.equal(found[:, -1], images[:, -1])
-    with pytest.raises(UsageError, match="these images have 5"):
+    with pytest.raises(UsageError, match="got 5"):
         coloured(torch.rand(2, 5, 3, 3))
     joined = side_by_side([torch.zeros(3, 4, 5, dtype=torch.uint8), torch.ones(3, 2, 7, dtype=torch.uint8)], gap=3)
     assert joined.shape == (3, 4, 15)

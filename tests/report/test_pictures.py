@@ -45,7 +45,7 @@ def test_the_ends_of_the_range_are_black_and_white() -> None:
 
 
 def test_five_channels_are_no_png(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"these images have 5: write an \.npz instead"):
+    with pytest.raises(UsageError, match=r"got 5: write an \.npz instead"):
         save_images([images(2, 5, 4, 4)], 2, tmp_path / "grid.png")
     assert list(tmp_path.iterdir()) == []
     save_images([images(2, 5, 4, 4)], 2, tmp_path / "images.npz")
@@ -115,7 +115,7 @@ def test_what_can_be_written(name: str, place: Path) -> None:
         ("file", "is a file; expected a folder"),
         ("file/a.png", "is a file; expected a folder"),
         ("file/deep/folder", "is a file; expected a folder"),
-        ("full", r"thesis\.txt, which is none of these images: name a new folder"),
+        ("full", r"thesis\.txt, which is not one of these images: name a new folder"),
     ],
 )
 def test_what_is_refused(name: str, message: str, place: Path) -> None:
@@ -125,7 +125,7 @@ def test_what_is_refused(name: str, message: str, place: Path) -> None:
 
 def test_images_of_an_earlier_call_do_not_mix_with_fewer(place: Path) -> None:
     writable(place / "images", count=2)
-    with pytest.raises(UsageError, match=r"000001\.png, which is none of these images"):
+    with pytest.raises(UsageError, match=r"000001\.png, which is not one of these images"):
         writable(place / "images", count=1)
 
 
