@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.shared import PLACE
+from gantk.cli.shared import PLACE, naming_data
 from gantk.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def command(
     if output and not dry_run:
         Run(output).check_free()
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
-    model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start)
+    moved = naming_data("name it with --data") if start is not None and "data" not in chosen else nullcontext()
+    with moved:
+        model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start)
     if not dry_run:
         run = Run(output or _free(RUNS / model.built.spec["preset"]))
         create(run, model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, opened, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, naming_data, opened, progress_bar
 from gantk.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     if data is not None:
         name, source = data, construct("data", data)
     else:
-        own = held_out(model.built.spec)
+        with naming_data("name it with --data"):
+            own = held_out(model.built.spec)
         source = own.source
         kind = "training images, as none are held out" if own.seen else "held-out images"
         name = f"{kind}, {own.name}"

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.errors import UsageError
+from gantk.errors import DataError, UsageError
 from gantk.files import place
 
 if TYPE_CHECKING:
     from gantk.model import Model
     from gantk.run.folder import Run
 
-__all__ = ["PLACE", "SEED", "STEP", "counted", "naming", "opened", "progress_bar"]
+__all__ = ["PLACE", "SEED", "STEP", "counted", "naming", "naming_data", "opened", "progress_bar"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -66,6 +66,15 @@ def naming(file: object) -> Iterator[None]:
         yield
     except UsageError as error:
         raise type(error)(f"{file}: {error}") from error
+
+
+@contextmanager
+def naming_data(mend: str) -> Iterator[None]:
+    """Data that a run names and that cannot be read may have moved: the error says how to name the place."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{str(error).rstrip('.')}; if the data has moved: {mend}.") from error
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, naming
-from gantk.errors import DataError, UsageError
+from gantk.cli.shared import PLACE, naming, naming_data
+from gantk.errors import UsageError
 
 __all__ = ["command"]
 
@@ -44,12 +44,8 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
     spec = folder.spec()
     if data is not None:
         spec["data"] = part_table("data", data)
-    try:
-        with naming(folder.model_toml):
-            model = assemble(spec)
-    except DataError as error:
-        mend = f"if the data has moved: gantk train {folder.typed} --data PATH"
-        raise DataError(f"{str(error).rstrip('.')}; {mend}.") from error
+    with naming_data(f"gantk train {folder.typed} --data PATH"), naming(folder.model_toml):
+        model = assemble(spec)
     untouched = data is not None and not folder.steps()
     train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
     click.echo(f"trained; draw images with: gantk sample {folder.typed} -n 64 -o grid.png")

@@ -56,13 +56,14 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
             )
 
 
-def check_data(difference: str, where: str, typed: str) -> None:
+def check_data(difference: str, where: str, typed: str, from_python: bool = False) -> None:
     """Refuse data that are not those that a run was trained on; raises `DataError` with the way to resume."""
-    if difference:
-        raise DataError(
-            f"the data are not those of {where}: {difference}. gantk train {typed} --accept-data continues with these; "
-            "--data PATH names where the others lie."
-        )
+    if not difference:
+        return
+    mend = f"gantk train {typed} --accept-data continues with these; --data PATH names where the others lie"
+    if from_python:
+        mend = "gantk.train(…, accept_data=True) continues with these"
+    raise DataError(f"the data are not those of {where}: {difference}. {mend}.")
 
 
 def replayed(spec: Mapping[str, Any], changes: Sequence[Change], step: int) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Trainer:
         built = self.written["shape"]["images"]
         if built != len(self.data) and not (accept_data or self.run.steps()):
             found = difference_of_counts(built, len(self.data))
-            check_data(found, "the build", self.run.typed)
+            check_data(found, "the build", self.run.typed, "data" not in self.spec)
         with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
             self._fit(fresh, accept_data)
 
@@ -183,7 +183,8 @@ class Trainer:
         if accept:
             return
         if trained_on:
-            check_data(difference_of_data(trained_on, self.content), f"step {place.total}", self.run.typed)
+            found = difference_of_data(trained_on, self.content)
+            check_data(found, f"step {place.total}", self.run.typed, "data" not in self.spec)
 
     def _reading(self, done: float) -> None:
         self.progress.reading(done)

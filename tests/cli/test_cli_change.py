@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+import gantk
 from gantk import toml
+from gantk.data import ArraySource
+from gantk.errors import DataError
+from gantk.training.progress import Silent
 
 LENGTH = "stages.game.length"
 
@@ -113,6 +117,26 @@ def test_a_moved_folder(photos: Path, tmp_path: Path, call) -> None:
     assert (tmp_path / "run/checkpoints/step-0000006").is_dir()
     assert history(tmp_path / "run")[0]["now"]["data"]["path"] == str(tmp_path / "moved")  # type: ignore[index]
     call("train", "run").worked()
+
+
+def test_what_else_reads_the_data_names_its_option(photos: Path, tmp_path: Path, call) -> None:
+    photos.rename(tmp_path / "moved")
+    assert "if the data has moved: name it with --data" in call("build", "--from", "run", "-o", "fine").error(1)
+    call("build", "--from", "run", "--data", "moved:color=gray", "-o", "fine").worked()
+
+
+def test_other_arrays_of_the_same_number_from_python(tmp_path: Path, tiny) -> None:
+    model = tiny()
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    other = ArraySource(np.zeros((40, 1, 14, 14), dtype=np.uint8), np.arange(40) % 2, ("across", "along"))
+    again = gantk.load(tmp_path / "run", data=other)
+    more = {LENGTH: "8 steps"}
+    with pytest.raises(
+        DataError, match=r"40 images as before, but not the same ones\. gantk\.train\(…, accept_data=True\)"
+    ):
+        gantk.train(again, tmp_path / "run", settings=more, progress=Silent())
+    gantk.train(again, tmp_path / "run", settings=more, accept_data=True, progress=Silent())
+    assert (tmp_path / "run/checkpoints/step-0000008").is_dir()
 
 
 def test_a_replaced_picture(photos: Path, tmp_path: Path, call) -> None:
