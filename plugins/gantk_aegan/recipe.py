@@ -78,7 +78,9 @@ def _autoencode() -> Stage:
 def _game(model: Model) -> Stage:
     players = [
         Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
-        Player("generator", ("generator.embedding", "noise?"), Terms(model.losses, "generator", EMBEDDINGS)),
+        Player(
+            "generator", ("generator.embedding", "noise?", "condition?"), Terms(model.losses, "generator", EMBEDDINGS)
+        ),
     ]
     return Stage("game", players, length="200 epochs", batch_size=BATCH, adversarial=True, values=VALUES)
 
@@ -99,7 +101,7 @@ def _fine_tune(model: Model) -> Stage:
             **{player.name: player.objective for player in refiners},
         }
     )
-    moved = ("generator", "noise?", *(path for player in refiners for path in player.moves))
+    moved = ("generator", "noise?", "condition?", *(path for player in refiners for path in player.moves))
     players = [
         Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", EMBEDDINGS)),
         *judges,

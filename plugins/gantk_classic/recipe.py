@@ -35,7 +35,7 @@ class Game(Recipe):
         sees = Binding(real="noisy") if self.image_noise else Binding()
         players = [
             Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator", sees)),
-            Player("generator", ("generator", "noise?"), Terms(model.losses, "generator", sees)),
+            Player("generator", ("generator", "noise?", "condition?"), Terms(model.losses, "generator", sees)),
         ]
         return [Stage("game", players, adversarial=True, values={"noisy": self._noisy})]
 

@@ -65,7 +65,7 @@ class Growing(Recipe):
 
         size = growth.sizes[depth]
         sees = Binding(real="shown_real", fake="shown_fake", generator="generator.images")
-        moves = {"discriminator": ("discriminator",), "generator": ("generator", "noise?")}
+        moves = {"discriminator": ("discriminator",), "generator": ("generator", "noise?", "condition?")}
         players = [
             Player(role, moved, Terms(model.losses, role, sees), optimizer=dict(ADAM)) for role, moved in moves.items()
         ]

@@ -152,3 +152,42 @@ def test_vectors_are_refused_where_they_do_not_fit() -> None:
         ArraySource(np.zeros((2, 1, 8, 8), dtype=np.uint8), np.array([[0.0, 1.0], [np.nan, 0.0]]))
     with pytest.raises(DataError, match="one per image"):
         ArraySource(np.zeros((2, 1, 8, 8), dtype=np.uint8), np.zeros((3, 2)))
+
+
+class Embedded(ClassCondition):
+    """A learned embedding of the class."""
+
+    learned = ("table",)
+
+    def __init__(self, *, class_count: int, class_names: tuple[str, ...] = ()) -> None:
+        super().__init__(class_count=class_count, class_names=class_names)
+        self.dim = 4
+        self.classes = class_count
+        self.table = torch.nn.Linear(class_count, 4, bias=False)
+
+    def seen(self, labels: Tensor) -> None:
+        """Nothing is kept."""
+
+    def of(self, labels: Tensor) -> Tensor:
+        embedded: Tensor = self.table(torch.nn.functional.one_hot(labels.long(), self.classes).float())
+        return embedded
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.of(torch.randint(self.classes, (n,), generator=generator))
+
+    def spread(self, n: int) -> Tensor:
+        return self.draw(n, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "progan"])
+def test_a_learned_condition_is_moved_with_the_generator(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gantk_classic.condition.ClassCondition", Embedded)
+    data = source([0, 1, 2] * 4)
+    model = gantk.build(recipe, condition="class", data=data, settings={**SMALL, "train.checkpoint_every": 1})
+    assert model.noise_dim == model.noise.dim + 4
+    before = model.condition.table.weight.detach().clone()  # type: ignore[union-attr]
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert not torch.equal(model.condition.table.weight, before)  # type: ignore[union-attr]
+    assert not any(note.startswith("no player moves") for note in model.built.notes)

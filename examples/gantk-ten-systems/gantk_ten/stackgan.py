@@ -131,7 +131,7 @@ class StackedGame(Recipe):
             for i, game in enumerate(games)
         ]
         objective = Joined({f"scale-{i}": Terms(model.losses, "generator", game) for i, game in enumerate(games)})
-        players.append(Player("generator", ("generator", "noise?"), objective))
+        players.append(Player("generator", ("generator", "noise?", "condition?"), objective))
         values = {"pyramid": _pyramid, "fake": _picked("pyramid", count - 1)}
         values |= {f"fake-{i}": _picked("pyramid", i) for i in range(count)}
         values |= {f"real-{i}": _shrunk(size) for i, size in enumerate(halved(model.image_shape[1:], count - 1)[::-1])}
