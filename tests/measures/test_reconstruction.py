@@ -263,6 +263,7 @@ def test_averaged_weights_draw_and_encode() -> None:
             return Posterior(images.flatten(1) * self.scale, torch.zeros(len(images), 4))
 
     model = Model(Noise(), Scaled(), average=partial(Average, decay=0.9))
-    with torch.no_grad():
+    with torch.no_grad(), model.averaging():
         model.generator.scale.fill_(5.0)  # type: ignore[operator,union-attr]
+        torch.testing.assert_close(read_codes(model, IMAGES), IMAGES.flatten(1))
     torch.testing.assert_close(read_codes(model, IMAGES), IMAGES.flatten(1))
