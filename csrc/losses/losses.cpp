@@ -75,24 +75,11 @@ void put(void* place, double number) {
 }
 
 double total(int threads, const Term& term) {
-    // One row: the sum is over everything.
-    const Matrices all{term.matrices.a, term.matrices.b, 1, term.matrices.rows * term.matrices.columns};
-    return term.factor * row_sums(threads, term.pair, all)[0];
+    return term.factor * row_sums(threads, term.pair, as_one_row(term.matrices))[0];
 }
 
 void total_gradients(int threads, const Term& term, double grad, const Gradients& of) {
-    const Matrices all{term.matrices.a, term.matrices.b, 1, term.matrices.rows * term.matrices.columns};
-    row_gradients(threads, term.pair, all, of, [&](int64_t) { return term.factor * grad; });
-}
-
-// Calls fn with a number of the type that results have: float64 where the input is.
-template <typename Fn>
-void in_width_of(const Input& input, const Fn& fn) {
-    if (input.type == Type::float64) {
-        fn(double{});
-    } else {
-        fn(float{});
-    }
+    row_gradients(threads, term.pair, as_one_row(term.matrices), of, [&](int64_t) { return term.factor * grad; });
 }
 
 double norm_of(Pair pair, double sum) { return pair == Pair::square ? std::sqrt(sum) : sum; }

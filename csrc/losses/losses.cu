@@ -10,6 +10,8 @@
 namespace gantk::cuda {
 namespace {
 
+using losses::in_width_of;
+
 constexpr int kThreads = 256;
 constexpr int kFinishThreads = 512;
 constexpr int kWarp = 32;
@@ -143,16 +145,6 @@ __global__ void __launch_bounds__(kFinishThreads) two_terms_kernel(const double*
 
 cudaStream_t stream(const Queue& queue) { return reinterpret_cast<cudaStream_t>(queue.stream); }
 
-// Calls fn with a number of the type that results have: float64 where the input is.
-template <class Fn>
-void in_width_of(const Input& input, const Fn& fn) {
-    if (input.type == Type::float64) {
-        fn(double{});
-    } else {
-        fn(float{});
-    }
-}
-
 template <Pair kPair>
 using Constant = std::integral_constant<Pair, kPair>;
 
@@ -189,7 +181,10 @@ void gradients(const Queue& queue, Pair pair, const Matrices& m, const Cut& cut,
     });
 }
 
-Cut whole(const Matrices& m) { return {1, m.rows * m.columns}; }
+Cut whole(const Matrices& m) {
+    const Matrices row = losses::as_one_row(m);
+    return {row.rows, row.columns};
+}
 
 }  // namespace
 

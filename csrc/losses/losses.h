@@ -27,6 +27,19 @@ struct Matrices {
     int64_t rows, columns;
 };
 
+// For a sum over everything.
+inline Matrices as_one_row(const Matrices& m) { return {m.a, m.b, 1, m.rows * m.columns}; }
+
+// Calls fn with a number of the type that results have: float64 where the input is.
+template <typename Fn>
+void in_width_of(const Input& input, const Fn& fn) {
+    if (input.type == Type::float64) {
+        fn(double{});
+    } else {
+        fn(float{});
+    }
+}
+
 struct Gradients {
     Output of_a, of_b;
 };
