@@ -110,6 +110,7 @@ class Judge:
             "variance_of_posterior_means": spread(means.var(0)),
             "variance_of_posterior_means_active": spread(means.var(0)[active]),
             "active": int(active.sum()),
+            "mostly_image": int((posterior.mean.var(0) > 0.5).sum()),
             "kl_nats": round(length.sum(1).mean().item(), 3),
             "decoded": judge_digits(self.classifier, decoded, (self.images, self.labels)),
         }
@@ -205,9 +206,9 @@ def table() -> str:
                 lines.append(f"| {' | '.join(row)} |")
     lines += [
         "",
-        "| seed | epochs of the autoencoder | active | KL, nats | noise's mean | its variance, active | "
+        "| seed | epochs of the autoencoder | active | over half | KL, nats | noise's mean | its variance, active | "
         "with means, active | drawings > 0.9 |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     rows: dict[tuple[int, int], str] = {}
     for name in VARIANTS:
@@ -238,7 +239,8 @@ def figures(found: Figures) -> list[str]:
 def carried(found: Figures) -> list[str]:
     """What a table shows of an autoencoder that was asked what its noise carries."""
     ranges = [between(found[name]) for name in ("mean", "variance_active", "variance_of_posterior_means_active")]
-    return [str(found["active"]), f"{found['kl_nats']:.1f}", *ranges, percent(found["decoded"]["confident"])]
+    half = str(found.get("mostly_image", ""))
+    return [str(found["active"]), half, f"{found['kl_nats']:.1f}", *ranges, percent(found["decoded"]["confident"])]
 
 
 def between(values: Mapping[str, float]) -> str:
