@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gantk.building.adopt import save as save
     from gantk.building.assembly import build as build
     from gantk.building.construct import construct as construct
     from gantk.building.given import register as register
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from gantk.training import train as train
 
 _WHERE = {
+    "gantk.building.adopt": ("save",),
     "gantk.building.assembly": ("build",),
     "gantk.building.given": ("register",),
     "gantk.building.load": ("load",),

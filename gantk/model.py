@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from gantk.adapt import as_part, parts_named
 from gantk.errors import UsageError, calling
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
@@ -20,6 +22,7 @@ from gantk.schedule.step import overlap
 
 if TYPE_CHECKING:
     from gantk.building.record import Record
+    from gantk.run.folder import Run
 
 __all__ = ["CHUNK", "Model"]
 
@@ -55,18 +58,19 @@ VALUES: Mapping[str, Value] = {"noise": _noise, "condition": _condition, "fake":
 class Model(nn.Module):
     """The parts of one system.
 
-    `gantk.build` makes models; parts can also be put together by hand, to sample from them or for a loop of your own.
+    `gantk.build` makes models; parts can also be put together by hand, to sample from them, for a loop of your own, or
+    for `gantk.train(model, data=…)`.
 
     Where images are sampled with averaged weights, `generator` and `refiner` have those, but for a training and its
     checkpoints: what is sampled from is what a user gets. The weights that training resumes from are kept beside them,
     in `average`, and are no parameters of the model.
 
     Args:
-        noise: where the generator's input comes from.
+        noise: where the generator's input comes from: a part, a module or a function, as all that follow.
         generator: noise → images.
         discriminator: judges images, where the system has a game.
         refiner: images → better images, where the system has one.
-        losses: name → loss.
+        losses: name → loss, or a list of losses, or one.
         condition: what images are told to be, such as their class, in a conditional system.
         addons: name → any part that joins games: augmentations, further terms.
         metrics: name → what is measured in training.
@@ -82,29 +86,30 @@ class Model(nn.Module):
 
     def __init__(
         self,
-        noise: NoiseSource,
-        generator: Generator,
-        discriminator: Discriminator | None = None,
-        refiner: Refiner | None = None,
-        losses: Mapping[str, Loss] | None = None,
+        noise: Any,
+        generator: Any,
+        discriminator: Any = None,
+        refiner: Any = None,
+        losses: Any = None,
         condition: Condition | None = None,
-        addons: Mapping[str, Part] | None = None,
-        metrics: Mapping[str, Part] | None = None,
+        addons: Any = None,
+        metrics: Any = None,
         average: Callable[[nn.Module], Average] | None = None,
     ) -> None:
         super().__init__()
-        self.noise = noise
-        self.generator = generator
-        self.discriminator = discriminator
-        self.refiner = refiner
+        self.noise = as_part("noise", noise)
         self.condition = condition
-        self.loss = nn.ModuleDict(losses or {})
-        self.addon = nn.ModuleDict(addons or {})
-        self.metric = nn.ModuleDict(metrics or {})
+        self.generator = as_part("generator", generator, noise_dim=self.noise_dim)
+        context = {"image_shape": self.generator.image_shape, "noise_dim": self.noise_dim}
+        self.discriminator = None if discriminator is None else as_part("discriminator", discriminator, **context)
+        self.refiner = None if refiner is None else as_part("refiner", refiner, **context)
+        self.loss = nn.ModuleDict(parts_named("loss", losses))
+        self.addon = nn.ModuleDict(parts_named("addon", addons))
+        self.metric = nn.ModuleDict(parts_named("metric", metrics))
         self.state = States()
         self.average = nn.ModuleDict()
         if average is not None:
-            averaged = {"generator": generator, "refiner": refiner}
+            averaged = {"generator": self.generator, "refiner": self.refiner}
             self.average.update({name: average(part) for name, part in averaged.items() if part is not None})
         self._averaging = False
         self._built: Record | None = None
@@ -122,12 +127,37 @@ class Model(nn.Module):
             UsageError: it was put together by hand.
         """
         if self._built is None:
-            raise UsageError("this model was put together by hand, so that there is no recipe, data or seed of it.")
+            raise UsageError(
+                "this model was put together by hand, without a recipe and data: "
+                "gantk.train(model, data=…) and gantk.save(model, RUN, data=…) give it both."
+            )
         return self._built
 
     @built.setter
     def built(self, record: Record) -> None:
         self._built = record
+
+    def save(self, run: str | os.PathLike[str] | Run) -> Run:
+        """Write this model, with its weights as they are, into a new run folder, for `gantk sample` and all others.
+
+        A training of that run starts from these weights.
+
+        Args:
+            run: the folder.
+
+        Raises:
+            UsageError: there is something in that place already, or the model was put together by hand: `gantk.save`.
+            RunError, CheckpointError: the place cannot be written.
+        """
+        return self.built.save(self, run)
+
+    @torch.no_grad()
+    def fingerprint(self) -> tuple[int, ...]:
+        """Numbers that are others where any parameter is."""
+        # Bits are summed as integers, whose sum is the same on every device.
+        bits = {4: torch.int32, 8: torch.int64, 2: torch.int16}
+        found = [p.detach().contiguous().view(bits.get(p.element_size(), torch.uint8)) for p in self.parameters()]
+        return tuple(int(each.sum(dtype=torch.int64)) for each in found)
 
     @property
     def image_shape(self) -> ImageShape:

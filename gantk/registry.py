@@ -30,6 +30,7 @@ __all__ = [
     "given_as",
     "is_registered",
     "plugins",
+    "registered_as",
     "unreadable",
 ]
 
@@ -112,6 +113,14 @@ def give(kind: str, name: str, make: Callable[[], Any], *, thing: Any = None, li
 def given_as(kind: str, thing: Any) -> str:
     """`python:NAME` of code that this process was given before; nothing where it was not."""
     return next((given.qualified for given in _given.values() if given.kind == kind and given.thing is thing), "")
+
+
+def registered_as(kind: str, thing: Any) -> str:
+    """`package:name` of a class that an installed plugin is; nothing where there is none."""
+    if not isinstance(thing, type):
+        return ""
+    target = f"{thing.__module__}:{thing.__qualname__}"
+    return next((p.qualified for p in plugins(kind) if p.package != PYTHON and p.target == target), "")
 
 
 @cache

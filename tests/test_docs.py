@@ -70,8 +70,8 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("GANTK_DATA", raising=False)
     apply = gantk.building.stage_settings._apply
 
-    def shorten(stage: Stage, settings: Any, model: Any) -> None:
-        apply(stage, settings, model)
+    def shorten(stage: Stage, *arguments: Any, **options: Any) -> None:
+        apply(stage, *arguments, **options)
         stage.length, stage.batch_size = SHORT
 
     monkeypatch.setattr(gantk.building.stage_settings, "_apply", shorten)

@@ -17,11 +17,12 @@ from gantk.adapt.losses import plain_loss
 from gantk.adapt.networks import PlainDiscriminator, PlainGenerator, PlainRefiner
 from gantk.adapt.noise import PlainNoise
 from gantk.adapt.others import PlainAddon, PlainMetric
-from gantk.errors import FitError, OptionError
+from gantk.errors import FitError, OptionError, calling
 from gantk.kinds import KINDS, kind_named
-from gantk.options import CONTEXT
+from gantk.options import CONTEXT, write_options
+from gantk.registry import registered_as
 
-__all__ = ["accepting", "adapted", "as_part", "name_of"]
+__all__ = ["accepting", "adapted", "as_part", "name_of", "parts_named"]
 
 CONTEXTS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "noise": (PlainNoise, ()),
@@ -80,9 +81,29 @@ def as_part(kind: str, thing: Any, **context: Any) -> Any:
     """Code as a part, by hand: constructed without options."""
     if isinstance(thing, kind_named(kind).base):
         return thing
+    name = name_of(thing)
+    if inspect.isclass(thing):
+        raise OptionError(f"{kind}: a part is needed here, as {name}(…), and not its class.")
     made = adapted(kind, thing)
     asked = {parameter.name for parameter in parameters_of(made)} & CONTEXT
-    return made(**{name: context.get(name) for name in asked})
+    told = {name: context.get(name) for name in asked}
+    with calling(f"{kind} {name}", write_options({key: value for key, value in told.items() if value is not None})):
+        return made(**told)
+
+
+def parts_named(kind: str, things: Any) -> dict[str, Any]:
+    """Parts by name, from a table of them, a list, or one; a part's own name is that of its plugin or of its class."""
+    if not things and isinstance(things, (Mapping, list, tuple, type(None))):
+        return {}
+    base, roles = kind_named(kind).base, {"discriminator", "generator"}
+    by_role = kind == "loss" and isinstance(things, Mapping) and set(things) <= roles
+    if isinstance(things, Mapping) and (not by_role or any(isinstance(each, base) for each in things.values())):
+        return {name: as_part(kind, thing) for name, thing in things.items()}
+    listed = list(things) if isinstance(things, (list, tuple)) else [things]
+    names = [registered_as(kind, type(thing)).rpartition(":")[2] or name_of(thing) for thing in listed]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"{kind} '{twice[0]}' is given twice; name them, as {{'NAME': {kind}, …}}.")
+    return {name: as_part(kind, thing) for name, thing in zip(names, listed, strict=True)}
 
 
 def accepting(stands: type[Any], thing: Any, options: Iterable[str]) -> type[Any]:

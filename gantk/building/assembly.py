@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from gantk.building.spec import (
     bare_name,
     combine,
     combine_losses,
+    flat,
     leave_out,
     merge,
     normalise,
@@ -90,7 +92,7 @@ def build(
         addon: further parts that join the game, such as augmentations, added to the recipe's.
         metric: what is measured in training, added to the recipe's.
         seed: random seed for the initial weights and for training; 0 by default.
-        settings: `{"stages.game.length": "5 epochs", …}` or `["stages.game.length=5 epochs", …]`.
+        settings: `{"stages.game.length": "5 epochs", …}`, the same nested, or `["stages.game.length=5 epochs", …]`.
         without: parts of the recipe's to leave out, as `"hidden"` or `"loss.hidden"`; `"loss"` is the whole list.
 
         start_from: a run, or the folder of one of its checkpoints, from whose weights training starts, to fine-tune it;
@@ -114,7 +116,7 @@ def build(
         "seed": seed,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    listed = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
+    listed = flat(settings)
     if start_from is None or recipe is not None:
         lower = _recipe_layer(recipe)
     else:
@@ -126,6 +128,7 @@ def build(
     model = assemble(spec, own)
     if start_from is not None:
         start_weights(model, start_from)
+        model.built.weights = model.fingerprint()
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}
     said = [(s if isinstance(s, str) else s[0]).partition("=")[0].strip().rpartition(".")[2] for s in listed]
@@ -167,6 +170,8 @@ def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]
     named = [part["plugin"] for part in upper]
     if twice := {name for name in named if named.count(name) > 1}:
         raise UsageError(f"{kind} {', '.join(sorted(twice))} is named twice: a model has each {kind} once.")
+    handed = {bare_name(part) for part in upper if part["plugin"].startswith(f"{PYTHON}:")}
+    lower = [part for part in lower if bare_name(part) not in handed]
     if kind != "loss":
         return combine(lower, upper)
     adversarial = {loss["plugin"]: part_class("loss", loss["plugin"]).adversarial for loss in [*lower, *upper]}
@@ -199,7 +204,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
-    model = _Assembler(spec, recipe, shape).model(train.average())
+    model = _Assembler(spec, recipe, shape).model(train.average()).to("cpu")
     built = model.built
     built.data = data
     if model.condition is not None and data is not None and for_training:
@@ -225,6 +230,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
         "shape": shape,
         "versions": _versions(built.spec),
     }
+    built.weights = model.fingerprint()
     return model.eval()
 
 
@@ -292,6 +298,7 @@ class _Assembler:
         self.shape = shape
         self.spec: Spec = {k: v for k, v in spec.items() if k not in ("stages", "train", "shape", "versions")}
         self.notes: list[str] = []
+        self.handed = False
         for kind in ("recipe", "data"):
             if kind in self.spec:
                 self.spec[kind] = resolved(kind, self.spec[kind])
@@ -316,7 +323,7 @@ class _Assembler:
         refiner = self._part("refiner", context)
         metrics = self._list("metric", context)
         model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
-        model.built = Record(self.spec, self.recipe, notes=self.notes)
+        model.built = Record(self.spec, self.recipe, notes=self.notes, handed=self.handed)
         check_needs(model, labelled="classes" in self.shape or "label_dim" in self.shape)
         return model
 
@@ -380,19 +387,23 @@ class _Assembler:
         with forked(derive_seed(self.spec["seed"], "init", place)):
             part = construct(kind, table, **context)
         self.notes += getattr(part, "notes", ())
+        plugin = find(kind, table["plugin"])
+        self.handed |= isinstance(plugin, Given) and not inspect.isclass(plugin.thing) and bool(list(part.parameters()))
         return part
 
     def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         tables = self.spec.get(kind, [])
+        written = []
         for table in tables:
-            name = bare_name(table)
+            part = self._construct(f"{kind}.{bare_name(table)}", kind, table, context)
+            written.append(resolved(kind, recorded(kind, table, part, context)))
+            name = bare_name(written[-1])
             if name in parts:
                 raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
-            parts[name] = self._construct(f"{kind}.{name}", kind, table, context)
+            parts[name] = part
         if kind in self.spec or kind == "loss":
-            made = zip(tables, parts.values(), strict=True)
-            self.spec[kind] = [resolved(kind, recorded(kind, table, part, context)) for table, part in made]
+            self.spec[kind] = written
         return parts
 
 

@@ -25,10 +25,10 @@ from gantk.data.given import as_source
 from gantk.errors import BrokenPlugin, OptionError, UnknownName, UsageError, nearest
 from gantk.files import place
 from gantk.kinds import KINDS, LISTS, kind_named
-from gantk.registry import PYTHON, Given, give, given_as, plugins
+from gantk.registry import PYTHON, Given, give, given_as, registered_as
 from gantk.written import parse_options
 
-__all__ = ["again", "installed", "load_code", "named", "register", "source_of"]
+__all__ = ["again", "load_code", "named", "register", "source_of"]
 
 T = TypeVar("T")
 
@@ -119,16 +119,10 @@ def _is_code(value: Any) -> bool:
 
 def _name(kind: str, code: Any) -> str:
     """The name of code: its own where it is installed or registered, else that by which it is registered here."""
-    known = installed(kind, code) or given_as(kind, code)
-    return known or _give(kind, name_of(code), code).qualified
-
-
-def installed(kind: str, thing: Any) -> str:
-    """`package:name` of a class that an installed plugin is; nothing where there is none."""
-    if not inspect.isclass(thing):
-        return ""
-    target = f"{thing.__module__}:{thing.__qualname__}"
-    return next((p.qualified for p in plugins(kind) if p.package != PYTHON and p.target == target), "")
+    known = registered_as(kind, code) or given_as(kind, code)
+    # A part is called as its class is, and replaces the recipe's of that name.
+    name = registered_as(kind, type(code)).rpartition(":")[2] or name_of(code)
+    return known or _give(kind, name, code).qualified
 
 
 def _itself(thing: T) -> T:

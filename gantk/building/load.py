@@ -49,6 +49,7 @@ def load(
         again(kind, value, spec.get(kind), str(run))
     model = assemble(spec, as_source(data), for_training=False)
     load_weights(model, run.at(step))
+    model.built.run, model.built.weights = run, model.fingerprint()
     return model if device is None else _moved(model, device)
 
 

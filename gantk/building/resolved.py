@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from gantk.building.given import installed
 from gantk.building.spec import bare_name
 from gantk.errors import OptionError
 from gantk.kinds import kind_named
 from gantk.options import CONTEXT, check_options, read_options
-from gantk.registry import Given, find, give
+from gantk.registry import Given, find, give, registered_as
 
 __all__ = ["plain", "recorded", "resolved"]
 
@@ -58,7 +57,7 @@ def recorded(kind: str, table: Mapping[str, Any], part: Any, context: Mapping[st
         return table
     if not all(map(_is_plain, rest.values())) or not rest.keys() <= read_options(own).keys():
         return table
-    name = installed(kind, own) or give(kind, plugin.name, lambda: own, thing=own).qualified
+    name = registered_as(kind, own) or give(kind, plugin.name, lambda: own, thing=own).qualified
     return {"plugin": name, **rest}
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "apply_setting",
     "combine",
     "combine_losses",
+    "flat",
     "is_pattern",
     "leave_out",
     "merge",
@@ -261,6 +262,21 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     lower = _load_recipe(find("recipe", table.pop("plugin")), (*seen, plugin.qualified))
     lower["recipe"] = {**lower["recipe"], **table}
     return merge(lower, normalise(preset, where, plugin.package))
+
+
+def flat(settings: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
+    """Settings one by one: tables within tables become paths, as `{"stages": {"game": {"length": …}}}` does."""
+    if not isinstance(settings, Mapping):
+        return list(settings)
+    return [setting for path, value in settings.items() for setting in _flat(path, value)]
+
+
+def _flat(path: str, value: Any) -> list[tuple[str, Any]]:
+    root, depth = path.split(".")[0], path.count(".") + 1
+    most = 5 if root == "stages" else 3 if root in LISTS else 2
+    if not isinstance(value, Mapping) or depth >= most:
+        return [(path, value)]
+    return [setting for key, inner in value.items() for setting in _flat(f"{path}.{key}", inner)]
 
 
 def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:

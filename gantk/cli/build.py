@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-RUNS = Path("runs")
-
 
 def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one option for every kind of part, as the table of kinds has it."""
@@ -68,7 +66,7 @@ def command(
     from gantk.building.assembly import build
     from gantk.report.summary import summary
     from gantk.run.checkpoints import create
-    from gantk.run.folder import Run
+    from gantk.run.folder import Run, free_place
 
     if output and not dry_run:
         Run(output).check_free()
@@ -77,7 +75,7 @@ def command(
     with moved:
         model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start)
     if not dry_run:
-        run = Run(output or _free(RUNS / model.built.spec["preset"]))
+        run = Run(output or free_place(model.built.spec["preset"]))
         create(run, model)
     click.echo(summary(model))
     click.echo(f"\n{_time(model)}")
@@ -97,13 +95,3 @@ def _time(model: Model) -> str:
     found = estimate(model)
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in found.stages.items())
     return f"time: {duration(found.total)} on this machine's CPU" + (f" ({stages})" if len(found.stages) > 1 else "")
-
-
-def _free(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, … that does not exist."""
-    number = 1
-    free = path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free

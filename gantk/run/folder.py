@@ -25,13 +25,17 @@ from gantk.kinds import LISTS, SLOTS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Run", "located", "runs_under"]
+__all__ = ["Run", "free_place", "located", "runs_under"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 """What lies in a run: a path to one of them stands for the run."""
 MORE = ("history.toml", "metrics.json", "report.html")
 """What else belongs to a training."""
+
+
+RUNS = Path("runs")
+"""Where runs are made that are given no place."""
 
 
 class Run:
@@ -279,6 +283,12 @@ def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run,
             f"{where} is the checkpoint of step {named}, and --step asks for {step}: leave one of them out."
         )
     return run, named
+
+
+def free_place(name: str) -> Path:
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist."""
+    path = RUNS / name
+    return next(each for each in (path, *(RUNS / f"{name}-{n}" for n in range(2, 1 << 20))) if not each.exists())
 
 
 def runs_under(folder: Path) -> list[Path]:

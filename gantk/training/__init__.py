@@ -1,5 +1,5 @@
 """How a model learns: one trainer for every recipe."""
 
-from gantk.training.trainer import train
+from gantk.training.begin import train
 
 __all__ = ["train"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import tomli_w
@@ -15,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
-from gantk.building.assembly import assemble, checked_shape, open_data
+from gantk.building.assembly import checked_shape, open_data
 from gantk.building.changes import change_settings, checked_settings
 from gantk.building.checks import larger_than_data
 from gantk.building.resolved import resolved
@@ -32,7 +31,6 @@ from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import (
     Place,
     check_unchanged,
-    create,
     load_optimizers,
     load_start,
     load_training,
@@ -47,59 +45,14 @@ from gantk.seeds import derive_seed, forked, generator_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
 from gantk.training.due import Due
-from gantk.training.progress import Progress, Silent, for_stream
-from gantk.training.signals import StopRequest, stop_on_signals
+from gantk.training.progress import Progress, Silent
+from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
 
-__all__ = ["Trainer", "train"]
+__all__ = ["Trainer", "as_toml"]
 
 EARLY = 5.0
 """Seconds into a stage after which is told how long it will take."""
-
-
-def train(
-    model: Model,
-    run: str | os.PathLike[str] | Run,
-    *,
-    fresh: bool = False,
-    settings: Mapping[str, Any] | Sequence[str] = (),
-    accept_data: bool = False,
-    progress: Progress | None = None,
-) -> Model:
-    """Train a built model in a run folder, from where the run stands.
-
-    Args:
-        model: what `gantk.build` or `gantk.load` returned.
-        run: the folder; made where it does not exist.
-        fresh: start over; the run's checkpoints, samples and logs are set aside first.
-        settings: settings of stages and of training that are other ones from this step on, as
-            `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
-        accept_data: train on with data that are not those that the run has been trained on so far.
-        progress: receives progress updates; by default a progress bar, or lines where standard error is not a terminal.
-
-    Raises:
-        UsageError: a setting is unknown, or cannot change where the run stands.
-        DataError: the data are not those that the run has been trained on.
-        RunError: the folder holds another model's run, or something else.
-        Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
-        Interrupted: SIGINT or SIGTERM came; everything is saved.
-    """
-    if not model.is_built:
-        raise UsageError("this model was put together by hand: gantk.train needs one from gantk.build or gantk.load.")
-    run, spec = run if isinstance(run, Run) else Run(run), model.built.spec
-    if run.model_toml.exists():
-        written = run.spec()
-        # Where there is a checkpoint, it says what it was trained on.
-        over = ("data", "shape") if accept_data or run.steps() else ("shape",)
-        same = same_model(written, spec, over)
-        if not (same or same_model(assemble(written, for_training=False).built.spec, spec, over)):
-            raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
-    else:
-        create(run, model)
-    with deterministic(), forked(spec["seed"]), stop_on_signals() as stop:
-        chosen = list(settings.items()) if isinstance(settings, Mapping) else list(settings)
-        Trainer(model, run, progress or for_stream(), stop, chosen).fit(fresh, accept_data)
-    return model
 
 
 class Trainer:
@@ -199,7 +152,7 @@ class Trainer:
             before["data"] = resolved("data", part_table("data", self.written["data"]))
         self.spec["shape"] = self.model.built.spec["shape"]
         change_settings(self.model, self.spec, self.stages)
-        was, now = difference(_as_toml(before), _as_toml(self.spec))
+        was, now = difference(as_toml(before), as_toml(self.spec))
         if not (was or now) or not self.fabric.is_global_zero:
             return
         self.progress.say(f"from step {place.total} on: {change_text(was, now)}")
@@ -359,13 +312,7 @@ def _fabric(settings: TrainSettings) -> Fabric:
         raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
 
 
-def same_model(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str] = ()) -> bool:
-    """Whether two specs say the same as TOML, whatever the versions that wrote them and what is passed over."""
-    first, second = ({**_as_toml(spec), **dict.fromkeys(("versions", *over))} for spec in (one, other))
-    return first == second
-
-
-def _as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
+def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
     return toml.loads(tomli_w.dumps(spec))
 
 
@@ -375,18 +322,3 @@ def _data(model: Model) -> DataSource:
     model.built.spec["shape"] = checked_shape(model.built.spec, data)
     model.built.data = data
     return data
-
-
-@contextmanager
-def deterministic() -> Iterator[None]:
-    """Ask torch for the same bits every time, where it has a deterministic kernel, and undo that afterwards."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

@@ -1,0 +1,141 @@
+"""`gantk.train`: from a model, its data and a place to a training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from gantk.building.adopt import adopt
+from gantk.building.assembly import assemble
+from gantk.building.given import source_of
+from gantk.building.spec import flat
+from gantk.errors import UsageError
+from gantk.model import Model
+from gantk.run.checkpoints import Place, create, save
+from gantk.run.folder import Run, free_place
+from gantk.seeds import forked
+from gantk.training.progress import Progress, for_stream
+from gantk.training.signals import stop_on_signals
+from gantk.training.trainer import Trainer, as_toml
+
+__all__ = ["train"]
+
+
+def train(
+    model: Model,
+    run: str | os.PathLike[str] | Run | None = None,
+    *,
+    data: Any = None,
+    recipe: Any = None,
+    seed: int | None = None,
+    fresh: bool = False,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    accept_data: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model in a run folder, from where the run stands.
+
+    Args:
+        model: what `gantk.build` or `gantk.load` returned, or a `gantk.Model` put together by hand.
+        run: the folder; made where it does not exist. Where not given, the one that the model was last trained in,
+            saved in or loaded from, else a free one in `runs`, which is said.
+        data: what a model is trained on that was put together by hand, or loaded without data that were given from
+            Python; as `gantk.build` takes it.
+        recipe: the recipe by whose stages a model put together by hand is trained; a DCGAN game where not given.
+        seed: random seed of such a training; 0 by default.
+        fresh: start over; the run's checkpoints, samples and logs are set aside first.
+        settings: settings of stages and of training that are other ones from this step on, as
+            `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
+        accept_data: train on with data that are not those that the run has been trained on so far.
+        progress: receives progress updates; by default a progress bar, or lines where standard error is not a terminal.
+
+    Raises:
+        UsageError: a setting is unknown, or cannot change where the run stands; or the model's weights were changed,
+            and the run would resume from its own.
+        DataError: the data are not those that the run has been trained on.
+        RunError: the folder holds another model's run, or something else.
+        Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
+        Interrupted: SIGINT or SIGTERM came; everything is saved.
+    """
+    listed = flat(settings)
+    if not model.is_built:
+        adopt(model, recipe=recipe, data=data, seed=seed, settings=listed)
+        listed = []
+    else:
+        _take(model, recipe, data, seed)
+    progress = progress or for_stream()
+    where = run if run is not None else model.built.run
+    if where is None and model.built.spec["train"]["devices"] > 1:
+        raise UsageError("several devices need a run that all of them know: gantk.train(model, RUN).")
+    if where is None:
+        where = free_place(model.built.spec["preset"])
+        progress.say(f"training in {where}")
+    place = where if isinstance(where, Run) else Run(where)
+    if place.model_toml.exists():
+        _check_same(model, place, accept_data)
+        _check_unchanged_weights(model, place)
+    else:
+        create(place, model)
+        if model.built.handed or model.built.weights != model.fingerprint():
+            save(place, model, Place(), {}, {}, keep=1)
+    model.built.run = place
+    try:
+        with deterministic(), forked(model.built.spec["seed"]), stop_on_signals() as stop:
+            Trainer(model, place, progress, stop, listed).fit(fresh, accept_data)
+    finally:
+        model.built.weights = model.fingerprint()
+    return model
+
+
+def _take(model: Model, recipe: Any, data: Any, seed: int | None) -> None:
+    for name, value in (("recipe", recipe), ("seed", seed)):
+        if value is not None:
+            raise UsageError(f"this model was built with its {name} already: leave out {name}=…, or build another one.")
+    if data is not None:
+        source = source_of(data)
+        if source is None:
+            raise UsageError("data: an array, a list, a data set or a gantk.DataSource replaces a model's data.")
+        model.built.data = source
+
+
+def _check_same(model: Model, run: Run, accept_data: bool) -> None:
+    written, spec = run.spec(), model.built.spec
+    # Where there is a checkpoint, it says what it was trained on.
+    over = ("data", "shape") if accept_data or run.steps() else ("shape",)
+    if not _same(written, spec, over) and not _same(assemble(written, for_training=False).built.spec, spec, over):
+        raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
+
+
+def _check_unchanged_weights(model: Model, run: Run) -> None:
+    """Weights that a user changed are not thrown away for a checkpoint's."""
+    if (run.steps() or run.start.exists()) and model.built.weights != model.fingerprint():
+        raise UsageError(
+            f"the weights of this model were changed since gantk built, loaded or trained it, and {run} resumes from "
+            f"its own: gantk.load({str(run)!r}) has those; gantk.train(model, ANOTHER_RUN) trains on from the changed "
+            "ones, and model.save(ANOTHER_RUN) keeps them."
+        )
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str] = ()) -> bool:
+    """Whether two specs say the same as TOML, whatever the versions that wrote them and what is passed over."""
+    first, second = ({**as_toml(spec), **dict.fromkeys(("versions", *over))} for spec in (one, other))
+    return first == second
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Ask torch for the same bits every time, where it has a deterministic kernel, and undo that afterwards."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
