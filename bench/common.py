@@ -13,7 +13,8 @@ import torch
 
 import gantk.registry
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("GANTK_RESULTS") or Path(__file__).parent / "results")
+"""Where results are written: the folder that GANTK_RESULTS names, else `bench/results`."""
 
 
 def machine() -> dict[str, Any]:
