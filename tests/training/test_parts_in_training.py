@@ -105,6 +105,34 @@ def test_a_remembered_number_that_is_none_stops_the_run(register: Register, tiny
     assert Run(tmp_path / "run").steps() == [1, 2]
 
 
+class Broken(Loss):
+    """Is no number from the third step on, or has no gradient that is one."""
+
+    def __init__(self, *, gradient: bool = False) -> None:
+        super().__init__()
+        self.gradient = gradient
+
+    def generator(self, play: Play) -> Tensor:
+        value = play.fake.square().mean()
+        if play.step < 2:
+            return value
+        return (0 * value).sqrt() if self.gradient else value * torch.inf
+
+
+@pytest.mark.parametrize(("gradient", "said"), [(False, "broken = inf"), (True, "gradient norm = nan")])
+def test_what_is_no_number_stops_a_run_before_it_moves_anything(
+    gradient: bool, said: str, register: Register, tiny: Build, tmp_path: Path
+) -> None:
+    register("loss", "broken", Broken)
+    model, run = tiny(loss=f"broken:gradient={str(gradient).lower()}", settings=EVERY_STEP), Run(tmp_path / "run")
+    where = rf"stage 'game', step 3, player 'generator': {said}; the checkpoint of step 2 is whole"
+    with pytest.raises(Diverged, match=where):
+        gantk.train(model, run, progress=Silent())
+    assert run.steps() == [1, 2]
+    kept = gantk.load(run).generator
+    assert all(torch.equal(a, b) for a, b in zip(kept.parameters(), model.generator.parameters(), strict=True))
+
+
 class Following(Loss):
     """One, whatever the images; what it logs beside that is where the training stands."""
 

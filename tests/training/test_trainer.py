@@ -42,6 +42,21 @@ def test_a_run_holds_what_the_design_says(tiny: Build, tmp_path: Path) -> None:
     assert logged == pytest.approx({line["step"]: line["values"]["generator/nonsaturating"] for line in lines})
 
 
+def test_the_last_step_of_a_stage_is_logged_drawn_and_kept(tiny: Build, tmp_path: Path) -> None:
+    """Whatever the intervals."""
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings={"stages.*.length": "5 steps"})
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    run = Run(tmp_path / "run")
+    lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
+    logged = [(line["step"], line["stage"], line["stage_step"]) for line in lines]
+    assert logged == [
+        *((k, "pretrain", k) for k in (2, 4, 5)),
+        *((k, "game", k - 5) for k in (6, 8, 10)),
+    ]
+    assert [path.name for path in run.samples] == [f"step-{k:07d}.png" for k in (3, 5, 6, 9, 10)]
+    assert run.steps() == [6, 8, 10], "the newest three of 2, 4, 5, 6, 8, 10"
+
+
 @pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp", "vae", "degan"])
 def test_four_schedules_through_one_trainer(recipe: str, tiny: Build, tmp_path: Path) -> None:
     parts = {"noise": "de:dim=6,autoencoder='vae:width=4'"} if recipe == "degan" else {}

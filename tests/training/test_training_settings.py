@@ -104,6 +104,38 @@ def test_training_asks_torch_for_deterministic_kernels(before: tuple[bool, bool]
     assert after == before
 
 
+def test_training_leaves_torchs_settings_as_they_were(tiny: Build, tmp_path: Path) -> None:
+    """Also its filling of memory, which training does without."""
+    filling = torch.utils.deterministic  # type: ignore[attr-defined]
+    found: list[bool] = []
+    model = tiny(settings={"stages.game.length": "2 steps"})
+    model.generator.register_forward_hook(lambda *_: found.append(filling.fill_uninitialized_memory))
+    before = filling.fill_uninitialized_memory
+    for value in (True, False):
+        filling.fill_uninitialized_memory = value
+        try:
+            gantk.train(model, tmp_path / str(value), progress=Silent())
+            assert filling.fill_uninitialized_memory == value
+        finally:
+            filling.fill_uninitialized_memory = before
+    assert set(found) == {False}
+
+
+def test_only_what_a_stage_moves_is_in_training_mode(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'")
+    found: dict[str, set[tuple[bool, ...]]] = {}
+    for name in ("noise", "generator", "discriminator"):
+        module = first(model.get_submodule(name), nn.Linear)
+        modes = found.setdefault(name, set())
+        module.register_forward_hook(
+            lambda module, given, output, modes=modes: modes.add((module.training, torch.is_grad_enabled()))
+        )
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert found["noise"] == {(True, True), (False, False)}, "fitted, and then only drawn from"
+    assert found["generator"] == {(True, True), (False, False)}, "moved, or drawn for a sample grid"
+    assert found["discriminator"] == {(True, True)}
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_trained_model_can_be_trained_on_in_a_loop_of_ones_own(ema: float, tiny: Build, tmp_path: Path) -> None:
     """Also a noise that the game has frozen."""
