@@ -6,29 +6,25 @@ files hold that this very command names; it imports nothing else.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
-from pathlib import Path
-from types import ModuleType
+from functools import partial
 from typing import Any, TypeVar
 
 from torch import nn
 
 from gantk.adapt import accepting, adapted, name_of
+from gantk.building.code import code_in, load_code
 from gantk.data import DataSource
 from gantk.data.given import as_source
-from gantk.errors import BrokenPlugin, OptionError, UnknownName, UsageError, nearest
-from gantk.files import place
+from gantk.errors import OptionError, UsageError, nearest
 from gantk.kinds import KINDS, LISTS, kind_named
 from gantk.registry import PYTHON, Given, give, given_as, registered_as
 from gantk.written import parse_options
 
-__all__ = ["again", "load_code", "named", "register", "source_of"]
+__all__ = ["again", "give_file", "named", "register", "source_of"]
 
 T = TypeVar("T")
 
@@ -100,8 +96,8 @@ def _is_roles(value: Any) -> bool:
 
 def _named(kind: str, value: Any) -> Any:
     if isinstance(value, str) and (found := FILE.fullmatch(value.strip())):
-        code = _attribute(load_code(found["file"]), found["name"], found["file"])
-        return {"plugin": _name(kind, code), **parse_options(found["options"] or "")}
+        code = code_in(found["file"], found["name"])
+        return {"plugin": _name(kind, code, found["name"]), **parse_options(found["options"] or "")}
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping) and _is_code(value[0]):
         return {"plugin": _name(kind, value[0]), **value[1]}
     if isinstance(value, Mapping) and _is_code(value.get("plugin")):
@@ -117,11 +113,11 @@ def _is_code(value: Any) -> bool:
     ) and not isinstance(value, (str, Mapping))
 
 
-def _name(kind: str, code: Any) -> str:
+def _name(kind: str, code: Any, called: str = "") -> str:
     """The name of code: its own where it is installed or registered, else that by which it is registered here."""
     known = registered_as(kind, code) or given_as(kind, code)
     # A part is called as its class is, and replaces the recipe's of that name.
-    name = registered_as(kind, type(code)).rpartition(":")[2] or name_of(code)
+    name = registered_as(kind, type(code)).rpartition(":")[2] or called or name_of(code)
     return known or _give(kind, name, code).qualified
 
 
@@ -140,6 +136,23 @@ def source_of(data: Any) -> DataSource | None:
     if named_so or pair or inspect.isclass(data) or inspect.isroutine(data):
         return None
     return as_source(data)
+
+
+def give_file(path: str | os.PathLike[str]) -> None:
+    """Import a Python file that this command names, and make known what it defines, by its names there.
+
+    Raises:
+        UsageError: there is no such file.
+        BrokenPlugin: importing it failed.
+    """
+    module = load_code(path)
+    for name, thing in vars(module).items():
+        own = getattr(thing, "__module__", "") == module.__name__ or not (inspect.isclass(thing) or callable(thing))
+        if name.startswith("_") or not _is_code(thing) or not (own or isinstance(thing, nn.Module)):
+            continue
+        for kind in KINDS:
+            if not given_as(kind, thing):
+                give(kind, name, partial(adapted, kind, thing, name), thing=thing)
 
 
 def again(kind: str, value: Any, recorded: Any, where: str) -> None:
@@ -166,7 +179,7 @@ def again(kind: str, value: Any, recorded: Any, where: str) -> None:
         )
     for each in values:
         if isinstance(each, str) and (found := FILE.fullmatch(each.strip())):
-            each = _attribute(load_code(found["file"]), found["name"], found["file"])
+            each = code_in(found["file"], found["name"])
         if not _is_code(each) and not _is_roles(each):
             raise UsageError(f"{kind}: the code of {', '.join(names)} is needed here, not {each!r:.60}.")
         name = name_of(each) if len(names) > 1 else names[0]
@@ -175,46 +188,3 @@ def again(kind: str, value: Any, recorded: Any, where: str) -> None:
         options = next(table for table in tables if table["plugin"] == f"{PYTHON}:{name}").keys() - {"plugin"}
         stands = accepting(adapted(kind, each, name), each, options)
         give(kind, name, partial(_itself, stands), thing=each)
-
-
-def load_code(path: str | Path) -> ModuleType:
-    """Import a Python file that this command names, and give this process every class and function in it.
-
-    Raises:
-        UsageError: there is no such file.
-        BrokenPlugin: importing it failed.
-    """
-    file = place(path).absolute()
-    if not file.is_file():
-        raise UsageError(f"{file}: no such file.")
-    return _imported(file, file.stat().st_mtime_ns)
-
-
-@cache
-def _imported(file: Path, changed: int) -> ModuleType:
-    name = file.stem if file.stem.isidentifier() and file.stem not in sys.modules else f"gantk_code_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # it may import what lies beside it
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise BrokenPlugin(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
-    for attribute, thing in vars(module).items():
-        if not attribute.startswith("_") and _is_code(thing) and not isinstance(thing, ModuleType):
-            for kind in KINDS:
-                if not given_as(kind, thing):
-                    give(kind, name_of(thing), partial(adapted, kind, thing), thing=thing)
-    return module
-
-
-def _attribute(module: ModuleType, name: str, file: str) -> Any:
-    if not hasattr(module, name):
-        own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-        raise UnknownName(f"{file} has no '{name}'.{nearest(name, own)}")
-    return getattr(module, name)

@@ -62,8 +62,10 @@ def command(
     gantk build degan-mnist --without hidden
     gantk build wgan-gp --data photos:size=64 --set stages.game.length="50 epochs"
     gantk build --from runs/faces --data photos
+    gantk build --generator ./mine.py:MyGenerator
     """
     from gantk.building.assembly import build
+    from gantk.building.code import code_flags
     from gantk.report.summary import summary
     from gantk.run.checkpoints import create
     from gantk.run.folder import Run, free_place
@@ -80,7 +82,7 @@ def command(
     click.echo(summary(model))
     click.echo(f"\n{_time(model)}")
     if not dry_run:
-        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run.typed}")
+        click.echo(f"\nwritten to {run.model_toml}; next: gantk train {run.typed}{code_flags()}")
 
 
 def _time(model: Model) -> str:

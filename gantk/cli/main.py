@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is needed, and gives every command `--debug`."""
+    """Imports a command's module when it is needed, and gives every command `--code` and `--debug`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -40,7 +40,7 @@ class Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"gantk.cli.{COMMANDS[cmd_name]}").command
         if not any(param.name == "debug" for param in command.params):
-            command.params.append(_debug_option())
+            command.params += [_code_option(), _debug_option()]
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -51,6 +51,25 @@ class Commands(click.Group):
 
 def _debug_option() -> click.Option:
     return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+def _code_option() -> click.Option:
+    def give(context: click.Context, option: click.Parameter, files: tuple[str, ...]) -> None:
+        if files:
+            from gantk.building.given import give_file
+
+            for file in files:
+                give_file(file)
+
+    return click.Option(
+        ["--code"],
+        multiple=True,
+        metavar="FILE.py",
+        expose_value=False,
+        is_eager=True,
+        callback=give,
+        help="A Python file whose classes and functions are parts here; repeat for several.",
+    )
 
 
 @click.group(

@@ -34,6 +34,8 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
     gantk train runs/digits --set stages.game.generator.lr=1e-4
     """
     from gantk.building.assembly import assemble
+    from gantk.building.code import code_flags
+    from gantk.building.given import named
     from gantk.building.spec import part_table
     from gantk.run.folder import located
     from gantk.training import train
@@ -43,9 +45,9 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
         raise UsageError(f"{run} is a checkpoint: gantk train {folder.typed} resumes from the run's newest one.")
     spec = folder.spec()
     if data is not None:
-        spec["data"] = part_table("data", data)
+        spec["data"] = part_table("data", named("data", data))
     with naming_data(f"gantk train {folder.typed} --data PATH"), naming(folder.model_toml):
         model = assemble(spec)
     untouched = data is not None and not folder.steps()
     train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
-    click.echo(f"trained; draw images with: gantk sample {folder.typed} -n 64 -o grid.png")
+    click.echo(f"trained; draw images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")
