@@ -85,6 +85,14 @@ def test_a_value_is_computed_once(step: Step, toys: Toys) -> None:
     assert toys.generator.forwards == 1
 
 
+def test_a_value_of_another_value_is_computed_once(step: Step, toys: Toys) -> None:
+    """Whoever moves what the inner one was computed with."""
+    step.begin(["generator"])
+    assert step["refined"] is step["refined"]
+    assert gradients(step["refined"], toys.generator)
+    assert (toys.generator.forwards, toys.refiner.forwards) == (1, 1)
+
+
 def test_nothing_is_computed_that_nobody_reads(step: Step, toys: Toys) -> None:
     step.begin(["discriminator"])
     assert torch.equal(step["real"], step.batch.images)
@@ -240,6 +248,8 @@ def test_overlap(one: list[str], other: list[str], expected: set[str]) -> None:
 def test_an_unknown_value_names_the_nearest(step: Step) -> None:
     with pytest.raises(FitError, match=r"a step has no value 'fakes'\. Did you mean 'fake'\?"):
         step["fakes"]
+    assert "fake" in step
+    assert "fakes" not in step
 
 
 def test_a_module_of_the_wrong_kind_is_refused(step: Step) -> None:
