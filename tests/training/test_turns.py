@@ -1,0 +1,96 @@
+"""Turns on one batch, without a run: what a later player sees of what an earlier one has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from gantk import Model, Player, Stage, Step
+from gantk.schedule import Batch
+from gantk.testing import ToyDiscriminator, ToyGenerator, ToyNoise
+from gantk.training.turn import Turns
+
+SHAPE = (1, 4, 3)
+SGD = {"optimizer": "sgd", "lr": 0.5}
+
+
+class Seen:
+    """An objective that keeps the noise and the images that it was computed from."""
+
+    def __init__(self, judged: bool = False) -> None:
+        self.judged = judged
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        self.found.append((step["noise"].clone(), step["fake"].detach().clone()))
+        if not self.judged:
+            return {"bright": step["fake"].square().mean()}
+        logits = step.use("discriminator")(step["fake"]).logits
+        assert logits is not None
+        return {"taken": logits.square().mean()}
+
+
+@pytest.fixture
+def model() -> Model:
+    torch.manual_seed(0)
+    return Model(ToyNoise(), ToyGenerator(SHAPE), ToyDiscriminator(frozenset({"logits"}), SHAPE))
+
+
+def turns(model: Model, *players: Player) -> Turns:
+    return Turns(Fabric(accelerator="cpu", devices=1), model, Stage("game", [*players]))
+
+
+def test_who_comes_after_the_generator_sees_what_it_has_become(model: Model) -> None:
+    first, second = Seen(), Seen(judged=True)
+    generator = Player("generator", ("generator.decoder",), first, optimizer=SGD)
+    judge = Player("discriminator", ("discriminator",), second, optimizer=SGD)
+    turns(model, generator, judge).play([model.step(Batch(torch.zeros(4, *SHAPE)))])
+    (noise, before), (same, after) = first.found[0], second.found[0]
+    assert torch.equal(noise, same)
+    assert not torch.equal(before, after)
+    assert torch.equal(after, model.generator(noise).detach())
+
+
+def test_who_comes_before_the_generator_sees_what_it_sees(model: Model) -> None:
+    first, second = Seen(judged=True), Seen()
+    judge = Player("discriminator", ("discriminator",), first, optimizer=SGD)
+    generator = Player("generator", ("generator.decoder",), second, optimizer=SGD)
+    turns(model, judge, generator).play([model.step(Batch(torch.zeros(4, *SHAPE)))])
+    assert all(torch.equal(one, other) for one, other in zip(first.found[0], second.found[0], strict=True))
+
+
+def test_a_repeated_turn_of_an_earlier_batch_moves_what_the_shared_one_shows(model: Model) -> None:
+    """Noise of its own for each batch, and images of the generator as it is by then."""
+    first, second = Seen(), Seen(judged=True)
+    generator = Player("generator", ("generator.decoder",), first, optimizer=SGD, repeats=2)
+    judge = Player("discriminator", ("discriminator",), second, optimizer=SGD)
+    batches = [model.step(Batch(torch.zeros(4, *SHAPE))) for _ in range(2)]
+    turns(model, generator, judge).play(batches)
+    noises = [noise for noise, _ in first.found]
+    assert not torch.equal(*noises)
+    assert torch.equal(second.found[0][0], noises[1])
+    assert torch.equal(second.found[0][1], model.generator(noises[1]).detach())
+
+
+def test_what_is_logged_is_the_turn_on_the_shared_batch(model: Model) -> None:
+    seen = Seen()
+    generator = Player("generator", ("generator.decoder",), seen, optimizer=SGD, repeats=3)
+    batches = [model.step(Batch(torch.zeros(4, *SHAPE))) for _ in range(3)]
+    values = turns(model, generator).play(batches)
+    assert set(values) == {"generator/bright", "generator/gradient_norm"}
+    assert values["generator/bright"].item() == pytest.approx(seen.found[-1][1].square().mean().item())
+
+
+def test_a_module_that_two_paths_name_is_moved_once(model: Model) -> None:
+    """By the same optimizer, though one lies within the other."""
+    both = Player("generator", ("generator", "generator.decoder"), Seen(), optimizer=SGD)
+    before = model.generator.decoder.weight.detach().clone()
+    step = model.step(Batch(torch.zeros(4, *SHAPE)))
+    turns(model, both).play([step])
+    gradient = model.generator.decoder.weight.grad
+    assert gradient is not None
+    torch.testing.assert_close(model.generator.decoder.weight.detach(), before - 0.5 * gradient)
