@@ -14,11 +14,24 @@ from gantk.errors import FitError, calling
 from gantk.parts import Discriminator, Generator, ImageShape, Refiner, Verdict
 from gantk.schedule import Player, Stage, Terms
 
-__all__ = ["PlainDiscriminator", "PlainGenerator", "PlainRefiner"]
+__all__ = ["PlainDiscriminator", "PlainGenerator", "PlainRefiner", "Unread"]
 
 FIELDS = ("logits", "hidden", "code", "classes")
 APART = 1e-4
 """How far verdicts on one image may differ where the rest of the batch does not matter: kernels round differently."""
+
+
+class Unread(FitError):
+    """A generator that cannot read noise of this length.
+
+    Args:
+        message: what is said.
+        reads: how many numbers it seems to read; 0 where that cannot be told.
+    """
+
+    def __init__(self, message: str, reads: int = 0) -> None:
+        super().__init__(message)
+        self.reads = reads
 
 
 class PlainGenerator(Generator):
@@ -66,8 +79,11 @@ class PlainGenerator(Generator):
         reads = _width(self.network)
         mend = f"; it seems to read {reads} numbers: noise='gaussian:dim={reads}'" if reads != noise.shape[1] else ""
         name = type(self).__name__
-        with calling(f"generator {name}", f"noise {list(noise.shape)}", mend if reads else ""):
-            raise error
+        try:
+            with calling(f"generator {name}", f"noise {list(noise.shape)}", mend if reads else ""):
+                raise error
+        except FitError as told:
+            raise Unread(str(told), reads) from error
 
     def forward(self, noise: Tensor) -> Tensor:
         images: Tensor = self.network(noise[:, :, None, None] if self._as_maps else noise)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import nn
 
-from gantk.building.checks import check_needs, check_shapes, missing_needs, notes_on_batches, notes_on_movers
+from gantk.building.assembler import Assembler
+from gantk.building.checks import check_shapes, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.given import named, source_of
-from gantk.building.nested import usable_offer
 from gantk.building.player_settings import notes_on_brought
-from gantk.building.record import Record
-from gantk.building.resolved import plain, recorded, resolved
+from gantk.building.resolved import plain
 from gantk.building.spec import (
     Spec,
     apply_setting,
@@ -43,11 +40,10 @@ from gantk.data import DataSource
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.model import Model
-from gantk.nn import Average
-from gantk.options import check_options, write_options
-from gantk.parts import Condition, ImageShape, Loss, Part
+from gantk.options import check_options
+from gantk.parts import Condition
 from gantk.recipe import Recipe
-from gantk.registry import PYTHON, Given, find
+from gantk.registry import PYTHON
 from gantk.run.folder import located
 from gantk.seeds import derive_seed, forked
 
@@ -125,15 +121,20 @@ def build(
     if own is not None:
         spec.pop("data", None)
     true_title(spec, lower, DEFAULT_DATA)
-    model = assemble(spec, own)
+    noise_is_free = "noise" not in chosen and not any(_path_of(each).startswith("noise.") for each in listed)
+    model = assemble(spec, own, fit_noise=noise_is_free)
     if start_from is not None:
         start_weights(model, start_from)
         model.built.weights = model.fingerprint()
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}
-    said = [(s if isinstance(s, str) else s[0]).partition("=")[0].strip().rpartition(".")[2] for s in listed]
+    said = [_path_of(each).rpartition(".")[2] for each in listed]
     model.built.notes += notes_on_brought(model.built.stages, added, said)
     return model
+
+
+def _path_of(setting: str | tuple[str, Any]) -> str:
+    return (setting if isinstance(setting, str) else setting[0]).partition("=")[0].strip()
 
 
 def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:
@@ -185,13 +186,16 @@ def open_data(spec: Spec) -> DataSource:
     return construct("data", spec["data"])
 
 
-def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool = True) -> Model:
+def assemble(
+    spec: Spec, data: DataSource | None = None, *, for_training: bool = True, fit_noise: bool = False
+) -> Model:
     """The model that a spec describes, with every value resolved into `model.built.spec`.
 
     Args:
         spec: a composed spec, or what `model.toml` holds.
         data: the data source, where it does not come from the spec.
         for_training: open the spec's data and check that everything fits; without it, the spec's `shape` is believed.
+        fit_noise: the noise may be made as long as a generator from Python reads.
     """
     spec = normalise(spec, "the model")
     spec["recipe"] = part_table("recipe", spec.get("recipe"))
@@ -204,7 +208,7 @@ def assemble(spec: Spec, data: DataSource | None = None, *, for_training: bool =
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
-    model = _Assembler(spec, recipe, shape).model(train.average()).to("cpu")
+    model = Assembler(spec, recipe, shape, fit_noise).model(train.average()).to("cpu")
     built = model.built
     built.data = data
     if model.condition is not None and data is not None and for_training:
@@ -288,123 +292,6 @@ def _check_slots(spec: Spec, recipe: Recipe) -> None:
     for slot in SLOTS:
         if slot in spec and slot not in (*recipe.slots, *recipe.optional):
             raise FitError(f"recipe '{name}' takes no {slot}: leave out --{slot}, or choose another recipe.")
-
-
-class _Assembler:
-    """Constructs the parts of one spec in the order in which they follow from each other."""
-
-    def __init__(self, spec: Spec, recipe: Recipe, shape: Mapping[str, Any]) -> None:
-        self.recipe = recipe
-        self.shape = shape
-        self.spec: Spec = {k: v for k, v in spec.items() if k not in ("stages", "train", "shape", "versions")}
-        self.notes: list[str] = []
-        self.handed = False
-        for kind in ("recipe", "data"):
-            if kind in self.spec:
-                self.spec[kind] = resolved(kind, self.spec[kind])
-
-    def model(self, average: Callable[[nn.Module], Average] | None) -> Model:
-        image_shape: ImageShape = tuple(self.shape["image_shape"])
-        context: dict[str, Any] = {
-            "image_shape": image_shape,
-            "class_count": len(self.shape.get("classes", ())),
-            "class_names": tuple(self.shape.get("classes", ())),
-            "label_dim": self.shape.get("label_dim", 0),
-        }
-        condition = self._part("condition", context)
-        noise = self._part("noise", context)
-        context["condition_dim"] = condition.dim if condition is not None else 0
-        context["noise_dim"] = noise.dim + context["condition_dim"]
-        losses = self._list("loss", context)
-        addons = self._list("addon", context)
-        generator = self._part("generator", context, losses)
-        joining = {"condition": condition, **{f"addon '{name}'": part for name, part in addons.items()}}
-        discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
-        refiner = self._part("refiner", context)
-        metrics = self._list("metric", context)
-        model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
-        model.built = Record(self.spec, self.recipe, notes=self.notes, handed=self.handed)
-        check_needs(model, labelled="classes" in self.shape or "label_dim" in self.shape)
-        return model
-
-    def _discriminator(
-        self,
-        context: Mapping[str, Any],
-        losses: Mapping[str, Loss],
-        judged: ImageShape,
-        joining: Mapping[str, Part | None],
-    ) -> Any:
-        if "discriminator" not in self.spec:
-            return None
-        reads = part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition
-        unread = {} if reads else {"condition": joining["condition"]}
-        shown = self._shown(judged, {**joining, "condition": None, **unread}, judged == context["image_shape"])
-        try:
-            return self._part("discriminator", {**context, "image_shape": shown}, losses)
-        except FitError as error:
-            if judged == context["image_shape"]:
-                raise
-            raise FitError(
-                f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
-                "generator's options decide on that size."
-            ) from error
-
-    def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
-        """The shape of what a discriminator is shown of images of a shape that it judges."""
-        for name, part in joining.items():
-            if part is None:
-                continue
-            try:
-                shape = part.shown_shape(shape)
-            except FitError as error:
-                raise FitError(f"{name}: {error}") from error
-            if not are_images and name != "condition" and type(part).transform is not Part.transform:
-                self.notes.append(
-                    f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
-                )
-        return shape
-
-    def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:
-        if slot not in self.spec:
-            return None
-        part = self._construct(slot, slot, self.spec[slot], context)
-        plugin = find(slot, self.spec[slot]["plugin"])
-        if isinstance(plugin, Given) and plugin.thing is part:
-            self.spec[slot] = resolved(slot, recorded(slot, self.spec[slot], part, context))
-            return part
-        for loss, need in [*missing_needs(losses or {}, part)]:
-            offer = {} if need in part.provides else usable_offer(part, need, self.spec[slot])
-            if offer:
-                name = bare_name(self.spec[slot])
-                self.notes.append(f"{slot} {name} got {write_options(offer)}, which loss {loss} needs.")
-                self.spec[slot] = {**self.spec[slot], **offer}
-                part = self._construct(slot, slot, self.spec[slot], context)
-        self.spec[slot] = resolved(slot, self.spec[slot])
-        return part
-
-    def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
-        # A seed of its own for each place: changing one part leaves the others' initial weights alone.
-        with forked(derive_seed(self.spec["seed"], "init", place)):
-            part = construct(kind, table, **context)
-        self.notes += getattr(part, "notes", ())
-        plugin = find(kind, table["plugin"])
-        self.handed |= isinstance(plugin, Given) and not inspect.isclass(plugin.thing) and bool(list(part.parameters()))
-        return part
-
-    def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
-        parts: dict[str, Any] = {}
-        tables = self.spec.get(kind, [])
-        written = []
-        for table in tables:
-            part = self._construct(f"{kind}.{bare_name(table)}", kind, table, context)
-            written.append(resolved(kind, recorded(kind, table, part, context)))
-            name = bare_name(written[-1])
-            if name in parts:
-                raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
-            parts[name] = part
-        if kind in self.spec or kind == "loss":
-            self.spec[kind] = written
-        return parts
 
 
 def _versions(spec: Spec) -> dict[str, str]:

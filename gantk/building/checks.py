@@ -15,6 +15,7 @@ from gantk.nn import evaluating
 from gantk.options import read_options, write_options, write_part
 from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.recipe import Recipe
+from gantk.registry import PYTHON
 from gantk.schedule import Batch, Binding, Stage
 from gantk.schedule.objective import SharedPlay
 from gantk.schedule.states import States
@@ -66,6 +67,9 @@ def check_needs(model: Model, labelled: bool) -> None:
 def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> str:
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
     instead = f": choose another --{slot}, or leave the loss out."
+    if not offer and slot == "discriminator" and table["plugin"].startswith(f"{PYTHON}:"):
+        how = "judge each image by itself, without batch normalization"
+        return f": let it {how if need == 'per-sample' else f'return a dictionary with {need}'}, or leave the loss out."
     if not offer:
         return instead
     if unknown := sorted(offer.keys() - read_options(type(part)).keys()):

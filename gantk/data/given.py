@@ -36,6 +36,8 @@ def as_source(data: Any) -> DataSource | None:
     """
     if data is None or isinstance(data, DataSource):
         return data
+    if isinstance(data, Mapping):
+        raise DataError("data: a dictionary; give its images, or (images, labels).")
     if isinstance(data, DataLoader):
         raise DataError("data: a DataLoader; gantk draws its batches itself: give it loader.dataset.")
     if isinstance(data, IterableDataset):

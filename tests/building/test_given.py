@@ -368,6 +368,15 @@ def test_a_recipe_and_a_data_source_may_be_code(images: ArraySource) -> None:
     assert model.built.spec["data"] == {"plugin": "python:Pictures", "side": 16}
 
 
+def test_the_recipes_noise_is_as_long_as_a_module_reads_unless_it_was_chosen(images: ArraySource) -> None:
+    model = gantk.build(data=images, generator=nn.Sequential(nn.Linear(5, 196), nn.Tanh()))
+    assert (model.noise.dim, model.built.spec["noise"]["dim"]) == (5, 5)
+    assert any("got dim=5, which generator Sequential reads" in note for note in model.built.notes)
+    for chosen in ({"noise": "gaussian"}, {"settings": {"noise": {"dim": 7}}}):
+        with pytest.raises(FitError, match="seems to read 5 numbers"):
+            gantk.build(data=images, generator=nn.Linear(5, 196), **chosen)
+
+
 class Broken(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x @ torch.zeros(3, 3)
@@ -388,6 +397,7 @@ class Broken(nn.Module):
         ({"generator": 3}, "generator: expected 'name'"),
         ({"generator": (Painter, {"widht": 3})}, "generator 'Painter' has no option 'widht'. Did you mean 'width'"),
         ({"generator": lambda noise_dim: 3}, "generator 'lambda' made a int"),
+        ({"discriminator": nn.Linear(196, 1), "loss": "hidden"}, "let it return a dictionary with hidden"),
         ({"discriminator": Broken()}, r"discriminator Broken fails on images \[2, 1, 14, 14\]"),
         ({"discriminator": nn.Conv2d(1, 1, 3)}, r"returned \[2, 1, 12, 12\] for 2 images; one number each.*average"),
         ({"refiner": nn.Conv2d(1, 1, 3)}, r"refiner Conv2d returned \[2, 1, 12, 12\]"),

@@ -147,6 +147,7 @@ class Growing(Pictures):
         (TensorDataset(torch.zeros(4, 9)), r"an image is \[C, H, W\] or \[H, W\], not \[9\]"),
         (TensorDataset(torch.zeros(0, 1, 8, 8)), "there is no image in it"),
         ([{"picture": PIXELS[0]}], "data"),
+        ({"images": PIXELS}, r"a dictionary; give its images, or \(images, labels\)"),
         (3, "images are an array, a tensor or a list of images, not int"),
     ],
 )

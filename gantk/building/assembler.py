@@ -1,0 +1,162 @@
+"""Parts of one spec, constructed in the order in which they follow from each other."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from gantk.adapt import Unread
+from gantk.building.checks import check_needs, missing_needs
+from gantk.building.construct import construct, part_class
+from gantk.building.nested import usable_offer
+from gantk.building.record import Record
+from gantk.building.resolved import recorded, resolved
+from gantk.building.spec import Spec, bare_name
+from gantk.errors import FitError, UsageError
+from gantk.model import Model
+from gantk.nn import Average
+from gantk.options import read_options, write_options
+from gantk.parts import ImageShape, Loss, Part
+from gantk.recipe import Recipe
+from gantk.registry import Given, find
+from gantk.seeds import derive_seed, forked
+
+__all__ = ["Assembler"]
+
+
+class Assembler:
+    """Constructs the parts of one spec in the order in which they follow from each other."""
+
+    def __init__(self, spec: Spec, recipe: Recipe, shape: Mapping[str, Any], fit_noise: bool) -> None:
+        self.fit_noise = fit_noise
+        self.recipe = recipe
+        self.shape = shape
+        self.spec: Spec = {k: v for k, v in spec.items() if k not in ("stages", "train", "shape", "versions")}
+        self.notes: list[str] = []
+        self.handed = False
+        for kind in ("recipe", "data"):
+            if kind in self.spec:
+                self.spec[kind] = resolved(kind, self.spec[kind])
+
+    def model(self, average: Callable[[nn.Module], Average] | None) -> Model:
+        image_shape: ImageShape = tuple(self.shape["image_shape"])
+        context: dict[str, Any] = {
+            "image_shape": image_shape,
+            "class_count": len(self.shape.get("classes", ())),
+            "class_names": tuple(self.shape.get("classes", ())),
+            "label_dim": self.shape.get("label_dim", 0),
+        }
+        condition = self._part("condition", context)
+        noise = self._part("noise", context)
+        context["condition_dim"] = condition.dim if condition is not None else 0
+        context["noise_dim"] = noise.dim + context["condition_dim"]
+        losses = self._list("loss", context)
+        addons = self._list("addon", context)
+        try:
+            generator = self._part("generator", context, losses)
+        except FitError as error:
+            context["noise_dim"] += self._refit_noise(noise, error, context)
+            noise = self._part("noise", context)
+            generator = self._part("generator", context, losses)
+        joining = {"condition": condition, **{f"addon '{name}'": part for name, part in addons.items()}}
+        discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
+        refiner = self._part("refiner", context)
+        metrics = self._list("metric", context)
+        model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
+        model.built = Record(self.spec, self.recipe, notes=self.notes, handed=self.handed)
+        check_needs(model, labelled="classes" in self.shape or "label_dim" in self.shape)
+        return model
+
+    def _discriminator(
+        self,
+        context: Mapping[str, Any],
+        losses: Mapping[str, Loss],
+        judged: ImageShape,
+        joining: Mapping[str, Part | None],
+    ) -> Any:
+        if "discriminator" not in self.spec:
+            return None
+        reads = part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition
+        unread = {} if reads else {"condition": joining["condition"]}
+        shown = self._shown(judged, {**joining, "condition": None, **unread}, judged == context["image_shape"])
+        try:
+            return self._part("discriminator", {**context, "image_shape": shown}, losses)
+        except FitError as error:
+            if judged == context["image_shape"]:
+                raise
+            raise FitError(
+                f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
+                "generator's options decide on that size."
+            ) from error
+
+    def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
+        """The shape of what a discriminator is shown of images of a shape that it judges."""
+        for name, part in joining.items():
+            if part is None:
+                continue
+            try:
+                shape = part.shown_shape(shape)
+            except FitError as error:
+                raise FitError(f"{name}: {error}") from error
+            if not are_images and name != "condition" and type(part).transform is not Part.transform:
+                self.notes.append(
+                    f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
+                )
+        return shape
+
+    def _part(self, slot: str, context: Mapping[str, Any], losses: Mapping[str, Loss] | None = None) -> Any:
+        if slot not in self.spec:
+            return None
+        part = self._construct(slot, slot, self.spec[slot], context)
+        plugin = find(slot, self.spec[slot]["plugin"])
+        if isinstance(plugin, Given) and plugin.thing is part:
+            self.spec[slot] = resolved(slot, recorded(slot, self.spec[slot], part, context))
+            return part
+        for loss, need in [*missing_needs(losses or {}, part)]:
+            offer = {} if need in part.provides else usable_offer(part, need, self.spec[slot])
+            if offer:
+                name = bare_name(self.spec[slot])
+                self.notes.append(f"{slot} {name} got {write_options(offer)}, which loss {loss} needs.")
+                self.spec[slot] = {**self.spec[slot], **offer}
+                part = self._construct(slot, slot, self.spec[slot], context)
+        self.spec[slot] = resolved(slot, self.spec[slot])
+        return part
+
+    def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
+        # A seed of its own for each place: changing one part leaves the others' initial weights alone.
+        with forked(derive_seed(self.spec["seed"], "init", place)):
+            part = construct(kind, table, **context)
+        self.notes += getattr(part, "notes", ())
+        plugin = find(kind, table["plugin"])
+        self.handed |= isinstance(plugin, Given) and not inspect.isclass(plugin.thing) and bool(list(part.parameters()))
+        return part
+
+    def _refit_noise(self, noise: Any, error: FitError, context: Mapping[str, Any]) -> int:
+        """Make the recipe's own noise as long as a generator from Python reads; by how much that is longer."""
+        reads = error.__cause__.reads if isinstance(error.__cause__, Unread) else 0
+        longer = reads - int(context["noise_dim"])
+        options = read_options(part_class("noise", self.spec["noise"]["plugin"]))
+        if not (self.fit_noise and reads and longer and "dim" in options and noise.dim + longer >= 1):
+            raise error
+        self.spec["noise"] = {**self.spec["noise"], "dim": noise.dim + longer}
+        what = f"noise {bare_name(self.spec['noise'])} got dim={noise.dim + longer}"
+        self.notes.append(f"{what}, which generator {bare_name(self.spec['generator'])} reads.")
+        return longer
+
+    def _list(self, kind: str, context: Mapping[str, Any]) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        tables = self.spec.get(kind, [])
+        written = []
+        for table in tables:
+            part = self._construct(f"{kind}.{bare_name(table)}", kind, table, context)
+            written.append(resolved(kind, recorded(kind, table, part, context)))
+            name = bare_name(written[-1])
+            if name in parts:
+                raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
+            parts[name] = part
+        if kind in self.spec or kind == "loss":
+            self.spec[kind] = written
+        return parts
