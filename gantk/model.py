@@ -364,7 +364,7 @@ def _count(n: Any) -> int:
     except TypeError:
         count = -1
     if count < 0:
-        raise UsageError(f"n, how many images, is a whole number of 0 or more, not {n!r}.")
+        raise UsageError(f"n is a number of images, a whole number of 0 or more, not {n!r}.")
     return count
 
 

@@ -73,7 +73,7 @@ def adapted(kind: str, thing: Any, name: str = "") -> type[Any]:
     else:
         factory = thing if _makes(kind, thing) else None
     if factory is None and kind not in CONTEXTS:
-        raise OptionError(f"{kind} '{name}' is no {base.__module__}.{base.__name__}, which a {kind} must be.")
+        raise OptionError(f"{kind} '{name}' is not a {base.__module__}.{base.__name__}, which a {kind} must be.")
     return _class(kind, name, thing, factory)
 
 
@@ -164,7 +164,7 @@ def _class(kind: str, name: str, thing: Any, factory: Callable[..., Any] | None)
             if isinstance(made, kind_named(kind).base):
                 return made
             if kind not in CONTEXTS or not (callable(made) or hasattr(made, "sample")):
-                raise FitError(f"{kind} '{name}' made a {type(made).__name__}, which is no {kind}.")
+                raise FitError(f"{kind} '{name}' made a {type(made).__name__}, which is not a {kind}.")
         plain = type(name, (base,), {})
         network = made if kind in ("noise", "metric") else network_of(made)
         return plain(network, **{key: given[key] for key in context})

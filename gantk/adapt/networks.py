@@ -52,13 +52,13 @@ class PlainGenerator(Generator):
             images = self._first(noise)
         name = type(self).__name__
         if not isinstance(images, Tensor):
-            raise FitError(f"generator {name} returned a {type(images).__name__}; a tensor [N, C, H, W] is needed.")
+            raise FitError(f"generator {name} returned a {type(images).__name__}; expected a tensor [N, C, H, W].")
         if image_shape is None and images.dim() != 4:
-            raise FitError(f"generator {name} returned {list(images.shape)}; images [N, C, H, W] are needed.")
+            raise FitError(f"generator {name} returned {list(images.shape)}; expected images [N, C, H, W].")
         self.image_shape = image_shape or (images.shape[1], images.shape[2], images.shape[3])
         if images.numel() != 2 * torch.Size(self.image_shape).numel() or images.shape[0] != 2:
             wanted = [2, *self.image_shape]
-            raise FitError(f"generator {name} returned {list(images.shape)} for 2 noise vectors; {wanted} is needed.")
+            raise FitError(f"generator {name} returned {list(images.shape)} for 2 noise vectors; expected {wanted}.")
         if images.min() >= 0 and images.max() <= 1 and images.min() < images.max():
             self.notes = (f"images of generator {name} lie in [0, 1]; black is -1 here: it may need to end in a tanh.",)
 
@@ -241,7 +241,7 @@ class PlainRefiner(Refiner):
             found = network(images)
         if not isinstance(found, Tensor) or found.shape != images.shape:
             said = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
-            raise FitError(f"refiner {name} returned {said}; images {list(images.shape)} are needed.")
+            raise FitError(f"refiner {name} returned {said}; expected images {list(images.shape)}.")
 
     def forward(self, images: Tensor) -> Tensor:
         refined: Tensor = self.network(images)

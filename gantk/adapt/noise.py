@@ -62,5 +62,5 @@ class PlainNoise(NoiseSource):
                 drawn = (getattr(self.network, self._draw) if self._draw else self.network)(n, **how)
             drawn = torch.as_tensor(drawn).to(self._anchor)
         if drawn.dim() < 2 or drawn.shape[0] != n:
-            raise FitError(f"noise {name} returned {list(drawn.shape)} for n={n}; [{n}, dim] is needed.")
+            raise FitError(f"noise {name} returned {list(drawn.shape)} for n={n}; expected [{n}, dim].")
         return drawn.flatten(1)

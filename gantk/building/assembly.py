@@ -265,7 +265,7 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
     """
     built: Mapping[str, Any] = spec.get("shape", {})
     if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):
-        raise OptionError("the model's table [shape] is damaged: put it back, or build anew.")
+        raise OptionError("the model's table [shape] is damaged: put it back, or build a new run.")
     if data is None:
         return built
     found = _shape(data)
@@ -273,7 +273,7 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
         before, now = built["image_shape"], found["image_shape"]
         raise DataError(
             f"the model was built for images {before} (channels, height, width), and these are {now}: bring them to "
-            "that size and color, or build anew."
+            "that size and color, or build a new run."
         )
     return found
 

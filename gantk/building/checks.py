@@ -171,15 +171,15 @@ def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:
 def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:
     name = type(part).__name__
     if not isinstance(found, Tensor):
-        raise FitError(f"{slot} {name} returned a {type(found).__name__}; a tensor {list(shape)} is needed.")
+        raise FitError(f"{slot} {name} returned a {type(found).__name__}; expected a tensor {list(shape)}.")
     if tuple(found.shape) != shape:
-        raise FitError(f"{slot} {name} returned {list(found.shape)}; {list(shape)} is needed.")
+        raise FitError(f"{slot} {name} returned {list(found.shape)}; expected {list(shape)}.")
 
 
 def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int) -> None:
     name = type(discriminator).__name__
     if not isinstance(verdict, Verdict):
-        raise FitError(f"discriminator {name} returned a {type(verdict).__name__}; a gantk.Verdict is needed.")
+        raise FitError(f"discriminator {name} returned a {type(verdict).__name__}; expected a gantk.Verdict.")
     for field in ("logits", "hidden", "code", "classes"):
         if (getattr(verdict, field) is not None) != (field in discriminator.provides):
             if field in discriminator.provides:

@@ -88,7 +88,9 @@ def _check_speaks(name: str, loss: Loss) -> None:
     if any(map(loss.speaks_to, roles)):
         return
     if roles:
-        raise FitError(f"loss '{name}' speaks to nobody with these options: change them, or leave the loss out.")
+        raise FitError(
+            f"loss '{name}' has no term for any role with these options: change them, or leave the loss out."
+        )
     nearly = [
         f"{found.__name__}({', '.join([*inspect.signature(found).parameters][1:])})"
         for each in type(loss).__mro__[: type(loss).__mro__.index(Loss)]

@@ -59,7 +59,7 @@ def start_weights(model: Model, path: str | os.PathLike[str] | Run) -> None:
                 key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")
             }
             if reason := _reason(part.state_dict(), found, _plugin(model.built.spec, name), _plugin(theirs, name)):
-                refused.append(f"{name} starts anew: {reason}")
+                refused.append(f"{name} starts from new weights: {reason}")
                 continue
             part.load_state_dict(found)
             taken.append(name)

@@ -56,7 +56,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name in ("log_every", "sample_every", "checkpoint_every", "keep", "samples", "measure_every", "devices"):
             require(getattr(self, name) >= 1, f"train: {name} must be at least 1, not {getattr(self, name)}.")
-        require(0 <= self.every_minutes < math.inf, f"train: every_minutes is 0 or more, not {self.every_minutes}.")
+        require(
+            0 <= self.every_minutes < math.inf, f"train: every_minutes must be 0 or more, not {self.every_minutes}."
+        )
         require(0 <= self.ema < 1, f"train: ema must be in [0, 1), not {self.ema}.")
         require(self.ema_half_life >= 0, f"train: ema_half_life must be 0 or more, not {self.ema_half_life}.")
         require(0 <= self.ema_warmup < math.inf, f"train: ema_warmup must be 0 or more, not {self.ema_warmup}.")

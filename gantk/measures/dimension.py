@@ -169,7 +169,7 @@ def _wanted(k: int | Iterable[int], least: int) -> tuple[int, ...]:
     if not wanted:
         raise UsageError("k is a number of neighbours, or several; none is given.")
     if wanted[0] < least:
-        raise UsageError(f"k is at least {least} with the normaliser 'k-{least - 1}', not {wanted[0]}.")
+        raise UsageError(f"k must be at least {least} with the normaliser 'k-{least - 1}', not {wanted[0]}.")
     return wanted
 
 

@@ -34,7 +34,7 @@ MAX_KERNEL = 11
 
 def check_kernel(kernel: int) -> None:
     """Refuse a kernel size with which a stride-2 layer would skip pixels, or that is absurdly large."""
-    require(3 <= kernel <= MAX_KERNEL, f"kernel is 3 … {MAX_KERNEL}, not {kernel}.")
+    require(3 <= kernel <= MAX_KERNEL, f"kernel must be 3 … {MAX_KERNEL}, not {kernel}.")
 
 
 def upsampler(

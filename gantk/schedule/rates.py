@@ -22,15 +22,15 @@ def constant() -> Rate:
 
 def linear(*, start: float = 0.0, end: float = 0.0) -> Rate:
     """1 until `start` of the stage is done, then linearly to `end`."""
-    require(0 <= start < 1, f"start is in [0, 1), not {start}.")
-    require(end >= 0, f"end is 0 or more, not {end}.")
+    require(0 <= start < 1, f"start must be in [0, 1), not {start}.")
+    require(end >= 0, f"end must be 0 or more, not {end}.")
     return lambda done: 1 + (end - 1) * max(0.0, done - start) / (1 - start)
 
 
 def cosine(*, warmup: float = 0.0, end: float = 0.0) -> Rate:
     """Linearly up to 1 over `warmup` of the stage, then half a cosine down to `end` (Loshchilov & Hutter 2017)."""
-    require(0 <= warmup < 1, f"warmup is in [0, 1), not {warmup}.")
-    require(end >= 0, f"end is 0 or more, not {end}.")
+    require(0 <= warmup < 1, f"warmup must be in [0, 1), not {warmup}.")
+    require(end >= 0, f"end must be 0 or more, not {end}.")
 
     def rate(done: float) -> float:
         if done < warmup:
@@ -44,7 +44,7 @@ def step(*, at: list[float] | None = None, factor: float = 0.1) -> Rate:
     """Multiplied by `factor` at each of the points `at` of the stage, half and three quarters unless said otherwise."""
     points = [0.5, 0.75] if at is None else at
     require(all(0 < point < 1 for point in points), f"at holds points in (0, 1), not {points}.")
-    require(factor >= 0, f"factor is 0 or more, not {factor}.")
+    require(factor >= 0, f"factor must be 0 or more, not {factor}.")
     return lambda done: factor ** sum(done >= point for point in points)
 
 

@@ -138,7 +138,7 @@ class Step:
                 self._recordings[-1].carries.add(path)
         module = self._modules.get_submodule(path)
         if not isinstance(module, kind):
-            raise FitError(f"'{path}' is a {type(module).__name__}; a {kind.__name__} is needed there.")
+            raise FitError(f"'{path}' is a {type(module).__name__}; expected a {kind.__name__}.")
         return module
 
     def __contains__(self, name: str) -> bool:
@@ -201,6 +201,6 @@ def _real(step: Step) -> Tensor:
 def _labels(step: Step) -> Tensor:
     if step.batch.labels is None:
         raise FitError(
-            "labels are read, and this data set has none: choose one that has, or a recipe and losses that read none."
+            "this step reads labels, and this data set has none: choose data with labels, or another loss or recipe."
         )
     return step.batch.labels

@@ -37,7 +37,7 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
         if not names or index > place.stage or place.total == 0:
             continue
         if index < place.stage:
-            raise UsageError(f"{names[0]}: stage '{stage.name}' is over, and can no longer change.")
+            raise UsageError(f"{names[0]}: stage '{stage.name}' is finished and can no longer change.")
         if place.step == 0:
             continue
         for name in names:
@@ -63,7 +63,7 @@ def check_data(difference: str, where: str, typed: str, from_python: bool = Fals
     mend = f"gantk train {typed} --accept-data continues with these; --data PATH names where the others lie"
     if from_python:
         mend = "gantk.train(…, accept_data=True) continues with these"
-    raise DataError(f"the data are not those of {where}: {difference}. {mend}.")
+    raise DataError(f"the data differ from those of {where}: {difference}. {mend}.")
 
 
 def replayed(spec: Mapping[str, Any], changes: Sequence[Change], step: int) -> dict[str, Any]:

@@ -57,10 +57,10 @@ class Denoiser(Refiner):
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
-        require(width >= 1, f"width is at least 1, not {width}.")
-        require(0 <= dropout < 1, f"dropout is 0 … 1 exclusive, not {dropout}.")
-        require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
-        require(init_std > 0, f"init_std is positive, not {init_std}.")
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(0 <= dropout < 1, f"dropout must be 0 … 1 exclusive, not {dropout}.")
+        require(0 <= weight < math.inf, f"weight must be 0 or more and finite, not {weight}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
         self.weight = weight
         self.loss = _adversarial(loss)
         self.loss_name = parse_part(loss)[0].rpartition(":")[2]

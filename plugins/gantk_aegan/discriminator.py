@@ -51,8 +51,8 @@ class AEGANDiscriminator(Discriminator):
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
-        require(width >= 1, f"width is at least 1, not {width}.")
-        require(init_std > 0, f"init_std is positive, not {init_std}.")
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
         self.provides = provided(norm=norm, code=code)
         depth = len(halve_until(image_shape[1:], LARGEST_LAST)) - 1
         growths = ((1,) * depth + LAST_GROWTHS)[-depth:]

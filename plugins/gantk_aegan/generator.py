@@ -55,9 +55,9 @@ class AEGANGenerator(Generator):
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
-        require(width >= 1, f"width is at least 1, not {width}.")
-        require(embedding >= 0, f"embedding is 0 or more pixels, not {embedding}.")
-        require(init_std > 0, f"init_std is positive, not {init_std}.")
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(embedding >= 0, f"embedding must be 0 or more pixels, not {embedding}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim
         sizes = _image_sizes(image_shape[1:], embedding)

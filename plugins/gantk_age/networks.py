@@ -56,8 +56,8 @@ class AGEGenerator(Generator):
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
-        require(width >= 1, f"width is at least 1, not {width}.")
-        require(init_std > 0, f"init_std is positive, not {init_std}.")
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
         if sphere and noise_dim < 2:
             raise FitError("a sphere needs at least two dimensions, and this noise has one: use sphere=false.")
         self.image_shape = image_shape

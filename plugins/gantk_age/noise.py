@@ -22,7 +22,7 @@ class Sphere(NoiseSource):
 
     def __init__(self, dim: int = 128) -> None:
         super().__init__()
-        require(dim >= 2, f"dim is at least 2, not {dim}.")
+        require(dim >= 2, f"dim must be at least 2, not {dim}.")
         self.dim = dim
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

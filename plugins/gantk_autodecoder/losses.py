@@ -37,9 +37,9 @@ class CodeLoss(Loss):
 
     def __init__(self, *, p: Literal[1, 2] = 2, scale: float = 0.012, loops: int = 1, weight: float = 1.0) -> None:
         super().__init__()
-        require(0 <= scale < math.inf, f"scale is 0 or more and finite, not {scale}.")
+        require(0 <= scale < math.inf, f"scale must be 0 or more and finite, not {scale}.")
         require(1 <= loops <= MOST_LOOPS, f"loops is 1 to {MOST_LOOPS}, not {loops}.")
-        require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
+        require(0 <= weight < math.inf, f"weight must be 0 or more and finite, not {weight}.")
         self.p: Literal[1, 2] = p
         self.scale = scale
         self.loops = loops

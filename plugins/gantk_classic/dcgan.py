@@ -41,8 +41,8 @@ def _plan(image_shape: ImageShape, width: int) -> tuple[list[Size], list[int]]:
 
 
 def _check(width: int, kernel: int, init_std: float) -> None:
-    require(width >= 1, f"width is at least 1, not {width}.")
-    require(init_std > 0, f"init_std is positive, not {init_std}.")
+    require(width >= 1, f"width must be at least 1, not {width}.")
+    require(init_std > 0, f"init_std must be positive, not {init_std}.")
     check_kernel(kernel)
 
 

@@ -18,7 +18,7 @@ __all__ = ["Minimax", "NonSaturating", "VariationalBound", "Wasserstein", "Wasse
 
 
 def _check_weight(weight: float) -> float:
-    require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
+    require(0 <= weight < math.inf, f"weight must be 0 or more and finite, not {weight}.")
     return weight
 
 
@@ -150,9 +150,9 @@ class WassersteinGP(Wasserstein):
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight=weight)
-        require(0 <= penalty < math.inf, f"penalty is 0 or more and finite, not {penalty}.")
-        require(0 < target < math.inf, f"target is above 0 and finite, not {target}.")
-        require(0 <= drift < math.inf, f"drift is 0 or more and finite, not {drift}.")
+        require(0 <= penalty < math.inf, f"penalty must be 0 or more and finite, not {penalty}.")
+        require(0 < target < math.inf, f"target must be above 0 and finite, not {target}.")
+        require(0 <= drift < math.inf, f"drift must be 0 or more and finite, not {drift}.")
         self.penalty = penalty
         self.target = target
         self.drift = drift
@@ -205,7 +205,7 @@ class VariationalBound(Loss):
         self, *, reconstruction: Literal["mse", "bce", "l1"] = "mse", beta: float = 1.0, weight: float = 1.0
     ) -> None:
         super().__init__()
-        require(0 <= beta < math.inf, f"beta is 0 or more and finite, not {beta}.")
+        require(0 <= beta < math.inf, f"beta must be 0 or more and finite, not {beta}.")
         self.reconstruction = reconstruction
         self.beta = beta
         self.weight = _check_weight(weight)

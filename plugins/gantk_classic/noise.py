@@ -19,7 +19,7 @@ class Gaussian(NoiseSource):
 
     def __init__(self, dim: int = 100) -> None:
         super().__init__()
-        require(dim >= 1, f"dim is at least 1, not {dim}.")
+        require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -37,7 +37,7 @@ class Uniform(NoiseSource):
 
     def __init__(self, dim: int = 100) -> None:
         super().__init__()
-        require(dim >= 1, f"dim is at least 1, not {dim}.")
+        require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

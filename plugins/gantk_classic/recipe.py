@@ -27,7 +27,7 @@ class Game(Recipe):
     paper = "Goodfellow et al. 2014, arXiv:1406.2661, Algorithm 1"
 
     def __init__(self, *, image_noise: float = 0.0) -> None:
-        require(0 <= image_noise < math.inf, f"image_noise is 0 or more and finite, not {image_noise}.")
+        require(0 <= image_noise < math.inf, f"image_noise must be 0 or more and finite, not {image_noise}.")
         self.image_noise = image_noise
 
     def stages(self, model: Model) -> Sequence[Stage]:

@@ -49,8 +49,8 @@ class VAE(Generator):
         output: Output = "tanh",
     ) -> None:
         super().__init__()
-        require(width >= 2, f"width is at least 2, not {width}.")
-        require(0 <= dropout < 1, f"dropout is 0 … 1 exclusive, not {dropout}.")
+        require(width >= 2, f"width must be at least 2, not {width}.")
+        require(0 <= dropout < 1, f"dropout must be 0 … 1 exclusive, not {dropout}.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim
         self.decoder = _decoder(image_shape, noise_dim, width, output)

@@ -33,7 +33,7 @@ class HiddenSpace(Loss):
         self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 0.1
     ) -> None:
         super().__init__()
-        require(0 <= weight < math.inf, f"weight is 0 or more and finite, not {weight}.")
+        require(0 <= weight < math.inf, f"weight must be 0 or more and finite, not {weight}.")
         self.layer = layer
         self.joins_discriminator = players == "both"
         self.weight = weight

@@ -66,8 +66,8 @@ def _check(widths: tuple[int, ...] | None, fc: int | None, init_std: float) -> N
     require(
         widths is None or (len(widths) > 0 and min(widths) >= 1), f"widths are one or more of at least 1, not {widths}."
     )
-    require(fc is None or fc >= 1, f"fc is at least 1, not {fc}.")
-    require(init_std > 0, f"init_std is positive, not {init_std}.")
+    require(fc is None or fc >= 1, f"fc must be at least 1, not {fc}.")
+    require(init_std > 0, f"init_std must be positive, not {init_std}.")
 
 
 def _connected(inputs: int, outputs: int, activation: nn.Module, norm: Norm = "batch") -> nn.Sequential:

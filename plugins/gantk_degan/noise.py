@@ -42,7 +42,7 @@ class DecoderEncoder(NoiseSource):
         loss: str = "gantk:vae",
     ) -> None:
         super().__init__()
-        require(dim >= 1, f"dim is at least 1, not {dim}.")
+        require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
         self.draws_posterior = sample
         self.autoencoder: Generator = construct("generator", autoencoder, image_shape=image_shape, noise_dim=dim)

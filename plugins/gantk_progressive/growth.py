@@ -29,8 +29,8 @@ def resolutions(size: Size) -> list[Size]:
 
 
 def check_widths(fmap_base: int, fmap_max: int) -> None:
-    require(fmap_base >= 1, f"fmap_base is at least 1, not {fmap_base}.")
-    require(fmap_max >= 1, f"fmap_max is at least 1, not {fmap_max}.")
+    require(fmap_base >= 1, f"fmap_base must be at least 1, not {fmap_base}.")
+    require(fmap_max >= 1, f"fmap_max must be at least 1, not {fmap_max}.")
 
 
 def channels(depth: int, fmap_base: int, fmap_max: int) -> int:

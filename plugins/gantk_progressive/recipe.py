@@ -40,8 +40,8 @@ class Growing(Recipe):
     def __init__(
         self, *, fade: float = 0.5, images: int = 1_600_000, batch_sizes: Mapping[str, int] = BATCH_SIZES
     ) -> None:
-        require(0 <= fade < 1, f"fade is in [0, 1), not {fade}.")
-        require(images >= 1, f"images is at least 1, not {images}.")
+        require(0 <= fade < 1, f"fade must be in [0, 1), not {fade}.")
+        require(images >= 1, f"images must be at least 1, not {images}.")
         self.fade = fade
         self.images = images
         self.batch_sizes = _table(batch_sizes)

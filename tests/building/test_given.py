@@ -389,7 +389,7 @@ class Broken(nn.Module):
         ({"generator": nn.Linear(5, 196)}, r"it seems to read 5 numbers: noise='gaussian:dim=5'"),
         (
             {"generator": nn.Linear(6, 100)},
-            r"generator Linear returned \[2, 100\] for 2 noise vectors; \[2, 1, 14, 14\]",
+            r"generator Linear returned \[2, 100\] for 2 noise vectors; expected \[2, 1, 14, 14\]",
         ),
         ({"generator": lambda z: "picture"}, "generator lambda returned a str"),
         ({"generator": lambda z: z.repeat(1, 40)[:, :196]}, "which has no parameters"),
@@ -401,7 +401,7 @@ class Broken(nn.Module):
         ({"discriminator": Broken()}, r"discriminator Broken fails on images \[2, 1, 14, 14\]"),
         ({"discriminator": nn.Conv2d(1, 1, 3)}, r"returned \[2, 1, 12, 12\] for 2 images; one number each.*average"),
         ({"refiner": nn.Conv2d(1, 1, 3)}, r"refiner Conv2d returned \[2, 1, 12, 12\]"),
-        ({"noise": lambda n: torch.zeros(n)}, r"noise lambda returned \[2\] for n=2; \[2, dim\] is needed"),
+        ({"noise": lambda n: torch.zeros(n)}, r"noise lambda returned \[2\] for n=2; expected \[2, dim\]"),
         ({"noise": lambda n: 1 / 0}, "noise lambda fails on n=2: ZeroDivisionError"),
         ({"loss": lambda play: play.fake.mean(0)}, "loss lambda returned .* a scalar is needed"),
         ({"loss": lambda: 3}, "function of a play, or of logits and targets, is needed"),

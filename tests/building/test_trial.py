@@ -283,7 +283,8 @@ def test_labels_are_asked_of_data_that_has_them() -> None:
     stages = resolve_stages(model, Labelled(), {})
     try_stages(model, stages, torch.tensor([0, 1, 1]))
     with pytest.raises(
-        FitError, match=r"stage 'game', player 'discriminator': labels are read, and this data set has none: choose"
+        FitError,
+        match=r"stage 'game', player 'discriminator': this step reads labels, and this data set has none: choose",
     ):
         try_stages(model, stages)
 

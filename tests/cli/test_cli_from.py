@@ -49,17 +49,17 @@ def test_its_settings_are_the_runs_and_a_checkpoint_can_be_named(trained: Path, 
 def test_parts_that_do_not_fit_start_anew_with_the_reason(trained: Path, tmp_path: Path, call) -> None:
     out = call("build", "--from", "trained", "--discriminator", "dcgan:width=6", "-o", "fine").worked().out
     assert "note: generator starts from trained/checkpoints/step-0000008." in out
-    reason = next(line for line in out.splitlines() if line.startswith("note: discriminator starts anew: "))
+    reason = next(line for line in out.splitlines() if line.startswith("note: discriminator starts from new weights: "))
     assert " there and " in reason
     assert "[" in reason
     out = call("build", "--from", "trained", "--generator", "gan", "-o", "other").worked().out
-    assert "generator starts anew: it is gantk:dcgan there and gantk:gan here" in out
+    assert "generator starts from new weights: it is gantk:dcgan there and gantk:gan here" in out
 
 
 def test_nothing_fits(trained: Path, tmp_path: Path, call) -> None:
     both = ("--generator", "dcgan:width=6", "--discriminator", "dcgan:width=6")
     error = call("build", "--from", "trained", *both, "-o", "fine").error(2)
-    assert "no part can start from trained/checkpoints/step-0000008: generator starts anew: " in error
+    assert "no part can start from trained/checkpoints/step-0000008: generator starts from new weights: " in error
     assert not (tmp_path / "fine").exists()
 
 

@@ -215,9 +215,9 @@ def test_what_cannot_be_is_refused() -> None:
         generator((3, 1, 9))
     with pytest.raises(FitError, match="at least 5 pixels"):
         AEGANDiscriminator((8, 4, 4), NOISE)
-    with pytest.raises(OptionError, match="embedding is 0 or more"):
+    with pytest.raises(OptionError, match="embedding must be 0 or more"):
         generator(embedding=-1)
-    with pytest.raises(OptionError, match="dropout is 0"):
+    with pytest.raises(OptionError, match="dropout must be 0"):
         Denoiser(PHOTOGRAPH, NOISE, dropout=1.0)
 
 

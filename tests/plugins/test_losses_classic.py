@@ -291,7 +291,7 @@ def test_variational_bound_is_computed_in_float32() -> None:
 )
 def test_options_out_of_range_are_refused(make: Any, options: dict[str, float]) -> None:
     (name,) = options
-    with pytest.raises(OptionError, match=f"{name} is (0 or more|above 0) and finite"):
+    with pytest.raises(OptionError, match=f"{name} must be (0 or more|above 0) and finite"):
         make(**options)
 
 

@@ -156,7 +156,7 @@ def test_it_is_added_to_a_game_with_its_weight() -> None:
 
 
 def test_weight_is_checked() -> None:
-    with pytest.raises(OptionError, match="weight is 0 or more"):
+    with pytest.raises(OptionError, match="weight must be 0 or more"):
         HiddenSpace(weight=-0.1)
 
 

@@ -75,7 +75,7 @@ def test_without_a_generator_torchs_own_is_used(make: Callable[[], NoiseSource])
 
 @pytest.mark.parametrize("make", [Gaussian, Uniform, lambda dim: DecoderEncoder(SHAPE, dim=dim)])
 def test_a_dimension_below_one_is_refused(make: Callable[..., NoiseSource]) -> None:
-    with pytest.raises(OptionError, match="dim is at least 1, not 0"):
+    with pytest.raises(OptionError, match="dim must be at least 1, not 0"):
         make(dim=0)
 
 

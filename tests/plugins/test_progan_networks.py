@@ -112,7 +112,7 @@ def test_sizes_and_channels() -> None:
     assert [channels(d, 8192, 512) for d in range(9)] == [512, 512, 512, 512, 256, 128, 64, 32, 16]
     with pytest.raises(FitError, match="7x7 pixels are too small"):
         ProGANGenerator((1, 7, 7), 16)
-    with pytest.raises(OptionError, match="fmap_max is at least 1"):
+    with pytest.raises(OptionError, match="fmap_max must be at least 1"):
         ProGANDiscriminator((1, 28, 28), 16, fmap_max=0)
 
 

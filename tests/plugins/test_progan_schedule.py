@@ -104,8 +104,8 @@ def test_stages_of_other_shapes_and_tables() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("fade=1", r"fade is in \[0, 1\), not 1"),
-        ("images=0", "images is at least 1"),
+        ("fade=1", r"fade must be in \[0, 1\), not 1"),
+        ("images=0", "images must be at least 1"),
         ("batch_sizes={}", "batch_sizes are like"),
         ("batch_sizes={4=0}", "batch_sizes are like"),
         ("batch_sizes={a=4}", "batch_sizes are like"),

@@ -42,15 +42,15 @@ def test_annealing_ends_at_nothing(text: str) -> None:
     [
         ("linaer", r"lr_schedule: there is no schedule 'linaer'\. Did you mean 'linear'\?"),
         ("linear:begin=0.5", "lr_schedule: linear.*begin"),
-        ("linear:start=1.0", r"start is in \[0, 1\), not 1\.0"),
-        ("linear:start=-0.1", r"start is in \[0, 1\), not -0\.1"),
-        ("linear:end=-0.1", "end is 0 or more, not -0.1"),
-        ("cosine:warmup=1.0", r"warmup is in \[0, 1\), not 1\.0"),
-        ("cosine:warmup=-0.1", r"warmup is in \[0, 1\), not -0\.1"),
-        ("cosine:end=-1.0", "end is 0 or more"),
+        ("linear:start=1.0", r"start must be in \[0, 1\), not 1\.0"),
+        ("linear:start=-0.1", r"start must be in \[0, 1\), not -0\.1"),
+        ("linear:end=-0.1", "end must be 0 or more, not -0.1"),
+        ("cosine:warmup=1.0", r"warmup must be in \[0, 1\), not 1\.0"),
+        ("cosine:warmup=-0.1", r"warmup must be in \[0, 1\), not -0\.1"),
+        ("cosine:end=-1.0", "end must be 0 or more"),
         ("step:at=[0.0]", r"points in \(0, 1\)"),
         ("step:at=[0.5,1.0]", r"points in \(0, 1\)"),
-        ("step:factor=-1.0", "factor is 0 or more"),
+        ("step:factor=-1.0", "factor must be 0 or more"),
     ],
 )
 def test_what_cannot_be_scheduled_is_refused(text: str, said: str) -> None:

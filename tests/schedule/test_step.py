@@ -253,13 +253,13 @@ def test_an_unknown_value_names_the_nearest(step: Step) -> None:
 
 
 def test_a_module_of_the_wrong_kind_is_refused(step: Step) -> None:
-    with pytest.raises(FitError, match="'generator' is a Counting; a Conv2d is needed there"):
+    with pytest.raises(FitError, match="'generator' is a Counting; expected a Conv2d"):
         step.use("generator", nn.Conv2d)
 
 
 def test_labels_are_those_of_the_batch_or_an_error(step: Step, toys: Toys) -> None:
     assert step["labels"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(FitError, match="labels are read, and this data set has none"):
+    with pytest.raises(FitError, match="this step reads labels, and this data set has none"):
         Step(toys, Batch(torch.rand(4, 3)), VALUES)["labels"]
 
 

@@ -23,7 +23,7 @@ class FeatureMatching(Loss):
 
     def __init__(self, *, layer: int = -1, weight: float = 1.0) -> None:
         super().__init__()
-        require(weight >= 0, f"weight is 0 or more, not {weight}.")
+        require(weight >= 0, f"weight must be 0 or more, not {weight}.")
         self.layer = layer
         self.weight = weight
 
