@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from degan_variants import VARIANTS
 from digit_classifier import Classifier, judge_digits, train_classifier
+from safetensors.torch import load_file
 from torch import Tensor
 
 import gantk
@@ -32,6 +33,8 @@ from gantk.construct import construct
 from gantk.data import to_float
 from gantk.errors import DataError, Diverged, Interrupted
 from gantk.nn import evaluating
+from gantk.run.checkpoints import WEIGHTS, Place, load_training, save
+from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 PLACE = common.RESULTS / "degan_flagship"
@@ -93,10 +96,12 @@ class Judge:
     def noise(self, model: gantk.Model) -> Figures:
         """The noise of an autoencoder: what comes out of it, what it encodes real digits as, and what it decodes."""
         source: Any = model.noise
-        drawn = model.sample_noise(SAMPLES, seed=1)
-        source.draws_posterior = False
-        means = model.sample_noise(SAMPLES, seed=1)
-        source.draws_posterior = True
+        before, noise = source.draws_posterior, {}
+        for draws in (True, False):
+            source.draws_posterior = draws
+            noise[draws] = model.sample_noise(SAMPLES, seed=1)
+        source.draws_posterior = before
+        drawn, means = noise[True], noise[False]
         with evaluating(source.autoencoder):
             posterior = source.autoencoder.encode(self.images[:SAMPLES])
         variance = posterior.log_variance.exp()
@@ -175,6 +180,7 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
         print(name, seed, stage, epoch, figures, flush=True)
         common.write(f"degan_flagship/{path.stem}", protocol, results)
 
+    share_autoencoder(name, seed, model, output)
     progress = Judged({"pretrain": (1, 2, 5, 10), "game": epochs}, found)
     try:
         gantk.train(model, output / f"{name}-{seed}", progress=progress)
@@ -182,6 +188,24 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
         print(error, flush=True)
     except Diverged as error:
         write(progress.stage, f"diverged after {progress.done} steps", {"error": str(error)})
+
+
+def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) -> None:
+    """Begin a run at its game where another variant's run has trained the same autoencoder from the same seed."""
+    run, variant = Run(output / f"{name}-{seed}"), VARIANTS[name]
+    if variant.noise != "de" or run.model_toml.exists():
+        return
+    for other, trained in VARIANTS.items():
+        donor = Run(output / f"{other}-{seed}")
+        if (trained.noise, trained.vae) != ("de", variant.vae) or not donor.steps():
+            continue
+        if load_training(donor.latest())["place"].stage == 1:
+            weights = load_file(donor.latest() / WEIGHTS)
+            of_noise = {key.removeprefix("noise."): value for key, value in weights.items() if key.startswith("noise.")}
+            model.noise.load_state_dict(of_noise)
+            run.create(model.built.spec)
+            save(run, model, Place(stage=1, total=model.built.stages[0].steps(60_000)), {}, keep=1)
+            return
 
 
 def mnist(split: str) -> tuple[Tensor, Tensor]:

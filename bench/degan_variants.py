@@ -28,6 +28,7 @@ class Variant:
         noise: `de` or `gaussian`, 128 numbers of it.
         lr: both players' learning rate.
         vae: epochs of the autoencoder, where the noise has one.
+        drawn: whether its noise is drawn from the posterior, or else the posterior's mean.
         output: what bounds the generator's images; real digits are in [-1, 1] always.
         norm: the discriminator's normalisation; with batch, real and generated images are normalised apart.
     """
@@ -36,6 +37,7 @@ class Variant:
     noise: str = "de"
     lr: float = 1e-3
     vae: int = 2
+    drawn: bool = True
     output: str = "sigmoid"
     norm: str = "batch"
 
@@ -43,6 +45,7 @@ class Variant:
         """What a table says of it: `DE, nonsaturating, rate 0.001`, and what differs from the preset's networks."""
         words = ["DE" if self.noise == "de" else "Gaussian", *self.losses, f"rate {self.lr:g}"]
         words += [f"autoencoder {self.vae} epochs"] * (self.noise == "de" and self.vae != Variant.vae)
+        words += ["posterior mean"] * (not self.drawn)
         words += [f"output {self.output}"] * (self.output != Variant.output)
         words += [f"norm {self.norm}"] * (self.norm != Variant.norm)
         return ", ".join(words)
@@ -54,7 +57,7 @@ class Variant:
             settings["stages.pretrain.length"] = f"{self.vae} epochs"
         return {
             "recipe": "dcgan",
-            "noise": NOISE[self.noise],
+            "noise": NOISE[self.noise] + ("" if self.drawn else ",sample=false"),
             "generator": f"{GENERATOR},output={self.output}",
             "discriminator": f"{DISCRIMINATOR},norm={self.norm}",
             "loss": list(self.losses),
@@ -87,6 +90,7 @@ VARIANTS: dict[str, Variant] = {
     "both-0.1": Variant((NONSATURATING, hidden("both", 0.1))),
     "first-map": Variant((NONSATURATING, hidden("both", 0.001, layer=0))),
     "rate-0.0002": Variant(CHOSEN, lr=2e-4),
+    "posterior-mean": Variant(CHOSEN, drawn=False),
     "vae-10": Variant(CHOSEN, vae=10),
     "tanh": Variant(CHOSEN, output="tanh"),
     "layer-norm": Variant(CHOSEN, norm="layer"),
