@@ -71,11 +71,24 @@ def test_a_patterns_player_settings_are_for_the_stages_that_have_the_player(tiny
         ({"size-*": {"repeats": 2}}, r"repeats is set for each player: stages\.size-8\.discriminator\.repeats"),
         ({"*": {"gan*": {"lr": 0.1}}}, r"stages\.\*\.gan\*: there is no such player\. Known: discriminator, generator"),
         ({"size-*": {"batch_size": 0}}, r"stages\.size-8\.batch_size must be at least 1"),
+        ({"polish": {"generator": 3}}, r"stages\.polish\.generator is a player; .*stages\.polish\.generator\.lr"),
+        ({"polish": {"generator": {"repeats": 0}}}, r"stages\.polish\.generator\.repeats must be at least 1"),
+        ({"polish": {"generator": {"clip_weights": -0.1}}}, r"polish\.generator\.clip_weights must be at least 0"),
+        ({"polish": {"generator": {"clip_gradients": -0.1}}}, r"generator\.clip_gradients must be at least 0"),
+        ({"polish": {"generator": {"lr_schedule": "lin"}}}, r"generator\.lr_schedule: there is no schedule 'lin'"),
+        ({"polish": {"generator": {"weight_schedule": {"a": "lin"}}}}, r"weight_schedule\.a: there is no schedule"),
     ],
 )
 def test_what_nobody_has_is_refused(settings: dict[str, Any], message: str, tiny: Build) -> None:
     with pytest.raises(OptionError, match=message):
         resolved(tiny(), settings)
+
+
+def test_the_least_values_are_allowed(tiny: Build) -> None:
+    least = {"repeats": 1, "clip_weights": 0, "clip_gradients": 0}
+    stages = resolved(tiny(), {"polish": {"batch_size": 1, "generator": least}})
+    assert {name: stages["polish"].players[0].settings()[name] for name in least} == least
+    assert stages["polish"].batch_size == 1
 
 
 def test_a_player_may_be_a_pattern_too(tiny: Build) -> None:

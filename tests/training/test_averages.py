@@ -1,0 +1,47 @@
+"""What a log line says of an interval: the mean over its steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import gantk
+from gantk.training.averages import Averages
+from gantk.training.progress import Silent
+
+
+def test_a_mean_is_over_the_steps_that_had_the_value_since_the_last() -> None:
+    averages = Averages()
+    assert averages.take() == {}
+    averages.add({"a": torch.tensor(1.0), "b": torch.tensor(5.0)})
+    averages.add({"a": torch.tensor(2.0)})
+    averages.add({"a": torch.tensor(6.0), "b": torch.tensor(6.0)})
+    assert averages.take() == {"a": 3.0, "b": 5.5}
+    assert averages.take() == {}
+    averages.add({"b": torch.tensor(7.0)})
+    assert averages.take() == {"b": 7.0}
+
+
+def test_values_are_kept_as_they_were() -> None:
+    averages, value = Averages(), torch.tensor(1.0)
+    averages.add({"a": value})
+    value.fill_(9)
+    averages.add({"a": torch.tensor(3.0)})
+    assert averages.take() == {"a": 2.0}
+
+
+def test_a_log_line_is_the_mean_of_the_steps_of_its_interval(tiny: Callable[..., gantk.Model], tmp_path: Path) -> None:
+    logs = []
+    for every in (1, 4):
+        run = tmp_path / str(every)
+        gantk.train(tiny(settings={"train.log_every": every}), run, progress=Silent())
+        logs.append([json.loads(line)["values"] for line in (run / "log.jsonl").read_text().splitlines()])
+    single, joined = logs
+    assert (len(single), len(joined)) == (6, 2)
+    for name in single[0]:
+        assert joined[0][name] == pytest.approx(sum(values[name] for values in single[:4]) / 4)
+        assert joined[1][name] == pytest.approx(sum(values[name] for values in single[4:]) / 2)
