@@ -36,14 +36,14 @@ def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
 
     It can then be named like an installed one, in Python and, by `--code FILE.py`, on the command line::
 
-        @gantk.register("generator", name="mine")
+        @gantk.register("generator", "mine")
         class MyGenerator(torch.nn.Module): ...
 
         gantk.build(generator="mine:width=32")
 
     Args:
         kind: the kind of part, as `generator`.
-        thing: a class, a function, a module or a part; as a decorator, what it stands above.
+        thing: a class, a function, a module or a part; as a decorator, what it stands above, and a name may be here.
         name: what it is called; the code's own name where not given.
 
     Returns:
@@ -54,8 +54,8 @@ def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
         OptionError: it cannot be such a part, or the name cannot be typed.
     """
     kind_named(kind)
-    if thing is None:
-        return lambda decorated: register(kind, decorated, name=name)
+    if thing is None or isinstance(thing, str):
+        return lambda decorated: register(kind, decorated, name=thing or name)
     chosen = name or name_of(thing)
     if not re.fullmatch(r"[A-Za-z_][\w-]*", chosen):
         raise OptionError(f"a part's name is letters, digits, _ and -, not '{chosen}'.")

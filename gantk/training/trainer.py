@@ -100,7 +100,8 @@ class Trainer:
             place, self.states, trained_on = state["place"], state["optimizers"], state["data"]
             check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
             load_weights(self.model, latest)
-            self.progress.say(f"resuming from {latest}")
+            if place.total:  # a checkpoint of step 0 holds the weights that training starts from
+                self.progress.say(f"resuming from {latest}")
         else:
             load_start(self.run, self.model)
         check_possible(self.model.built.stages, self.stages, place, len(self.data))

@@ -436,3 +436,12 @@ def test_what_is_given_again_belongs_to_the_run(images: ArraySource, tmp_path: P
         gantk.load(tmp_path / "run", genrator=Painter)
     with pytest.raises(UsageError, match="the code of Painter is needed"):
         gantk.load(tmp_path / "run", generator="dcgan")
+
+
+def test_a_decorator_may_be_given_the_name_alone() -> None:
+    @gantk.register("generator", "named-alone")
+    class Some(nn.Module):
+        """Some generator."""
+
+    assert registry.find("generator", "named-alone").name == "named-alone"
+    assert Some.__doc__ == "Some generator."
