@@ -65,3 +65,21 @@ def test_what_is_done_by_steps_puts_off_the_minutes() -> None:
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_minutes_are_sixty_seconds_from_the_last_time() -> None:
+    clock = Clock()
+    due = Due(1000, 10, clock=clock)
+    for at, expected in ((59.9, False), (60, True), (659.9, False), (660, True), (661, False), (1260, True)):
+        clock.now = at
+        assert due(1) == expected
+    assert due(1000), "and by steps in between"
+    clock.now = 1859
+    assert not due(1001)
+
+
+def test_the_first_does_not_wait_longer_than_the_others() -> None:
+    clock = Clock()
+    due = Due(1000, 0.5, clock=clock)
+    clock.now = 30
+    assert due(1)
