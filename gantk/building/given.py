@@ -98,6 +98,8 @@ def _named(kind: str, value: Any) -> Any:
     if isinstance(value, str) and (found := FILE.fullmatch(value.strip())):
         code = code_in(found["file"], found["name"])
         return {"plugin": _name(kind, code, found["name"]), **parse_options(found["options"] or "")}
+    if isinstance(value, str) and value.strip().endswith(".py"):
+        raise OptionError(f"{kind}: '{value}' is a file; name what is in it, as {value.strip()}:NAME.")
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping) and _is_code(value[0]):
         return {"plugin": _name(kind, value[0]), **value[1]}
     if isinstance(value, Mapping) and _is_code(value.get("plugin")):

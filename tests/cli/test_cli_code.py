@@ -12,12 +12,11 @@ import pytest
 from gantk import registry
 from gantk.building import code
 from gantk.cli.main import cli
-from gantk.errors import BrokenPlugin, UnknownName, UsageError
+from gantk.errors import BrokenPlugin, OptionError, UnknownName, UsageError
 
 MINE = """
 import torch
 from torch import nn
-import gantk
 
 open("imported", "a").write("x")
 
@@ -135,3 +134,8 @@ def test_a_real_new_process(built: Callable[[], None], folder: Path) -> None:
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert run("train", "run", "--code", "mine.py").returncode == 0
+
+
+def test_a_file_alone_asks_for_what_is_in_it(folder: Path) -> None:
+    with pytest.raises(OptionError, match=r"'./mine.py' is a file; name what is in it, as ./mine.py:NAME"):
+        gantk("build", "--generator", "./mine.py", "--dry-run")
