@@ -66,6 +66,12 @@ def test_a_step_reads_one_batch_and_one_more_for_each_repeated_turn() -> None:
     assert Stage("fit", [player("a")], length="2 epochs", batch_size=4).steps(48) == 24
 
 
+def test_a_stage_is_25_epochs_of_batches_of_128_unless_it_says_otherwise() -> None:
+    stage = Stage("game", [player("g")])
+    assert (stage.length, stage.batch_size, stage.adversarial) == ("25 epochs", 128, False)
+    assert stage.steps(1280) == 250
+
+
 def test_players_follow_one_another_in_order() -> None:
     first, second, third = players = [player(name) for name in "abc"]
     stage = Stage("game", players)

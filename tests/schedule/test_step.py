@@ -78,6 +78,12 @@ def gradients(value: Tensor, module: nn.Module) -> bool:
     return any(g is not None for g in found)
 
 
+def test_a_step_is_the_first_unless_it_says_otherwise(step: Step, toys: Toys) -> None:
+    assert (step.number, step.done, step.size) == (0, 0.0, 4)
+    later = Step(toys, Batch(torch.rand(2, 3)), VALUES, number=3, done=0.5)
+    assert (later.number, later.done, later.size) == (3, 0.5, 2)
+
+
 def test_a_value_is_computed_once(step: Step, toys: Toys) -> None:
     step.begin(["generator"])
     assert step["fake"] is step["fake"]

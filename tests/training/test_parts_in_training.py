@@ -1,46 +1,28 @@
-"""Parts that remember, learn, measure and follow the training: what a run makes of what they say."""
+"""Parts that remember, learn and measure: what a run makes of what they say."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import load_file
+from logged import column, logged
 from torch import Tensor, nn
 
 import gantk
-from gantk import Loss, Metric, Model, NoiseSource, Play
-from gantk.errors import Diverged, OptionError
+from gantk import Loss, Metric, Model, NoiseSource, Play, Stage
+from gantk.errors import Diverged
 from gantk.parts import Part
-from gantk.run.checkpoints import load_training
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
+from gantk_classic.recipe import Game
 
 Build = Callable[..., Model]
 Register = Callable[[str, str, type], None]
 EVERY_STEP = {"train.log_every": 1, "train.checkpoint_every": 1, "train.keep": 99}
-
-
-def logged(run: Path) -> list[dict[str, float]]:
-    """The values of every step."""
-    found: dict[int, dict[str, float]] = {}
-    for line in (run / "log.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        found.setdefault(entry["step"], {}).update(entry["values"])
-    return [found[step] for step in sorted(found)]
-
-
-def column(run: Path, ending: str) -> list[float]:
-    """The values of the one logged name that ends so."""
-    names = {name for values in logged(run) for name in values if name.endswith(ending)}
-    assert len(names) == 1, names
-    return [values[name] for values in logged(run) for name in names if name in values]
 
 
 class Turns(Part):
@@ -133,81 +115,6 @@ def test_what_is_no_number_stops_a_run_before_it_moves_anything(
     assert all(torch.equal(a, b) for a, b in zip(kept.parameters(), model.generator.parameters(), strict=True))
 
 
-class Following(Loss):
-    """One, whatever the images; what it logs beside that is where the training stands."""
-
-    state: Mapping[str, float] = {"step": -1.0, "done": -1.0}
-
-    def generator(self, play: Play) -> Tensor:
-        return 1 + 0 * play.fake.mean()
-
-    def after_generator(self, play: Play) -> dict[str, Tensor]:
-        return {"step": torch.tensor(float(play.step)), "done": torch.tensor(play.done)}
-
-
-def test_a_play_knows_where_training_is(register: Register, tiny: Build, tmp_path: Path) -> None:
-    register("loss", "following", Following)
-    gantk.train(tiny(loss="following", settings=EVERY_STEP), tmp_path / "run", progress=Silent())
-    assert column(tmp_path / "run", "following.step") == [0, 1, 2, 3, 4, 5]
-    assert column(tmp_path / "run", "following.done") == pytest.approx([k / 6 for k in range(6)])
-
-
-def resumed(run: Path, step: int, into: Path) -> Path:
-    """A copy of a run that was stopped after a step and trained on."""
-    shutil.copytree(run, into)
-    for later in Run(into).steps():
-        if later > step:
-            shutil.rmtree(Run(into).checkpoint(later))
-    gantk.train(gantk.load(into), into, progress=Silent())
-    return into
-
-
-def rates(run: Path, player: str) -> list[float]:
-    """The learning rate of every step, as the checkpoint after it has it."""
-    states = [load_training(Run(run).checkpoint(step))["optimizers"][player] for step in Run(run).steps()]
-    return [state["param_groups"][0]["lr"] for state in states]
-
-
-@pytest.mark.parametrize("stop", [1, 3, 5])
-def test_learning_rates_are_base_times_rate_after_a_resume_too(stop: int, tiny: Build, tmp_path: Path) -> None:
-    schedules = {
-        "stages.game.generator.lr": 0.01,
-        "stages.game.generator.lr_schedule": "linear:end=0.1",
-        "stages.game.discriminator.lr": 0.02,
-        "stages.game.discriminator.lr_schedule": "step:at=[0.5]",
-    }
-    run = tmp_path / "run"
-    gantk.train(tiny(data="digits", settings={**EVERY_STEP, **schedules}), run, progress=Silent())
-    for each in (run, resumed(run, stop, tmp_path / "resumed")):
-        assert rates(each, "generator") == [0.01 * (1 - 0.9 * max(0.0, k / 6)) for k in range(6)]
-        assert rates(each, "discriminator") == [0.02] * 3 + [0.02 * 0.1] * 3
-
-
-def test_a_learning_rate_of_nothing_moves_nothing(tiny: Build, tmp_path: Path) -> None:
-    settings = {"stages.game.generator.lr_schedule": "step:at=[0.5],factor=0.0"}
-    gantk.train(tiny(settings={**EVERY_STEP, **settings}), tmp_path / "run", progress=Silent())
-    at = [gantk.load(tmp_path / "run", step=step).generator for step in (2, 3, 6)]
-    one, two, three = (torch.cat([p.flatten() for p in g.parameters()]) for g in at)
-    assert not torch.equal(one, two)
-    assert torch.equal(two, three)
-
-
-def test_weights_of_terms_follow_their_schedule(register: Register, tiny: Build, tmp_path: Path) -> None:
-    register("loss", "following", Following)
-    run, schedule = tmp_path / "run", {"stages.game.generator.weight_schedule": {"following": "linear"}}
-    model = tiny(loss="following", data="digits", settings={**EVERY_STEP, **schedule})
-    gantk.train(model, run, progress=Silent())
-    for each in (run, resumed(run, 3, tmp_path / "resumed")):
-        assert column(each, "generator/following") == pytest.approx([1 - k / 6 for k in range(6)])
-        assert logged(each)[-1]["generator/nonsaturating"] == logged(run)[-1]["generator/nonsaturating"]
-
-
-def test_a_schedule_of_a_term_that_there_is_not_is_refused(tiny: Build) -> None:
-    schedule = {"stages.game.generator.weight_schedule": {"nonsaturatin": "linear"}}
-    with pytest.raises(OptionError, match=r"this player has no term 'nonsaturatin'\. Did you mean 'nonsaturating'"):
-        tiny(settings=schedule)
-
-
 class Shifted(NoiseSource):
     """Normal noise around a mean that is learned, and one that is not."""
 
@@ -274,30 +181,31 @@ def test_metrics_are_measured_and_logged_and_change_nothing(register: Register, 
     assert all(torch.equal(one, other) for one, other in zip(measured.parameters(), plain.parameters(), strict=True))
 
 
-def averaged(model: Model, slot: str) -> tuple[int, list[Tensor]]:
-    average = model.average.get_submodule(slot)
-    assert isinstance(average, gantk.nn.Average)
-    return int(average.images), [value.clone() for value in average.module.parameters()]
+class Entering(Game):
+    """Draws the generator's first bias as its game is entered."""
+
+    def stages(self, model: Model) -> Sequence[Stage]:
+        (game,) = super().stages(model)
+        game.enter = _draw
+        return [game]
 
 
-def test_averages_count_the_images_of_steps_that_moved_them(tiny: Build, tmp_path: Path) -> None:
-    """Not those of a noise's pre-training; and every image that a step reads, repeated turns included."""
-    settings = {"train.ema_half_life": 100, "train.ema_warmup": 0.1, "stages.game.discriminator.repeats": 2}
-    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings={**settings, **EVERY_STEP})
-    gantk.train(model, tmp_path / "run", progress=Silent())
-    assert averaged(model, "generator")[0] == 6 * 2 * 8
+@torch.no_grad()
+def _draw(model: Model) -> None:
+    next(model.generator.parameters()).copy_(torch.rand(next(model.generator.parameters()).shape))
 
 
-def test_an_average_in_training_is_that_of_its_weights(tiny: Build, tmp_path: Path) -> None:
-    """From the weights of every checkpoint, with half-life and warm-up, by its formula."""
-    settings = {"train.ema_half_life": 20, "train.ema_warmup": 0.5}
-    gantk.train(tiny(settings={**settings, **EVERY_STEP}), tmp_path / "run", progress=Silent())
-    run = Run(tmp_path / "run")
-    held = [load_file(run.checkpoint(step) / "model.safetensors") for step in run.steps()]
-    name = next(n for n in held[0] if n.startswith("generator.") and n.endswith("weight"))
-    expected = held[0][name]
-    for step, weights in enumerate(held[1:], 1):
-        decay = 0.5 ** (8 / min(20, 0.5 * 8 * step))
-        expected = decay * expected + (1 - decay) * weights[name]
-        found = weights[f"average.generator.module.{name.removeprefix('generator.')}"]
-        torch.testing.assert_close(found, expected)
+def test_what_is_drawn_as_a_stage_is_entered_follows_from_the_seed(
+    register: Register, tiny: Build, tmp_path: Path
+) -> None:
+    """And from the stage, whatever was drawn before."""
+    register("recipe", "entering", Entering)
+    found = []
+    for number, seed in enumerate((0, 0, 1)):
+        settings = {"stages.game.length": "1 step", "stages.game.generator.lr": 0.0}
+        model = tiny("entering", loss="nonsaturating", seed=seed, settings=settings)
+        torch.rand(number)
+        gantk.train(model, tmp_path / str(number), progress=Silent())
+        found.append(next(model.generator.parameters()).detach().clone())
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
