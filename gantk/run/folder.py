@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from gantk import toml
 from gantk.errors import CheckpointError, RunError, UsageError
@@ -33,6 +33,9 @@ PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 MORE = ("history.toml", "metrics.json", "report.html")
 """What else belongs to a training."""
 
+
+PATIENCE = 0.5
+"""Seconds after which a lock counts as held: who only looks whether it is lets go at once."""
 
 RUNS = Path("runs")
 """Where runs are made that are given no place."""
@@ -202,20 +205,21 @@ class Run:
         for step in self.steps()[:-keep]:
             shutil.rmtree(self.checkpoint(step))
 
-    def busy(self) -> bool:
-        """Whether a process is training this run now; nothing is written to find out."""
-        if sys.platform == "win32":
-            return False
-        import fcntl
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
 
+    def busy(self) -> bool:
+        """Whether a process is training this run now; where one never did, nothing is written to find out."""
+        if not self._lock_file.exists():
+            return False
         try:
-            with (self.path / ".lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+            with FileLock(self._lock_file, timeout=0):
+                return False
+        except Timeout:
             return True
-        except OSError:
-            pass
-        return False
+        except OSError:  # a folder of somebody else's, who may be training in it
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -224,17 +228,15 @@ class Run:
         Raises:
             RunError: another process is training this run.
         """
-        if sys.platform == "win32":  # no lock there that a kill would release
+        lock = FileLock(self._lock_file, timeout=PATIENCE)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
+        try:
             yield
-            return
-        import fcntl
-
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
-            yield
+        finally:
+            lock.release()
 
     def set_aside(self) -> Path | None:
         """Move everything that training wrote into `old-1`, or the next number that is free: a run of its own.
