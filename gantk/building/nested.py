@@ -41,13 +41,19 @@ def nested(kind: str, spec: str, needs: Iterable[str] = (), **context: Any) -> A
     part = construct(kind, spec, **context)
     name, options = parse_part(spec)
     for need in sorted(needs):
-        offer = {} if need in part.provides else usable_offer(part, need, options)
+        offer = {} if need in _provided(part) else usable_offer(part, need, options)
         if offer:
             options |= offer
             part = construct(kind, {"plugin": name, **options}, **context)
-    if missing := sorted(set(needs) - part.provides):
+    if missing := sorted(set(needs) - _provided(part)):
         raise FitError(f"it needs {', '.join(missing)}, which {kind} '{spec}' does not provide: choose another one.")
     return part
+
+
+def _provided(part: Any) -> frozenset[str]:
+    """What a part of any kind provides; only some kinds have anything to."""
+    found: frozenset[str] = getattr(part, "provides", frozenset())
+    return found
 
 
 def offers_of(option: str, spec: str, part: Generator | Discriminator) -> dict[str, dict[str, Extended]]:
