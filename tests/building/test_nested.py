@@ -87,6 +87,12 @@ def test_a_part_that_cannot_says_so() -> None:
         nested("discriminator", "dcgan:wdth=4", **SHAPE)
 
 
+def test_a_part_within_may_be_of_a_kind_that_provides_nothing() -> None:
+    assert nested("noise", "gaussian:dim=3").sample(2).shape == (2, 3)
+    with pytest.raises(FitError, match="needs logits, which noise 'gaussian' does not provide"):
+        nested("noise", "gaussian", {"logits"})
+
+
 @pytest.mark.parametrize(
     "options",
     [
