@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantk.adapt import as_part, parts_named
-from gantk.errors import UsageError, calling
+from gantk.errors import FitError, UsageError, calling
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
 from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
@@ -38,6 +38,8 @@ def _noise(step: Step) -> Tensor:
 
 
 def _condition(step: Step) -> Tensor:
+    if "condition" not in step.parts:
+        raise FitError("a condition is read, and this model has none: add one with --condition.")
     return step.use("condition", Condition).of(step["labels"])
 
 
@@ -274,20 +276,39 @@ class Model(nn.Module):
             noise = self.noise.sample(CHUNK, generator)
         if self.condition is None:
             return noise
-        return torch.cat([noise, self.condition.draw(CHUNK, generator).to(noise)], dim=1)
+        name, wanted = f"condition {type(self.condition).__name__}", [CHUNK, self.condition.dim]
+        with calling(name, f"draw({CHUNK})"):
+            drawn = self.condition.draw(CHUNK, generator)
+        if list(drawn.shape) != wanted:
+            raise FitError(f"{name}: draw({CHUNK}) returned {list(drawn.shape)}; {wanted} is expected.")
+        return torch.cat([noise, drawn.to(noise)], dim=1)
 
     def _told(self, condition: str | Sequence[str] | Tensor, n: int) -> Tensor:
         """`[n, dim]` conditions."""
         if self.condition is None:
             raise UsageError("this model is not conditional: build one with --condition, or leave the condition out.")
+        if hasattr(condition, "__array__") and not isinstance(condition, Tensor):
+            condition = torch.as_tensor(condition)
         if not isinstance(condition, Tensor):
-            texts = [condition] if isinstance(condition, str) else condition
-            each = torch.cat([self.condition.told(text) for text in texts])
+            texts = list(condition) if isinstance(condition, (list, tuple)) else [condition]
+            if not texts:
+                raise UsageError("the list of conditions is empty: give at least one, or leave it out.")
+            each = torch.cat([self._meant(self.condition, str(text)) for text in texts])
             return each[torch.arange(n, device=each.device) % len(each)]
         if condition.shape not in ((self.condition.dim,), (n, self.condition.dim)):
             wanted = f"[{self.condition.dim}] or [{n}, {self.condition.dim}]"
             raise UsageError(f"a condition here is {wanted}, not {list(condition.shape)}.")
         return condition.expand(n, -1)
+
+    @staticmethod
+    def _meant(condition: Condition, text: str) -> Tensor:
+        """The condition `[1, dim]` that a text means."""
+        name, wanted = f"condition {type(condition).__name__}", [1, condition.dim]
+        with calling(name, f"told('{text}')"):
+            found = condition.told(text)
+        if list(found.shape) != wanted:
+            raise FitError(f"{name}: told('{text}') returned {list(found.shape)}; {wanted} is expected.")
+        return found
 
     @torch.no_grad()
     def generate(self, noise: Tensor, refine: bool = True) -> Tensor:

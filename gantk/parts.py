@@ -222,7 +222,7 @@ class Discriminator(Part, ABC):
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`. One with a
     part within has that one's: `gantk.construct.offers_of`."""
-    reads_condition: ClassVar[bool] = False
+    reads_condition: bool = False
     """Whether it is called with the condition `[N, dim]` too (projection, class heads). One that is not is shown a
     condition as further channels of the images."""
 

@@ -61,7 +61,7 @@ class Assembler:
             context["noise_dim"] += self._refit_noise(noise, error, context)
             noise = self._part("noise", context)
             generator = self._part("generator", context, losses)
-        joining = {"condition": condition, **{f"addon '{name}'": part for name, part in addons.items()}}
+        joining = {**{f"addon '{name}'": part for name, part in addons.items()}, "condition": condition}
         discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
         refiner = self._part("refiner", context)
         metrics = self._list("metric", context)
@@ -79,11 +79,12 @@ class Assembler:
     ) -> Any:
         if "discriminator" not in self.spec:
             return None
-        reads = part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition
-        unread = {} if reads else {"condition": joining["condition"]}
-        shown = self._shown(judged, {**joining, "condition": None, **unread}, judged == context["image_shape"])
+        reads = bool(part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition)
         try:
-            return self._part("discriminator", {**context, "image_shape": shown}, losses)
+            part = self._judging(reads, context, losses, judged, joining)
+            if bool(part.reads_condition) != reads:  # as the part within it does
+                part = self._judging(not reads, context, losses, judged, joining)
+            return part
         except FitError as error:
             if judged == context["image_shape"]:
                 raise
@@ -91,6 +92,22 @@ class Assembler:
                 f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
                 "generator's options decide on that size."
             ) from error
+
+    def _judging(
+        self,
+        reads: bool,
+        context: Mapping[str, Any],
+        losses: Mapping[str, Loss],
+        judged: ImageShape,
+        joining: Mapping[str, Part | None],
+    ) -> Any:
+        """A discriminator that reads conditions, or one that is shown them as channels."""
+        shown = self._shown(
+            judged, {**joining, "condition": None} if reads else joining, judged == context["image_shape"]
+        )
+        part = self._part("discriminator", {**context, "image_shape": shown}, losses)
+        self.notes = [*dict.fromkeys(self.notes)]
+        return part
 
     def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
         """The shape of what a discriminator is shown of images of a shape that it judges."""
@@ -101,6 +118,9 @@ class Assembler:
                 shape = part.shown_shape(shape)
             except FitError as error:
                 raise FitError(f"{name}: {error}") from error
+            if not (isinstance(shape, (tuple, list)) and len(shape) == 3 and all(isinstance(n, int) for n in shape)):
+                said = f"{type(part).__name__}.shown_shape returned {shape!r:.60}"
+                raise FitError(f"{said}; (channels, height, width) is expected.")
             if not are_images and name != "condition" and type(part).transform is not Part.transform:
                 self.notes.append(
                     f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
@@ -129,6 +149,7 @@ class Assembler:
         # A seed of its own for each place: changing one part leaves the others' initial weights alone.
         with forked(derive_seed(self.spec["seed"], "init", place)):
             part = construct(kind, table, **context)
+        _check_declared(kind, part)
         self.notes += getattr(part, "notes", ())
         plugin = find(kind, table["plugin"])
         self.handed |= isinstance(plugin, Given) and not inspect.isclass(plugin.thing) and bool(list(part.parameters()))
@@ -160,3 +181,20 @@ class Assembler:
         if kind in self.spec or kind == "loss":
             self.spec[kind] = written
         return parts
+
+
+def _check_declared(kind: str, part: Any) -> None:
+    """What a part says of itself is of the right type.
+
+    Raises:
+        FitError: it is not.
+    """
+    name = f"{kind} {type(part).__name__}"
+    if kind in ("noise", "condition"):
+        dim = getattr(part, "dim", None)
+        if not isinstance(dim, int) or dim < 1:
+            raise FitError(f"{name} has dim {dim!r}; a whole number of 1 or more is expected, set by its constructor.")
+    for attribute in ("provides", "needs"):
+        said: Any = getattr(part, attribute, frozenset())
+        if not isinstance(said, (set, frozenset)):
+            raise FitError(f"{name}.{attribute} is {said!r:.60}; expected a set of names, as frozenset({{'logits'}}).")

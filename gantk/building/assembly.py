@@ -15,7 +15,9 @@ import torch
 from gantk.building.assembler import Assembler
 from gantk.building.checks import check_shapes, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
+from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
+from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.resolved import plain
 from gantk.building.spec import (
@@ -186,6 +188,7 @@ def open_data(spec: Spec) -> DataSource:
     return construct("data", spec["data"])
 
 
+@blaming()
 def assemble(
     spec: Spec, data: DataSource | None = None, *, for_training: bool = True, fit_noise: bool = False
 ) -> Model:
@@ -223,9 +226,10 @@ def assemble(
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
-            check_shapes(model, tuple(shape["image_shape"]), recipe, labels)
+            check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
             try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
+            built.notes += notes_on_unheard(model, built.stages)
             built.notes += notes_on_batches(built.stages, shape["images"])
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}
     built.spec |= {

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from gantk.building.spec import bare_name
-from gantk.errors import FitError, GantkError
+from gantk.errors import FitError, GantkError, calling
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.options import read_options, write_options, write_part
-from gantk.parts import Discriminator, Generator, ImageShape, Loss, Part, Verdict
+from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, Part, Verdict
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
-from gantk.schedule import Batch, Binding, Stage
-from gantk.schedule.objective import SharedPlay
+from gantk.schedule import Batch, Binding, Play, Stage
+from gantk.schedule.objective import SharedPlay, joining
 from gantk.schedule.states import States
 from gantk.schedule.step import overlap
 
@@ -49,7 +49,23 @@ def check_needs(model: Model, labelled: bool) -> None:
     if model.condition is not None and not labelled:
         name = bare_name(model.built.spec["condition"])
         raise FitError(f"condition '{name}' needs labels, and this data set has none: leave out --condition.")
+    if model.condition is None and model.discriminator is not None and model.discriminator.reads_condition:
+        name = bare_name(model.built.spec["discriminator"])
+        raise FitError(
+            f"discriminator '{name}' reads conditions, and this model has none: add one with --condition, or choose "
+            "another discriminator."
+        )
     for loss_name, loss in model.losses:
+        if "condition" in loss.needs and model.condition is None:
+            raise FitError(
+                f"loss '{loss_name}' needs a condition, and this model has none: add one with --condition, or leave "
+                "the loss out."
+            )
+        if type(loss).transform is not Part.transform and type(loss).joins is Loss.joins:
+            raise FitError(
+                f"loss '{loss_name}' has a transform, and losses join no game by themselves: move it into an addon, or "
+                f"say in {type(loss).__name__}.joins which games it joins."
+            )
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
                 f"loss '{loss_name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
@@ -59,7 +75,7 @@ def check_needs(model: Model, labelled: bool) -> None:
                 f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data with "
                 "labels."
             )
-        unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"labels"}
+        unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"condition", "labels"}
         if unknown:
             raise FitError(f"loss '{loss_name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
 
@@ -84,7 +100,9 @@ def _listed(part: Part) -> str:
 
 
 @torch.no_grad()
-def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe, labels: Tensor | None = None) -> None:
+def check_shapes(
+    model: Model, image_shape: ImageShape, recipe: Recipe, labels: Tensor | None = None, class_count: int = 0
+) -> None:
     """Pass two images from noise to verdict, and check what each part returns.
 
     Args:
@@ -92,12 +110,14 @@ def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe, labels: 
         image_shape: of the data.
         recipe: says what the discriminator judges.
         labels: of some images of the data, where it has labels.
+        class_count: how many classes the data has; 0 for none.
     """
     labels = None if labels is None else labels[torch.arange(2) % len(labels)]
     judged_shape = recipe.judged_shape(model.generator)
     with evaluating(model):
-        drawn = model.noise.sample(2)
+        drawn, again = (model.noise.sample(2, torch.Generator().manual_seed(0)) for _ in range(2))
         _expect(drawn, (2, model.noise.dim), "noise", model.noise)
+        _check_seeded(drawn, again, "noise", model.noise)
         noise = _conditioned(model, drawn, labels)
         images = model.generator(noise)
         _expect(images, (2, *image_shape), "generator", model.generator)
@@ -105,7 +125,7 @@ def check_shapes(model: Model, image_shape: ImageShape, recipe: Recipe, labels: 
             _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
-            _check_verdict(_verdict(model, judged, labels), model.discriminator, model.noise_dim)
+            _check_verdict(_verdict(model, judged, labels), model.discriminator, model.noise_dim, class_count)
             _check_judged(model, recipe, images, judged_shape)
 
 
@@ -132,7 +152,30 @@ def _verdict(model: Model, images: Tensor, labels: Tensor | None) -> Any:
     step.states = States()
     for path, part in model.parts.items():
         step.states.declare(Binding().key(path), part.state)
-    return SharedPlay(step, Binding()).judge(images)
+    play, shown = SharedPlay(step, Binding()), images
+    for path, part in joining(model.parts, Binding()).items():
+        read = isinstance(part, Condition) and model.discriminator is not None and model.discriminator.reads_condition
+        channels, height, width = shown.shape[1:]
+        shape = (channels, height, width)
+        shown = _transformed(part, shown, play.speaking(path), shape if read else part.shown_shape(shape))
+    with calling(f"discriminator {type(model.discriminator).__name__}", f"images {list(shown.shape)}"):
+        return play.judge(images)
+
+
+def _transformed(part: Part, images: Tensor, play: Play, expected: ImageShape) -> Tensor:
+    """What a part makes of images, known to be as its `shown_shape` says, row by row."""
+    name, given, shape = type(part).__name__, images.clone(), [len(images), *expected]
+    found: Any = part.transform(given, play)
+    if not isinstance(found, Tensor):
+        raise FitError(f"{name}.transform returned a {type(found).__name__}; a tensor {shape} is expected.")
+    if list(found.shape) != shape or found.dtype != images.dtype:
+        raise FitError(
+            f"{name}.transform returned {list(found.shape)} of {found.dtype} for images {list(images.shape)}; "
+            f"{shape} of {images.dtype} is expected, as shown_shape says."
+        )
+    if not torch.equal(given, images):
+        raise FitError(f"{name}.transform changed the images that it was given; return a new tensor.")
+    return found
 
 
 def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
@@ -140,10 +183,20 @@ def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
     condition = model.condition
     if condition is None or labels is None:
         return noise
-    drawn, read = condition.draw(2, torch.Generator().manual_seed(0)), condition.of(labels)
-    for found in (drawn, read):
-        _expect(found, (2, condition.dim), "condition", condition)
+    drawn, again = (condition.draw(3, torch.Generator().manual_seed(0)) for _ in range(2))
+    for n, found in ((3, drawn), (2, condition.of(labels))):
+        _expect(found, (n, condition.dim), "condition", condition)
+    _check_seeded(drawn, again, "condition", condition)
+    drawn = drawn[:2]
     return torch.cat([noise, drawn.to(noise)], dim=1)
+
+
+def _check_seeded(drawn: Tensor, again: Tensor, slot: str, part: Part) -> None:
+    if not torch.equal(drawn, again):
+        raise FitError(
+            f"{slot} {type(part).__name__} drew two different batches from one random seed: draw every random number "
+            "from the `generator` that it is given."
+        )
 
 
 def larger_than_data(batch: int, images: int) -> str:
@@ -176,7 +229,7 @@ def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:
         raise FitError(f"{slot} {name} returned {list(found.shape)}; expected {list(shape)}.")
 
 
-def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int) -> None:
+def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int, class_count: int) -> None:
     name = type(discriminator).__name__
     if not isinstance(verdict, Verdict):
         raise FitError(f"discriminator {name} returned a {type(verdict).__name__}; expected a gantk.Verdict.")
@@ -187,5 +240,11 @@ def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int) -
             raise FitError(f"discriminator {name} returns `{field}`, but does not declare it in `provides`.")
     if verdict.logits is not None:
         _expect(verdict.logits, (2,), "logits of discriminator", discriminator)
+    maps: Any = verdict.hidden
+    if maps is not None and not (isinstance(maps, (tuple, list)) and maps and all(isinstance(m, Tensor) for m in maps)):
+        said = "an empty one" if isinstance(maps, (tuple, list)) and not maps else f"a {type(maps).__name__}"
+        raise FitError(f"discriminator {name}: `hidden` is {said}; a tuple of activation maps is expected.")
+    if verdict.classes is not None and class_count:
+        _expect(verdict.classes, (2, class_count), "classes of discriminator", discriminator)
     if verdict.code is not None:
         _expect(verdict.code, (2, noise_dim), "code of discriminator", discriminator)

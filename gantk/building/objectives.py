@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 from gantk.errors import FitError
 from gantk.model import Model
-from gantk.parts import Loss
+from gantk.parts import Condition, Loss, Part
 from gantk.recipe import Recipe
 from gantk.schedule import Objective, Player, Stage, Step, Terms
 from gantk.schedule.objective import written
 
-__all__ = ["check_objectives", "losses_of", "terms_of"]
+__all__ = ["check_objectives", "losses_of", "notes_on_unheard", "terms_of"]
 
 DEEPEST = 6
 """How many objects deep within each other terms are looked for."""
+BASES = (Part.transform, Condition.transform)
 OTHERS = (nn.Module, Tensor, Player, Stage, Recipe, Step, type, types.ModuleType, str)
 """What an objective may refer to, and is no part of what it computes."""
 
@@ -81,6 +82,34 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     for name, loss in model.losses:
         if id(loss) not in heard:
             raise FitError(_unheard(name, loss, players))
+
+
+def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
+    """Sentences on what parts would do in games, and nobody here makes them do."""
+    heard: dict[Part, set[str]] = {}
+    for player in (player for stage in stages for player in stage.players):
+        for terms in terms_of(player.objective):
+            for part in terms.speakers(model.parts).values():
+                heard.setdefault(part, set()).add(terms.role)
+    notes = [note for path, part in model.parts.items() for note in _unused(path, part, heard.get(part, set()))]
+    if model.discriminator is None:
+        transforming = [p for p, part in model.parts.items() if type(part).transform not in BASES]
+        notes += [f"{path} transforms what is judged, and this recipe has no discriminator." for path in transforming]
+    return notes
+
+
+def _unused(path: str, part: Part, roles: set[str]) -> Iterator[str]:
+    """What a part has for roles other than those of the players whose games it joins."""
+    after = sorted(name for name in dir(type(part)) if name.startswith("after_"))
+    games = f"the roles in its games are {', '.join(sorted(roles))}" if roles else "it joins no game of this recipe"
+    spoken = [role for role in part.roles() if part.speaks_to(role)]
+    if spoken and not roles & {*spoken}:
+        yield f"{path} has terms for {', '.join(spoken)}; {games}."
+    if after and not part.state:
+        yield f"{path} has {', '.join(after)}, and declares no `state`, so that it remembers nothing."
+    elif part.state and not roles & {name.removeprefix("after_") for name in after}:
+        has = f"has {', '.join(after)}" if after else "has no method after_<role>"
+        yield f"{path} keeps {', '.join(part.state)} as it begins: it {has}, and {games}."
 
 
 def _check_speaks(name: str, loss: Loss) -> None:

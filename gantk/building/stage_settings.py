@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 from gantk.building.objectives import check_objectives, losses_of, terms_of
 from gantk.building.player_settings import apply_settings, at_least, own_settings, without
@@ -14,9 +14,11 @@ from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
-from gantk.schedule import Length, Stage
+from gantk.schedule import Length, Player, Stage
 
 __all__ = ["resolve_stages", "stages_with"]
+
+T = TypeVar("T")
 
 
 def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) -> list[Stage]:
@@ -28,12 +30,16 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
         OptionError: a stage, player or setting is unknown, or a value is out of its range.
         FitError: a player has nothing to minimise, or a loss has nobody to speak to.
     """
-    stages = [stage for path, part in model.parts.items() for stage in part.stages(path)]
-    stages += recipe.stages(model)
+    stages = [stage for path, part in model.parts.items() for stage in _listed(part, "stages", Stage, path)]
+    stages += _listed(recipe, "stages", Stage, model)
     for stage in stages:
         for path, part in model.parts.items():
-            stage.players += part.players(path, stage)
-            stage.values = {**part.values(path, stage), **stage.values}
+            stage.players += _listed(part, "players", Player, path, stage)
+            values: Any = part.values(path, stage)
+            if not isinstance(values, Mapping):
+                said = f"{type(part).__name__}.values returned a {type(values).__name__}"
+                raise FitError(f"{said}; name → function of a step is expected.")
+            stage.values = {**values, **stage.values}
     if len({stage.name for stage in stages}) != len(stages):
         raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
     settings = _by_stage(settings, stages)
@@ -44,6 +50,17 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
     check_objectives(model, stages)
     _declare_states(model, stages)
     return stages
+
+
+def _listed(owner: object, method: str, kind: type[T], *arguments: object) -> list[T]:
+    """What a method of a part or recipe returns, which is some stages or players."""
+    found = getattr(owner, method)(*arguments)
+    wrong = [each for each in found if not isinstance(each, kind)] if isinstance(found, Iterable) else [found]
+    if wrong:
+        said = f"{type(owner).__name__}.{method} returned a {type(found).__name__}"
+        said += f" with {wrong[0]!r:.40} in it" * (wrong != [found])
+        raise FitError(f"{said}; a list of gantk.{kind.__name__} is expected.")
+    return list(found)
 
 
 def stages_with(model: Model, settings: Mapping[str, Any]) -> list[Stage]:
@@ -71,7 +88,11 @@ def _moved(path: str, model: Model) -> Iterator[str]:
         yield path
         return
     slot = path[:-1]
-    for inner in model.parts[slot].learned if slot in model.parts else ():
+    learned: Any = model.parts[slot].learned if slot in model.parts else ()
+    if not isinstance(learned, (tuple, list)):
+        name = type(model.parts[slot]).__name__
+        raise FitError(f"{name}.learned is {learned!r}; a tuple of module paths is expected, as ('table',).")
+    for inner in learned:
         yield f"{slot}.{inner}" if inner else slot
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from gantk import toml
+from gantk.building.faults import briefly
 from gantk.building.snapshot import Snapshot
-from gantk.building.tried_turn import Attempt, Failed, TriedTurn, briefly, parameters_of
+from gantk.building.tried_turn import Attempt, Failed, TriedTurn, parameters_of
 from gantk.errors import FitError, GantkError
 from gantk.model import Model
 from gantk.nn import evaluating
@@ -31,7 +32,7 @@ that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at
 
 def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> None:
     """Every player takes one turn on a few random images, as in training: its terms, their gradient, and a step of its
-    optimizer. What parts remember is not updated. All that this changes is put back bit for bit.
+    optimizer. What parts remember is computed, and not kept. All that this changes is put back bit for bit.
 
     Args:
         model: the assembled model.
@@ -107,7 +108,7 @@ class _Trial:
         for player in stage.players:
             following = stage.following(player)
             _wake(self.model, [player, *following])
-            step.begin(player.moves, [path for other in following for path in other.moves])
+            step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
             turn = TriedTurn(self.model, stage, player, attempt)
             terms = turn.terms(step)
             if self._between(stage):

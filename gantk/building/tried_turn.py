@@ -10,11 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gantk.building.faults import briefly
 from gantk.errors import FitError, GantkError, OptionError, nearest
 from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 
-__all__ = ["Attempt", "Failed", "TriedTurn", "briefly", "parameters_of"]
+__all__ = ["Attempt", "Failed", "TriedTurn", "parameters_of"]
 
 IN_PLACE = "modified by an inplace operation"
 TWICE = "backward through the graph a second time"
@@ -68,6 +69,12 @@ class TriedTurn:
         for name, term in terms.items():
             if not torch.isfinite(term):
                 raise Failed(f"{self.where}: term '{name}' is {term.item()} on {self.size} random images.")
+        for key, numbers in (step.remembered or {}).items():
+            for name, number in numbers.items():
+                if not torch.isfinite(number):
+                    raise Failed(
+                        f"{self.where}: {key} remembers {name} = {number.item()} on {self.size} random images."
+                    )
         for unknown in set(self.player.weight_schedule) - set(terms):
             raise OptionError(
                 f"stages.{self.stage.name}.{self.player.name}.weight_schedule: this player has no term '{unknown}'."
@@ -139,12 +146,6 @@ def parameters_of(model: Model, players: Sequence[Player]) -> Iterator[nn.Parame
     for player in players:
         for path in player.moves:
             yield from model.get_submodule(path).parameters()
-
-
-def briefly(error: Exception) -> str:
-    """An error's text on one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{text[:300]}…" if len(text) > 300 else text
 
 
 def _not_finite(tensors: Mapping[nn.Parameter, Tensor]) -> nn.Parameter | None:

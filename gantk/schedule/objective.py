@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from gantk import toml
 from gantk.errors import FitError
-from gantk.parts import Discriminator, Generator, Loss, Part
+from gantk.parts import Condition, Discriminator, Generator, Loss, Part
 from gantk.schedule.play import Play
+from gantk.schedule.states import checked_numbers
 from gantk.schedule.step import Step
 
 __all__ = ["Binding", "Joined", "Objective", "SharedPlay", "Terms", "written"]
@@ -49,6 +50,22 @@ class Binding:
         return f"{name}({','.join(unusual)})" if unusual else name
 
 
+def joining(parts: Mapping[str, Part], binding: Binding) -> dict[str, Part]:
+    """Those of a model's parts that join a game, in the order in which they transform images: its condition is last.
+
+    So augmentations are applied to images, and not to what is shown of conditions beside them.
+
+    Raises:
+        FitError: a part says neither that it joins nor that it does not.
+    """
+    says = {path: part.joins(binding) for path, part in parts.items()}
+    for path, answer in says.items():
+        if not isinstance(answer, bool):
+            raise FitError(f"{type(parts[path]).__name__}.joins returned {answer!r:.60}; True or False is expected.")
+    joined = {path: part for path, part in parts.items() if says[path]}
+    return dict(sorted(joined.items(), key=lambda item: isinstance(item[1], Condition)))
+
+
 class SharedPlay(Play):
     """A play whose values come from a step, so that the players of one batch share them.
 
@@ -62,7 +79,7 @@ class SharedPlay(Play):
         self._step = step
         self._binding = binding
         self._speaker = ""
-        self._joining = {path: part for path, part in step.parts.items() if part.joins(binding)}
+        self._joining = joining(step.parts, binding)
 
     def speaking(self, name: str) -> SharedPlay:
         """The same play, as the loss or part of this name sees it: `state` is its own."""
@@ -116,8 +133,7 @@ class Terms:
 
     def speakers(self, parts: Mapping[str, Part]) -> dict[str, Part]:
         """Every loss of this objective, and every other of a model's parts that joins its game, by name."""
-        joining = {path: part for path, part in parts.items() if part.joins(self.binding)}
-        return {**dict(self.losses), **joining}
+        return {**dict(self.losses), **joining(parts, self.binding)}
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
         play = SharedPlay(step, self.binding)
@@ -142,7 +158,8 @@ class Terms:
         found: dict[str, dict[str, Tensor]] = {}
         for name, part in speakers.items():
             if part.state and (after := getattr(part, f"after_{self.role}", None)):
-                found[self.binding.key(name)] = dict(after(play.speaking(name)))
+                method = f"{type(part).__name__}.after_{self.role}"
+                found[self.binding.key(name)] = checked_numbers(after(play.speaking(name)), part.state, method)
         return found
 
     def __str__(self) -> str:

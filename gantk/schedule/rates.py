@@ -57,7 +57,12 @@ def parse_rate(text: str, what: str) -> Rate:
     Raises:
         OptionError: there is no such schedule, or an option is unknown or out of its range.
     """
-    name, options = parse_part(text)
-    if name not in SCHEDULES:
-        raise OptionError(f"{what}: there is no schedule '{name}'.{nearest(name, SCHEDULES)}")
-    return SCHEDULES[name](**check_options(SCHEDULES[name], options, f"{what}: {name}"))
+    written = str(text)
+    if written.partition(":")[0].strip() not in SCHEDULES:
+        raise OptionError(f"{what}: there is no schedule '{written}'.{nearest(written, SCHEDULES)}")
+    name, options = parse_part(written)
+    chosen = check_options(SCHEDULES[name], options, f"{what}: {name}")
+    try:
+        return SCHEDULES[name](**chosen)
+    except OptionError as error:
+        raise OptionError(f"{what}: {name}: {error}") from None

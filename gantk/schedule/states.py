@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["States"]
+from gantk.errors import FitError
+
+__all__ = ["States", "checked_numbers"]
 
 
 class States(nn.Module):
     """Named numbers, one set per key: buffers, so that a checkpoint holds them and they move with the model."""
 
     def declare(self, key: str, values: Mapping[str, float]) -> None:
-        """Give a key its numbers with their initial values, where it has none yet."""
+        """Give a key its numbers with their initial values, where it has none yet.
+
+        Raises:
+            FitError: they are not names with finite numbers.
+        """
+        if not isinstance(values, Mapping):
+            raise FitError(f"{key}: state is a {type(values).__name__}; name → initial value is expected.")
+        for name, value in values.items():
+            if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w-]*", name)):
+                raise FitError(f"{key}: state has a number called {name!r}; letters, digits, _ and - are expected.")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise FitError(f"{key}: state['{name}'] is {value!r:.60}; a finite number is expected.")
         for name, value in values.items():
             if _buffer(key, name) not in self._buffers:
                 self.register_buffer(_buffer(key, name), torch.tensor(float(value)))
@@ -34,6 +50,27 @@ class States(nn.Module):
         """
         for name, value in values.items():
             self.get_buffer(_buffer(key, name)).copy_(value)
+
+
+def checked_numbers(found: Any, declared: Mapping[str, float], method: str) -> dict[str, Tensor]:
+    """What a method `after_<role>` returned: new values of numbers that its part declares.
+
+    Raises:
+        FitError: it is something else.
+    """
+    if not isinstance(found, Mapping):
+        raise FitError(f"{method} returned a {type(found).__name__}; name → new value is expected.")
+    numbers: dict[str, Tensor] = {}
+    for name, value in found.items():
+        if name not in declared:
+            raise FitError(f"{method} returned {name!r}, which `state` does not declare: it has {', '.join(declared)}.")
+        plain = isinstance(value, (int, float, Tensor))
+        number = torch.as_tensor(value) if plain else None
+        if number is None or number.dim() or number.is_complex():
+            kind = f"a tensor {list(number.shape)} of {number.dtype}" if number is not None else f"{value!r:.60}"
+            raise FitError(f"{method} returned {kind} for '{name}'; a scalar tensor is expected.")
+        numbers[name] = number
+    return numbers
 
 
 def _buffer(key: str, name: str) -> str:

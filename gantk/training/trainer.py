@@ -17,13 +17,14 @@ from gantk import toml
 from gantk.building.assembly import checked_shape, open_data
 from gantk.building.changes import change_settings, checked_settings
 from gantk.building.checks import larger_than_data
+from gantk.building.faults import blaming
 from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import Diverged, Interrupted, UsageError
+from gantk.errors import Diverged, Interrupted, UsageError, calling
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.report.duration import duration
@@ -45,6 +46,7 @@ from gantk.seeds import derive_seed, forked, generator_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
 from gantk.training.due import Due
+from gantk.training.figures import checked_figures
 from gantk.training.progress import Progress, Silent
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
@@ -221,7 +223,8 @@ class Trainer:
         batches = self._batches(stage, order, done)
         try:
             part = done / steps
-            values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in batches)
+            with blaming(f"stage '{stage.name}', step {done + 1}: "):
+                values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in batches)
         except Diverged as error:
             raise Diverged(f"stage '{stage.name}', step {done + 1}, {error}; {self._go_back()}") from None
         self.model.update_average(stage.moves(), stage.batch_size * stage.batches())
@@ -255,10 +258,12 @@ class Trainer:
         values: dict[str, float] = {}
         with forked(derive_seed(self.seed, "measure")), torch.no_grad(), evaluating(self.model):
             for path, part in self.model.parts.items():
-                values |= {f"measure/{path}/{name}": float(value) for name, value in part.measure(self.model).items()}
+                with calling(f"step {total}: {type(part).__name__}.measure", "the model"):
+                    figures = checked_figures(part.measure(self.model), f"{type(part).__name__}.measure")
+                values |= {f"measure/{path}/{name}": value for name, value in figures.items()}
         if values:
-            figures = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
-            self.progress.say(f"step {total}: {figures}")
+            said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
+            self.progress.say(f"step {total}: {said}")
             self.log.write({**_entry(stage, done, total), "values": values})
 
     def _picture(self, stage: Stage, total: int) -> None:
@@ -267,7 +272,8 @@ class Trainer:
         with forked(self.seed), torch.no_grad():
             generator = generator_for(self.seed, "samples")
             draw = stage.preview or Model.preview
-            images = draw(self.model, self.settings.samples, generator)
+            with blaming(f"step {total}: "):
+                images = draw(self.model, self.settings.samples, generator)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
             save_picture(drawn, self.run.samples_folder / f"step-{total:07d}.png")
