@@ -156,7 +156,7 @@ class Muted(Bright):
             r"loss 'mine' has no role: give Silent a public method .* generator\(self, play\)\.",
         ),
         (Misspelt(), r"generator\(batch\) would be one if its argument were called play"),
-        (Muted(), "loss 'mine' speaks to nobody with these options"),
+        (Muted(), "loss 'mine' has no term for any role with these options"),
     ],
 )
 def test_a_loss_without_roles_is_told_how_to_have_one(loss: Loss, says: str) -> None:
