@@ -37,15 +37,15 @@ class Variant:
     noise: str = "de"
     lr: float = 1e-3
     vae: int = 2
-    drawn: bool = True
+    drawn: bool = False
     output: str = "sigmoid"
     norm: str = "batch"
 
     def __str__(self) -> str:
-        """What a table says of it: `DE, nonsaturating, rate 0.001`, and what differs from the preset's networks."""
-        words = ["DE" if self.noise == "de" else "Gaussian", *self.losses, f"rate {self.lr:g}"]
+        """What a table says of it: `DE, means, nonsaturating, rate 0.001`, and what else is not the preset's."""
+        noise = {"gaussian": "Gaussian", "de": "DE, drawn" if self.drawn else "DE, means"}[self.noise]
+        words = [noise, *self.losses, f"rate {self.lr:g}"]
         words += [f"autoencoder {self.vae} epochs"] * (self.noise == "de" and self.vae != Variant.vae)
-        words += ["posterior mean"] * (not self.drawn)
         words += [f"output {self.output}"] * (self.output != Variant.output)
         words += [f"norm {self.norm}"] * (self.norm != Variant.norm)
         return ", ".join(words)
@@ -57,7 +57,7 @@ class Variant:
             settings["stages.pretrain.length"] = f"{self.vae} epochs"
         return {
             "recipe": "dcgan",
-            "noise": NOISE[self.noise] + ("" if self.drawn else ",sample=false"),
+            "noise": NOISE[self.noise] + ",sample=false" * (self.noise == "de" and not self.drawn),
             "generator": f"{GENERATOR},output={self.output}",
             "discriminator": f"{DISCRIMINATOR},norm={self.norm}",
             "loss": list(self.losses),
@@ -69,15 +69,15 @@ CHOSEN = (NONSATURATING, hidden("both", 0.001))
 VARIANTS: dict[str, Variant] = {
     "degan-mnist": Variant(CHOSEN),
     "dcgan": Variant((NONSATURATING,), noise="gaussian"),
-    "before": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4),
+    "before": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, drawn=True),
     "before-gaussian": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, noise="gaussian"),
-    "before-generator-only": Variant((MINIMAX, hidden("generator", 0.1)), lr=2e-4),
-    "before-nonsaturating": Variant((NONSATURATING, hidden("both", 0.1)), lr=2e-4),
-    "before-weight-0.001": Variant((MINIMAX, hidden("both", 0.001)), lr=2e-4),
-    "before-first-map": Variant((MINIMAX, hidden("both", 0.1, layer=0)), lr=2e-4),
-    "before-layer-norm": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, norm="layer"),
-    "before-without-hidden": Variant((MINIMAX,), lr=2e-4),
-    "before-rate-0.001": Variant((MINIMAX, hidden("both", 0.1))),
+    "before-generator-only": Variant((MINIMAX, hidden("generator", 0.1)), lr=2e-4, drawn=True),
+    "before-nonsaturating": Variant((NONSATURATING, hidden("both", 0.1)), lr=2e-4, drawn=True),
+    "before-weight-0.001": Variant((MINIMAX, hidden("both", 0.001)), lr=2e-4, drawn=True),
+    "before-first-map": Variant((MINIMAX, hidden("both", 0.1, layer=0)), lr=2e-4, drawn=True),
+    "before-layer-norm": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, norm="layer", drawn=True),
+    "before-without-hidden": Variant((MINIMAX,), lr=2e-4, drawn=True),
+    "before-rate-0.001": Variant((MINIMAX, hidden("both", 0.1)), drawn=True),
     "dcgan-rate-0.0002": Variant((NONSATURATING,), noise="gaussian", lr=2e-4),
     "dcgan-minimax": Variant((MINIMAX,), noise="gaussian"),
     "without-hidden": Variant((NONSATURATING,)),
@@ -90,10 +90,10 @@ VARIANTS: dict[str, Variant] = {
     "both-0.1": Variant((NONSATURATING, hidden("both", 0.1))),
     "first-map": Variant((NONSATURATING, hidden("both", 0.001, layer=0))),
     "rate-0.0002": Variant(CHOSEN, lr=2e-4),
-    "posterior-mean": Variant(CHOSEN, drawn=False),
+    "drawn": Variant(CHOSEN, drawn=True),
     "vae-10": Variant(CHOSEN, vae=10),
     "tanh": Variant(CHOSEN, output="tanh"),
     "layer-norm": Variant(CHOSEN, norm="layer"),
 }
-"""`degan-mnist` is that preset, and `before` is what it was. The others differ from one of these two, or from `dcgan`,
+"""`degan-mnist` is that preset, `before` is what it was. The others differ from one of these two, or from `dcgan`,
 in what their names say."""
