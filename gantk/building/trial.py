@@ -115,7 +115,7 @@ class _Trial:
                 step.end()
                 continue
             turn.backward(terms)
-            if "noise" in step.used():
+            if "noise" in step.used(player.moves):
                 self._check_drawn(stage, player)
             turn.move(optimizers[player.name])
             step.end()

@@ -126,9 +126,15 @@ class Step:
         paths = list(moved)
         self._entries = {n: e for n, e in self._entries.items() if not overlap(e.uses, paths)}
 
-    def used(self) -> frozenset[str]:
-        """The modules that what the step holds was computed with."""
-        return frozenset().union(*(entry.uses for entry in self._entries.values()))
+    def used(self, moved: Iterable[str] = ()) -> frozenset[str]:
+        """The modules that what the step holds was computed with.
+
+        Args:
+            moved: only of what was computed with one of these modules too, where any is given.
+        """
+        beside = list(moved)
+        entries = (e for e in self._entries.values() if not beside or overlap(e.uses, beside))
+        return frozenset().union(*(entry.uses for entry in entries))
 
     def use(self, path: str, kind: type[M] = nn.Module) -> M:  # type: ignore[assignment]
         """The module at a dotted path of the model, noted as used by the value that is being computed."""
