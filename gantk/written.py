@@ -78,7 +78,9 @@ def parse_part(text: str) -> tuple[str, dict[str, Any]]:
     if found := re.search(r":(?=[A-Za-z_]\w*=)|:$", head):
         head, options = head[: found.start()], head[found.end() :]
     if not head or re.search(r"[\s=,]", head):
-        raise OptionError(f"'{text}' does not name a plugin; expected NAME or NAME:option=value,option=value.")
+        comma = re.match(r"([^\s=,]+),(?=[A-Za-z_]\w*=)", head)
+        mend = f"; did you mean '{comma.group(1)}:{head[comma.end() :]}'?" if comma else "."
+        raise OptionError(f"'{text}' does not name a plugin; expected NAME or NAME:option=value,option=value{mend}")
     return head, parse_options(options)
 
 

@@ -133,6 +133,11 @@ def test_unknown_names(kind: str, name: str, message: str) -> None:
     assert str(unknown.value) == message
 
 
+def test_options_are_no_context() -> None:
+    with pytest.raises(OptionError, match=r"noise 'gaussian': dim is no context; .*, as 'gaussian:dim=…'\."):
+        construct("noise", "gaussian", dim=3)
+
+
 def test_an_unknown_name_far_from_all_lists_them() -> None:
     with pytest.raises(UnknownName, match=r"Known: .*gaussian.*uniform"):
         find("noise", "zzzzzz")

@@ -10,7 +10,7 @@ from gantk.building.named import part_named
 from gantk.data import DataSource
 from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
 from gantk.kinds import kind_named
-from gantk.options import check_options, context_names
+from gantk.options import CONTEXT, check_options, context_names
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Refiner
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON, find
@@ -76,6 +76,10 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
         name, options = spec["plugin"], {key: value for key, value in spec.items() if key != "plugin"}
     factory = part_class(kind, name)
     what = f"{kind} '{name.rpartition(':')[2]}'"
+    if unknown := sorted(context.keys() - CONTEXT):
+        raise OptionError(
+            f"{what}: {unknown[0]} is no context; write options into the name, as '{name}:{unknown[0]}=…'."
+        )
     checked = check_options(factory, options, what)
     asked = _asked_for(factory, context, what)
     try:

@@ -43,6 +43,8 @@ def part_named(kind: str, text: str) -> Named:
             return data_at(path, parse_options(rest))
     for name, path in _prefixes(text.strip()):
         if is_registered("data", name):
+            if options and not place(path).exists():  # folder:photos:size=16
+                path = f"{path.removesuffix(options).removesuffix(':')},{options}"
             return name, parse_options(f"path={path}")
     if re.match(r"\w+://", head):
         raise DataError(f"{head}: an address; gantk reads what lies on this machine: download it first.")

@@ -80,7 +80,9 @@ def label_array(labels: Any, count: int, classes: Sequence[str] | None, name: st
     most = len(classes) - 1 if classes is not None else int(array.max())
     if classes is None and most >= MOST_CLASSES:
         raise DataError(f"{name}: a label is {most}; number the classes 0, 1, 2, …, at most {MOST_CLASSES} of them.")
-    if array.min() < 0 or array.max() > most:
+    if array.min() < 0:
+        raise DataError(f"{name}: a label is {array.min()}; class indices begin at 0.")
+    if array.max() > most:
         raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
     return array.astype(np.int64, copy=False)
 
@@ -156,7 +158,8 @@ def _of_pil(image: Image.Image, title: str) -> npt.NDArray[Any]:
 def _one_channel(array: npt.NDArray[Any], channels_last: bool, name: str) -> npt.NDArray[Any]:
     """`[N, H, W]`, unless it may as well be one picture with channels."""
     first, middle, last = array.shape
-    if channels_last or (last in (3, 4) and middle > MOST) or (first in (3, 4) and middle > MOST and last > MOST):
+    colors_last = last in (3, 4) or (channels_last and last <= MOST)
+    if middle > MOST and (colors_last or (first in (3, 4) and last > MOST)):
         raise DataError(
             f"{name}: {list(array.shape)} may be one picture or {first} gray ones; write one as images[None], "
             "gray ones as images[:, None]."

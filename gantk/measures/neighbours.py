@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.errors import UsageError
+from gantk.errors import GantkWarning, UsageError
 from gantk.measures.duplicates import distinct, nearly_equal, resolution
 from gantk.ops.knn import check_values, knn_distances
 
@@ -20,6 +21,12 @@ __all__ = ["Duplicates", "Neighbours"]
 Duplicates = Literal["error", "drop", "keep"]
 """What to do with exact duplicates, or that only rounding tells apart: refuse them, leave all but
 the first out, or keep them."""
+
+CLOSE = 1e-3
+"""How much nearer than most a point's nearest neighbor is where one may be a changed copy of the other."""
+
+MANY = 0.01
+"""The share of such points from which on they are told of."""
 
 TYPES = (torch.uint8, torch.float32, torch.float64)
 
@@ -121,6 +128,7 @@ class Neighbours:
             points = points[kept]
             _check_k(k, len(points), dropped + near)
             distances = knn_distances(points, k, block=block, progress=progress)
+        _tell_of_pairs(distances[:, 0])
         return cls(distances, "error", dropped, near)
 
 
@@ -133,6 +141,19 @@ def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates:
     if k > x.distances.shape[1]:
         raise UsageError(f"k = {k} needs as many neighbours of each point; these are {x.distances.shape[1]}.")
     return x
+
+
+def _tell_of_pairs(nearest: Tensor) -> None:
+    """Warn where far more points have a close twin than any smooth density gives: one in 1 / CLOSE on a line, and fewer
+    in more dimensions."""
+    close = int((nearest < CLOSE * nearest.median()).sum())
+    if close > MANY * len(nearest):
+        warnings.warn(
+            f"{close} of {len(nearest)} points lie more than {round(1 / CLOSE):,} times nearer to another point than "
+            "most do; if these are copies with slight changes, the estimates are far too small: leave copies out.",
+            GantkWarning,
+            stacklevel=3,
+        )
 
 
 def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:

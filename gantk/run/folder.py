@@ -83,22 +83,34 @@ class Run:
         """
         from gantk.run.log import columns, read_log  # TensorBoard takes a second to import
 
+        self.check_there()
         return columns(read_log(self))
 
     @property
     def samples(self) -> list[Path]:
         """The sample grids that training drew, oldest first."""
+        self.check_there()
         return sorted(self.samples_folder.glob("step-*.png"))
 
     @property
     def checkpoints(self) -> list[Path]:
         """The folders of the whole checkpoints, oldest first."""
+        self.check_there()
         return [self.checkpoint(step) for step in self.steps()]
 
     @property
     def typed(self) -> str:
         """The folder as it is typed in a shell."""
         return shlex.quote(str(self))
+
+    def check_there(self) -> None:
+        """Refuse a place that is no run.
+
+        Raises:
+            RunError: it has no `model.toml`.
+        """
+        if not self.model_toml.exists():
+            raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}")
 
     def check_free(self) -> None:
         """Refuse a place where there is something already, before any work is done for it.
@@ -144,13 +156,16 @@ class Run:
             RunError: there is no such run, or its `model.toml` is not TOML.
         """
         try:
-            return toml.loads(text_of(self.model_toml.read_bytes()))
+            spec = toml.loads(text_of(self.model_toml.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{self.model_toml} is damaged: {error}; repair it, or build a new run.") from error
         except OSError as error:
             raise RunError(f"{self.model_toml} cannot be read: {error.strerror or error}.") from error
+        if not spec:
+            raise RunError(f"{self.model_toml} is damaged: it is empty; repair it, or build a new run.")
+        return spec
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint after a step."""
@@ -168,7 +183,7 @@ class Run:
             return latest
         if step not in self.steps():
             known = ", ".join(map(str, self.steps()))
-            raise UsageError(f"{self} has no checkpoint of step {step}; there are those of steps {known}.")
+            raise UsageError(f"{self} has no checkpoint of step {step!r}; there are those of steps {known}.")
         return self.checkpoint(step)
 
     def steps(self) -> list[int]:
@@ -311,6 +326,11 @@ def _mend(path: Path) -> str:
     inside = runs_under(path)
     if inside:
         return f"the runs in it are {', '.join(shlex.quote(str(each)) for each in inside[:5])}."
+    around = next((folder for folder in path.absolute().parents if (folder / "model.toml").is_file()), None)
+    if around is not None:
+        return f"it lies in the run {shlex.quote(str(around))}."
+    if path.exists() and not _empty(path):
+        return "gantk build makes one, and gantk list-runs FOLDER shows those in a folder."
     return f"make one with gantk build -o {shlex.quote(str(path))}."
 
 

@@ -59,17 +59,19 @@ class Skips:
         if count:
             self._skipped[reason] += count
 
-    def refuse(self, error: DataError, reason: str) -> None:
-        """Raise the error, or count it under its reason."""
+    def refuse(self, error: DataError, reason: str, mend: str = "") -> None:
+        """Raise the error, with a further mend, or count it under its reason."""
         if not self.allowed:
+            if mend:
+                raise DataError(f"{str(error).removesuffix('.')}, {mend}.") from error
             raise error
         self._skipped[reason] += 1
         self._first = self._first or str(error)
 
     def refuse_image(self, error: DataError) -> None:
         """The same for an image that cannot be decoded, with the option that skips it."""
-        skipping = f"{str(error).removesuffix('.')}, or set skip=true to skip and count such files."
-        self.refuse(DataError(skipping) if self.offered else error, "cannot be decoded")
+        mend = "or set skip=true to skip and count such files" if self.offered else ""
+        self.refuse(error, "cannot be decoded", mend)
 
     def summary(self) -> str:
         """What was left out and what was skipped, with an example of each; empty if nothing was."""

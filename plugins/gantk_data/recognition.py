@@ -21,8 +21,8 @@ SUFFIXES = frozenset(
 
 LITTER = frozenset(
     {
-        *("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"),
-        *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+        *("__macosx", "@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin", "recycler", "lost+found"),
+        *("system volume information", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r"),
     }
 )
 """What macOS, Windows, Linux and network drives put into folders, in lower case."""

@@ -65,6 +65,12 @@ def test_channels_last() -> None:
         np.testing.assert_array_equal(source.images(range(6)).numpy(), PIXELS)
 
 
+def test_gray_images_are_no_matter_where_channels_stand() -> None:
+    gray = PIXELS[:, 0]
+    assert ArraySource(gray, channels_last=True).image_shape == (1, 10, 12)
+    assert torch.equal(ArraySource(gray, channels_last=True).images([3]), ArraySource(gray).images([3]))
+
+
 def test_uint8_is_not_copied() -> None:
     assert np.shares_memory(ArraySource(PIXELS)._images, PIXELS)
     assert np.shares_memory(ArraySource(LAST, channels_last=True)._images, LAST)
@@ -103,7 +109,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "ragged": ([[[1.0, 2.0], [3.0]]], {}, "image 0: its rows differ in length"),
     "labels of another length": (PIXELS, {"labels": [0, 1]}, "6 images have 2 labels"),
     "labels beyond the classes": (PIXELS, {"labels": [0] * 5 + [2], "classes": ("a", "b")}, "0…2 do not fit 2 classes"),
-    "negative labels": (PIXELS, {"labels": [-1] * 6}, "-1…-1 do not fit"),
+    "negative labels": (PIXELS, {"labels": [-1] * 6}, "a label is -1; class indices begin at 0"),
     "identifiers as labels": (PIXELS, {"labels": [10**9] * 6}, "a label is 1000000000; number the classes 0, 1, 2, …"),
     "ragged labels": (PIXELS, {"labels": [[1], [2, 3], 1, 1, 1, 1]}, "the labels differ in length"),
     "labels of three dimensions": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gantk.errors import UsageError
+from gantk.errors import GantkWarning, UsageError
 from gantk.measures import Neighbours, intrinsic_dimension, two_nn
 
 COUNT, COPIES = 400, 100
@@ -91,6 +92,21 @@ def test_many_near_copies_of_one_point() -> None:
 )
 def test_what_more_than_rounding_tells_apart_is_left_alone(x: Tensor) -> None:
     assert len(Neighbours.search(x, 2).distances) == len(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("change", [3e-6, 1e-5, 1e-4])
+def test_copies_with_slight_changes_are_told_of(dtype: torch.dtype, change: float) -> None:
+    x = points(dtype=dtype)
+    with pytest.warns(GantkWarning, match=r"^200 of 500 points lie more than 1,000 times nearer .* leave copies out"):
+        intrinsic_dimension(torch.cat((x, x[:COPIES] * (1 + change))), 5)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 10])
+def test_points_without_copies_are_not_warned_of(dim: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        two_nn(torch.rand(4000, dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
 
 
 def test_too_few_points_are_left() -> None:

@@ -163,9 +163,21 @@ def test_what_is_no_run_says_what_may_be_meant(tmp_path: Path, monkeypatch: pyte
         Run("runs").spec()
     with pytest.raises(RunError, match="make one with gantk build -o nothing"):
         Run("nothing").spec()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").touch()
+    with pytest.raises(RunError, match=r"gantk build makes one, and gantk list-runs FOLDER shows those in a folder\.$"):
+        Run("photos").spec()
+    with pytest.raises(RunError, match=r"it lies in the run /.*/runs/digits\.$"):
+        Run("runs/digits/checkpoints").spec()
 
 
-@pytest.mark.parametrize("content", [b"seed = ", b"\xff\x00\xff"])
+@pytest.mark.parametrize("what", ["log", "samples", "checkpoints"])
+def test_what_is_no_run_has_no_log_and_no_samples(what: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is not a run: it has no model\.toml"):
+        getattr(Run(tmp_path / "nothing"), what)
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"\xff\x00\xff", b""])
 def test_a_damaged_model_toml_is_named(content: bytes, tmp_path: Path) -> None:
     run = made(tmp_path / "run")
     run.model_toml.write_bytes(content)
