@@ -119,7 +119,7 @@ REFUSED = {
     "webp": (["-o", "grid.webp"], 2, "expected NAME.png or NAME.jpg or NAME.jpeg or NAME.npz or the NAME of a folder"),
     "a slip": (["-o", "grid.pgn"], 2, "expected NAME.png"),
     "moving": (["-o", "grid.gif"], 2, "expected NAME.png"),
-    "too many": (["-n", "3000000", "-o", "big.png"], 2, "make a picture of 51,962×51,992; 89,478,485 pixels are the most"),
+    "too many": (["-n", "3000000", "-o", "big.png"], 2, "a picture of 51,962×51,992; 89,478,485 pixels are the most"),
     "too many for a JPEG": (["-n", "3000000", "-o", "big.jpg"], 2, "89,478,485 pixels are the most"),
     "file": (["-o", "file"], 2, "is a file; expected a folder"),
     "under a file": (["-o", "file/grid.png"], 2, "is a file; expected a folder"),
