@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -371,6 +372,7 @@ class Model(nn.Module):
             UsageError: n or the seed is out of its range, the model is not conditional, there is no such condition, or
                 a part's `forward` fails.
         """
+        _check_room(_count(n), self.image_shape)
         return self.generate(self.sample_noise(n, seed, condition), refine)
 
     def preview(self, n: int, generator: torch.Generator) -> Tensor:
@@ -387,6 +389,19 @@ def _count(n: Any) -> int:
     if count < 0:
         raise UsageError(f"n is a number of images, a whole number of 0 or more, not {n!r}.")
     return count
+
+
+def _check_room(n: int, image_shape: ImageShape) -> None:
+    """Refuse images that this machine's memory cannot hold, before any is drawn."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = memory // (4 * math.prod(image_shape))
+    if n > most:
+        raise UsageError(
+            f"{n:,} images of {list(image_shape)} do not fit into memory, which holds {most:,} at the most: draw fewer "
+            "at a time, or write them into a folder with gantk sample."
+        )
 
 
 def _generator(seed: Any) -> torch.Generator:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gantk.errors import OptionError
+from gantk.errors import BrokenPlugin, OptionError
 
 if TYPE_CHECKING:
     from gantk.model import Model
@@ -73,6 +73,12 @@ class Part(nn.Module):
         part = super().__new__(cls)
         object.__setattr__(part, "constructed", (args, options))
         return part
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("joins", "transform", "shown_shape", "measure", "speaks_to", "roles", "stages"):
+            if not callable(found := getattr(cls, name)):
+                raise BrokenPlugin(f"{cls.__name__}.{name} is a method of parts, and here a {type(found).__name__}.")
 
     def joins(self, binding: Binding) -> bool:
         """Whether this part transforms images, speaks and remembers in a game; losses join what a recipe gives them to.

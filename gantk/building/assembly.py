@@ -121,6 +121,8 @@ def build(
         lower = spec_of_run(located(start_from)[0], chosen)
     spec = overlay(lower, chosen, listed, [without] if isinstance(without, str) else without)
     if own is not None:
+        if of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]:
+            raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it there.")
         spec.pop("data", None)
     true_title(spec, lower, DEFAULT_DATA)
     noise_is_free = "noise" not in chosen and not any(_path_of(each).startswith("noise.") for each in listed)

@@ -192,6 +192,8 @@ def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
 
 
 def _check_seeded(drawn: Tensor, again: Tensor, slot: str, part: Part) -> None:
+    if not bool(drawn.isfinite().all()):
+        raise FitError(f"{slot} {type(part).__name__} drew NaN or infinite numbers; expected finite ones.")
     if not torch.equal(drawn, again):
         raise FitError(
             f"{slot} {type(part).__name__} drew two different batches from one random seed: draw every random number "

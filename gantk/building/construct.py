@@ -72,6 +72,8 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
     """
     if isinstance(spec, str):
         name, options = part_named(kind, spec)
+    elif not isinstance(spec, Mapping) or not isinstance(spec.get("plugin"), str):
+        raise OptionError(f"{kind}: expected 'name', 'name:option=value' or {{'plugin': 'name', …}}, not {spec!r:.80}.")
     else:
         name, options = spec["plugin"], {key: value for key, value in spec.items() if key != "plugin"}
     factory = part_class(kind, name)
@@ -101,6 +103,14 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
 def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str, Any]:
     """The part of the context that a constructor asks for."""
     names = context_names(factory)
+    shape = context.get("image_shape")
+    if shape is not None and not (
+        isinstance(shape, (tuple, list)) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+    ):
+        raise FitError(f"{what}: image_shape is (channels, height, width), not {shape!r:.80}.")
+    dim = context.get("noise_dim")
+    if dim is not None and (not isinstance(dim, int) or dim < 1):
+        raise FitError(f"{what}: noise_dim is a whole number of 1 or more, not {dim!r:.80}.")
     if missing := sorted(name for name in names if context.get(name) is None):
         raise FitError(f"{what} needs {', '.join(missing)}, which no other part supplies.")
     return {name: context[name] for name in sorted(names)}

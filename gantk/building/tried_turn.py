@@ -167,4 +167,5 @@ def _named(model: Model, parameter: nn.Parameter) -> str:
 
 
 def _kind(value: object) -> str:
-    return f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    kind = f" of {str(value.dtype).removeprefix('torch.')}" if isinstance(value, Tensor) and value.is_complex() else ""
+    return f"a tensor {list(value.shape)}{kind}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,6 +137,12 @@ def _of_picture(image: Any, title: str) -> npt.NDArray[Any]:
     """One image of a list; a PIL image as `[C, H, W]`."""
     if isinstance(image, Image.Image):
         return _of_pil(image, title)
+    if isinstance(image, (str, os.PathLike)):
+        mend = "files are data={'plugin': 'files', 'path': [...]}"
+        raise DataError(f"{title}: {str(image)!r:.80}; expected an image; {mend}.")
+    pair = isinstance(image, (tuple, list)) and len(image) == 2 and hasattr(image[0], "__array__")
+    if pair and np.ndim(image[0]) >= 2 and np.ndim(image[1]) < 2:
+        raise DataError(f"{title}: an image with its label; give (images, labels), a list of each.")
     try:
         found = _of_tensor(image, title) if isinstance(image, Tensor) else np.asarray(image)
     except ValueError as error:

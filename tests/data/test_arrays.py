@@ -98,6 +98,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "text": (np.array([[[["a"]]]]), {}, r"not <U1\.$"),
     "no values": (torch.empty(2, 3, 8, 8, device="meta"), {}, "a tensor of torch.float32 on meta"),
     "names": (["a.png", "b.png"], {}, "image 0: 'a.png'; expected an image"),
+    "named files": (["a.png", "b.png"], {}, r"; files are data=\{'plugin': 'files', 'path': "),
+    "pairs": ([(PIXELS[0], 1)] * 3, {}, r"image 0: an image with its label; give \(images, labels\)"),
     "numbers": ([1, 2, 3], {}, "image 0: 1; expected an image"),
     "one PIL image": (Image.new("RGB", (4, 4)), {}, r"one PIL image; a data set is a list of them, as \[image\]"),
     "PIL, 16 bits": ([Image.new("I;16", (4, 4))], {}, r"mode I;16; scale it to \[0, 1\] in NumPy"),
