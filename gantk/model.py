@@ -334,6 +334,8 @@ class Model(nn.Module):
             given = torch.as_tensor(noise)
         except (TypeError, ValueError, RuntimeError):
             raise UsageError(f"noise is a tensor {wanted}, not a {type(noise).__name__}.") from None
+        if given.is_meta or torch.device(self.device).type == "meta":
+            raise UsageError("noise and model on the device 'meta' have no values: move both to a real one.")
         if given.is_complex() or given.dtype == torch.bool:
             raise UsageError(f"noise holds real numbers, not {given.dtype}.")
         if given.dim() != 2 or given.shape[1] != self.noise_dim:

@@ -34,7 +34,7 @@ from gantk.building.spec import (
     recipe_spec,
 )
 from gantk.building.stage_settings import resolve_stages
-from gantk.building.start import spec_of_run, start_weights
+from gantk.building.start import other_parts, spec_of_run, start_weights
 from gantk.building.title import SIZE, true_title
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
@@ -129,6 +129,9 @@ def build(
     model = assemble(spec, own, fit_noise=noise_is_free)
     if start_from is not None:
         start_weights(model, start_from)
+        if recipe is None and other_parts(chosen):
+            again = "with other parts the stages are the recipe's again, not the run's: --set stages.… changes them."
+            model.built.notes.append(again)
         model.built.weights = model.fingerprint()
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}

@@ -56,6 +56,8 @@ def _check_path(path: str) -> None:
     root = path.split(".")[0]
     if root in ("stages", "train"):
         return
+    if root == "data":
+        raise OptionError(f"--set {path}: within a run the data is named with --data, as --data photos:size=64.")
     why = "what is random in it follows from its seed" if root == "seed" else "its weights belong to its parts"
     raise OptionError(f"--set {path}: within a run stages.… and train.… can change, {root} cannot: {why}; {_OTHER}.")
 

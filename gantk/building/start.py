@@ -15,7 +15,7 @@ from gantk.model import Model
 from gantk.run.checkpoints import read_weights
 from gantk.run.folder import Run, located
 
-__all__ = ["spec_of_run", "start_weights"]
+__all__ = ["other_parts", "spec_of_run", "start_weights"]
 
 OWN = ("shape", "versions", "start")
 """What a run's spec says of that run alone."""
@@ -27,12 +27,17 @@ def spec_of_run(run: Run, chosen: Mapping[str, Any]) -> Spec:
     Where other parts are chosen, the stages are those of the run's recipe again: they may have other players.
     """
     spec = normalise({key: value for key, value in run.spec().items() if key not in OWN}, str(run.model_toml))
-    if not set(chosen) <= {"data", "seed"}:
+    if other_parts(chosen):
         try:
             spec["stages"] = recipe_spec(spec.get("preset", spec["recipe"]["plugin"])).get("stages", {})
         except UnknownName:
             spec.pop("stages", None)
     return spec
+
+
+def other_parts(chosen: Mapping[str, Any]) -> bool:
+    """Whether a user chose more than other data or another seed."""
+    return not set(chosen) <= {"data", "seed"}
 
 
 def start_weights(model: Model, path: str | os.PathLike[str] | Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -46,7 +47,8 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
     spec = folder.spec()
     if data is not None:
         spec["data"] = part_table("data", named("data", data))
-    with naming_data(f"gantk train {folder.typed} --data PATH"), naming(folder.model_toml):
+    moved = naming_data(f"gantk train {folder.typed} --data PATH") if data is None else nullcontext()
+    with moved, naming(folder.model_toml):
         model = assemble(spec)
     untouched = data is not None and not folder.steps()
     train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)

@@ -119,7 +119,7 @@ class Run:
             UsageError: there is; nothing is overwritten.
         """
         if self.path.exists() and not _empty(self.path):
-            raise UsageError(f"{self} exists already: choose another place with -o, or remove it first.")
+            raise UsageError(f"{self} exists already: choose another place, or remove it first.")
 
     def create(self, spec: Mapping[str, Any]) -> None:
         """Write `model.toml` into a new folder.

@@ -67,6 +67,7 @@ def train(
         listed = []
     else:
         _take(model, recipe, data, seed)
+    _check_types(model)
     progress = progress or for_stream()
     where = run if run is not None else model.built.run
     if where is None and model.built.spec["train"]["devices"] > 1:
@@ -100,6 +101,17 @@ def _take(model: Model, recipe: Any, data: Any, seed: int | None) -> None:
         if source is None:
             raise UsageError("data: an array, a list, a data set or a gantk.DataSource replaces a model's data.")
         model.built.data = source
+
+
+def _check_types(model: Model) -> None:
+    """Weights of half or double precision are for sampling; optimizers and data here are float32."""
+    others = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if others:
+        kind = str(others.pop()).removeprefix("torch.")
+        raise UsageError(
+            f"this model's weights are {kind}, and training takes float32: model.float() makes them so, and "
+            "train.precision=bf16-mixed computes with fewer bits."
+        )
 
 
 def _check_same(model: Model, run: Run, accept_data: bool) -> None:

@@ -71,7 +71,7 @@ def test_nothing_is_overwritten(before: str, small_build: list[str], tmp_path: P
     found = contents(tmp_path)
     error = call(*small_build, "-o", "place").error(2)
     assert "place exists already" in error
-    assert "choose another place with -o" in error
+    assert "choose another place, or remove it first" in error
     assert contents(tmp_path) == found
     assert "next: gantk train elsewhere" in call(*small_build, "-o", "elsewhere").worked().out
 

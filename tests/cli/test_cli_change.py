@@ -65,7 +65,7 @@ def test_a_crash_behind_a_change_replays_it(trained: Path, tmp_path: Path, call)
 REFUSED = {
     "a part": ("generator.width=8", "generator cannot: its weights belong to its parts"),
     "the seed": ("seed=3", "seed cannot"),
-    "the data's options": ("data.path=x", "data cannot"),
+    "the data's options": ("data.path=x", "the data is named with --data"),
     "batch size": ("stages.game.batch_size=4", "has begun (8 steps are done) and keeps this"),
     "turns": ("stages.game.discriminator.repeats=2", "keeps this"),
     "optimizer": ("stages.game.generator.optimizer=sgd", "keeps this"),
@@ -117,6 +117,20 @@ def test_a_moved_folder(photos: Path, tmp_path: Path, call) -> None:
     assert (tmp_path / "run/checkpoints/step-0000006").is_dir()
     assert history(tmp_path / "run")[0]["now"]["data"]["path"] == str(tmp_path / "moved")  # type: ignore[index]
     call("train", "run").worked()
+
+
+def test_data_of_another_size_has_not_moved(photos: Path, call) -> None:
+    error = call("train", "run", "--data", "photos:color=gray,size=8").error(1)
+    assert "the model was built for images [1, " in error
+    assert "has moved" not in error
+    assert "within a run the data is named with --data" in call("train", "run", "--set", "data.size=8").error(2)
+
+
+def test_other_parts_bring_the_stages_of_the_recipe_again(photos: Path, call) -> None:
+    same = call("build", "--from", "run", "--dry-run").worked()
+    assert "the recipe's again" not in same.out
+    other = call("build", "--from", "run", "--noise", "gaussian", "--dry-run").worked()
+    assert "note: with other parts the stages are the recipe's again, not the run's" in other.out
 
 
 def test_what_else_reads_the_data_names_its_option(photos: Path, tmp_path: Path, call) -> None:
