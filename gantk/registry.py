@@ -212,6 +212,12 @@ def find(kind: str, name: str) -> Plugin:
     if package and any(p.name == bare for p in known):
         owners = ", ".join(p.qualified for p in known if p.name == bare)
         raise UnknownName(f"package '{package}' has no {kind} '{bare}'; there is {owners}.")
+    others = [each for each in KINDS if each != kind and any(p.name == bare for p in plugins(each))]
+    if others:
+        meant = ", ".join(f"a {'data set' if each == 'data' else each}" for each in others)
+        flags = " or ".join(f"{KINDS[each].flag} {bare}" for each in others if KINDS[each].help)
+        mend = f" It is named with {flags}." if flags else ""
+        raise UnknownName(f"there is no {kind} '{name}'; that is the name of {meant}.{mend}")
     raise UnknownName(f"there is no {kind} '{name}'.{nearest(bare, (p.name for p in known))}")
 
 

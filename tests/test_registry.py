@@ -124,6 +124,16 @@ def test_a_third_party_cannot_shadow_a_bundled_plugin(site: Path) -> None:
         ("noise", "gausian", "there is no noise 'gausian'. Did you mean 'gaussian'?"),
         ("noise", "other:gaussian", "package 'other' has no noise 'gaussian'; there is gantk:gaussian."),
         ("noise", "gantk:gausian", "there is no noise 'gantk:gausian'. Did you mean 'gaussian'?"),
+        (
+            "recipe",
+            "mnist",
+            "there is no recipe 'mnist'; that is the name of a data set. It is named with --data mnist.",
+        ),
+        (
+            "loss",
+            "denoiser",
+            "there is no loss 'denoiser'; that is the name of a refiner. It is named with --refiner denoiser.",
+        ),
         ("nois", "gaussian", "'nois' is not a kind of plugin. Did you mean 'noise'?"),
     ],
 )

@@ -133,6 +133,8 @@ def build(
             again = "with other parts the stages are the recipe's again, not the run's: --set stages.… changes them."
             model.built.notes.append(again)
         model.built.weights = model.fingerprint()
+    if without and model.discriminator is not None and not any(loss.adversarial for _, loss in model.losses):
+        model.built.notes.append("no adversarial loss is left, without which there is no game: add one with --loss.")
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}
     said = [_path_of(each).rpartition(".")[2] for each in listed]

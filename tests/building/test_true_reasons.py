@@ -53,6 +53,11 @@ def test_a_complex_term_is_called_so() -> None:
         gantk.build("gan", data=IMAGES, loss=complex_term)
 
 
+def test_a_game_without_an_adversarial_loss_is_noted() -> None:
+    model = gantk.build("degan", data="digits", without="nonsaturating", noise="gaussian", loss="hidden:players=both")
+    assert any("no adversarial loss is left" in note for note in model.built.notes)
+
+
 def test_data_that_is_given_has_no_options() -> None:
     with pytest.raises(OptionError, match=r"--set data\.size: the data is given from Python and has no options"):
         gantk.build("gan", data=IMAGES, settings={"data.size": 16})
