@@ -17,6 +17,7 @@ from gantk.errors import BrokenPlugin, OptionError, UnknownName, UsageError
 MINE = """
 import torch
 from torch import nn
+import gantk
 
 open("imported", "a").write("x")
 

@@ -179,13 +179,15 @@ class Embedded(ClassCondition):
         return self.draw(n, torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("recipe", ["dcgan", "progan"])
+@pytest.mark.parametrize(
+    ("recipe", "small"), [("dcgan", "dcgan:width=4"), ("progan", "progan:fmap_base=16,fmap_max=8")]
+)
 def test_a_learned_condition_is_moved_with_the_generator(
-    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gantk_classic.condition.ClassCondition", Embedded)
     data = source([0, 1, 2] * 4)
-    model = gantk.build(recipe, condition="class", data=data, settings={**SMALL, "train.checkpoint_every": 1})
+    model = gantk.build(recipe, condition="class", data=data, generator=small, discriminator=small, settings=SMALL)
     assert model.noise_dim == model.noise.dim + 4
     before = model.condition.table.weight.detach().clone()  # type: ignore[union-attr]
     gantk.train(model, tmp_path / "run", progress=Silent())

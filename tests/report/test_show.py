@@ -56,9 +56,10 @@ def test_nothing_to_show_is_said() -> None:
 
 
 def test_a_run_gives_its_log_its_samples_and_its_checkpoints(tiny: Callable[..., gantk.Model], tmp_path: Path) -> None:
-    run = gantk.Run(tmp_path / "run")
+    run, model = gantk.Run(tmp_path / "run"), tiny()
+    run.create(model.built.spec)
     assert (run.log, run.samples, run.checkpoints) == ({}, [], [])
-    gantk.train(tiny(), run, progress=Silent())
+    gantk.train(model, run, progress=Silent())
     assert run.log["step"].tolist() == [2, 4, 6]
     assert run.log["stage"].tolist() == ["game"] * 3
     assert np.isfinite(run.log["generator/nonsaturating"]).all()
