@@ -6,6 +6,8 @@ import codecs
 import os
 from pathlib import Path
 
+from gantk.errors import UsageError
+
 __all__ = ["UNFINISHED", "flush", "place", "replace_file", "text_of"]
 
 UNFINISHED = ".unfinished-"
@@ -13,7 +15,13 @@ UNFINISHED = ".unfinished-"
 
 
 def place(path: str | os.PathLike[str]) -> Path:
-    """A path as it is written: `~` and `~name` at its beginning are home folders."""
+    """A path as it is written: `~` and `~name` at its beginning are home folders.
+
+    Raises:
+        UsageError: it is not a path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"expected a path, as 'runs/x', not {path!r:.60}.")
     return Path(os.path.expanduser(path))  # Path.expanduser fails where nobody is called so
 
 

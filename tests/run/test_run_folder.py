@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import gantk
 from gantk.errors import CheckpointError, RunError, UsageError
 from gantk.run.folder import Run, located, runs_under
 
@@ -183,3 +184,11 @@ def test_a_damaged_model_toml_is_named(content: bytes, tmp_path: Path) -> None:
     run.model_toml.write_bytes(content)
     with pytest.raises(RunError, match=r"model\.toml is damaged"):
         run.spec()
+
+
+@pytest.mark.parametrize("path", [None, 3, ["runs"]])
+def test_what_is_no_path_is_said_in_one_line(path: object) -> None:
+    with pytest.raises(UsageError, match="expected a path, as 'runs/x', not"):
+        Run(path)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="expected a path"):
+        gantk.load(path)  # type: ignore[arg-type]
