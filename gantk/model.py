@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from gantk import asked
 from gantk.adapt import as_part, parts_named
 from gantk.errors import FitError, UsageError, calling
 from gantk.kinds import LISTS, SLOTS
@@ -264,12 +263,12 @@ class Model(nn.Module):
         Raises:
             UsageError: n or the seed is out of its range, the model is not conditional, or there is no such condition.
         """
-        n, generator = _count(n), _generator(seed)
+        n, generator = asked.count(n), asked.generator(seed)
         with evaluating(self):
             chunks = [self._noise_chunk(generator) for _ in range(-(-n // CHUNK))]
         noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
         if condition is not None:
-            noise[:, self.noise.dim :] = self._told(condition, n).to(noise)
+            noise[:, self.noise.dim :] = asked.conditions(self.condition, condition, n).to(noise)
         return noise
 
     def _noise_chunk(self, generator: torch.Generator) -> Tensor:
@@ -283,33 +282,6 @@ class Model(nn.Module):
         if list(drawn.shape) != wanted:
             raise FitError(f"{name}: draw({CHUNK}) returned {list(drawn.shape)}; {wanted} is expected.")
         return torch.cat([noise, drawn.to(noise)], dim=1)
-
-    def _told(self, condition: str | Sequence[str] | Tensor, n: int) -> Tensor:
-        """`[n, dim]` conditions."""
-        if self.condition is None:
-            raise UsageError("this model is not conditional: build one with --condition, or leave the condition out.")
-        if hasattr(condition, "__array__") and not isinstance(condition, Tensor):
-            condition = torch.as_tensor(condition)
-        if not isinstance(condition, Tensor):
-            texts = list(condition) if isinstance(condition, (list, tuple)) else [condition]
-            if not texts:
-                raise UsageError("the list of conditions is empty: give at least one, or leave it out.")
-            each = torch.cat([self._meant(self.condition, str(text)) for text in texts])
-            return each[torch.arange(n, device=each.device) % len(each)]
-        if condition.shape not in ((self.condition.dim,), (n, self.condition.dim)):
-            wanted = f"[{self.condition.dim}] or [{n}, {self.condition.dim}]"
-            raise UsageError(f"a condition here is {wanted}, not {list(condition.shape)}.")
-        return condition.expand(n, -1)
-
-    @staticmethod
-    def _meant(condition: Condition, text: str) -> Tensor:
-        """The condition `[1, dim]` that a text means."""
-        name, wanted = f"condition {type(condition).__name__}", [1, condition.dim]
-        with calling(name, f"told('{text}')"):
-            found = condition.told(text)
-        if list(found.shape) != wanted:
-            raise FitError(f"{name}: told('{text}') returned {list(found.shape)}; {wanted} is expected.")
-        return found
 
     @torch.no_grad()
     def generate(self, noise: Tensor, refine: bool = True) -> Tensor:
@@ -329,19 +301,9 @@ class Model(nn.Module):
 
     def _as_noise(self, noise: Any) -> Tensor:
         """Noise on this model's device, of the type that its generator reads."""
-        wanted = f"[N, {self.noise_dim}]"
-        try:
-            given = torch.as_tensor(noise)
-        except (TypeError, ValueError, RuntimeError):
-            raise UsageError(f"noise is a tensor {wanted}, not a {type(noise).__name__}.") from None
-        if given.is_meta or torch.device(self.device).type == "meta":
-            raise UsageError("noise and model on the device 'meta' have no values: move both to a real one.")
-        if given.is_complex() or given.dtype == torch.bool:
-            raise UsageError(f"noise holds real numbers, not {given.dtype}.")
-        if given.dim() != 2 or given.shape[1] != self.noise_dim:
-            flat = given.dim() > 2 and given.shape[0] * self.noise_dim == given.numel()
-            mend = "; write noise.flatten(1)" if flat else ""
-            raise UsageError(f"this model's noise is {wanted}, not {list(given.shape)}{mend}.")
+        given = asked.noise_vectors(noise, self.noise_dim)
+        if torch.device(self.device).type == "meta":
+            raise UsageError("this model is on the device 'meta' and has no values: move it to a real one.")
         types = (p.dtype for p in self.sampler("generator").parameters() if p.is_floating_point())
         return given.to(self.device, next(types, torch.get_default_dtype()))
 
@@ -374,43 +336,10 @@ class Model(nn.Module):
             UsageError: n or the seed is out of its range, the model is not conditional, there is no such condition, or
                 a part's `forward` fails.
         """
-        _check_room(_count(n), self.image_shape)
+        asked.check_room(asked.count(n), self.image_shape)
         return self.generate(self.sample_noise(n, seed, condition), refine)
 
     def preview(self, n: int, generator: torch.Generator) -> Tensor:
         """The images of a sample grid: those of a conditional model show what there is, in order."""
         spread = None if self.condition is None else self.condition.spread(n)
         return self.sample(n, generator, condition=spread)
-
-
-def _count(n: Any) -> int:
-    try:
-        count = operator.index(n)
-    except TypeError:
-        count = -1
-    if count < 0:
-        raise UsageError(f"n is a number of images, a whole number of 0 or more, not {n!r}.")
-    return count
-
-
-def _check_room(n: int, image_shape: ImageShape) -> None:
-    """Refuse images that this machine's memory cannot hold, before any is drawn."""
-    if not hasattr(os, "sysconf"):  # Windows
-        return
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    most = memory // (4 * math.prod(image_shape))
-    if n > most:
-        raise UsageError(
-            f"{n:,} images of {list(image_shape)} do not fit into memory, which holds {most:,} at the most: draw fewer "
-            "at a time, or write them into a folder with gantk sample."
-        )
-
-
-def _generator(seed: Any) -> torch.Generator:
-    if isinstance(seed, torch.Generator):
-        return seed
-    if seed is None:
-        seed = torch.randint(2**63 - 1, ()).item()
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
-        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, or none for new images each time, not {seed!r}.")
-    return torch.Generator().manual_seed(operator.index(seed))

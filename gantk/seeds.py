@@ -7,14 +7,25 @@ a resumed run draws what an undisturbed one draws, and drawing elsewhere (a samp
 from __future__ import annotations
 
 import hashlib
+import operator
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
-__all__ = ["derive_seed", "forked", "generator_for", "seed_everything"]
+from gantk.errors import UsageError
+
+__all__ = ["check_seed", "derive_seed", "forked", "generator_for", "seed_everything"]
+
+
+def check_seed(seed: Any) -> int:
+    """A seed in its range; `UsageError` for anything else."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
+        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, not {seed!r}.")
+    return operator.index(seed)
 
 
 def derive_seed(*path: object) -> int:

@@ -47,7 +47,7 @@ from gantk.parts import Condition
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
 from gantk.run.folder import located
-from gantk.seeds import derive_seed, forked
+from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
 
@@ -260,13 +260,6 @@ def _see_labels(condition: Condition, data: DataSource) -> None:
     labels = data.labels(range(len(data)))
     if labels is not None:
         condition.seen(labels)
-
-
-def check_seed(seed: Any) -> int:
-    """A seed in its range; `UsageError` otherwise."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, not {seed!r}.")
-    return seed
 
 
 def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
