@@ -95,5 +95,10 @@ def _time(model: Model) -> str:
     if model.built.spec["train"]["accelerator"] != "cpu" and torch.accelerator.is_available():
         return "time: gantk train says how long it takes, some seconds after it has begun"
     found = estimate(model)
-    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in found.stages.items())
-    return f"time: {duration(found.total)} on this machine's CPU" + (f" ({stages})" if len(found.stages) > 1 else "")
+    stages = ", ".join(
+        f"{name} {duration(seconds)}" + (f", {found.reasons[name]}" if name in found.reasons else "")
+        for name, seconds in found.stages.items()
+    )
+    return f"time: {duration(found.total)} on this machine's CPU" + (
+        f" ({stages})" if len(found.stages) > 1 or found.reasons else ""
+    )

@@ -25,27 +25,32 @@ LONG = 1.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long each stage takes on the CPU, by its name, in seconds; NaN where that cannot be told."""
+    """How long each stage takes on the CPU, by its name, in seconds; NaN where a stage could not be timed."""
 
     stages: dict[str, float]
+    reasons: dict[str, str]
+    """Why a stage could not be timed, by its name."""
 
     @property
     def total(self) -> float:
-        return sum(seconds for seconds in self.stages.values() if math.isfinite(seconds))
+        """Seconds of all stages; NaN where one could not be timed."""
+        return sum(self.stages.values())
 
 
 def estimate(model: Model) -> Estimate:
     """Time a model's stages on the CPU; afterwards the model has moved, and is of no further use."""
     fabric = Fabric(accelerator="cpu", devices=1)
     found: dict[str, float] = {}
+    reasons: dict[str, str] = {}
     with forked(derive_seed("estimate")):
         for stage in model.built.stages:
             steps = stage.steps(model.built.shape["images"])
             try:
                 found[stage.name] = steps * _seconds(fabric, model, stage)
-            except Exception:  # noqa: BLE001 - a few random images are none that it was made for
+            except Exception as error:  # noqa: BLE001 - parts may refuse a few random images; the reason is told
                 found[stage.name] = math.nan
-    return Estimate(found)
+                reasons[stage.name] = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
+    return Estimate(found, reasons)
 
 
 def _seconds(fabric: Fabric, model: Model, stage: Stage) -> float:

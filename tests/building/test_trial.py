@@ -122,7 +122,9 @@ def test_what_would_fail_in_training_is_refused(loss: Loss, says: str) -> None:
 
 
 def test_state_that_is_kept_without_its_graph_is_fine() -> None:
-    tried(assembled(Detached()))
+    model = assembled(Detached())
+    tried(model)
+    assert not any(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_a_loss_may_need_more_images_than_a_trial_has() -> None:
