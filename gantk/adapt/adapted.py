@@ -164,7 +164,7 @@ def _class(kind: str, name: str, thing: Any, factory: Callable[..., Any] | None)
             if isinstance(made, kind_named(kind).base):
                 return made
             if kind not in CONTEXTS or not (callable(made) or hasattr(made, "sample")):
-                raise FitError(f"{kind} '{name}' made a {type(made).__name__}, which is not a {kind}.")
+                raise FitError(f"{kind} '{name}' returned {type(made).__name__}, which is not a {kind}.")
         plain = type(name, (base,), {})
         network = made if kind in ("noise", "metric") else network_of(made)
         return plain(network, **{key: given[key] for key in context})

@@ -147,9 +147,6 @@ class Step:
             raise FitError(f"'{path}' is a {type(module).__name__}; expected a {kind.__name__}.")
         return module
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
             raise FitError(f"a step has no value '{name}'.{nearest(name, self._values)}")
