@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 from covering import Combination, Pair, covering, every_pair, pairs_of
-from installing import copied, installed, run
+from installing import EXAMPLES, copied, installed, run
 from small import OWN, TINY, small_parts
 from whole_way import SHORT, goes_the_whole_way, weights
 
 import gantk
 from gantk import registry
+from gantk.cli.main import cli
 from gantk.data import ArraySource
 from gantk.errors import FitError
 from gantk.run.folder import Run
@@ -294,3 +297,23 @@ def test_a_class_is_drawn_from_the_command_line(place: Path, tmp_path: Path) -> 
 def test_without_its_class_projection_is_refused(tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError, match="add --condition class"):
         built("dcgan", tiny_pictures, discriminator="projection:width=4")
+
+
+README = (EXAMPLES / "gantk-ten-systems" / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"(?:`|^    )(gantk build [^`\n]+)", README, re.MULTILINE)
+OPTIONS = re.findall(r"`(--[^`]+)`", README)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [*COMMANDS, *(f"gantk build {option}" for option in OPTIONS)])
+def test_what_the_readme_says_is_built(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the digits that come with gantk, with the networks of every preset as it is written."""
+    monkeypatch.setattr("gantk.cli.build._time", lambda model: "")
+    cli.main([*shlex.split(words)[1:], "--dry-run"], standalone_mode=False)
+
+
+def test_the_readme_names_every_recipe() -> None:
+    named = {shlex.split(words)[2] for words in COMMANDS}
+    presets = {plugin.name for plugin in registry.plugins("recipe") if plugin.target == "gantk_ten.presets"}
+    assert presets <= named
+    assert presets

@@ -21,13 +21,13 @@ class PyramidGenerator(Generator):
     """A generator of images of several sizes, each half the next; the last is what it generates.
 
     Args:
-        scales: how many sizes, at least 2.
+        scales: how many sizes, at least 2; the paper has 3, for which images need 32 pixels and more.
         width: channels of the last map, at least 1; those before have twice as many each.
     """
 
     paper = "Zhang et al. 2018, arXiv:1710.10916, section 4"
 
-    def __init__(self, image_shape: ImageShape, noise_dim: int, *, scales: int = 3, width: int = 32) -> None:
+    def __init__(self, image_shape: ImageShape, noise_dim: int, *, scales: int = 2, width: int = 32) -> None:
         super().__init__()
         require(scales >= 2, f"scales must be at least 2, not {scales}.")
         require(width >= 1, f"width must be at least 1, not {width}.")
@@ -67,7 +67,7 @@ class PyramidDiscriminator(Discriminator):
 
     Args:
         of: discriminator plugin for each size, with options.
-        scales: how many sizes, at least 2.
+        scales: how many sizes, at least 2; the paper has 3, for which images need 32 pixels and more.
     """
 
     paper = "Zhang et al. 2018, arXiv:1710.10916, section 4"
@@ -79,7 +79,7 @@ class PyramidDiscriminator(Discriminator):
         class_count: int,
         *,
         of: str = "gantk:dcgan:width=32",
-        scales: int = 3,
+        scales: int = 2,
     ) -> None:
         super().__init__()
         require(scales >= 2, f"scales must be at least 2, not {scales}.")

@@ -25,7 +25,7 @@ class TestMixture(NoiseContract):
 
 
 class TestPyramidGenerator(GeneratorContract):
-    plugin = "pyramid:width=2"
+    plugin = "pyramid:width=2,scales=3"
 
     def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
         return [*super()._outputs(part, shape), *part.pyramid(self._noise())]
@@ -44,7 +44,7 @@ class TestAutoencoding(DiscriminatorContract):
 
 
 class TestPyramidDiscriminator(DiscriminatorContract):
-    plugin = "pyramid:of='gan:widths=[8]'"
+    plugin = "pyramid:scales=3,of='gan:widths=[8]'"
 
     def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
         return [adaptive_avg_pool2d(self._images(shape), size) for size in part.sizes]
