@@ -26,7 +26,7 @@ def test_only_float32_is_trained(kind: str, tmp_path: Path, monkeypatch: pytest.
 
 def test_without_values_nothing_is_drawn() -> None:
     model = gantk.build("gan", data=IMAGES)
-    with pytest.raises(UsageError, match="have no values"):
+    with pytest.raises(UsageError, match="has no values"):
         model.generate(torch.zeros(2, model.noise_dim, device="meta"))
-    with pytest.raises(UsageError, match="have no values"):
+    with pytest.raises(UsageError, match="has no values"):
         model.to("meta").generate(torch.zeros(2, model.noise_dim))
