@@ -24,6 +24,7 @@ __all__ = [
     "UnknownName",
     "UsageError",
     "WorkError",
+    "briefly",
     "calling",
     "nearest",
 ]
@@ -101,9 +102,14 @@ def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
     except GantkError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
-        said = f"{what} fails on {arguments}: {type(error).__name__}: {reason:.300}".rstrip(": ")
+        said = f"{what} fails on {arguments}: {type(error).__name__}: {briefly(error)}".rstrip(": ")
         raise FitError(f"{said}{mend}") from error
+
+
+def briefly(error: BaseException) -> str:
+    """An error's text on one line, cut after 300 characters and without its full stop."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{text[:300]}…" if len(text) > 300 else text
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

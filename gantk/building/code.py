@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gantk.errors import BrokenPlugin, UnknownName, UsageError, nearest
+from gantk.errors import BrokenPlugin, UnknownName, UsageError, briefly, nearest
 from gantk.files import place
 
 __all__ = ["code_flags", "code_in", "load_code"]
@@ -68,6 +68,5 @@ def _imported(file: Path, changed: int) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        reason = " ".join(str(error).split())
-        raise BrokenPlugin(f"{file} cannot be imported: {type(error).__name__}: {reason:.300}") from error
+        raise BrokenPlugin(f"{file} cannot be imported: {type(error).__name__}: {briefly(error)}") from error
     return module

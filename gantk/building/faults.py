@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 from gantk import parts
-from gantk.errors import FitError, GantkError
+from gantk.errors import FitError, GantkError, briefly
 from gantk.parts import Part
 from gantk.recipe import Recipe
 
-__all__ = ["blaming", "briefly"]
+__all__ = ["blaming"]
 
 BASES = parts.__file__
 """Methods that plugins inherit: what fails in one is the doing of the plugin that called it."""
@@ -37,12 +37,6 @@ def blaming(where: str = "") -> Iterator[None]:
         if not found:
             raise
         raise FitError(f"{where}{found[-1]} fails: {type(error).__name__}: {briefly(error)}.") from error
-
-
-def briefly(error: Exception) -> str:
-    """An error's text on one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return f"{text[:300]}…" if len(text) > 300 else text
 
 
 def _method(frame: FrameType) -> str:

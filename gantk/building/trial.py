@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from gantk import toml
-from gantk.building.faults import briefly
 from gantk.building.snapshot import Snapshot
 from gantk.building.tried_turn import Attempt, Failed, TriedTurn, parameters_of
-from gantk.errors import FitError, GantkError
+from gantk.errors import FitError, GantkError, briefly
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Condition

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gantk.building.faults import briefly
-from gantk.errors import FitError, GantkError, OptionError, nearest
+from gantk.errors import FitError, GantkError, OptionError, briefly, nearest
 from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from gantk.data.arrays import BEYOND, MOST, image_array, label_array
 from gantk.data.source import ArraySource, DataSource, Indices
-from gantk.errors import DataError
+from gantk.errors import DataError, briefly
 
 __all__ = ["DatasetSource", "as_source"]
 
@@ -116,8 +116,7 @@ class DatasetSource(DataSource):
         try:
             item = self._dataset[index]
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{self._name}: item {index}: {type(error).__name__}: {reason:.200}") from error
+            raise DataError(f"{self._name}: item {index}: {type(error).__name__}: {briefly(error)}.") from error
         if isinstance(item, Mapping):
             image = next((item[name] for name in IMAGES if name in item), None)
             if image is None:

@@ -13,7 +13,7 @@ import torch
 
 from gantk.building.construct import part_class
 from gantk.building.spec import recipe_spec
-from gantk.errors import GantkError
+from gantk.errors import GantkError, briefly
 from gantk.files import place
 from gantk.kinds import KINDS
 from gantk.ops import native
@@ -77,7 +77,7 @@ def _plugin(plugin: Plugin) -> dict[str, str]:
         elif KINDS[plugin.kind].home:
             read_options(part_class(plugin.kind, plugin.qualified))
     except GantkError as error:
-        return entry | {"state": " ".join(str(error).split())}
+        return entry | {"state": briefly(error)}
     return entry | {"state": "ok"}
 
 

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gantk.errors import CheckpointError, RunError
+from gantk.errors import CheckpointError, RunError, briefly
 from gantk.files import flush
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
@@ -74,9 +74,8 @@ def save(
         return _save(run, model, place, optimizers, data, keep)
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(run.unfinished(place.total), ignore_errors=True)
-        reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{run.checkpoint(place.total)} cannot be written: {reason:.200}; "
+            f"{run.checkpoint(place.total)} cannot be written: {briefly(error)}; "
             f"earlier checkpoints are intact: free some space there, then resume with: gantk train {run.typed}."
         ) from error
 
@@ -166,9 +165,8 @@ def load_weights(model: Model, checkpoint: Path) -> None:
         with model.averaging():
             model.load_state_dict(weights)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{path} holds the weights of another model: {reason:.300}; gantk train --fresh starts over."
+            f"{path} holds the weights of another model: {briefly(error)}; gantk train --fresh starts over."
         ) from error
 
 
@@ -237,7 +235,7 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     # What torch says of a file that is no checkpoint is how to have it run its code.
-    reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split()).partition(". ")[0]
+    reason = "" if isinstance(error, pickle.UnpicklingError) else briefly(error).partition(". ")[0]
     run = Run(path.parent.parent.parent)
     mend = f"remove the folder {path.parent} to resume from the previous checkpoint"
     if len(run.steps()) < 2:

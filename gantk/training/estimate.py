@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from lightning_fabric import Fabric
 
+from gantk.errors import briefly
 from gantk.model import Model
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked
@@ -49,7 +50,7 @@ def estimate(model: Model) -> Estimate:
                 found[stage.name] = steps * _seconds(fabric, model, stage)
             except Exception as error:  # noqa: BLE001 - parts may refuse a few random images; the reason is told
                 found[stage.name] = math.nan
-                reasons[stage.name] = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
+                reasons[stage.name] = f"{type(error).__name__}: {briefly(error)}"
     return Estimate(found, reasons)
 
 
