@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import degan_losses  # noqa: F401  (registers the loss `degan-reading`)
+
 GENERATOR = "degan:fc=1024,widths=[128],closing_conv=false"
 DISCRIMINATOR = "degan:widths=[11,74],fc=1024"
 NOISE = {
@@ -76,6 +78,12 @@ VARIANTS: dict[str, Variant] = {
     "before-weight-0.001": Variant((MINIMAX, hidden("both", 0.001)), lr=2e-4, drawn=True),
     "before-first-map": Variant((MINIMAX, hidden("both", 0.1, layer=0)), lr=2e-4, drawn=True),
     "before-layer-norm": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, norm="layer", drawn=True),
+    "before-squared": Variant(("degan-reading:weight=0.1,squared=true",), lr=2e-4, drawn=True),
+    "before-squared-small": Variant(("degan-reading:weight=0.0001,squared=true",), lr=2e-4, drawn=True),
+    "before-one-batch": Variant(("degan-reading:weight=0.1,one_batch=true",), lr=2e-4, drawn=True),
+    "before-means": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4),
+    "before-tanh": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, output="tanh", drawn=True),
+    "before-vae-10": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, vae=10, drawn=True),
     "before-without-hidden": Variant((MINIMAX,), lr=2e-4, drawn=True),
     "before-rate-0.001": Variant((MINIMAX, hidden("both", 0.1)), drawn=True),
     "dcgan-rate-0.0002": Variant((NONSATURATING,), noise="gaussian", lr=2e-4),
