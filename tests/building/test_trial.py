@@ -310,6 +310,17 @@ def test_a_recipe_that_judges_something_else_says_what_makes_it() -> None:
         check_shapes(model, SHAPE, OnHalves())
 
 
+class OnPairs(OnHalves):
+    def judged(self, model: Model, images: Tensor) -> Any:
+        return images, images
+
+
+def test_what_is_judged_is_one_tensor() -> None:
+    model = assembled(discriminator=ToyDiscriminator(frozenset({"logits"}), (1, 2, 3), 5))
+    with pytest.raises(FitError, match="^recipe OnPairs: judged_shape says .*, and judged makes tuple of 2 images"):
+        check_shapes(model, SHAPE, OnPairs())
+
+
 class Tripped:
     """An objective that returns what it should not."""
 

@@ -56,6 +56,16 @@ def test_parts_that_do_not_fit_start_anew_with_the_reason(trained: Path, tmp_pat
     assert "generator starts from new weights: it is gantk:dcgan there and gantk:gan here" in out
 
 
+def test_the_stages_are_the_schedules_where_the_runs_preset_is_no_longer_installed(trained: Path, call) -> None:
+    written = trained / "model.toml"
+    written.write_text(written.read_text().replace('preset = "dcgan"', 'preset = "uninstalled"'))
+    out = call("build", "--from", "trained", "--discriminator", "dcgan:width=6", "-o", "fine").worked().out
+    assert "note: generator starts from trained/checkpoints/step-0000008." in out
+    stages = api.Run(trained.parent / "fine").spec()["stages"]
+    assert [*stages] == ["game"]
+    assert stages["game"]["length"] != "8 steps"
+
+
 def test_nothing_fits(trained: Path, tmp_path: Path, call) -> None:
     both = ("--generator", "dcgan:width=6", "--discriminator", "dcgan:width=6")
     error = call("build", "--from", "trained", *both, "-o", "fine").error(2)
