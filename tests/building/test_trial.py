@@ -317,7 +317,7 @@ class OnPairs(OnHalves):
 
 def test_what_is_judged_is_one_tensor() -> None:
     model = assembled(discriminator=ToyDiscriminator(frozenset({"logits"}), (1, 2, 3), 5))
-    with pytest.raises(FitError, match="^recipe OnPairs: judged_shape says .*, and judged makes tuple of 2 images"):
+    with pytest.raises(FitError, match=r"^recipe OnPairs: judged_shape says .*, and judged makes tuple of 2 images"):
         check_shapes(model, SHAPE, OnPairs())
 
 
