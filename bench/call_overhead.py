@@ -196,10 +196,9 @@ def call_time(loss: Loss, real: Tensor, fake: Tensor, derive: bool) -> float:
 
 def measure(losses: dict[str, Loss], shape: tuple[int, ...]) -> dict[str, Any]:
     """Microseconds of a call and the ratio to the eager one's, forward alone (no gradient) and with backward."""
-    generator = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     pairs = {
-        derive: [torch.randn(shape, generator=generator).requires_grad_(derive) for _ in range(2)]
-        for derive in (False, True)
+        derive: [torch.randn(shape, generator=rng).requires_grad_(derive) for _ in range(2)] for derive in (False, True)
     }
     seconds: dict[tuple[str, bool], list[float]] = {(name, derive): [] for name in losses for derive in pairs}
     for turn in range(ROUNDS + 2):

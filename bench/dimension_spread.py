@@ -23,12 +23,12 @@ from gantk.measures.twonn import two_nn
 K = (10, 20, 50, 100)
 
 
-def cube(points: int, dim: int, generator: torch.Generator) -> Tensor:
-    return torch.rand(points, dim, generator=generator, dtype=torch.float64)
+def cube(points: int, dim: int, rng: torch.Generator) -> Tensor:
+    return torch.rand(points, dim, generator=rng, dtype=torch.float64)
 
 
-def sphere(points: int, dim: int, generator: torch.Generator) -> Tensor:
-    around = torch.randn(points, dim + 1, generator=generator, dtype=torch.float64)
+def sphere(points: int, dim: int, rng: torch.Generator) -> Tensor:
+    around = torch.randn(points, dim + 1, generator=rng, dtype=torch.float64)
     return around / around.norm(dim=1, keepdim=True)
 
 

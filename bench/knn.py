@@ -232,12 +232,12 @@ def memory(field: str) -> int:
 
 def synthetic(n: int, dim: int) -> Tensor:
     """Bytes near a 12-dimensional surface, in parts, so that there is little memory beside the result."""
-    generator = torch.Generator().manual_seed(0)
-    surface = torch.randn(12, dim, generator=generator) * 25
+    rng = torch.Generator().manual_seed(0)
+    surface = torch.randn(12, dim, generator=rng) * 25
     x = torch.empty(n, dim, dtype=torch.uint8)
     for part in x.split(200):
-        place = torch.randn(len(part), 12, generator=generator)
-        noise = torch.randn(part.shape, generator=generator) * 8
+        place = torch.randn(len(part), 12, generator=rng)
+        noise = torch.randn(part.shape, generator=rng) * 8
         part.copy_((place @ surface + noise + 100).clamp(0, 255))
     return x
 

@@ -32,7 +32,7 @@ from gantk.measures.degradation import Degradation
 from gantk.measures.reconstruction import generated_errors, reconstructed
 from gantk.run.folder import Run
 from gantk.run.log import read_log
-from gantk.seeds import generator_for
+from gantk.seeds import rng_for
 
 DEGRADATIONS = ("", "noise=0.3", "noise=0.6", "downscale=2", "downscale=4", "mask=0.1", "mask=0.25")
 INTERVAL = 500
@@ -140,7 +140,7 @@ def judged(
     found: dict[str, Any] = {}
     for text in degradations:
         chain = [Degradation.parse(text)] if text else []
-        result = reconstructed(model, images, chain, generator_for(0, "degrade"))
+        result = reconstructed(model, images, chain, rng_for(0, "degrade"))
         found[text or "whole"] = {
             "share": share(classifier, result.again, labels),
             "share_before": share(classifier, result.degraded, labels),

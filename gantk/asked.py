@@ -15,7 +15,7 @@ from gantk.errors import FitError, UsageError, calling
 from gantk.parts import Condition, ImageShape
 from gantk.seeds import check_seed
 
-__all__ = ["check_room", "conditions", "count", "generator", "noise_vectors"]
+__all__ = ["check_room", "conditions", "count", "noise_vectors", "rng"]
 
 
 def count(n: Any) -> int:
@@ -42,8 +42,8 @@ def check_room(n: int, image_shape: ImageShape) -> None:
         )
 
 
-def generator(seed: Any) -> torch.Generator:
-    """A CPU generator of a seed, the generator itself where one is given, and a new one at every call for `None`."""
+def rng(seed: Any) -> torch.Generator:
+    """Random numbers of a seed, drawn on the CPU; a `torch.Generator` as it is; new ones at every call for `None`."""
     if isinstance(seed, torch.Generator):
         return seed
     return torch.Generator().manual_seed(int(torch.randint(2**63 - 1, ())) if seed is None else check_seed(seed))

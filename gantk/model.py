@@ -255,30 +255,30 @@ class Model(nn.Module):
 
         Args:
             n: how many, 0 or more.
-            seed: 0 … 2⁶³ - 1, or a generator to draw from; new ones at every call where not given, from torch's global
-                generator.
+            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; new ones at every call where not given, from
+                torch's global random numbers.
             condition: what they are told to be, in a conditional model: as text, several texts in turn, or `[dim]` or
                 `[n, dim]`; drawn as the data has them where not given. The rest of the noise is the same either way.
 
         Raises:
             UsageError: n or the seed is out of its range, the model is not conditional, or there is no such condition.
         """
-        n, generator = asked.count(n), asked.generator(seed)
+        n, rng = asked.count(n), asked.rng(seed)
         with evaluating(self):
-            chunks = [self._noise_chunk(generator) for _ in range(-(-n // CHUNK))]
+            chunks = [self._noise_chunk(rng) for _ in range(-(-n // CHUNK))]
         noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
         if condition is not None:
             noise[:, self.noise.dim :] = asked.conditions(self.condition, condition, n).to(noise)
         return noise
 
-    def _noise_chunk(self, generator: torch.Generator) -> Tensor:
+    def _noise_chunk(self, rng: torch.Generator) -> Tensor:
         with calling(f"noise {type(self.noise).__name__}", f"sample({CHUNK})"):
-            noise = self.noise.sample(CHUNK, generator)
+            noise = self.noise.sample(CHUNK, rng)
         if self.condition is None:
             return noise
         name, wanted = f"condition {type(self.condition).__name__}", [CHUNK, self.condition.dim]
         with calling(name, f"draw({CHUNK})"):
-            drawn = self.condition.draw(CHUNK, generator)
+            drawn = self.condition.draw(CHUNK, rng)
         if list(drawn.shape) != wanted:
             raise FitError(f"{name}: draw({CHUNK}) returned {list(drawn.shape)}; {wanted} is expected.")
         return torch.cat([noise, drawn.to(noise)], dim=1)
@@ -328,7 +328,7 @@ class Model(nn.Module):
 
         Args:
             n: how many, 0 or more.
-            seed: 0 … 2⁶³ - 1, or a generator to draw from; new images at every call where not given.
+            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; new images at every call where not given.
             refine: whether images go through the refiner, where the model has one.
             condition: what they are told to be, in a conditional model, as `"3"`; several are taken in turn.
 
@@ -339,7 +339,7 @@ class Model(nn.Module):
         asked.check_room(asked.count(n), self.image_shape)
         return self.generate(self.sample_noise(n, seed, condition), refine)
 
-    def preview(self, n: int, generator: torch.Generator) -> Tensor:
+    def preview(self, n: int, rng: torch.Generator) -> Tensor:
         """The images of a sample grid: those of a conditional model show what there is, in order."""
         spread = None if self.condition is None else self.condition.spread(n)
-        return self.sample(n, generator, condition=spread)
+        return self.sample(n, rng, condition=spread)

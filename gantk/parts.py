@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import BrokenPlugin, OptionError
+from gantk.renamed import renamed
 
 if TYPE_CHECKING:
     from gantk.model import Model
@@ -137,11 +138,11 @@ class NoiseSource(Part, ABC):
     """Length of one noise vector."""
 
     @abstractmethod
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Draw `[n, dim]` noise vectors on this part's device.
 
-        Every random number comes from `generator` where one is given (the same seed draws the same noise), else
-        from torch's global generator. `draw_normal` and `draw_uniform` do that.
+        Every random number comes from `rng` where one is given (the same seed draws the same noise), else
+        from torch's global random number generator. `draw_normal` and `draw_uniform` do that.
         """
 
     @property
@@ -154,15 +155,17 @@ class NoiseSource(Part, ABC):
         self.register_buffer("_anchor", torch.empty(0), persistent=False)
         self._anchor: Tensor
 
-    def draw_normal(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
-        """Standard normal numbers, drawn where `generator` lives, of this part's type and on its device."""
-        where = generator.device if generator is not None else self.device
-        return torch.randn(*shape, generator=generator, device=where).to(self._anchor)
+    @renamed(generator="rng")
+    def draw_normal(self, *shape: int, rng: torch.Generator | None = None) -> Tensor:
+        """Standard normal numbers, drawn where `rng` lives, of this part's type and on its device."""
+        where = rng.device if rng is not None else self.device
+        return torch.randn(*shape, generator=rng, device=where).to(self._anchor)
 
-    def draw_uniform(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform numbers in [0, 1), drawn where `generator` lives, of this part's type and on its device."""
-        where = generator.device if generator is not None else self.device
-        return torch.rand(*shape, generator=generator, device=where).to(self._anchor)
+    @renamed(generator="rng")
+    def draw_uniform(self, *shape: int, rng: torch.Generator | None = None) -> Tensor:
+        """Uniform numbers in [0, 1), drawn where `rng` lives, of this part's type and on its device."""
+        where = rng.device if rng is not None else self.device
+        return torch.rand(*shape, generator=rng, device=where).to(self._anchor)
 
 
 @dataclass(frozen=True)
@@ -253,8 +256,8 @@ class Condition(Part, ABC):
         """The conditions `[N, dim]` of real images with labels: class indices `[N]`, or vectors `[N, label_dim]`."""
 
     @abstractmethod
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """`[n, dim]` conditions as the data has them, every random number from `generator`."""
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """`[n, dim]` conditions as the data has them, every random number from `rng`."""
 
     @abstractmethod
     def told(self, text: str) -> Tensor:

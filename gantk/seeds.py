@@ -1,6 +1,6 @@
 """Seeds: every random number of a run follows from its seed and the place where it is drawn.
 
-Nothing about a generator's state has to be saved: each training step seeds all generators from (seed, stage, step), so
+No state of a random number generator has to be saved: each training step seeds all of them from (seed, stage, step), so
 a resumed run draws what an undisturbed one draws, and drawing elsewhere (a sample grid, a log) changes nothing.
 """
 
@@ -18,7 +18,7 @@ import torch
 
 from gantk.errors import UsageError
 
-__all__ = ["check_seed", "derive_seed", "forked", "generator_for", "seed_everything"]
+__all__ = ["check_seed", "derive_seed", "forked", "rng_for", "seed_everything"]
 
 
 def check_seed(seed: Any) -> int:
@@ -35,20 +35,20 @@ def derive_seed(*path: object) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed torch (all devices), NumPy's and Python's global generators."""
+    """Seed torch's (all devices), NumPy's and Python's global random number generators."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
 
 
-def generator_for(*path: object) -> torch.Generator:
-    """A CPU generator for a place, independent of the global ones."""
+def rng_for(*path: object) -> torch.Generator:
+    """A random number generator for a place, on the CPU and independent of the global ones."""
     return torch.Generator().manual_seed(derive_seed(*path))
 
 
 @contextmanager
 def forked(seed: int) -> Iterator[None]:
-    """Draw from a seed and leave every global generator as it was."""
+    """Draw from a seed and leave every global random number generator as it was."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         seed_everything(seed)

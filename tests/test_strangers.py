@@ -25,8 +25,8 @@ class Squares(gantk.NoiseSource):
         super().__init__()
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator).square()
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng).square()
 
 
 class Painter(gantk.Generator):

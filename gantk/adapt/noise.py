@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gantk.adapt.calls import network_of, parameters_of
-from gantk.errors import FitError, calling
+from gantk.errors import FitError, GantkWarning, calling
 from gantk.parts import NoiseSource
 from gantk.seeds import forked
 
@@ -16,10 +17,10 @@ __all__ = ["PlainNoise"]
 
 
 class PlainNoise(NoiseSource):
-    """Any function of n, or of n and a `torch.Generator`, that draws n noise vectors.
+    """Any function of n, or of n and `rng`, a `torch.Generator`, that draws n noise vectors.
 
     A module is called, or its `sample` is where it has one; a `torch.distributions.Distribution` is sampled from. What
-    asks for no generator draws from the global ones of Python, NumPy and torch, which are seeded for it. Where its
+    asks for no `rng` draws from the global ones of Python, NumPy and torch, which are seeded for it. Where its
     samples carry gradients, its parameters are moved by whoever moves the generator.
 
     Args:
@@ -38,19 +39,19 @@ class PlainNoise(NoiseSource):
             self.network = network_of(sample or source)
             self._draw = None
         called = sample or (source.forward if isinstance(source, nn.Module) else source)
-        self._seeded = "generator" in [parameter.name for parameter in parameters_of(called)]
+        self._seeded_by = _rng_argument(called, type(self).__name__)
         with forked(0):
             drawn = self.sample(2)
         if drawn.requires_grad:
             self.learned = ("network",)
         self.dim = drawn.shape[1]
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        if self._seeded:
-            return self._checked(n, {"generator": generator})
-        if generator is None:
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        if self._seeded_by:
+            return self._checked(n, {self._seeded_by: rng})
+        if rng is None:
             return self._checked(n, {})
-        with forked(int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device).item())):
+        with forked(int(torch.randint(2**63 - 1, (), generator=rng, device=rng.device).item())):
             return self._checked(n, {})
 
     def _checked(self, n: int, how: dict[str, Any]) -> Tensor:
@@ -64,3 +65,14 @@ class PlainNoise(NoiseSource):
         if drawn.dim() < 2 or drawn.shape[0] != n:
             raise FitError(f"noise {name} returned {list(drawn.shape)} for n={n}; expected [{n}, dim].")
         return drawn.flatten(1)
+
+
+def _rng_argument(function: Any, name: str) -> str:
+    """What a function calls the `torch.Generator` that it draws from; empty where it takes none."""
+    names = {parameter.name for parameter in parameters_of(function)}
+    if "rng" in names:
+        return "rng"
+    if "generator" not in names:
+        return ""
+    warnings.warn(f"noise {name}: the argument generator is called rng now.", GantkWarning, stacklevel=2)
+    return "generator"

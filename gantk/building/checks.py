@@ -197,7 +197,7 @@ def _check_seeded(drawn: Tensor, again: Tensor, slot: str, part: Part) -> None:
     if not torch.equal(drawn, again):
         raise FitError(
             f"{slot} {type(part).__name__} drew two different batches from one random seed: draw every random number "
-            "from the `generator` that it is given."
+            "from the `rng` that it is given."
         )
 
 

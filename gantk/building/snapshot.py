@@ -16,7 +16,7 @@ CONTAINERS = (dict, list, set, deque)
 
 
 class Snapshot:
-    """What a model and objects beside it hold: tensors, modes, gradients, attributes, and random generators.
+    """What a model and objects beside it hold: tensors, modes, gradients, attributes, and random number generators.
 
     Args:
         model: every module of it is kept.
@@ -29,7 +29,7 @@ class Snapshot:
         self._containers: list[tuple[Any, Any]] = []
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         self._leaves: list[tuple[Tensor, bool, Tensor | None]] = []
-        self._generators: list[tuple[torch.Generator, Tensor]] = []
+        self._rngs: list[tuple[torch.Generator, Tensor]] = []
         for _, attributes in self._attributes:
             for value in attributes.values():
                 self._keep(value)
@@ -41,7 +41,7 @@ class Snapshot:
                 if value.is_leaf:
                     self._leaves.append((value, value.requires_grad, value.grad))
         elif isinstance(value, torch.Generator):
-            self._generators.append((value, value.get_state()))
+            self._rngs.append((value, value.get_state()))
         elif isinstance(value, CONTAINERS):
             self._containers.append((value, copy.copy(value)))
             for item in value.values() if isinstance(value, dict) else value:
@@ -64,5 +64,5 @@ class Snapshot:
                 leaf.detach_()
             leaf.requires_grad_(requires_grad)
             leaf.grad = grad
-        for generator, state in self._generators:
-            generator.set_state(state)
+        for rng, state in self._rngs:
+            rng.set_state(state)

@@ -125,14 +125,14 @@ def _examine(
     from gantk.measures.neighbours import Neighbours
     from gantk.measures.twonn import two_nn
     from gantk.report.dimension import of_mle, of_two_nn
-    from gantk.seeds import generator_for
+    from gantk.seeds import rng_for
 
     source = named_points(data)
     indices = None
     if subset is not None:
         if subset > source.count:
             raise UsageError(f"--subset {subset}: {source.name} has {source.count} points; leave --subset out.")
-        order = torch.randperm(source.count, generator=generator_for(seed, "subset"))
+        order = torch.randperm(source.count, generator=rng_for(seed, "subset"))
         indices = order[:subset].sort().values.numpy()
     name = source.name if subset is None else f"the subset of {source.name}"
     with progress_bar("reading") as progress:
@@ -156,7 +156,7 @@ def _examine(
         estimate = intrinsic_dimension(found, k)
         findings["mle"] = of_mle(estimate)
     if "twonn" in estimators:
-        findings["twonn"] = of_two_nn(two_nn(found, generator=generator_for(seed, "two_nn")))
+        findings["twonn"] = of_two_nn(two_nn(found, rng=rng_for(seed, "two_nn")))
     return findings, estimate
 
 

@@ -81,7 +81,7 @@ def command(
     )
     from gantk.report.pictures import PICTURES, check_grid, save_picture, try_place, writable
     from gantk.report.reconstruction import ErrorRow, error_table, picture_of
-    from gantk.seeds import generator_for
+    from gantk.seeds import rng_for
 
     writable(output, PICTURES)
     try_place(output)
@@ -115,7 +115,7 @@ def command(
     if note:
         click.echo(f"not measured: {note}")
     shown = sets[0].first(len(images) or count)
-    real = reconstructed(model, shown, spoilt, generator_for(seed, "degrade"))
+    real = reconstructed(model, shown, spoilt, rng_for(seed, "degrade"))
     save_picture(picture_of(generated_again(model, count, seed), real, degraded=bool(spoilt)), output)
     columns = ["image", *(["degraded"] if spoilt else []), "its code", "generated from it"]
     click.echo(f"\n{output} has from left to right: noise, generated from it, its code, generated from that;")
@@ -186,7 +186,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
 
     from gantk.building.construct import construct
     from gantk.measures.reconstruction import COLOURS, held_out
-    from gantk.seeds import generator_for
+    from gantk.seeds import rng_for
 
     if data is not None:
         name, source = data, construct("data", data)
@@ -206,5 +206,5 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
         )
     with progress_bar("reading images") as progress:
         source.prepare(progress)
-    order = torch.randperm(len(source), generator=generator_for(seed, "subset"))[:subset]
+    order = torch.randperm(len(source), generator=rng_for(seed, "subset"))[:subset]
     return _Set(name, source, order.tolist())

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.seeds import generator_for
+from gantk.seeds import rng_for
 
 __all__ = ["Order"]
 
@@ -40,7 +40,7 @@ class Order:
 
     def _of(self, epoch: int) -> npt.NDArray[np.int64]:
         if epoch != self._epoch:
-            generator = generator_for(*self._seed, "epoch", epoch)
-            self._permutation = torch.randperm(self._images, generator=generator).numpy()
+            rng = rng_for(*self._seed, "epoch", epoch)
+            self._permutation = torch.randperm(self._images, generator=rng).numpy()
             self._epoch = epoch
         return self._permutation

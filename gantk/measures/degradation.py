@@ -29,23 +29,23 @@ class _Kind:
     apply: Callable[[Tensor, float, torch.Generator], Tensor]
 
 
-def _noise(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    return (images + deviation * torch.randn(images.shape, generator=generator)).clamp(-1, 1)
+def _noise(images: Tensor, deviation: float, rng: torch.Generator) -> Tensor:
+    return (images + deviation * torch.randn(images.shape, generator=rng)).clamp(-1, 1)
 
 
-def _downscale(images: Tensor, factor: float, generator: torch.Generator) -> Tensor:
+def _downscale(images: Tensor, factor: float, rng: torch.Generator) -> Tensor:
     height, width = images.shape[2:]
     small = F.interpolate(images, (math.ceil(height / factor), math.ceil(width / factor)), mode="area")
     return F.interpolate(small, (height, width), mode="bilinear")
 
 
-def _mask(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def _mask(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
     masked = images.clone()
     height, width = images.shape[2:]
     sides = max(1, round(height * math.sqrt(share))), max(1, round(width * math.sqrt(share)))
     for image in masked:
         tops = (height - sides[0], width - sides[1])
-        top, left = (int(torch.randint(room + 1, (), generator=generator)) for room in tops)
+        top, left = (int(torch.randint(room + 1, (), generator=rng)) for room in tops)
         image[:, top : top + sides[0], left : left + sides[1]] = BLACK
     return masked
 
@@ -97,20 +97,20 @@ class Degradation:
         if self.kind == "downscale" and self.amount > shorter:
             raise OptionError(f"{self}: the shorter side of these images has {shorter} pixels; downscale by no more.")
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Degraded `[N, C, H, W]` images in [-1, 1], on the CPU; the same generator state gives the same images.
+    def __call__(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Degraded `[N, C, H, W]` images in [-1, 1], on the CPU; the same state of `rng` gives the same images.
 
         Raises:
             OptionError: as `check` does.
         """
         self.check((images.shape[1], images.shape[2], images.shape[3]))
-        return KINDS[self.kind].apply(images, self.amount, generator)
+        return KINDS[self.kind].apply(images, self.amount, rng)
 
     def __str__(self) -> str:
         return f"{self.kind}={toml.number(self.amount)}"
 
 
-def degrade(images: Tensor, degradations: Sequence[Degradation], generator: torch.Generator) -> Tensor:
+def degrade(images: Tensor, degradations: Sequence[Degradation], rng: torch.Generator) -> Tensor:
     """Every image through every degradation, in order; what becomes of one does not depend on those after it.
 
     Raises:
@@ -118,10 +118,10 @@ def degrade(images: Tensor, degradations: Sequence[Degradation], generator: torc
     """
     if not degradations or not len(images):
         return images
-    return torch.cat([_through(image, degradations, generator) for image in torch.split(images, 1)])
+    return torch.cat([_through(image, degradations, rng) for image in torch.split(images, 1)])
 
 
-def _through(image: Tensor, degradations: Sequence[Degradation], generator: torch.Generator) -> Tensor:
+def _through(image: Tensor, degradations: Sequence[Degradation], rng: torch.Generator) -> Tensor:
     for each in degradations:
-        image = each(image, generator)
+        image = each(image, rng)
     return image

@@ -21,7 +21,8 @@ from gantk.measures.degradation import Degradation, degrade
 from gantk.model import CHUNK, Model
 from gantk.nn import evaluating
 from gantk.parts import Generator, ImageShape
-from gantk.seeds import generator_for
+from gantk.renamed import renamed
+from gantk.seeds import rng_for
 
 __all__ = [
     "Error",
@@ -185,23 +186,24 @@ def _again(model: Model, noise: Tensor) -> Generated:
     return Generated(noise.cpu(), images, codes, model.generate(codes, refine=False))
 
 
+@renamed(generator="rng")
 def reconstructed(
     model: Model,
     images: Tensor,
     degradations: Sequence[Degradation] = (),
-    generator: torch.Generator | None = None,
+    rng: torch.Generator | None = None,
 ) -> Reconstructed:
     """Read the codes of images `[N, C, H, W]` in [-1, 1] and generate from them.
 
     Args:
         degradations: what happens to the images, in this order, before their codes are read.
-        generator: where degrading draws from; the same state, the same degraded images.
+        rng: where degrading draws from; the same state, the same degraded images.
 
     Raises:
         FitError: the model reads no codes.
         OptionError: a degradation does not go with images of this size.
     """
-    given = degrade(images, degradations, generator or generator_for(0, "degrade"))
+    given = degrade(images, degradations, rng or rng_for(0, "degrade"))
     codes = read_codes(model, given)
     return Reconstructed(images, given, codes, model.generate(codes, refine=False))
 
@@ -256,10 +258,10 @@ def image_errors(
         FitError: the model reads no codes.
         OptionError: a degradation does not go with images of this size.
     """
-    generator = generator_for(seed, "degrade")
+    rng = rng_for(seed, "degrade")
     again, degraded = _Mean(), _Mean()
     for images in batches:
-        found = reconstructed(model, images, degradations, generator)
+        found = reconstructed(model, images, degradations, rng)
         again.add(images, found.again)
         degraded.add(images, found.degraded)
     return ImageErrors(again.error(), degraded.error())

@@ -18,8 +18,8 @@ def sample_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Tensor]:
     """The images of `model.sample(count, seed, refine, conditions)`, the same ones, in batches `[n, C, H, W]`."""
-    generator = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     for start in range(0, count, BATCH):
         number = min(BATCH, count - start)
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
-        yield model.generate(model.sample_noise(number, generator, turned or None), refine)
+        yield model.generate(model.sample_noise(number, rng, turned or None), refine)

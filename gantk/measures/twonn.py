@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.measures.neighbours import Duplicates, Neighbours, neighbours_of
+from gantk.renamed import renamed
 
 __all__ = ["TwoNN", "two_nn"]
 
@@ -40,13 +41,14 @@ class TwoNN:
     neighbours: Neighbours
 
 
+@renamed(generator="rng")
 def two_nn(
     x: Tensor | npt.NDArray[Any] | Neighbours,
     *,
     discard: float = 0.1,
     duplicates: Duplicates | None = None,
     resamples: int = 200,
-    generator: torch.Generator | None = None,
+    rng: torch.Generator | None = None,
 ) -> TwoNN:
     """Facco et al.'s estimate of the intrinsic dimension from each point's two nearest neighbours.
 
@@ -62,7 +64,7 @@ def two_nn(
             and T_2 are a point's first two positive distances among the neighbours that were found. Not to be given
             with `Neighbours`, as it was chosen there.
         resamples: how often points are drawn anew for `fit_error`, at least 2.
-        generator: what they are drawn with; the same draws at every call where none is given.
+        rng: what they are drawn with; the same draws at every call where none is given.
 
     Raises:
         UsageError: an argument is out of its range, the points are no points, or fewer than 3 ratios are left.
@@ -71,8 +73,8 @@ def two_nn(
         raise UsageError(f"discard is a share between 0 and 1, not {discard!r}.")
     if not isinstance(resamples, (int, np.integer)) or resamples < 2:
         raise UsageError(f"resamples is a whole number, at least 2, not {resamples!r}.")
-    if generator is not None and not (isinstance(generator, torch.Generator) and generator.device.type == "cpu"):
-        raise UsageError(f"generator is a torch.Generator of the CPU, not {generator!r}; torch.Generator() makes one.")
+    if rng is not None and not (isinstance(rng, torch.Generator) and rng.device.type == "cpu"):
+        raise UsageError(f"rng is a torch.Generator of the CPU, not {rng!r}; torch.Generator() makes one.")
     found = neighbours_of(x, 2, duplicates)
     growth = _log_ratios(found.distances).cpu()
     undefined = len(found.distances) - len(growth)
@@ -82,10 +84,10 @@ def two_nn(
         raise UsageError(f"TwoNN needs 3 ratios; {max(used, 0)} of {len(found.distances)} points are left to give one.")
     ordered = growth.sort().values
     slope = _slope(ordered, used)
-    drawn = generator or torch.Generator().manual_seed(0)
+    rng = rng or torch.Generator().manual_seed(0)
     others = torch.empty(resamples, dtype=torch.float64)
     for index in range(resamples):
-        times = torch.randint(count, (count,), generator=drawn).bincount(minlength=count)
+        times = torch.randint(count, (count,), generator=rng).bincount(minlength=count)
         others[index] = _slope(ordered.repeat_interleave(times), used)  # in order again, without sorting
     whole = ordered[:used].sum() + (count - used) * ordered[used - 1]
     likelihood = (used - 1) / whole

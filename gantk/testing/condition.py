@@ -56,14 +56,14 @@ class ConditionContract(PartContract):
         )
         assert found.dtype == torch.float32, f"of(labels) returned {found.dtype}; float32 is expected."
 
-    def test_draws_from_the_generator_alone(self) -> None:
+    def test_draws_from_the_rng_alone(self) -> None:
         part = self._condition()
         part.seen(self._labels)
         drawn, again = (part.draw(16, torch.Generator().manual_seed(3)) for _ in range(2))
         assert drawn.shape == (16, part.dim), (
-            f"draw(16, generator) returned {list(drawn.shape)}; {[16, part.dim]} is expected."
+            f"draw(16, rng) returned {list(drawn.shape)}; {[16, part.dim]} is expected."
         )
-        close(again, drawn, "the same seed drew other conditions; draw every random number from `generator`.")
+        close(again, drawn, "the same seed drew other conditions; draw every random number from `rng`.")
 
     def test_told_is_one_row(self) -> None:
         part = self._condition()

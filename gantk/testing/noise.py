@@ -12,9 +12,7 @@ from gantk.testing.base import ShapedContract, close
 
 __all__ = ["NoiseContract"]
 
-MEND_GENERATOR = (
-    "draw every random number from the `generator` that sample() is given: draw_normal and draw_uniform do that."
-)
+MEND_RNG = "draw every random number from the `rng` that sample() is given: draw_normal and draw_uniform do that."
 
 
 def _seed(number: int) -> torch.Generator:
@@ -60,30 +58,30 @@ class NoiseContract(ShapedContract):
     def test_the_same_seed_draws_the_same(self, shape: ImageShape) -> None:
         source = self._built(shape)
         one, other = source.sample(6, _seed(3)), source.sample(6, _seed(3))
-        assert torch.equal(one, other), f"the same seed drew different noise; {MEND_GENERATOR}"
+        assert torch.equal(one, other), f"the same seed drew different noise; {MEND_RNG}"
 
     def test_another_seed_draws_another(self, shape: ImageShape) -> None:
         source = self._built(shape)
         one, other = source.sample(6, _seed(3)), source.sample(6, _seed(4))
-        assert not torch.equal(one, other), f"two seeds drew the same noise; {MEND_GENERATOR}"
+        assert not torch.equal(one, other), f"two seeds drew the same noise; {MEND_RNG}"
 
-    def test_goes_on_from_where_the_generator_is(self, shape: ImageShape) -> None:
-        source, generator = self._built(shape), _seed(3)
-        one, other = source.sample(6, generator), source.sample(6, generator)
+    def test_goes_on_from_where_the_rng_is(self, shape: ImageShape) -> None:
+        source, rng = self._built(shape), _seed(3)
+        one, other = source.sample(6, rng), source.sample(6, rng)
         assert not torch.equal(one, other), (
-            f"two draws from one generator are equal; do not seed it again or copy it: {MEND_GENERATOR}"
+            f"two draws from one `rng` are equal; do not seed it again or copy it: {MEND_RNG}"
         )
 
-    def test_leaves_the_global_generator_alone(self, shape: ImageShape) -> None:
+    def test_leaves_the_global_rng_alone(self, shape: ImageShape) -> None:
         source = self._built(shape)
         before = torch.random.get_rng_state()
         source.sample(6, _seed(3))
         assert torch.equal(torch.random.get_rng_state(), before), (
-            "sample consumed torch's global random numbers though it was given a generator, so that previews would "
-            f"change training; {MEND_GENERATOR}"
+            "sample consumed torch's global random numbers though it was given an `rng`, so that previews would "
+            f"change training; {MEND_RNG}"
         )
 
-    def test_follows_the_global_generator_else(self, shape: ImageShape) -> None:
+    def test_follows_the_global_rng_else(self, shape: ImageShape) -> None:
         source = self._built(shape)
         torch.manual_seed(5)
         one = source.sample(6)

@@ -78,5 +78,5 @@ class ToyNoise(NoiseSource):
         super().__init__()
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng)

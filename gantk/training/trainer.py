@@ -42,7 +42,7 @@ from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
 from gantk.run.log import Log
 from gantk.schedule import Batch, Stage
-from gantk.seeds import derive_seed, forked, generator_for, seed_everything
+from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
 from gantk.training.due import Due
@@ -270,10 +270,10 @@ class Trainer:
         if not self.log:
             return
         with forked(self.seed), torch.no_grad():
-            generator = generator_for(self.seed, "samples")
+            rng = rng_for(self.seed, "samples")
             draw = stage.preview or Model.preview
             with blaming(f"step {total}: "):
-                images = draw(self.model, self.settings.samples, generator)
+                images = draw(self.model, self.settings.samples, rng)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
             save_picture(drawn, self.run.samples_folder / f"step-{total:07d}.png")

@@ -185,10 +185,10 @@ VALUES = {
 
 
 @torch.no_grad()
-def _reconstructed(model: Model, n: int, generator: torch.Generator) -> Tensor:
+def _reconstructed(model: Model, n: int, rng: torch.Generator) -> Tensor:
     """Images of the data set, each followed by its reconstruction."""
     if model.built.data is None:
-        return model.sample(n, generator)
+        return model.sample(n, rng)
     count = min(-(-n // 2), len(model.built.data))
     images = to_float(model.built.data.images(range(count))).to(model.device)
     with evaluating(model):

@@ -25,5 +25,5 @@ class Sphere(NoiseSource):
         require(dim >= 2, f"dim must be at least 2, not {dim}.")
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return on_sphere(self.draw_normal(n, self.dim, generator=generator))
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return on_sphere(self.draw_normal(n, self.dim, rng=rng))

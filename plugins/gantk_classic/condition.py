@@ -40,12 +40,10 @@ class ClassCondition(Condition):
         """`[N, classes]` one-hot rows for labels `[N]`."""
         return one_hot(labels.long(), self.dim).to(self.frequencies)
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """`[n, classes]` one-hot rows of drawn classes."""
-        frequencies = self.frequencies.to(generator.device)
-        return self.of(
-            torch.multinomial(frequencies, n, replacement=True, generator=generator).to(self.frequencies.device)
-        )
+        frequencies = self.frequencies.to(rng.device)
+        return self.of(torch.multinomial(frequencies, n, replacement=True, generator=rng).to(self.frequencies.device))
 
     def told(self, text: str) -> Tensor:
         """The row of a class that is told by its name or, where no class is called so, by its index from 0."""
@@ -94,9 +92,9 @@ class VectorCondition(Condition):
         """The vectors themselves."""
         return labels.to(self.rows)
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """`[n, dim]` vectors of the data, each as likely."""
-        chosen = torch.randint(int(self.count), (n,), generator=generator, device=generator.device)
+        chosen = torch.randint(int(self.count), (n,), generator=rng, device=rng.device)
         return self.rows[chosen.to(self.rows.device)]
 
     def told(self, text: str) -> Tensor:

@@ -22,8 +22,8 @@ class Gaussian(NoiseSource):
         require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng)
 
 
 class Uniform(NoiseSource):
@@ -40,5 +40,5 @@ class Uniform(NoiseSource):
         require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return 2 * self.draw_uniform(n, self.dim, generator=generator) - 1
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return 2 * self.draw_uniform(n, self.dim, rng=rng) - 1

@@ -54,13 +54,13 @@ class DecoderEncoder(NoiseSource):
         self.pretrain_loss_name = parse_part(loss)[0].rpartition(":")[2]
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        z = self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        z = self.draw_normal(n, self.dim, rng=rng)
         with evaluating(self.autoencoder):
             posterior: Posterior = self.autoencoder.encode(self.autoencoder(z))
         if not self.draws_posterior:
             return posterior.mean
-        return posterior.sample(self.draw_normal(n, self.dim, generator=generator))
+        return posterior.sample(self.draw_normal(n, self.dim, rng=rng))
 
     def stages(self, path: str) -> Sequence[Stage]:
         where = f"{path}.autoencoder"
@@ -72,16 +72,16 @@ class DecoderEncoder(NoiseSource):
             optimizer={"optimizer": "adam", "lr": 1e-3, "betas": [0.9, 0.999]},
         )
 
-        def preview(model: nn.Module, n: int, generator: torch.Generator) -> Tensor:
-            return self.decode_normal(n, generator)
+        def preview(model: nn.Module, n: int, rng: torch.Generator) -> Tensor:
+            return self.decode_normal(n, rng)
 
         return [Stage("pretrain", [player], length="10 epochs", batch_size=128, preview=preview)]
 
     @torch.no_grad()
-    def decode_normal(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def decode_normal(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Images that the decoder makes of standard normal noise: what the autoencoder has learned so far."""
         with evaluating(self.autoencoder):
-            images: Tensor = self.autoencoder(self.draw_normal(n, self.dim, generator=generator))
+            images: Tensor = self.autoencoder(self.draw_normal(n, self.dim, rng=rng))
         return images
 
 

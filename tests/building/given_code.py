@@ -27,8 +27,8 @@ class Squares(gantk.NoiseSource):
         super().__init__()
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator).square()
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng).square()
 
 
 class Painter(gantk.Generator):
@@ -183,7 +183,7 @@ CODE: dict[str, dict[str, Callable[[], Any]]] = {
         "module class": lambda: (PlainNoise, {"dim": 5}),
         "module": PlainNoise,
         "function": lambda: numpy_noise,
-        "lambda": lambda: lambda n, generator=None: torch.randn(n, 3, generator=generator),
+        "lambda": lambda: lambda n, rng=None: torch.randn(n, 3, generator=rng),
         "distribution": lambda: torch.distributions.Uniform(-torch.ones(4), torch.ones(4)),
     },
     "generator": {

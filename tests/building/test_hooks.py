@@ -106,8 +106,8 @@ class Fixed(Condition):
     def of(self, labels: Tensor) -> Tensor:
         return self.vectors[labels]
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.vectors[torch.randint(len(self.vectors), (n,), generator=generator)]
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.vectors[torch.randint(len(self.vectors), (n,), generator=rng)]
 
     def told(self, text: str) -> Tensor:
         return self.vectors[int(text)][None]
@@ -117,10 +117,10 @@ class Fixed(Condition):
     ("members", "says"),
     [
         ({"of": lambda self, labels: fails()}, "Bad.of fails: ZeroDivisionError"),
-        ({"draw": lambda self, n, generator: fails()}, "Bad.draw fails"),
+        ({"draw": lambda self, n, rng: fails()}, "Bad.draw fails"),
         ({"seen": lambda self, labels: fails()}, "Bad.seen fails"),
-        ({"draw": lambda self, n, generator: self.vectors[:2]}, "returned .2, 3.; expected .3, 3."),
-        ({"draw": lambda self, n, generator: torch.randn(n, 3)}, "drew two different batches from one random seed"),
+        ({"draw": lambda self, n, rng: self.vectors[:2]}, "returned .2, 3.; expected .3, 3."),
+        ({"draw": lambda self, n, rng: torch.randn(n, 3)}, "drew two different batches from one random seed"),
     ],
 )
 def test_a_conditions_faults_are_told_at_build(tiny: Build, members: dict[str, Any], says: str) -> None:
@@ -151,8 +151,8 @@ class Learned(NoiseSource):
         self.dim = 8
         self.map = nn.Linear(8, 8)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        found: Tensor = self.map(self.draw_normal(n, 8, generator=generator))
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        found: Tensor = self.map(self.draw_normal(n, 8, rng=rng))
         return found
 
 
@@ -160,8 +160,8 @@ class Learned(NoiseSource):
     ("members", "says"),
     [
         ({"learned": "map"}, "Bad.learned is 'map'; a tuple of module paths"),
-        ({"sample": lambda self, n, generator=None: fails()}, "Bad.sample fails"),
-        ({"sample": lambda self, n, generator=None: torch.randn(n, 8)}, "drew two different batches"),
+        ({"sample": lambda self, n, rng=None: fails()}, "Bad.sample fails"),
+        ({"sample": lambda self, n, rng=None: torch.randn(n, 8)}, "drew two different batches"),
         ({"dim": property(lambda self: "8", lambda self, value: None)}, "has dim '8'; a whole number"),
     ],
 )

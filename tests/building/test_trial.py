@@ -238,9 +238,9 @@ class Means(NoiseSource):
         self.spread = nn.Parameter(torch.ones(5)) if spread else 1.0
         self.learned = learned
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        which = (3 * self.draw_uniform(n, generator=generator)).long()
-        drawn: Tensor = self.means(which) + self.spread * self.draw_normal(n, 5, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        which = (3 * self.draw_uniform(n, rng=rng)).long()
+        drawn: Tensor = self.means(which) + self.spread * self.draw_normal(n, 5, rng=rng)
         return drawn
 
 

@@ -27,7 +27,7 @@ class Ones(NoiseSource):
         super().__init__()
         self.dim = dim
 
-    def sample(self, n, generator=None):
+    def sample(self, n, rng=None):
         return torch.ones(n, self.dim)
 '''
 

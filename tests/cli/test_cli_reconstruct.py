@@ -15,7 +15,7 @@ import gantk as api
 from gantk.construct import construct
 from gantk.data import to_float
 from gantk.measures.reconstruction import generated_again, generated_errors, held_out, image_errors
-from gantk.seeds import generator_for
+from gantk.seeds import rng_for
 
 PARTS = {"noise": "gaussian:dim=4", "generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
 SETTINGS = {"length": "4 steps", "batch_size": 8}
@@ -72,7 +72,7 @@ def test_the_picture_and_the_errors(coded: Path, tmp_path: Path, gantk) -> None:
     assert drawn.shape == (3 * 30 + 2, 4 * 30 + 2 + 12 + 3 * 30 + 2, 3)
     ours = generated_again(model, 3, seed=5)
     data = held_out(model.built.spec).source
-    indices = torch.randperm(len(data), generator=generator_for(5, "subset"))[:40].tolist()
+    indices = torch.randperm(len(data), generator=rng_for(5, "subset"))[:40].tolist()
     images = to_float(data.images(indices))
     for row in range(3):
         assert near(tile(drawn, row, 1), grey(ours.images)[row])

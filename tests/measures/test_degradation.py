@@ -7,11 +7,11 @@ import torch
 
 from gantk.errors import OptionError
 from gantk.measures.degradation import Degradation, degrade
-from gantk.seeds import generator_for
+from gantk.seeds import rng_for
 
 
 def degraded(images: torch.Tensor, *texts: str, seed: int = 0) -> torch.Tensor:
-    return degrade(images, [Degradation.parse(text) for text in texts], generator_for(seed))
+    return degrade(images, [Degradation.parse(text) for text in texts], rng_for(seed))
 
 
 def test_noise_has_its_deviation_and_stays_in_range() -> None:

@@ -37,16 +37,16 @@ def slow_estimate(distances: Array, k: int, taken: int) -> Array:
 
 def cube(count: int, dim: int, into: int, seed: int = 0) -> torch.Tensor:
     """Points spread evenly in a cube, turned into a space of more dimensions without stretching it."""
-    generator = torch.Generator().manual_seed(seed)
-    basis = torch.linalg.qr(torch.randn(into, dim, generator=generator, dtype=torch.float64)).Q
-    return torch.rand(count, dim, generator=generator, dtype=torch.float64) @ basis.T
+    rng = torch.Generator().manual_seed(seed)
+    basis = torch.linalg.qr(torch.randn(into, dim, generator=rng, dtype=torch.float64)).Q
+    return torch.rand(count, dim, generator=rng, dtype=torch.float64) @ basis.T
 
 
 def sphere(count: int, dim: int, into: int, seed: int = 0) -> torch.Tensor:
     """Points spread evenly on a sphere of that dimension."""
-    generator = torch.Generator().manual_seed(seed)
-    points = torch.randn(count, dim + 1, generator=generator, dtype=torch.float64)
-    basis = torch.linalg.qr(torch.randn(into, dim + 1, generator=generator, dtype=torch.float64)).Q
+    rng = torch.Generator().manual_seed(seed)
+    points = torch.randn(count, dim + 1, generator=rng, dtype=torch.float64)
+    basis = torch.linalg.qr(torch.randn(into, dim + 1, generator=rng, dtype=torch.float64)).Q
     return (points / points.norm(dim=1, keepdim=True)) @ basis.T
 
 
@@ -121,9 +121,9 @@ def test_gaussian_data_fills_its_space() -> None:
 
 def test_the_expectation_is_the_dimension_where_theory_says_so() -> None:
     """Distances drawn from the model itself: T_j^m are the points of a Poisson process, independent of each other."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     dim, k, count = 4, 6, 200_000
-    steps = generator.exponential(size=(count, k)).cumsum(1)
+    steps = rng.exponential(size=(count, k)).cumsum(1)
     found = Neighbours(torch.from_numpy(steps ** (1 / dim)))
     unbiased, paper = (intrinsic_dimension(found, k, normaliser=name) for name in ("k-2", "k-1"))
     assert abs(unbiased.mean.item() - dim) < 4 * unbiased.mean_error.item()
@@ -136,10 +136,10 @@ def test_the_expectation_is_the_dimension_where_theory_says_so() -> None:
 
 
 def test_errors_are_the_spread_of_independent_points() -> None:
-    generator = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     draws = []
     for _ in range(200):
-        steps = generator.exponential(size=(300, 12)).cumsum(1)
+        steps = rng.exponential(size=(300, 12)).cumsum(1)
         found = Neighbours(steps ** (1 / 5))
         result, ratios = intrinsic_dimension(found, 12), two_nn(found, resamples=25)
         pairs = [(result.mean, result.mean_error), (result.harmonic, result.harmonic_error)]
@@ -164,7 +164,7 @@ def test_two_nn_is_the_paper_s_line_and_the_censored_likelihood(points: Array) -
 
 def test_the_bootstrap_follows_from_its_generator(points: Array) -> None:
     found = Neighbours.search(points, 2)
-    seeded = [two_nn(found, generator=torch.Generator().manual_seed(seed)).fit_error for seed in (1, 1, 2)]
+    seeded = [two_nn(found, rng=torch.Generator().manual_seed(seed)).fit_error for seed in (1, 1, 2)]
     assert seeded[0] == seeded[1] != seeded[2]
     before = torch.get_rng_state()
     assert two_nn(found).fit_error == two_nn(found).fit_error
@@ -295,7 +295,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "discard='a'": (lambda: two_nn(X, discard="a"), "a share between 0 and 1, not 'a'"),  # type: ignore[arg-type]
     "resamples": (lambda: two_nn(X, resamples=1), "at least 2"),
     "resamples=2.5": (lambda: two_nn(X, resamples=2.5), "whole number, at least 2, not 2.5"),  # type: ignore[arg-type]
-    "generator=3": (lambda: two_nn(X, generator=3), r"not 3; torch.Generator\(\) makes one"),  # type: ignore[arg-type]
+    "rng=3": (lambda: two_nn(X, rng=3), r"not 3; torch.Generator\(\) makes one"),  # type: ignore[arg-type]
     "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean' or 'harmonic', not 'foo'"),  # type: ignore[arg-type]
     "three points": (lambda: two_nn(X[:3]), "needs 3 ratios"),
 }

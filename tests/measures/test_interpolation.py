@@ -21,8 +21,8 @@ def reference(start: np.ndarray, end: np.ndarray, t: float) -> np.ndarray:
 
 @pytest.mark.parametrize("dim", [2, 3, 16, 512])
 def test_spherical_is_slerp(dim: int) -> None:
-    generator = torch.Generator().manual_seed(dim)
-    points = torch.randn(20, dim, generator=generator) * torch.rand(20, 1, generator=generator) * 5
+    rng = torch.Generator().manual_seed(dim)
+    points = torch.randn(20, dim, generator=rng) * torch.rand(20, 1, generator=rng) * 5
     found = strips(points, 7, spherical).view(10, 7, dim)
     for row in range(10):
         start, end = points[2 * row].numpy(), points[2 * row + 1].numpy()

@@ -38,8 +38,8 @@ from gantk.report.reconstruction import picture_of
 class Noise(NoiseSource):
     dim = 4
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_uniform(n, 4, generator=generator) * 2 - 1
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_uniform(n, 4, rng=rng) * 2 - 1
 
 
 class Plain(Generator):

@@ -85,10 +85,10 @@ def fragments(matrix: Tensor, shape: tuple[int, ...], strides: tuple[int, ...]) 
 
 def test_products_take_fragments_as_the_hardware_does(kernels: ModuleType) -> None:
     """By the layouts that CUTLASS gives for SM80_16x8x32_S32U8U8S32_TN, which the emulation was not written from."""
-    generator = torch.Generator().manual_seed(0)
-    a = torch.randint(0, 256, (16, 32), dtype=torch.uint8, generator=generator)
-    b = torch.randint(0, 256, (8, 32), dtype=torch.uint8, generator=generator)  # N × K, as CUTLASS has it
-    c = torch.randint(-1000, 1000, (16, 8), dtype=torch.int32, generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randint(0, 256, (16, 32), dtype=torch.uint8, generator=rng)
+    b = torch.randint(0, 256, (8, 32), dtype=torch.uint8, generator=rng)  # N × K, as CUTLASS has it
+    c = torch.randint(-1000, 1000, (16, 8), dtype=torch.int32, generator=rng)
     a_parts = fragments(a, (4, 8, 4, 2, 2), (64, 1, 16, 8, 256))
     b_parts = fragments(b, (4, 8, 4, 2), (32, 1, 8, 128))
     sums = fragments(c, (4, 8, 2, 2), (32, 1, 16, 8))

@@ -118,8 +118,8 @@ def test_a_stream_of_its_own() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_floats_equal_direct_differences(dtype: torch.dtype) -> None:
-    generator = torch.Generator().manual_seed(0)
-    normal = torch.randn((5000, 60), dtype=torch.float64, generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    normal = torch.randn((5000, 60), dtype=torch.float64, generator=rng)
     for x in (normal.to(dtype).cuda(), (pixels(5000, 60).double() / 255).to(dtype).cuda()):
         distances, indices = search_float(x, 15)
         for first in range(0, 5000, 500):

@@ -16,10 +16,10 @@ from gantk.ops.knn.plan import Plan
 
 def pixels(count: int, dimension: int, seed: int = 0, levels: int = 256) -> Tensor:
     """Points around a few centres; few levels make equal distances, and equal points, common."""
-    generator = torch.Generator().manual_seed(seed)
-    centres = torch.randint(0, levels, (8, dimension), generator=generator)
-    which = torch.randint(0, 8, (count,), generator=generator)
-    noise = torch.randint(-levels // 8 - 1, levels // 8 + 2, (count, dimension), generator=generator)
+    rng = torch.Generator().manual_seed(seed)
+    centres = torch.randint(0, levels, (8, dimension), generator=rng)
+    which = torch.randint(0, 8, (count,), generator=rng)
+    noise = torch.randint(-levels // 8 - 1, levels // 8 + 2, (count, dimension), generator=rng)
     return (centres[which] + noise).clamp(0, levels - 1).to(torch.uint8)
 
 
@@ -141,9 +141,9 @@ def test_a_k_that_there_are_not_points_for_is_refused(k: int) -> None:
 def test_a_plan_finds_enough_and_its_lists_hold_it(columns: int, k: int) -> None:
     plan = Plan.for_lists(columns, k)
     assert plan is not None
-    generator = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     # Ranks of a row's nearest columns in its sample: a Poisson process of rate sample / columns.
-    gaps = torch.empty(20000, plan.rank, dtype=torch.float64).exponential_(plan.sample / columns, generator=generator)
+    gaps = torch.empty(20000, plan.rank, dtype=torch.float64).exponential_(plan.sample / columns, generator=rng)
     within = gaps.sum(1)
     assert float((within < k).double().mean()) < 0.0075
     assert float((within > plan.capacity).double().mean()) < 0.003

@@ -37,8 +37,8 @@ Build = Callable[..., gantk.Model]
 
 @pytest.fixture(scope="module")
 def pictures() -> ArraySource:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (24, 1, 20, 20), dtype=torch.uint8, generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (24, 1, 20, 20), dtype=torch.uint8, generator=rng)
     return ArraySource(images.numpy())
 
 

@@ -23,8 +23,8 @@ NAMES = ("cat", "dog", "7")
 
 
 def source(labels: Sequence[int] | None = None) -> ArraySource:
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (len(labels or range(12)), 1, 16, 16), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (len(labels or range(12)), 1, 16, 16), dtype=np.uint8)
     return ArraySource(pixels, None if labels is None else np.array(labels), classes=NAMES if labels else ())
 
 
@@ -120,9 +120,9 @@ def test_a_conditional_model_with_code_does_not_reconstruct() -> None:
 
 
 def described(dim: int = 3) -> ArraySource:
-    generator = np.random.default_rng(1)
-    vectors = generator.random((12, dim), dtype=np.float32)
-    return ArraySource(generator.integers(0, 256, (12, 1, 16, 16), dtype=np.uint8), vectors)
+    rng = np.random.default_rng(1)
+    vectors = rng.random((12, dim), dtype=np.float32)
+    return ArraySource(rng.integers(0, 256, (12, 1, 16, 16), dtype=np.uint8), vectors)
 
 
 def test_vectors_that_describe_images_are_conditions(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ class Embedded(ClassCondition):
         embedded: Tensor = self.table(torch.nn.functional.one_hot(labels.long(), self.classes).float())
         return embedded
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.of(torch.randint(self.classes, (n,), generator=generator))
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.of(torch.randint(self.classes, (n,), generator=rng))
 
     def spread(self, n: int) -> Tensor:
         return self.draw(n, torch.Generator().manual_seed(0))

@@ -40,23 +40,23 @@ class Noise(NoiseSource):
         super().__init__()
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng)
 
 
 class GlobalNoise(Noise):
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, self.dim)
 
 
 class SeededNoise(Noise):
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, self.dim, generator=torch.Generator().manual_seed(0))
 
 
 class WrongLength(Noise):
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.draw_normal(n, self.dim + 1, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim + 1, rng=rng)
 
 
 class StatefulNoise(Noise):
@@ -64,8 +64,8 @@ class StatefulNoise(Noise):
         super().__init__()
         self.shift = torch.randn(5)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return super().sample(n, generator) + self.shift
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(n, rng) + self.shift
 
 
 class LearnedNoise(Noise):
@@ -73,14 +73,14 @@ class LearnedNoise(Noise):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(5))
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return super().sample(n, generator) * self.scale
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(n, rng) * self.scale
 
 
 class SleepyNoise(Noise):
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         self.eval()
-        return super().sample(n, generator)
+        return super().sample(n, rng)
 
 
 class HidingNoise(Noise):
@@ -331,10 +331,10 @@ GENERATOR = GeneratorContract
 DISCRIMINATOR = DiscriminatorContract
 
 CASES: list[tuple[type[PluginContract], type, str, str]] = [
-    (NOISE, GlobalNoise, "test_the_same_seed_draws_the_same", "draw every random number from the `generator`"),
-    (NOISE, GlobalNoise, "test_leaves_the_global_generator_alone", "global random numbers"),
+    (NOISE, GlobalNoise, "test_the_same_seed_draws_the_same", "draw every random number from the `rng`"),
+    (NOISE, GlobalNoise, "test_leaves_the_global_rng_alone", "global random numbers"),
     (NOISE, SeededNoise, "test_another_seed_draws_another", "two seeds drew the same"),
-    (NOISE, SeededNoise, "test_goes_on_from_where_the_generator_is", "do not seed it again"),
+    (NOISE, SeededNoise, "test_goes_on_from_where_the_rng_is", "do not seed it again"),
     (NOISE, WrongLength, "test_draws_vectors", "dim"),
     (NOISE, StatefulNoise, "test_keeps_its_weights", "parameters or buffers"),
     (NOISE, LearnedNoise, "test_gradients_reach_what_it_names_as_learned", "no_grad"),

@@ -37,8 +37,8 @@ class Parity(Condition):
     def of(self, labels: Tensor) -> Tensor:
         return one_hot(labels % 2, 2).float()
 
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.of(torch.randint(2, (n,), generator=generator))
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.of(torch.randint(2, (n,), generator=rng))
 
     def told(self, text: str) -> Tensor:
         if not text.isdecimal():
@@ -52,7 +52,7 @@ class Whole(Parity):
 
 
 class Unseeded(Parity):
-    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.rand(n, 2)
 
 
@@ -174,7 +174,7 @@ class Short(Flat):
 
 CASES = [
     (ConditionContract, Whole, "test_reads_labels", "float32"),
-    (ConditionContract, Unseeded, "test_draws_from_the_generator_alone", "same seed"),
+    (ConditionContract, Unseeded, "test_draws_from_the_rng_alone", "same seed"),
     (ConditionContract, Agreeing, "test_refuses_what_there_is_not", "DID NOT RAISE"),
     (ConditionContract, Wide, "test_is_shown_as_it_says", "shown_shape says"),
     (AddonContract, Shrinking, "test_shows_what_it_says", "shown_shape says"),

@@ -60,7 +60,7 @@ def test_a_seed_says_it_all(make: Callable[[], NoiseSource]) -> None:
     torch.manual_seed(99)
     before = torch.get_rng_state()
     assert torch.equal(first, part.sample(6, seeded(3)))
-    assert torch.equal(before, torch.get_rng_state()), "nothing comes from the global generator"
+    assert torch.equal(before, torch.get_rng_state()), "nothing comes from the global rng"
     assert not torch.equal(first, part.sample(6, seeded(4)))
 
 
@@ -88,8 +88,8 @@ def test_de_noise_is_gaussian_noise_decoded_and_encoded() -> None:
 
 def test_de_noise_draws_from_the_posterior() -> None:
     part = decoder_encoder().eval()
-    random = seeded()
-    z, epsilon = torch.randn(6, 5, generator=random), torch.randn(6, 5, generator=random)
+    rng = seeded()
+    z, epsilon = torch.randn(6, 5, generator=rng), torch.randn(6, 5, generator=rng)
     expected = part.autoencoder.encode(part.autoencoder(z)).sample(epsilon)
     torch.testing.assert_close(part.sample(6, seeded()), expected.detach())
 

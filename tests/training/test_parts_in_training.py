@@ -126,8 +126,8 @@ class Shifted(NoiseSource):
         self.mean = nn.Linear(1, dim)
         self.other = nn.Linear(1, dim)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        noise = self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        noise = self.draw_normal(n, self.dim, rng=rng)
         return noise + self.mean(torch.ones(1, 1, device=self.device)) + self.other.bias.detach()
 
 

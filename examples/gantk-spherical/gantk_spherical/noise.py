@@ -25,5 +25,5 @@ class Spherical(NoiseSource):
         require(dim >= 2, f"dim must be at least 2, not {dim}.")
         self.dim = dim
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return math.sqrt(self.dim) * F.normalize(self.draw_normal(n, self.dim, generator=generator), dim=1)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return math.sqrt(self.dim) * F.normalize(self.draw_normal(n, self.dim, rng=rng), dim=1)

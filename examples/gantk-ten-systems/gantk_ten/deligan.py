@@ -34,9 +34,9 @@ class Mixture(NoiseSource):
         self.means = nn.Parameter(2 * torch.rand(components, dim) - 1)
         self.deviations = nn.Parameter(torch.full((components, dim), 0.2))
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        chosen = (self.draw_uniform(n, generator=generator) * len(self.means)).long()
-        epsilon = self.draw_normal(n, self.dim, generator=generator)
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        chosen = (self.draw_uniform(n, rng=rng) * len(self.means)).long()
+        epsilon = self.draw_normal(n, self.dim, rng=rng)
         return self.means[chosen] + self.deviations[chosen] * epsilon
 
     def generator(self, play: Play) -> Tensor:

@@ -114,8 +114,8 @@ class _Found:
 
 def sample_thresholds(kernels: Kernels, rows: ByteRows, columns: ByteRows, plan: Plan, own: Tensor | None) -> Tensor:
     """`[N]` int32: each row's `plan.rank`-th smallest squared distance to a sample of the columns without itself."""
-    generator = torch.Generator().manual_seed(len(columns))
-    chosen = torch.randperm(len(columns), generator=generator)[: plan.sample].sort().values.to(rows.data.device)
+    rng = torch.Generator().manual_seed(len(columns))
+    chosen = torch.randperm(len(columns), generator=rng)[: plan.sample].sort().values.to(rows.data.device)
     sample = columns.part(chosen)
     thresholds = torch.empty_like(rows.norms)
     for part in parts(len(rows), len(sample)):

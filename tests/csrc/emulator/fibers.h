@@ -190,8 +190,8 @@ private:
             std::reverse(order.begin(), order.end());
             return order;
         }
-        std::mt19937 generator(static_cast<unsigned>(std::stoul(wish)));
-        std::shuffle(order.begin(), order.end(), generator);
+        std::mt19937 rng(static_cast<unsigned>(std::stoul(wish)));
+        std::shuffle(order.begin(), order.end(), rng);
         return order;
     }
 
