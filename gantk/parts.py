@@ -8,7 +8,9 @@ there is no condition), `class_count`, `class_names` and `label_dim` (0 where la
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +19,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gantk.errors import BrokenPlugin, OptionError
+from gantk.errors import BrokenPlugin, FitError, OptionError
 from gantk.renamed import renamed
 
 if TYPE_CHECKING:
+    from gantk.measures import Comparison
     from gantk.model import Model
     from gantk.schedule import Binding, Play, Player, Stage, Value
 
@@ -287,22 +290,71 @@ class Condition(Part, ABC):
 
 
 class Extractor(Part, ABC):
-    """Images in, features out, of which metrics are computed."""
+    """Images in, features out, of which metrics are computed; and class probabilities, where it was trained on classes.
+
+    It is given images of any size, and resizes them itself where its network wants another one.
+    """
 
     dim: int
     """Length of one feature vector."""
+    class_count: int = 0
+    """Number of classes that `classify` tells apart; 0 where it tells none."""
+    resize: str = "none"
+    """How it resizes images, for the protocol beside every number, as `bilinear to 224x224, antialias`."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it expects images."""
+        return next((value.device for value in (*self.parameters(), *self.buffers())), torch.device("cpu"))
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """`[N, dim]` features of `[N, C, H, W]` images in [-1, 1]."""
+        """`[N, dim]` features of `[N, C, H, W]` images in [-1, 1]; those of an image are the same in any batch."""
+
+    def classify(self, features: Tensor) -> Tensor:
+        """`[N, class_count]` class probabilities of `[N, dim]` features.
+
+        Raises:
+            FitError: it was not trained on classes.
+        """
+        raise FitError(f"{type(self).__name__} has no class probabilities; choose an extractor with classes.")
+
+    def fingerprint(self) -> str:
+        """A hash of what it computes: the text of its class, its options and its weights."""
+        arguments, options = self.constructed
+        found = hashlib.blake2b(f"{arguments!r} {sorted(options.items())!r}".encode(), digest_size=16)
+        for cls in type(self).__mro__[: type(self).__mro__.index(Extractor)]:
+            found.update(f"{cls.__module__}.{cls.__qualname__}".encode())
+            try:
+                found.update(inspect.getsource(cls).encode())
+            except (OSError, TypeError):  # typed into an interpreter: what it does cannot be compared
+                found.update(os.urandom(16))
+        for name, value in sorted(self.state_dict().items()):
+            found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+            found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
 
 
 class Metric(Part, ABC):
-    """Figures of a model, such as how close its images are to the real ones; measured in training."""
+    """Figures of generated images beside real ones, such as how close they are."""
+
+    needs: frozenset[str] = frozenset({"features"})
+    """What it reads of a comparison: `features`, `probabilities`, `labels` (of the real images), `generated labels`,
+    `held out` and `model`; the images themselves are always there."""
+    extractor: str | None = None
+    """The extractor that it insists on, with options, as the name of a score demands; `None` for any."""
 
     @abstractmethod
-    def measure(self, model: Model) -> Mapping[str, float]:
-        """The figures by name. The model is in evaluation mode, the random seed is fixed, and no gradients are kept."""
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        """The figures by name, of `comparison.real` and `comparison.generated`.
+
+        Large things are read as a stream: `side.images()` gives batches, and `side.features` is a tensor that lies in
+        a file, to be read by `split`. The random seed is fixed, no gradients are kept, and nothing is changed.
+        """
+
+    def least(self, comparison: Comparison) -> int:
+        """How many images of each side it needs at least."""
+        return 2
 
 
 class Loss(Part):

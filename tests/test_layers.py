@@ -13,7 +13,7 @@ import pytest
 from gantk import toml
 
 ROOT = Path(__file__).parents[1]
-PUBLIC = {"construct", "data", "errors", "model", "nn", "ops", "options", "parts", "recipe", "testing"}
+PUBLIC = {"construct", "data", "errors", "measures", "model", "nn", "ops", "options", "parts", "recipe", "testing"}
 
 
 def _contracts() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gantk.parts import Metric, Part
 from gantk.schedule import Play
 
 if TYPE_CHECKING:
+    from gantk.measures import Comparison
     from gantk.model import Model
 
 __all__ = ["PlainAddon", "PlainMetric"]
@@ -41,12 +42,16 @@ class PlainMetric(Metric):
         function: the function.
     """
 
+    needs = frozenset({"model"})
+
     def __init__(self, function: Callable[[Model], Any]) -> None:
         super().__init__()
         self._function = function
 
-    def measure(self, model: Model) -> Mapping[str, float]:
-        found = self._function(model)
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        if comparison.model is None:
+            raise FitError(f"metric {type(self).__name__} is a function of a model, and images alone are evaluated.")
+        found = self._function(comparison.model)
         name = type(self).__name__
         try:
             return {

@@ -15,6 +15,11 @@ from gantk.parts import require
 
 __all__ = ["TrainSettings"]
 
+AT_LEAST_ONE = (
+    *("log_every", "sample_every", "checkpoint_every", "keep", "samples"),
+    *("measure_every", "measure_samples", "devices"),
+)
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -29,6 +34,8 @@ class TrainSettings:
         keep: how many checkpoints stay; older ones are deleted.
         samples: images in a sample grid.
         measure_every: steps between measurements, where a part of the model measures something.
+        measure_samples: images that metrics generate, and real ones that they compare them with.
+        extractor: what computes the features that metrics compare, as pixels or classifier:data=mnist.
         ema: decay per step of the exponential moving average of the generator's weights, used for sampling; 0 for none.
         ema_half_life: images after which a weight's share of that average has halved, in place of ema; 0 for ema.
         ema_warmup: the half-life is at most this share of the images so far; 0 for no warm-up.
@@ -45,6 +52,8 @@ class TrainSettings:
     keep: int = 3
     samples: int = 64
     measure_every: int = 500
+    measure_samples: int = 1000
+    extractor: str = "pixels"
     ema: float = 0.0
     ema_half_life: int = 0
     ema_warmup: float = 0.0
@@ -54,7 +63,7 @@ class TrainSettings:
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:
-        for name in ("log_every", "sample_every", "checkpoint_every", "keep", "samples", "measure_every", "devices"):
+        for name in AT_LEAST_ONE:
             require(getattr(self, name) >= 1, f"train: {name} must be at least 1, not {getattr(self, name)}.")
         require(
             0 <= self.every_minutes < math.inf, f"train: every_minutes must be 0 or more, not {self.every_minutes}."

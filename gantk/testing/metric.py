@@ -5,24 +5,32 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
+from gantk.data import ArraySource, to_uint8
+from gantk.errors import FitError
+from gantk.measures import NEEDS, Comparison, Side
 from gantk.model import Model
 from gantk.parts import Extractor, ImageShape, Metric, Part
 from gantk.testing.base import PartContract, ShapedContract, close
-from gantk.testing.toys import ToyDiscriminator, ToyGenerator, ToyNoise
+from gantk.testing.toys import ToyDiscriminator, ToyExtractor, ToyGenerator, ToyNoise
 
 __all__ = ["ExtractorContract", "MetricContract"]
 
 
 class MetricContract(PartContract):
-    """What users of a `gantk.Metric` rely on: it measures a toy model. A metric of other models overrides `_model`."""
+    """What users of a `gantk.Metric` rely on: it measures a toy model beside random images.
+
+    A metric of other models overrides `_model`, and one that needs more images raises `samples`.
+    """
 
     kind = "metric"
     image_shape: ImageShape = (1, 8, 6)
     noise_dim: int = 5
     class_count: int = 3
+    samples: int = 40
 
     def _part(self) -> Part:
         return self._metric()
@@ -36,17 +44,41 @@ class MetricContract(PartContract):
         judge = ToyDiscriminator(frozenset({"logits", "hidden"}), self.image_shape)
         return Model(ToyNoise(self.noise_dim), ToyGenerator(self.image_shape, self.noise_dim), judge).eval()
 
+    def _comparison(self, model: Model) -> Comparison:
+        """Random images with classes, seen and held out, beside those of the model."""
+        extractor, sides = ToyExtractor(model.image_shape, self.class_count).eval(), []
+        rng = torch.Generator().manual_seed(5)
+        for name in ("real", "held out", "generated"):
+            size = (self.samples, *model.image_shape)
+            images = torch.randint(0, 256, size, generator=rng, dtype=torch.uint8)
+            if name == "generated":
+                images = to_uint8(model.sample(self.samples, seed=6))
+            labels = torch.arange(self.samples) % self.class_count
+            sides.append(Side(ArraySource(images, labels), extractor, name=name))
+        real, held_out, generated = sides
+        return Comparison(real, generated, held_out, model)
+
     def _measured(self, model: Model) -> dict[str, float]:
+        comparison = self._comparison(model)
         torch.manual_seed(4)
         with torch.no_grad():
-            return dict(self._metric().measure(model))
+            return dict(self._metric().compute(comparison))
+
+    def test_needs_what_there_is(self) -> None:
+        unknown = self._metric().needs - NEEDS
+        assert not unknown, f"needs {sorted(unknown)}, which no comparison has; it has {sorted(NEEDS)}."
+
+    def test_stands_on_so_many_images(self) -> None:
+        least = self._metric().least(self._comparison(self._model()))
+        assert type(least) is int, f"least returned {least!r:.60}; a number of images is expected."
+        assert least <= self.samples, f"needs {least} images; set `samples` of the contract to at least that."
 
     def test_measures_numbers(self) -> None:
         found = self._measured(self._model())
-        assert found, "measure returned nothing; return the figures by name."
+        assert found, "compute returned nothing; return the figures by name."
         for name, value in found.items():
-            assert type(value) in (int, float), f"measure returned {value!r:.60} for '{name}'; a float is expected."
-            assert math.isfinite(value), f"measure returned {value} for '{name}'; a finite number is expected."
+            assert type(value) in (int, float), f"compute returned {value!r:.60} for '{name}'; a float is expected."
+            assert math.isfinite(value), f"compute returned {value} for '{name}'; a finite number is expected."
 
     def test_measures_the_same_again(self) -> None:
         assert self._measured(self._model()) == self._measured(self._model()), (
@@ -58,8 +90,8 @@ class MetricContract(PartContract):
         before = {name: value.clone() for name, value in model.state_dict().items()}
         self._measured(model)
         for name, value in model.state_dict().items():
-            assert torch.equal(value, before[name]), f"measure changed {name} of the model."
-        assert not any(module.training for module in model.modules()), "measure left the model in training mode."
+            assert torch.equal(value, before[name]), f"compute changed {name} of the model."
+        assert not any(module.training for module in model.modules()), "compute left the model in training mode."
 
 
 class ExtractorContract(ShapedContract):
@@ -85,3 +117,27 @@ class ExtractorContract(ShapedContract):
         part, images = self._built(shape).eval(), self._images(shape)
         with torch.no_grad():
             close(part(images[:1]), part(images)[:1], "the features of an image depend on the rest of the batch.")
+
+    def test_classes_are_probabilities(self, shape: ImageShape) -> None:
+        part: Extractor = self._built(shape).eval()
+        with torch.no_grad():
+            features = part(self._images(shape))
+            if not part.class_count:
+                with pytest.raises(FitError):
+                    part.classify(features)
+                return
+            found = part.classify(features)
+        assert found.shape == (4, part.class_count), (
+            f"classify returned {list(found.shape)} for 4 images; {[4, part.class_count]} is expected."
+        )
+        assert (found >= 0).all(), "classify returned negative probabilities."
+        close(found.sum(1), torch.ones(4, dtype=found.dtype), "probabilities of an image do not sum to 1.")
+
+    def test_its_hash_follows_from_its_weights(self, shape: ImageShape) -> None:
+        one, other = self._built(shape, seed=0), self._built(shape, seed=0)
+        assert one.fingerprint() == other.fingerprint(), "built twice alike, it has two hashes."
+        for value in other.state_dict().values():
+            if value.is_floating_point():
+                value.add_(1)
+        if any(value.is_floating_point() for value in other.state_dict().values()):
+            assert one.fingerprint() != other.fingerprint(), "other weights have the same hash."

@@ -1,4 +1,4 @@
-"""Small smooth networks that loss contracts play with; every activation has a gradient everywhere."""
+"""Small smooth networks that contracts play with; every activation has a gradient everywhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gantk.parts import Discriminator, Generator, ImageShape, NoiseSource, Posterior, Verdict
+from gantk.parts import Discriminator, Extractor, Generator, ImageShape, NoiseSource, Posterior, Verdict
 
-__all__ = ["ToyDiscriminator", "ToyGenerator", "ToyNoise"]
+__all__ = ["ToyDiscriminator", "ToyExtractor", "ToyGenerator", "ToyNoise"]
 
 
 class ToyDiscriminator(Discriminator):
@@ -80,3 +80,26 @@ class ToyNoise(NoiseSource):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return self.draw_normal(n, self.dim, rng=rng)
+
+
+class ToyExtractor(Extractor):
+    """An extractor with classes.
+
+    Args:
+        image_shape: (channels, height, width) of what it sees.
+        class_count: number of classes.
+        dim: length of a feature vector.
+    """
+
+    def __init__(self, image_shape: ImageShape = (1, 4, 3), class_count: int = 3, dim: int = 4) -> None:
+        super().__init__()
+        self.dim = dim
+        self.class_count = class_count
+        self.body = nn.Linear(math.prod(image_shape), dim)
+        self.head = nn.Linear(dim, class_count)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.tanh(self.body(images.flatten(1)))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return torch.softmax(self.head(features), dim=1)

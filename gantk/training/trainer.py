@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import tomli_w
@@ -25,8 +26,11 @@ from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
 from gantk.errors import Diverged, Interrupted, UsageError, calling
+from gantk.measures.figures import checked_figures
+from gantk.measures.in_training import Measurements
 from gantk.model import Model
 from gantk.nn import evaluating
+from gantk.parts import Metric
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import (
@@ -46,7 +50,6 @@ from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
 from gantk.training.due import Due
-from gantk.training.figures import checked_figures
 from gantk.training.progress import Progress, Silent
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
@@ -252,14 +255,22 @@ class Trainer:
         if self.log:
             self.log.write({**_entry(stage, done, total), "values": values, "images_per_second": round(rate, 1)})
 
+    @cached_property
+    def _measurements(self) -> Measurements:
+        return Measurements(self.data, self.settings.measure_samples, self.settings.extractor)
+
     def _measure(self, stage: Stage, done: int, total: int) -> None:
         if not self.log:
             return
         values: dict[str, float] = {}
-        with forked(derive_seed(self.seed, "measure")), torch.no_grad(), evaluating(self.model):
+        seed = derive_seed(self.seed, "measure")
+        metrics = {path: part for path, part in self.model.parts.items() if isinstance(part, Metric)}
+        with forked(seed), torch.no_grad(), evaluating(self.model):
+            found = self._measurements.measure(self.model, metrics, seed) if metrics else {}
             for path, part in self.model.parts.items():
                 with calling(f"step {total}: {type(part).__name__}.measure", "the model"):
-                    figures = checked_figures(part.measure(self.model), f"{type(part).__name__}.measure")
+                    own = checked_figures(part.measure(self.model), f"{type(part).__name__}.measure")
+                figures = {**found.get(path, {}), **own}
                 values |= {f"measure/{path}/{name}": value for name, value in figures.items()}
         if values:
             said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())

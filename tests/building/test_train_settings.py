@@ -11,7 +11,10 @@ from torch import nn
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import OptionError
 
-COUNTS = ("log_every", "sample_every", "checkpoint_every", "measure_every", "keep", "samples", "devices")
+COUNTS = (
+    *("log_every", "sample_every", "checkpoint_every", "keep", "samples"),
+    *("measure_every", "measure_samples", "devices"),
+)
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -15,6 +15,7 @@ from gantk.testing import (
     ConditionContract,
     DataContract,
     DiscriminatorContract,
+    ExtractorContract,
     GeneratorContract,
     LossContract,
     NoiseContract,
@@ -193,6 +194,14 @@ class TestProGANDiscriminator(DiscriminatorContract):
 
 class TestProGANDiscriminatorPerSample(Variant, TestProGANDiscriminator):
     plugin = "progan:fmap_base=256,fmap_max=16,batch_std=false,code=true"
+
+
+class TestPixels(ExtractorContract):
+    plugin = "pixels"
+
+
+class TestPixelsAveraged(Variant, ExtractorContract):
+    plugin = "pixels:size=4"
 
 
 class TestDigits(DataContract):

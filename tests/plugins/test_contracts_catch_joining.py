@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gantk import Condition, Extractor, Loss, Metric, Model, Play
+from gantk import Condition, Extractor, Loss, Metric, Play
 from gantk.errors import OptionError
+from gantk.measures import Comparison
 from gantk.parts import Part
 from gantk.testing import AddonContract, ConditionContract, ExtractorContract, LossContract, MetricContract
 from gantk.testing.base import PluginContract
@@ -137,21 +138,22 @@ class Counting(Loss):
 class Brightness(Metric):
     """How bright images are."""
 
-    def measure(self, model: Model) -> Mapping[str, float]:
-        return {"brightness": model.sample(4).mean().item()}
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        return {"brightness": comparison.generated.features.mean().item()}
 
 
 class Tensors(Metric):
     """Returns tensors."""
 
-    def measure(self, model: Model) -> Mapping[str, float]:
-        return {"brightness": model.sample(4).mean()}  # type: ignore[dict-item]
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        return {"brightness": comparison.generated.features.mean()}  # type: ignore[dict-item]
 
 
 class Waking(Brightness):
-    def measure(self, model: Model) -> Mapping[str, float]:
-        model.train()
-        return super().measure(model)
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        assert comparison.model is not None
+        comparison.model.train()
+        return super().compute(comparison)
 
 
 class Flat(Extractor):

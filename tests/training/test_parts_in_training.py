@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import gantk
 from gantk import Loss, Metric, Model, NoiseSource, Play, Stage
 from gantk.errors import Diverged
+from gantk.measures import Comparison
 from gantk.parts import Part
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
@@ -162,8 +163,12 @@ def test_a_noise_that_learns_nothing_is_moved_by_nobody(tiny: Build) -> None:
 class Looked(Metric):
     """What the state of things is when a model is measured."""
 
-    def measure(self, model: Model) -> Mapping[str, float]:
-        seen = {"training": any(module.training for module in model.modules()), "gradients": torch.is_grad_enabled()}
+    needs = frozenset({"model"})
+
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        assert comparison.model is not None
+        modules = comparison.model.modules()
+        seen = {"training": any(module.training for module in modules), "gradients": torch.is_grad_enabled()}
         return {**{name: float(value) for name, value in seen.items()}, "draw": torch.rand(()).item()}
 
 

@@ -7,12 +7,10 @@ from typing import Any, cast
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-import gantk
 from gantk.parts import Discriminator, ImageShape, Loss, Verdict
 from gantk.testing import (
     AddonContract,
     DiscriminatorContract,
-    ExtractorContract,
     GeneratorContract,
     LossContract,
     MetricContract,
@@ -91,13 +89,5 @@ class TestADA(AddonContract):
     plugin = "ada"
 
 
-class TestPixels(ExtractorContract):
-    plugin = "pixels:size=4"
-
-
 class TestSliced(MetricContract):
-    plugin = "sliced:samples=16"
-
-    def _model(self) -> gantk.Model:
-        small = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
-        return gantk.build(data="digits", **small).eval()
+    plugin = "sliced:directions=16"

@@ -1,0 +1,158 @@
+"""One side of a comparison: images, and what an extractor sees in them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantk.data import DataSource, to_float
+from gantk.errors import FitError
+from gantk.files import UNFINISHED
+from gantk.nn import evaluating
+from gantk.parts import Extractor, ImageShape
+
+__all__ = ["BATCH", "Side", "content_digest"]
+
+BATCH = 256
+"""Images that are decoded, or from which features are extracted, at a time."""
+
+Progress = Callable[[float], object]
+
+
+def content_digest(source: DataSource) -> str:
+    """A hash of every byte of every image of a source, in their order."""
+    found = hashlib.blake2b(repr((len(source), *source.image_shape)).encode(), digest_size=16)
+    for start in range(0, len(source), BATCH):
+        found.update(source.images(range(start, min(start + BATCH, len(source)))).numpy().tobytes())
+    return found.hexdigest()
+
+
+class Side:
+    """The images of one side, real or generated, and their features; each is computed once, on first use.
+
+    Nothing here is held in memory as a whole: images are read in batches, and features lie in a file, whose pages the
+    operating system brings in as they are read.
+
+    Args:
+        source: the images, uint8.
+        extractor: what computes features of them; `None` where metrics read images alone.
+        name: what messages call this side, as `mnist:split=test`.
+        folder: where features are kept, under the content of the images and of the extractor, and found again by a
+            later evaluation; not kept where not given.
+        progress: receives the share of the features that is extracted, above 0 to 1.
+    """
+
+    def __init__(
+        self,
+        source: DataSource,
+        extractor: Extractor | None = None,
+        *,
+        name: str = "images",
+        folder: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.source = source
+        self.name = name
+        self._extractor = extractor
+        self._folder = folder
+        self._progress = progress
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """(channels, height, width) of the images."""
+        return self.source.image_shape
+
+    @property
+    def extractor(self) -> Extractor:
+        """What computes the features.
+
+        Raises:
+            FitError: there is none.
+        """
+        if self._extractor is None:
+            raise FitError(f"{self.name}: features are read, but no extractor was given.")
+        return self._extractor
+
+    def images(self, batch: int = BATCH) -> Iterator[Tensor]:
+        """The images in their order, as uint8 batches `[n, C, H, W]`."""
+        for start in range(0, len(self), batch):
+            yield self.source.images(range(start, min(start + batch, len(self))))
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """Class indices int64 `[N]`, where the images have classes."""
+        return self.source.labels(range(len(self))) if self.source.classes else None
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of every image."""
+        return content_digest(self.source)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """`[N, dim]` float32: reading a part of it reads that part of the file."""
+        shape = (len(self), self.extractor.dim)
+        if self._folder is None:
+            place = tempfile.TemporaryFile(prefix="gantk-")  # noqa: SIM115  (it lives as long as the array)
+            mapped = np.memmap(place, dtype=np.float32, mode="w+", shape=shape)
+            self._extract(mapped)
+            return torch.from_numpy(mapped)
+        key = hashlib.blake2b(f"{self.content} {self.extractor.fingerprint()}".encode(), digest_size=16).hexdigest()
+        path = self._folder / f"{key}.npy"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=UNFINISHED, delete=False) as aside:
+                written = Path(aside.name)
+            try:
+                mapped = np.lib.format.open_memmap(written, mode="w+", dtype=np.float32, shape=shape)
+                self._extract(mapped)
+                mapped.flush()
+                written.replace(path)
+            finally:
+                written.unlink(missing_ok=True)
+        return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """`[N, class_count]` float32: the classes that the extractor sees.
+
+        Raises:
+            FitError: it sees no classes.
+        """
+        extractor = self.extractor
+        if not extractor.class_count:
+            raise FitError(
+                f"class probabilities are read, and {type(extractor).__name__} has none: choose an extractor with "
+                "classes, as classifier."
+            )
+        with torch.no_grad(), evaluating(extractor):
+            parts = torch.split(self.features, BATCH)
+            return torch.cat([extractor.classify(part.to(extractor.device)).float().cpu() for part in parts])
+
+    @torch.no_grad()
+    def _extract(self, into: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+        extractor, done = self.extractor, 0
+        with evaluating(extractor):
+            for images in self.images():
+                found = extractor(to_float(images).to(extractor.device))
+                if list(found.shape) != [len(images), extractor.dim]:
+                    raise FitError(
+                        f"{type(extractor).__name__} returned {list(found.shape)} for {len(images)} images; "
+                        f"expected {[len(images), extractor.dim]}."
+                    )
+                into[done : done + len(images)] = found.float().cpu().numpy()
+                if not np.isfinite(into[done : done + len(images)]).all():
+                    raise FitError(f"{self.name}: features of {type(extractor).__name__} are NaN or infinite.")
+                done += len(images)
+                if self._progress is not None:
+                    self._progress(done / len(self))
