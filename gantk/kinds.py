@@ -1,4 +1,4 @@
-"""The kinds of plugins and the slots of a model: one table, which everything else reads. A new kind is one row."""
+"""The table of plugin kinds and model slots, which everything else reads. A new kind is one row."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Kind:
     """One kind of plugin.
 
     Args:
-        name: of the kind, and of the slot that its parts fill.
-        home: `module:Class` that its plugins are subclasses of.
-        holds: how many of its parts a model has: at most `one`, a `list`, or `none` for what is no part of a model.
-        help: what `gantk build --help` says of the option that names it; empty for a kind without one.
-        option: of `gantk build`, where it is not called as the kind.
+        name: name of the kind and of the slot that its parts fill.
+        home: `module:Class`, the base class of its plugins.
+        holds: how many of its parts a model has: at most `one`, a `list`, or `none` if it is not part of a model.
+        help: help text of its `gantk build` option; empty if it has none.
+        option: name of its `gantk build` option, if different from the kind.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Kind:
 
     @property
     def base(self) -> Any:
-        """The class that its plugins are subclasses of, imported on first use: listing plugins needs no torch."""
+        """The base class of its plugins, imported on first use: listing plugins does not import torch."""
         module, _, name = self.home.partition(":")
         return getattr(importlib.import_module(module), name)
 
@@ -44,11 +44,11 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("noise", "gantk.parts:NoiseSource", "one", "Noise source, as de or de:dim=64,sample=false."),
+        Kind("noise", "gantk.parts:NoiseSource", "one", "Noise source, such as de or de:dim=64,sample=false."),
         Kind("generator", "gantk.parts:Generator", "one", "Generator."),
         Kind("refiner", "gantk.parts:Refiner", "one", "Refiner: improves the generator's images."),
         Kind("discriminator", "gantk.parts:Discriminator", "one", "Discriminator."),
-        Kind("condition", "gantk.parts:Condition", "one", "Condition, as class: makes the GAN conditional."),
+        Kind("condition", "gantk.parts:Condition", "one", "Condition, such as class: makes the GAN conditional."),
         Kind("loss", "gantk.parts:Loss", "list", "Loss; repeat the option for several."),
         Kind(
             "addon",
@@ -57,8 +57,8 @@ KINDS = {
             "Any other part that joins the game, such as an augmentation; repeat for several.",
             "with",
         ),
-        Kind("metric", "gantk.parts:Metric", "list", "Metric to measure in training; repeat for several."),
-        Kind("data", "gantk.data:DataSource", help="Data set, as digits or photos:size=64."),
+        Kind("metric", "gantk.parts:Metric", "list", "Metric to measure during training; repeat for several."),
+        Kind("data", "gantk.data:DataSource", help="Data set, such as digits or photos:size=64."),
         Kind("extractor", "gantk.parts:Extractor"),
         Kind("recipe", "gantk.recipe:Recipe"),
     )

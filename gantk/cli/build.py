@@ -1,4 +1,4 @@
-"""`gantk build`: from parts to a checked model in a new run folder."""
+"""`gantk build`: build a model from parts, check it, and write it to a new run folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 
 def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for every kind of part, as the table of kinds has it."""
+    """Add one option to a command for every kind of part in the table of kinds."""
     for kind in reversed([kind for kind in KINDS.values() if kind.help]):
         several = kind.holds == "list"
         command = click.option(kind.flag, kind.name, metavar="PART", multiple=several, help=kind.help)(command)
@@ -33,7 +33,7 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     "--without",
     metavar="PART",
     multiple=True,
-    help="Remove a part of the recipe, as hidden, or a whole list, as loss; repeat for several.",
+    help="Remove a part of the recipe, such as hidden, or a whole list, such as loss; repeat for several.",
 )
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
@@ -50,12 +50,12 @@ def command(
     dry_run: bool,
     **parts: Any,
 ) -> None:
-    """Put a model together, check that its parts fit, and write it to a new run folder.
+    """Build a model from parts, check that they fit, and write it to a new run folder.
 
-    RECIPE is a paper's system to start from (see gantk list recipe); a DCGAN game where none is given. Every option
-    replaces the recipe's part. An adversarial loss replaces the recipe's, other losses are added to it, and options of
-    a loss that the recipe has go over the recipe's. Parts of lists are taken away with --without, which comes first:
-    --without loss --loss minimax leaves minimax alone, whatever the recipe had.
+    RECIPE is a paper's system to start from (see gantk list recipe); by default, a DCGAN game. Every option replaces
+    the recipe's part. An adversarial loss replaces the recipe's, other losses are added to it, and if the recipe
+    already has a loss, the options given here override the recipe's. --without removes parts and is applied first:
+    --without loss --loss minimax leaves minimax as the only loss.
 
     \b
     gantk build --noise de --loss hidden
@@ -93,7 +93,7 @@ def _time(model: Model) -> str:
     from gantk.training.estimate import estimate
 
     if model.built.spec["train"]["accelerator"] != "cpu" and torch.accelerator.is_available():
-        return "time: gantk train says how long it takes, some seconds after it has begun"
+        return "time: gantk train estimates it a few seconds after it starts"
     found = estimate(model)
     stages = ", ".join(
         f"{name} {duration(seconds)}" + (f", {found.reasons[name]}" if name in found.reasons else "")

@@ -1,4 +1,4 @@
-"""`gantk doctor`: what this installation is and whether its pieces work."""
+"""`gantk doctor`: describe this installation and check that its pieces work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["command"]
 def command(as_json: bool) -> None:
     """Show versions, devices, native code, data roots and the state of every plugin.
 
-    Exits 1 where a plugin or a package's metadata is broken.
+    Exits with status 1 if a plugin or a package's metadata is broken.
     """
     import json
     from contextlib import redirect_stdout

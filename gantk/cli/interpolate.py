@@ -1,4 +1,4 @@
-"""`gantk interpolate`: strips of images between random points of the noise."""
+"""`gantk interpolate`: strips of images that interpolate between random noise vectors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["command"]
     type=click.Choice(["linear", "spherical"]),
     default="linear",
     show_default=True,
-    help="Linear, or along the great circle.",
+    help="Interpolate linearly, or along a great circle.",
 )
 @click.option(
     "-o",
@@ -33,7 +33,7 @@ __all__ = ["command"]
     default=Path("interpolation.png"),
     show_default=True,
     metavar="PATH",
-    help="STRIPS.png or .jpg for one picture, or a way through: FILE.gif, FILE.mp4, or a folder of frames.",
+    help="STRIPS.png or .jpg for one grid, or an animation: FILE.gif, FILE.mp4, or a folder of frames.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same points.")
@@ -41,9 +41,9 @@ __all__ = ["command"]
 def command(
     run: Path, step: int | None, rows: int, steps: int, path: str, output: Path, seed: int, no_refiner: bool
 ) -> None:
-    """Draw a grid of strips, each interpolating between two random noise vectors of RUN's model.
+    """Generate a grid of strips, each interpolating between two random noise vectors of RUN's model.
 
-    A GIF, an MP4 (where ffmpeg is installed) or a folder of frames shows them as moving pictures side by side.
+    A GIF, an MP4 (requires ffmpeg) or a folder of frames shows the strips as animations side by side.
     """
     from gantk.measures.interpolation import PATHS, strips
     from gantk.report.animation import check_animation, save_animation

@@ -1,4 +1,4 @@
-"""`gantk intrinsic-dim`: how many numbers a data set's points really vary in."""
+"""`gantk intrinsic-dim`: estimate the intrinsic dimension of a data set."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class _Neighbours(click.ParamType[range]):
         try:
             found = range(int(first), int(last if colon else first) + 1)
         except ValueError:
-            self.fail(f"expected one k, as 20, or a range, as 5:100; not '{value}'.", param, ctx)
+            self.fail(f"expected one k, such as 20, or a range, such as 5:100; not '{value}'.", param, ctx)
         if not found or found[0] < 2:
-            self.fail(f"expected 2 or more, the first no greater than the last; not '{value}'.", param, ctx)
+            self.fail(f"expected 2 or more, and a range in ascending order; not '{value}'.", param, ctx)
         return found
 
 
@@ -62,7 +62,7 @@ class _Estimators(click.ParamType[tuple[str, ...]]):
     type=_Neighbours(),
     default="5:100",
     show_default=True,
-    help="Number of neighbours: one k, or a range as 5:100.",
+    help="Number of neighbours: one k, or a range such as 5:100.",
 )
 @click.option(
     "--estimator", "estimators", type=_Estimators(), default="mle,twonn", show_default=True, help="mle, twonn, or both."
@@ -82,11 +82,11 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Estimate the intrinsic dimension of DATA: in how many dimensions its points really vary.
+    """Estimate the intrinsic dimension of DATA: the number of dimensions in which its points vary.
 
     DATA is a data plugin, as for gantk build --data, or an array [N, …] of uint8 or float in a file: FILE.npy,
-    FILE.npz, or FILE.npz:array=NAME. Exact duplicates, and points that differ from another one by rounding error
-    only, are left out and counted.
+    FILE.npz, or FILE.npz:array=NAME. Exact duplicates, and points that differ from another one only by rounding error,
+    are left out and counted.
 
     \b
     gantk intrinsic-dim digits -o curve.png
@@ -116,7 +116,7 @@ def command(
 def _examine(
     data: str, k: range, estimators: tuple[str, ...], subset: int | None, seed: int
 ) -> tuple[dict[str, Any], LevinaBickel | None]:
-    """Read, search once, estimate; the curve too, where there is one."""
+    """Read the points, search once, estimate; also returns the curve, if there is one."""
     import torch
 
     from gantk.cli.points import named_points
@@ -161,17 +161,17 @@ def _examine(
 
 
 def _enough(name: str, count: int, dropped: int, k: range, estimators: tuple[str, ...]) -> None:
-    """Refuse too few points, and say which options they allow."""
+    """Refuse too few points, and suggest options that work with them."""
     has = f"{name} has {counted(count, 'point')}" + (f" without {counted(dropped, 'duplicate')}" if dropped else "")
     if count < min(LEAST.values()):
         needs = " and ".join(f"{estimator} needs {LEAST[estimator]}" for estimator in estimators)
-        raise UsageError(f"{has}; {needs} at least: use more points.")
-    # The neighbours that there are, from the k that was asked for on, if there are so many.
+        raise UsageError(f"{has}; {needs} or more: use more points.")
+    # As many neighbours as there are, starting from the requested k if possible.
     most = count - 1
     first = k[0] if k[0] <= most else most if len(k) == 1 else 2
     fitting = "" if k[-1] <= most else f" --k {first}:{most}" if first < most else f" --k {most}"
     lacking = [estimator for estimator in estimators if count < LEAST[estimator]]
     if lacking:
-        raise UsageError(f"{has}; {lacking[0]} needs {LEAST[lacking[0]]} at least: use --estimator mle{fitting}.")
+        raise UsageError(f"{has}; {lacking[0]} needs {LEAST[lacking[0]]} or more: use --estimator mle{fitting}.")
     if "mle" in estimators and fitting:
         raise UsageError(f"{has}, so k is at most {most}: use{fitting}.")

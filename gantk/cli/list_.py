@@ -1,4 +1,4 @@
-"""`gantk list`: what is installed, from metadata alone."""
+"""`gantk list`: list the installed plugins from metadata alone."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def command(kind: str | None, as_json: bool) -> None:
         return
     rows = []
     for plugin in found:
-        clash = f"claimed by several packages: say {plugin.qualified}" if claims[plugin.kind, plugin.name] > 1 else ""
+        clash = f"claimed by several packages: use {plugin.qualified}" if claims[plugin.kind, plugin.name] > 1 else ""
         rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", clash))
     click.echo(table(rows, ("KIND", "NAME", "PACKAGE", "")) if rows else f"no {kind or 'plugin'} is installed")

@@ -1,4 +1,4 @@
-"""`gantk list-runs`: what lies under runs/, how far it is trained, and how well."""
+"""`gantk list-runs`: list the runs in a folder, with their progress and scores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["command"]
 @click.argument("folder", type=PLACE, required=False, default=Path("runs"), metavar="[FOLDER]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER, runs/ by default: recipe, steps trained, when last, scores and parts.
+    """List the runs in FOLDER (default: runs/): recipe, steps trained, last update, scores and parts.
 
-    Scores are those measured last, or else the losses logged last. Damaged and unfinished runs are shown as such.
+    Scores are the most recent measurements or, if there are none, the most recent losses. Damaged and unfinished runs
+    are marked.
     """
     from gantk.report.runs import as_json as json_of
     from gantk.report.runs import runs_in, runs_text

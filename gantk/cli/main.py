@@ -1,4 +1,4 @@
-"""`gantk`: the command group, and how errors are printed."""
+"""`gantk`: the command group and the printing of errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is needed, and gives every command `--code` and `--debug`."""
+    """Imports a command's module when it is needed, and adds `--code` and `--debug` to every command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -68,7 +68,7 @@ def _code_option() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=give,
-        help="A Python file whose classes and functions are parts here; repeat for several.",
+        help="Python file whose classes and functions can be used as parts; repeat for several.",
     )
 
 
@@ -81,7 +81,7 @@ def _code_option() -> click.Option:
 @click.version_option(package_name="gantk")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Put a GAN together from parts, train it, and draw images from it.
+    """Build a GAN from parts, train it, and generate images with it.
 
     Start with: gantk build --noise de --loss hidden -o runs/first, then gantk train runs/first.
     """
@@ -90,25 +90,25 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """The entry point: exits 0, 1 (the work failed), 2 (the request cannot be met) or 128 + a signal's number."""
-    # OpenMP's threads wait for each other by spinning, which on a machine with other work starves the thread that they
-    # wait for. Where there is none, waiting quietly costs little: bench/openmp_waiting.py. Read when torch loads.
+    """The entry point. Exit status: 0, 1 (the work failed), 2 (invalid request) or 128 + a signal's number."""
+    # By default OpenMP's threads spin while they wait; on a busy machine they starve the thread that they wait for.
+    # Passive waiting costs little on an idle machine: bench/openmp_waiting.py. The variable is read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a path need not be text
+            stream.reconfigure(errors="backslashreplace")  # a path may not be valid text
     warnings.showwarning = _warn
     _said.clear()
     try:
         sys.exit(cli.main(prog_name="gantk", standalone_mode=False) or 0)
     except BrokenPipeError:
-        # The reader has gone (`gantk list | head`); Python would complain again when it flushes at exit.
+        # The reader closed the pipe (`gantk list | head`); Python would fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - a person gets one line, and the traceback with --debug
+    except Exception as error:  # noqa: BLE001 - users see one line, and the traceback with --debug
         if "--debug" in sys.argv[1:]:
             import traceback
 
@@ -122,7 +122,7 @@ _said: set[str] = set()
 
 
 def _warn(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-    """gantk's own warnings in one line, without the place in the code; others' as Python shows them."""
+    """Print gantk's own warnings on one line, without the code location, and others as Python does."""
     if issubclass(category, GantkWarning):
         if str(message) not in _said:  # one part may be read several times in a command
             _said.add(str(message))

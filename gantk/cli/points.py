@@ -1,4 +1,4 @@
-"""The points that a command measures, from a data plugin or a file."""
+"""Read the points that a command measures, from a data plugin or a file."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ Indices = npt.NDArray[np.int64]
 Told = Callable[[float], object]
 
 CHUNK = 1024
-"""Images that are read at a time."""
+"""Number of images read at a time."""
 
 
 class Points(Protocol):
-    """Points that have not been read yet."""
+    """Points that are not read yet."""
 
     name: str
     count: int
 
     def read(self, indices: Indices | None, progress: Told) -> Tensor:
-        """`[n, …]`: all points, or those at these indices.
+        """Return `[n, …]`: all points, or those at these indices.
 
         Raises:
-            DataError: the data is missing or damaged, or a value has no distance to others.
+            DataError: the data is missing or damaged, or a value is not finite or too large.
         """
 
 
@@ -56,7 +56,7 @@ class _FilePoints:
 
     def read(self, indices: Indices | None, progress: Told) -> Tensor:
         array = self._file.read(indices)
-        # torch takes neither another machine's byte order nor negative strides.
+        # torch accepts neither foreign byte orders nor negative strides.
         points = torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
         if points.is_floating_point():
             self._check(points)
@@ -65,18 +65,18 @@ class _FilePoints:
     def _check(self, points: Tensor) -> None:
         undefined = huge = 0
         for start in range(0, len(points), CHUNK):
-            largest = points[start : start + CHUNK].flatten(1).abs().amax(1).double()  # NaN where a row holds one
+            largest = points[start : start + CHUNK].flatten(1).abs().amax(1).double()  # NaN if the row contains one
             undefined += int((~largest.isfinite()).sum())
             huge += int((largest > LARGEST).sum())
         if undefined:
             raise DataError(
-                f"{self.name}: {undefined} of {len(points)} points hold NaN or infinite values, which have no "
-                "distances: leave those points out."
+                f"{self.name}: {undefined} of {len(points)} points contain NaN or infinite values, so they have no "
+                "distances: remove those points."
             )
         if huge:
             raise DataError(
-                f"{self.name}: {huge} of {len(points)} points hold values beyond {LARGEST:g}, whose squares overflow: "
-                "scale the points."
+                f"{self.name}: {huge} of {len(points)} points contain values above {LARGEST:g} in magnitude, whose "
+                "squares overflow: scale the points."
             )
 
 

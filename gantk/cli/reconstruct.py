@@ -1,4 +1,4 @@
-"""`gantk reconstruct`: images from the codes that a model reads off images."""
+"""`gantk reconstruct`: encode images, generate images from the codes, and compare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["command"]
     metavar="PNG",
     help="The picture to write.",
 )
-@click.option("--data", metavar="PART", help="Measure on this data set, as mnist:split=test or photos.")
+@click.option("--data", metavar="PART", help="Measure on this data set, such as mnist:split=test or photos.")
 @click.option(
     "--subset",
     type=click.IntRange(min=1),
@@ -63,10 +63,10 @@ def command(
     degradations: tuple[str, ...],
     seed: int,
 ) -> None:
-    """Draw images beside their reconstructions by RUN's model, and print the errors.
+    """Show images next to their reconstructions by RUN's model, and print the errors.
 
-    IMAGES are image files, resized to the model's size; by default, images of the data set are drawn: of its held-out
-    split, if it has one. The refiner is not applied.
+    IMAGES are image files, resized to the model's size. By default, images of the data set are shown, from its held-out
+    split if it has one. The refiner is not applied.
 
     \b
     gantk reconstruct runs/digits
@@ -101,15 +101,15 @@ def command(
         rows.append(ErrorRow(each_set.name, len(each_set), errors.again))
         if spoilt:
             degraded = " ".join(map(str, spoilt))
-            rows.append(ErrorRow(f"  degraded images, by {degraded}", len(each_set), errors.degraded))
+            rows.append(ErrorRow(f"  degraded images ({degraded})", len(each_set), errors.degraded))
     own = generated_errors(model, subset, seed)
     rows += [
         ErrorRow("generated images", subset, own.images),
-        ErrorRow("codes read off them", subset, own.codes),
-        ErrorRow("  if all codes were zeros", subset, own.silence),
+        ErrorRow("their codes", subset, own.codes),
+        ErrorRow("  if all codes were zero", subset, own.silence),
     ]
     click.echo(error_table(rows))
-    click.echo("\nmean errors per pixel in [-1, 1] and per dimension of a code, against the originals")
+    click.echo("\nmean error per pixel in [-1, 1] and per code dimension, relative to the originals")
     if model.refiner is not None:
         click.echo("the refiner is not applied")
     if note:
@@ -117,9 +117,9 @@ def command(
     shown = sets[0].first(len(images) or count)
     real = reconstructed(model, shown, spoilt, rng_for(seed, "degrade"))
     save_picture(picture_of(generated_again(model, count, seed), real, degraded=bool(spoilt)), output)
-    columns = ["image", *(["degraded"] if spoilt else []), "its code", "generated from it"]
-    click.echo(f"\n{output} has from left to right: noise, generated from it, its code, generated from that;")
-    click.echo(f"{', '.join(columns)}")
+    columns = ["image", *(["degraded image"] if spoilt else []), "its code", "image generated from the code"]
+    click.echo(f"\n{output} shows, from left to right: noise, image generated from it, its code, image generated from")
+    click.echo(f"the code; {', '.join(columns)}")
 
 
 def _degradation(text: str) -> Degradation:
@@ -130,7 +130,7 @@ def _degradation(text: str) -> Degradation:
 
 
 def _check_drawable(model: Model) -> None:
-    """Refuse images that no picture can show before any work is done."""
+    """Refuse images that cannot be drawn, before any work is done."""
     import torch
 
     from gantk.report.pictures import coloured
@@ -139,7 +139,7 @@ def _check_drawable(model: Model) -> None:
 
 
 class _Set:
-    """Images of a source, in the order in which they are measured and drawn."""
+    """Images of a source, in the order in which they are measured and shown."""
 
     def __init__(self, name: str, source: DataSource, indices: list[int]) -> None:
         self.name = name
@@ -165,7 +165,7 @@ class _Set:
 
 
 def _sets(model: Model, images: Sequence[Path], data: str | None, subset: int, seed: int) -> tuple[list[_Set], str]:
-    """The named picture files, if any, then the data set; and why there is none, where pictures do without."""
+    """The given image files, if any, then the data set; and the reason if the data set cannot be read."""
     from gantk.measures.reconstruction import picture_files
 
     found = []
@@ -194,14 +194,14 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
         with naming_data("name it with --data"):
             own = held_out(model.built.spec)
         source = own.source
-        kind = "training images, as none are held out" if own.seen else "held-out images"
+        kind = "training images (none are held out)" if own.seen else "held-out images"
         name = f"{kind}, {own.name}"
     if source.image_shape != model.image_shape:
         channels, height, width = model.image_shape
         color = f",color={COLOURS[channels]}" if channels in COLOURS else ""
         raise DataError(
-            f"{name}: its images are {list(source.image_shape)} and the model's {[channels, height, width]} (channels, "
-            f"height, width): name such images with --data; a folder brings its own to them by "
+            f"{name}: its images are {list(source.image_shape)}, but the model's are {[channels, height, width]} "
+            f"(channels, height, width): use --data with images of that shape; a folder converts its images with "
             f"size=[{height},{width}]{color}."
         )
     with progress_bar("reading images") as progress:

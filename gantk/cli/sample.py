@@ -1,4 +1,4 @@
-"""`gantk sample`: images out of a trained run."""
+"""`gantk sample`: generate images with a trained run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["command"]
     default=Path("grid.png"),
     show_default=True,
     metavar="PATH",
-    help="GRID.png or .jpg for one picture, FILE.npz, or a folder for single PNGs.",
+    help="GRID.png or .jpg for one grid, FILE.npz, or a folder of PNGs.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same images.")
@@ -42,9 +42,9 @@ __all__ = ["command"]
 def command(
     run: Path, step: int | None, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool
 ) -> None:
-    """Draw images from RUN, or from one of its checkpoints.
+    """Generate images with RUN or one of its checkpoints.
 
-    An .npz holds one array, images: uint8 [N, height, width, channels].
+    An .npz file holds one array, images: uint8 [N, height, width, channels].
     """
     from gantk.measures.samples import sample_batches
     from gantk.report.pictures import PICTURES, check_grid, save_images, try_place, writable
@@ -56,7 +56,7 @@ def command(
         raise UsageError(f"{run} has no refiner: leave out --no-refiner.")
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape)
-    with progress_bar("drawing images") as progress:
+    with progress_bar("generating images") as progress:
         batches = sample_batches(model, count, seed, not no_refiner, conditions)
         save_images(_watched(batches, count, progress), count, output)
     click.echo(f"{counted(count, 'image')} written to {output}")

@@ -24,13 +24,13 @@ SEED = click.IntRange(min=0, max=2**63 - 1)
 
 
 class _Place(click.ParamType[Path]):
-    """A path that is not empty, as an unset variable in a script would be."""
+    """A path that is not empty; an unset variable in a script gives an empty one."""
 
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if not str(value):
-            self.fail("it is empty; name a path.", param, ctx)
+            self.fail("the path is empty; give a path.", param, ctx)
         return place(value)
 
 
@@ -43,13 +43,13 @@ STEP = click.option(
 
 
 def opened(path: Path, step: int | None) -> tuple[Run, Model]:
-    """A run, named by its folder or by a checkpoint's, with its model as it was after a step."""
+    """Open a run by its folder or a checkpoint's folder, and load its model as of a step."""
     from gantk.building.load import load
     from gantk.run.folder import located
 
     run, step = located(path, step)
     if run.steps():
-        run.at(step)  # says by itself which run has no such checkpoint
+        run.at(step)  # its error names the run
     with naming(run.model_toml):
         return run, load(run, step=step)
 
@@ -61,7 +61,7 @@ def counted(count: int, thing: str) -> str:
 
 @contextmanager
 def naming(file: object) -> Iterator[None]:
-    """Name the file in errors about what it asks for."""
+    """Prefix usage errors with the file that caused them."""
     try:
         yield
     except UsageError as error:
@@ -70,7 +70,7 @@ def naming(file: object) -> Iterator[None]:
 
 @contextmanager
 def naming_data(mend: str) -> Iterator[None]:
-    """Data that a run names and that cannot be read may have moved: the error says how to name the place."""
+    """Add to a data error how to give the data's new location, in case it has moved."""
     try:
         yield
     except DataError as error:
@@ -79,12 +79,12 @@ def naming_data(mend: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], object]]:
-    """Yield a function that receives the fraction done, 0 to 1, and draws a bar where there is a terminal."""
+    """Yield a function that receives the fraction done, 0 to 1, and draws a bar on a terminal."""
     from tqdm import tqdm
 
     shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     shown = sys.stderr.isatty()
-    wide = shown and os.get_terminal_size(sys.stderr.fileno()).columns > 0  # some terminals do not say
+    wide = shown and os.get_terminal_size(sys.stderr.fileno()).columns > 0  # some terminals report 0
     width: dict[str, Any] = {"dynamic_ncols": True} if wide else {"ncols": 80}
     with tqdm(total=1.0, desc=label, disable=not shown, file=sys.stderr, leave=False, bar_format=shape, **width) as bar:
         yield lambda done: bar.update(done - bar.n)

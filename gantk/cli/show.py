@@ -1,4 +1,4 @@
-"""`gantk show`: one plugin, its options, what it needs and what it provides."""
+"""`gantk show`: show one plugin, its options, what it needs and what it provides."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def command(kind: str, name: str | None, as_json: bool) -> None:
     if name is None:
         kind, name = kind_of(kind), kind
     elif kind not in KINDS and name in KINDS:
-        raise UsageError(f"the kind comes first: gantk show {name} {kind}.")
+        raise UsageError(f"expected the kind before the name: gantk show {name} {kind}.")
 
     with redirect_stdout(sys.stderr):  # a plugin that prints when it is imported must not spoil the JSON
         description: dict[str, Any] = describe(kind, name)

@@ -22,13 +22,14 @@ __all__ = ["command"]
     multiple=True,
     help="Change a stage's length or learning rates from this step on.",
 )
-@click.option("--data", metavar="PART", help="Where the data is now, as photos:size=64.")
+@click.option("--data", metavar="PART", help="The data at its new location, such as photos:size=64.")
 @click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
 @click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
 def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool) -> None:
-    """Train the model of RUN, from its newest checkpoint.
+    """Train the model of RUN, resuming from its newest checkpoint if there is one.
 
-    Ctrl-C saves and stops; run it again to resume. Losses go to log.jsonl and TensorBoard, sample grids to samples.
+    Ctrl-C saves and stops; run the command again to resume. Losses are written to log.jsonl and TensorBoard, sample
+    grids to samples/.
 
     \b
     gantk train runs/digits --set stages.game.length="20 epochs"
@@ -43,7 +44,7 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
 
     folder, step = located(run)
     if step is not None:
-        raise UsageError(f"{run} is a checkpoint: gantk train {folder.typed} resumes from the run's newest one.")
+        raise UsageError(f"{run} is a checkpoint; gantk train {folder.typed} resumes from the run's newest one.")
     spec = folder.spec()
     if data is not None:
         spec["data"] = part_table("data", named("data", data))
@@ -52,4 +53,4 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
         model = assemble(spec)
     untouched = data is not None and not folder.steps()
     train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
-    click.echo(f"trained; draw images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")
+    click.echo(f"trained; generate images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")

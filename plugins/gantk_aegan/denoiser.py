@@ -23,21 +23,21 @@ DROPPED_BLOCKS = 3
 
 
 class Denoiser(Refiner):
-    """AEGAN's denoiser φ: it makes generated images look real, and keeps to them.
+    """AEGAN's denoiser φ: it makes generated images look real and stays close to them.
 
-    It joins every game with two players of its own: a discriminator that tells real from refined images, and φ, which
-    minimises the adversarial loss + λ ‖φ(x̂) - x̂‖₁, the mean over pixels. The generator is frozen for both: x̂ is a
-    constant, and the game's own players train as if there were no denoiser.
+    It adds two players to every game: a discriminator that separates real from refined images, and φ, which minimises
+    the adversarial loss + λ ‖φ(x̂) - x̂‖₁, the mean over pixels. Both treat the generated image x̂ as a constant, and
+    the game's own players train as if there were no denoiser.
 
-    φ halves the image down to one pixel (on its shorter side) and doubles it back, by 4x4 convolutions.
+    φ downsamples the image to one pixel (on its shorter side) and upsamples it again, with 4x4 convolutions.
 
     Args:
-        width: channels next to the image, at least 1; they double with each halving, up to 8 · width.
-        skips: whether each map on the way down is also given to the layer of its size on the way up.
-        dropout: probability with which a feature of the first three layers upwards is dropped, 0 … 1 exclusive.
+        width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
+        skips: whether to add skip connections between maps of the same size.
+        dropout: dropout probability in the first three upsampling layers, in [0, 1).
         weight: the factor λ, 0 or more.
         loss: adversarial loss plugin, with options.
-        discriminator: discriminator plugin, with options; left empty, aegan of the same width.
+        discriminator: discriminator plugin, with options; if empty, aegan of the same width.
         init_std: standard deviation of φ's initial weights, above 0.
     """
 
@@ -79,7 +79,7 @@ class Denoiser(Refiner):
         return refined
 
     def players(self, path: str, stage: Stage) -> Sequence[Player]:
-        """`PATH-discriminator` and then `PATH`, in every game."""
+        """`PATH-discriminator`, then `PATH`, in every game."""
         if not stage.adversarial:
             return ()
         losses = [(self.loss_name, self.loss)]
@@ -96,7 +96,7 @@ class Denoiser(Refiner):
         ]
 
     def values(self, path: str, stage: Stage) -> Mapping[str, Callable[[Step], Tensor]]:
-        """`refined`, computed with φ alone, so that the discriminator, which is within this part, gets a constant."""
+        """`refined`, computed by φ alone, so that it is a constant for this part's own discriminator."""
 
         def refined(step: Step) -> Tensor:
             images: Tensor = step.use(f"{path}.network")(step["fake"])
@@ -106,7 +106,7 @@ class Denoiser(Refiner):
 
 
 class _Content:
-    """λ ‖φ(x̂) - x̂‖₁, the mean over pixels; no gradient goes to the x̂ that it is compared with."""
+    """λ ‖φ(x̂) - x̂‖₁, the mean over pixels; no gradient flows to the x̂ that φ(x̂) is compared with."""
 
     def __init__(self, weight: float) -> None:
         self.weight = weight
@@ -126,13 +126,13 @@ def _adversarial(spec: str) -> Loss:
 
 
 class HourGlass(nn.Module):
-    """Images halved to one pixel and doubled back.
+    """Downsamples images to one pixel and upsamples them again.
 
     Args:
         image_shape: (channels, height, width).
         width: channels after the first halving; they double up to eight times that.
-        skips: whether maps on the way down are given to the way up.
-        dropout: of the first three layers on the way up.
+        skips: whether to add skip connections.
+        dropout: dropout probability in the first three upsampling layers.
     """
 
     def __init__(self, image_shape: ImageShape, width: int, skips: bool, dropout: float) -> None:

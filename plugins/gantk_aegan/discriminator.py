@@ -21,15 +21,15 @@ LAST_GROWTHS = (2, 4, 8)
 class AEGANDiscriminator(Discriminator):
     """AEGAN's discriminator: strided 4x4 convolutions with LeakyReLU(0.2) down to 4 pixels, and a linear logit.
 
-    One rule for both of the paper's: `width` channels, and 2, 4 and 8 times as many in the last three layers. So it
-    judges embeddings of 32x32 in three layers, and images of 512x512 in seven. Its hidden maps are those after each
-    LeakyReLU; the code, where there is one, is read off the last map as the logit is.
+    It covers both discriminators of the paper: `width` channels, and 2, 4 and 8 times as many in the last three layers,
+    which makes three layers for embeddings of 32x32 and seven for images of 512x512. The hidden maps are the outputs
+    of each LeakyReLU; the logit and the code, if any, are linear functions of the last map.
 
     Args:
-        width: channels of all layers but the last three, at least 1.
-        norm: normalisation of every layer but the first; gradient penalties need one other than batch.
+        width: channels of all layers except the last three, at least 1.
+        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
         norm_first: whether the first layer is normalised too, as in the authors' discriminator of embeddings.
-        code: whether it also reads a code of the noise's length off what it judges.
+        code: whether to also predict a code of the noise's dimension for each input.
         init_std: standard deviation of the initial weights, above 0.
     """
 

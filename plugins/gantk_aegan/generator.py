@@ -1,4 +1,4 @@
-"""AEGAN's generator: noise to an embedding, and the decoder of an autoencoder that makes an image of it."""
+"""AEGAN's generator: from noise to an embedding, and an autoencoder whose decoder turns it into an image."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ LEAST_HALVINGS = 2
 
 
 class AEGANGenerator(Generator):
-    """AEGAN's generator: noise → embedding → image, with the encoder by which images get embeddings.
+    """AEGAN's generator: noise → embedding → image, with an encoder that maps images to embeddings.
 
-    The image is halved as often as it takes to the embedding: 512 → … → 32 is four times. Encoder and decoder have a
-    strided (transposed) 4x4 convolution and a residual block for each halving, but the one that makes the embedding and
-    the one that makes the image have no residual block; `width` channels throughout. The generator of embeddings starts
-    at 4 pixels and has the same blocks, its channels halving from block to block. ReLU upwards, LeakyReLU(0.2)
-    downwards; the generated embedding and the image end in tanh, the encoder in LeakyReLU.
+    Encoder and decoder have `width` channels throughout and, for each halving from the image to the embedding (four
+    for 512 → … → 32), a strided (transposed) 4x4 convolution and a residual block, except after the layers that output
+    the embedding and the image. The generator of embeddings starts at 4 pixels and has the same blocks; its channels
+    halve from block to block. Upsampling layers use ReLU, downsampling layers LeakyReLU(0.2). The generated embedding
+    and the image end in tanh, the encoder in LeakyReLU.
 
     Args:
         width: channels of an embedding, and of the encoder and decoder, at least 1.
-        embedding: side of an embedding in pixels: the image is halved until its shorter side is at most this, but at
-            least once; 0 for 32, but at least twice.
-        residual: whether there are residual blocks, as in the paper; the authors' published networks have none.
+        embedding: side of an embedding in pixels: the image is halved at least once, until its shorter side is at most
+            this; 0 means 32 and at least two halvings.
+        residual: whether to use residual blocks, as in the paper; the authors' published networks have none.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -108,7 +108,7 @@ def _decoder(image_channels: int, width: int, sizes: Sequence[Size], residual: b
 
 
 def _rise(width: int, residual: bool) -> list[nn.Module]:
-    """What follows a transposed convolution."""
+    """The layers that follow a transposed convolution."""
     return [nn.BatchNorm2d(width), nn.ReLU(inplace=True), *([ResidualBlock(width)] if residual else [])]
 
 
@@ -116,7 +116,7 @@ def _encoder(image_channels: int, width: int, sizes: Sequence[Size], residual: b
     layers: list[nn.Module] = []
     last = len(sizes) - 2
     for depth, source in enumerate(sizes[:-1]):
-        # Neither the layer that sees the image nor the one that makes the embedding is normalised.
+        # Neither the first layer nor the one that outputs the embedding is normalised.
         normalised = 0 < depth < last
         layers.append(downsampler(width if depth else image_channels, width, source, KERNEL, bias=not normalised))
         layers += [nn.BatchNorm2d(width)] if normalised else []

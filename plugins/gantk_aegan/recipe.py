@@ -1,4 +1,4 @@
-"""AEGAN's schedule: an autoencoder is trained, a game is played on its embeddings, and all is fine-tuned together."""
+"""AEGAN's schedule: train an autoencoder, play a game on its embeddings, and fine-tune everything together."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ TUNING = {"optimizer": "adam", "lr": 1e-7, "betas": [0.9, 0.999]}
 
 AUTOENCODER = ("generator.encoder", "generator.decoder")
 EMBEDDINGS = Binding(generator="generator.embedding", real="embedding", fake="fake_embedding")
-"""How a loss sees the game on embeddings."""
+"""The binding through which losses see embeddings."""
 
 
 class EmbeddingGame(Recipe):
-    """AEGAN's schedule: autoencode; a game on the embeddings, in which a refiner takes part; fine-tune.
+    """AEGAN's schedule: train an autoencoder; a game on its embeddings, which a refiner can join; fine-tuning.
 
-    It takes any generator that has an `encoder`, an `embedding` and a `decoder` as modules, any noise source, any
-    adversarial loss and whatever else is added to it: the losses see embeddings in place of images.
+    It works with any generator that has modules `encoder`, `embedding` and `decoder`, any noise source, any adversarial
+    loss and any added losses; the losses receive embeddings instead of images.
 
     Args:
-        fine_tune: whether there is the last stage, in which everything moves; the paper calls it optional.
+        fine_tune: whether to add the last stage, which trains everything; the paper calls it optional.
     """
 
     paper = "Guo et al. 2019, arXiv:1903.11250, Algorithm 1"
@@ -55,8 +55,8 @@ class EmbeddingGame(Recipe):
         shape: ImageShape | None = getattr(generator, "embedding_shape", None)
         if missing or shape is None:
             raise FitError(
-                f"generator {type(generator).__name__} has no {', '.join(missing or ['embedding_shape'])}, and this "
-                "recipe's game is on embeddings: use --generator aegan, or another recipe."
+                f"generator {type(generator).__name__} has no {', '.join(missing or ['embedding_shape'])}, which this "
+                "recipe needs for its game on embeddings: use --generator aegan, or another recipe."
             )
         return shape
 
@@ -65,7 +65,7 @@ class EmbeddingGame(Recipe):
         return _part(model.generator, "encoder")(images)
 
     def stages(self, model: Model) -> Sequence[Stage]:
-        """`autoencode`, `game` and, where it is wanted, `fine-tune`."""
+        """`autoencode`, `game` and, optionally, `fine-tune`."""
         stages = [_autoencode(), _game(model)]
         return [*stages, _fine_tune(model)] if self.fine_tune else stages
 
@@ -86,7 +86,7 @@ def _game(model: Model) -> Stage:
 
 
 def _fine_tune(model: Model) -> Stage:
-    """The discriminators first, each on its own game; then everything else, on the sum of all objectives."""
+    """First the discriminators, each in its own game; then everything else, on the sum of all objectives."""
     joining = Stage("fine-tune", [], adversarial=True)
     joined = list(model.refiner.players("refiner", joining)) if model.refiner is not None else []
     brought = model.refiner.values("refiner", joining) if model.refiner is not None else {}
@@ -123,7 +123,7 @@ class _Reconstruction:
 
 
 class _Negated(SharedPlay):
-    """A play in which real and generated have changed places: what is judged is the data's, and logits change sign."""
+    """A play with real and generated swapped: the data is judged in place of generated images, with negated logits."""
 
     def judge(self, images: Tensor) -> Verdict:
         logits = super().judge(images).logits
@@ -131,11 +131,11 @@ class _Negated(SharedPlay):
 
 
 class _Disguise:
-    """The encoder's share of the game, E log D(H(x)) in the paper, which the encoder lowers and D raises.
+    """The encoder's term of the game, E log D(H(x)) in the paper, which the encoder minimises and D maximises.
 
-    It is what the adversarial loss says to a generator, of real embeddings, under logits of the other sign: for logits
-    l, minimax's E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and
-    Wasserstein's E l.
+    It is the adversarial loss's generator term on real embeddings with negated logits: for logits l, minimax's
+    E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and Wasserstein's
+    is E l.
 
     Args:
         losses: the game's adversarial loss, with its name.

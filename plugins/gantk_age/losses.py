@@ -1,4 +1,4 @@
-"""AGE's loss: how far codes are from N(0, I), and reconstructions of images and of codes."""
+"""AGE's loss: the divergence of codes from N(0, I), and reconstruction losses of images and codes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def code_divergence(
     """KL divergence between N(0, I) and the Gaussian fitted to `[N, dim]` codes, per dimension, averaged over them.
 
     Args:
-        codes: at least two.
+        codes: two or more codes.
         direction: `qp` is KL(fit ‖ N(0, I)) = mean ½ (s² + m²) - log s - ½, and `pq` is KL(N(0, I) ‖ fit) =
             mean (1 + m²) / (2 s²) + log s - ½.
-        scale: what s is: the standard deviation, or, as the authors' code has it, the variance.
+        scale: meaning of s: the standard deviation or, as in the authors' code, the variance.
 
     Raises:
-        FitError: there is one code, which has no spread.
+        FitError: there are fewer than two codes.
     """
     if len(codes) < 2:
         raise FitError("loss 'age' fits a Gaussian to the codes of a batch: use batches of at least 2 images.")
     variance, mean = codes.var(dim=0, correction=0), codes.mean(dim=0)
-    # A dimension in which all codes agree has an infinite divergence; this one is only very large.
+    # If all codes agree in a dimension, the divergence would be infinite; the clamp makes it very large instead.
     variance = variance.clamp_min(SMALLEST_VARIANCE)
     log_s, square = (0.5 * variance.log(), variance) if scale == "std" else (variance.log(), variance.square())
     if direction == "qp":
@@ -61,20 +61,20 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": _mean_l1, "l2"
 
 
 class AGELoss(Loss):
-    """The game of an encoder E and a generator G over how far codes are from N(0, I) (Ulyanov et al. 2018).
+    """The game of an encoder E and a generator G over the divergence of codes from N(0, I) (Ulyanov et al. 2018).
 
     E minimises Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x), and G minimises Δ(E(G(z))) + λ d(E(G(z)), z), where Δ is the KL
     divergence between N(0, I) and a Gaussian fitted to the batch's codes in each dimension, averaged over dimensions.
 
     Args:
-        images: the factor μ of the reconstruction of images in the encoder's objective, 0 or more.
-        codes: the factor λ of the reconstruction of noise in the generator's objective, 0 or more.
-        image_distance: how images are compared: mean absolute (l1) or mean squared (l2) differences of pixels.
-        code_distance: how codes are compared: 1 - cosine, divided by their dimension (cos), or mean differences.
+        images: factor μ of the image reconstruction loss in the encoder's objective, 0 or more.
+        codes: factor λ of the noise reconstruction loss in the generator's objective, 0 or more.
+        image_distance: distance between images: mean absolute (l1) or mean squared (l2) difference of pixels.
+        code_distance: distance between codes: 1 - cosine, divided by the dimension (cos), or mean absolute (l1) or
+            squared (l2) difference.
         direction: qp is KL(codes ‖ N(0, I)), as in the paper; pq is KL(N(0, I) ‖ codes).
-        scale: what stands for the fitted Gaussian's standard deviation: std is the paper's formula; variance is what
-            the authors' code computes.
-        weight: factor of this loss in its players' sums, 0 or more.
+        scale: scale of the fitted Gaussian in the formula: std as in the paper, or variance as in the authors' code.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"

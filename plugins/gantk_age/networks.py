@@ -21,25 +21,25 @@ LARGEST_GROWTH = 8
 """Channels double from layer to layer, up to this many times `width`."""
 
 SMALL_HALVINGS = 3
-"""Images that take no more halvings than this get the authors' networks for 32 pixels, the others those for 64."""
+"""Images with at most this many halvings use the authors' networks for 32 pixels, larger ones those for 64."""
 
 LOG_VARIANCE = -30.0
-"""The encoder is deterministic: a standard deviation of 3e-7 is next to none, and its logarithm is finite."""
+"""The encoder is deterministic: a standard deviation of 3e-7 is close to 0, and its logarithm is finite."""
 
 
 class AGEGenerator(Generator):
-    """AGE's generator (`decoder`) and its `encoder`, of which each moves the other.
+    """AGE's generator (`decoder`) and its `encoder`.
 
     They follow the authors' published networks: DCGAN-like, 4x4 kernels, a base map of at most 4 pixels on the
-    shorter side. Up to 32 pixels, the decoder ends in one more layer of 2 · width channels and a 1x1 convolution, and
-    the encoder in a strided convolution to the code, averaged over its pixels; larger images are made by a transposed
-    convolution, and encoded by a convolution over the whole base map.
+    shorter side. Up to 32 pixels, the decoder ends in an additional layer of 2 · width channels and a 1x1 convolution,
+    and the encoder in a strided convolution to the code, averaged over pixels; for larger images, the decoder ends in a
+    transposed convolution, and the encoder in a convolution over the whole base map.
 
-    An image's posterior is its code: the mean, with a constant log-variance of -30.
+    The mean of an image's posterior is its code; the log-variance is a constant -30.
 
     Args:
-        width: channels next to the image, at least 1; they double with each halving, up to 8 · width.
-        sphere: whether codes, and the noise that the decoder is given, are projected to the unit sphere.
+        width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
+        sphere: whether to project codes and the decoder's input noise onto the unit sphere.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -59,7 +59,7 @@ class AGEGenerator(Generator):
         require(width >= 1, f"width must be at least 1, not {width}.")
         require(init_std > 0, f"init_std must be positive, not {init_std}.")
         if sphere and noise_dim < 2:
-            raise FitError("a sphere needs at least two dimensions, and this noise has one: use sphere=false.")
+            raise FitError("a sphere needs at least two dimensions, but this noise has one: use sphere=false.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim
         projection = [OnSphere()] if sphere else []

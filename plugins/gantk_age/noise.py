@@ -15,7 +15,7 @@ class Sphere(NoiseSource):
     """Uniform noise on the unit sphere: standard normal vectors, each divided by its length.
 
     Args:
-        dim: length of one noise vector, at least 2.
+        dim: dimension of the noise, at least 2.
     """
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"

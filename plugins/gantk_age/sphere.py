@@ -9,12 +9,12 @@ __all__ = ["OnSphere", "on_sphere"]
 
 
 def on_sphere(vectors: Tensor) -> Tensor:
-    """`[N, dim]` vectors, each divided by its L2 norm, in float32 at least: bfloat16 would leave the sphere by 1 %."""
+    """`[N, dim]` vectors, each divided by its L2 norm, in float32 at least: bfloat16 norms are off by up to 1 %."""
     return F.normalize(vectors if vectors.itemsize >= 4 else vectors.float(), dim=1)
 
 
 class OnSphere(nn.Module):
-    """Projects vectors to the unit sphere; those that lie on it stay where they are."""
+    """Projects vectors onto the unit sphere; vectors on the sphere are unchanged."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return on_sphere(vectors)

@@ -1,4 +1,4 @@
-"""The code loss: the discriminator reads off an image the code that it was generated from."""
+"""The code loss: the discriminator predicts the noise that an image was generated from."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MOST_LOOPS = 100
 class CodeLoss(Loss):
     """The code loss: 0.012 · ‖z - D_code(G(z))‖, which both players minimise (Shao, Li & Jiang, eq. 3).
 
-    The paper minimises w · l_code + (1 - w) · l_DCGAN (eq. 2): `weight` is w, and the game's own loss has the weight
-    1 - w. The norm is that of one image's code, averaged over the batch. With `loops` above 1, which the paper proposes
-    and leaves to others, the code that was read is generated from, and read again: c₁ = D_code(G(z)),
+    The paper minimises w · l_code + (1 - w) · l_DCGAN (eq. 2): `weight` is w, and the weight of the game's own loss is
+    1 - w. The norm is over the code of one image, averaged over the batch. With `loops` above 1, which the paper
+    proposes as future work, an image is generated from the predicted code and encoded again: c₁ = D_code(G(z)),
     c₂ = D_code(G(c₁)), …, and the loss is the mean of the distances ‖z - cᵢ‖.
 
     Args:
-        p: which norm: 1 is the sum of absolute differences, 2 the root of the sum of squares.
-        scale: the factor by which the paper keeps the code loss from dominating, 0 or more.
-        loops: how often the code is read, 1 to 100; each time beyond the first generates and judges once more, and all
-            of them are kept for the backward.
-        weight: factor w of this loss in its players' sums, 0 or more.
+        p: order of the norm: 1 is the sum of absolute differences, 2 the root of the sum of squares.
+        scale: factor with which the paper keeps the code loss from dominating, 0 or more.
+        loops: how often the code is predicted, 1 to 100; each further loop is one more forward of the generator and the
+            discriminator, all kept for the backward.
+        weight: factor w of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Shao, Li & Jiang, A Survey of DCGAN based Unsupervised Decoding and Image Generation"
@@ -46,11 +46,11 @@ class CodeLoss(Loss):
         self.weight = weight
 
     def discriminator(self, play: Play) -> Tensor:
-        """The discriminator reads the code."""
+        """The discriminator predicts the code."""
         return self._distance(play)
 
     def generator(self, play: Play) -> Tensor:
-        """The generator makes images that the code can be read off."""
+        """The generator generates images whose code can be predicted."""
         return self._distance(play)
 
     def _distance(self, play: Play) -> Tensor:
@@ -64,5 +64,7 @@ class CodeLoss(Loss):
 
 def _code(verdict: Verdict) -> Tensor:
     if verdict.code is None:
-        raise FitError("this discriminator's verdict has no code; use one that provides 'code', as dcgan:code=true.")
+        raise FitError(
+            "this discriminator's verdict has no code; use one that provides 'code', such as dcgan:code=true."
+        )
     return verdict.code

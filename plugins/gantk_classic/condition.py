@@ -1,4 +1,4 @@
-"""The class of an image, or a vector that describes it, as its condition."""
+"""Conditions: the class of an image, or a vector that describes it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from gantk.errors import FitError, OptionError, nearest
 __all__ = ["ClassCondition", "VectorCondition"]
 
 KEPT = 4096
-"""Vectors of the data that are kept to draw from, spread evenly over it."""
+"""Number of the data's vectors that are kept to draw from, spread evenly over the data set."""
 
 
 class ClassCondition(Condition):
-    """The class of an image, one-hot; generated images draw theirs as often as the data has each."""
+    """The class of an image, one-hot; classes of generated images are drawn with the data's class frequencies."""
 
     paper = "Mirza & Osindero 2014, arXiv:1411.1784"
     frequencies: Tensor
 
     def __init__(self, *, class_count: int, class_names: tuple[str, ...] = ()) -> None:
         if class_count < 1:
-            raise FitError("it needs a data set with classes, and this one has none: leave out --condition.")
+            raise FitError("it needs a data set with classes, but this one has none: leave out --condition.")
         super().__init__()
         self.dim = class_count
         self.names = tuple(map(str, class_names)) or tuple(map(str, range(class_count)))
         self.register_buffer("frequencies", torch.full((class_count,), 1 / class_count))
 
     def seen(self, labels: Tensor) -> None:
-        """Keep how often each class is in the data."""
+        """Keep the frequency of each class in the data."""
         counts = torch.bincount(labels.flatten().cpu(), minlength=self.dim).float()
         self.frequencies.copy_(counts / counts.sum())
 
@@ -46,25 +46,25 @@ class ClassCondition(Condition):
         return self.of(torch.multinomial(frequencies, n, replacement=True, generator=rng).to(self.frequencies.device))
 
     def told(self, text: str) -> Tensor:
-        """The row of a class that is told by its name or, where no class is called so, by its index from 0."""
+        """The row of a class given by its name or, if no class has that name, by its index from 0."""
         if text in self.names:
             index = self.names.index(text)
         elif text.isdecimal() and int(text) < self.dim:
             index = int(text)
         else:
             listed = ", ".join(self.names[:20]) + (", …" if self.dim > 20 else "")
-            raise OptionError(f"there is no class '{text}'.{nearest(text, self.names)} There are: {listed}.")
+            raise OptionError(f"there is no class '{text}'.{nearest(text, self.names)} Classes: {listed}.")
         return self.of(torch.tensor([index], device=self.frequencies.device))
 
     def spread(self, n: int) -> Tensor:
-        """`[n, classes]` rows with the classes in order, each as often as the others."""
+        """`[n, classes]` rows with the classes in order, all equally often."""
         return self.of(torch.arange(n, device=self.frequencies.device) * self.dim // max(n, 1))
 
 
 class VectorCondition(Condition):
-    """The vector that describes an image, such as its attributes or the embedding of a text.
+    """A vector that describes an image, such as its attributes or a text embedding.
 
-    Generated images draw theirs among 4,096 of the data's vectors, spread evenly over it.
+    Vectors of generated images are drawn from 4,096 of the data's vectors, spread evenly over the data set.
     """
 
     paper = "Mirza & Osindero 2014, arXiv:1411.1784, section 4.2"
@@ -74,8 +74,8 @@ class VectorCondition(Condition):
     def __init__(self, *, label_dim: int) -> None:
         if label_dim < 1:
             raise FitError(
-                "it needs data whose labels are vectors [N, dim], which this is not: use --condition class, or leave "
-                "out --condition."
+                "it needs data whose labels are vectors [N, dim], and this data has none: use --condition class, or "
+                "leave out --condition."
             )
         super().__init__()
         self.dim = label_dim
@@ -83,7 +83,7 @@ class VectorCondition(Condition):
         self.register_buffer("count", torch.tensor(1))
 
     def seen(self, labels: Tensor) -> None:
-        """Keep what is drawn from."""
+        """Keep the vectors to draw from."""
         kept = min(len(labels), KEPT)
         self.rows[:kept] = labels[torch.arange(kept) * len(labels) // kept].to(self.rows)
         self.count.fill_(kept)
@@ -93,7 +93,7 @@ class VectorCondition(Condition):
         return labels.to(self.rows)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """`[n, dim]` vectors of the data, each as likely."""
+        """`[n, dim]` vectors of the data, all equally likely."""
         chosen = torch.randint(int(self.count), (n,), generator=rng, device=rng.device)
         return self.rows[chosen.to(self.rows.device)]
 
@@ -104,7 +104,7 @@ class VectorCondition(Condition):
         except ValueError:
             numbers = []
         if len(numbers) != self.dim or not all(map(math.isfinite, numbers)):
-            raise OptionError(f"a condition here is {self.dim} numbers, as 0,1,0.5, not '{text}'.")
+            raise OptionError(f"expected {self.dim} numbers as the condition, such as 0,1,0.5, not '{text}'.")
         return torch.tensor([numbers], device=self.rows.device)
 
     def spread(self, n: int) -> Tensor:

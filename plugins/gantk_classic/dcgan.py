@@ -35,7 +35,7 @@ LARGEST_GROWTH = 8
 
 
 def _plan(image_shape: ImageShape, width: int) -> tuple[list[Size], list[int]]:
-    """Sizes from the image's down to the base's, and the channels of each but the image."""
+    """Sizes from the image's down to the base's, and the channels of each except the image."""
     sizes = halve_until(image_shape[1:], LARGEST_BASE)
     return sizes, [width * min(2**depth, LARGEST_GROWTH) for depth in range(len(sizes) - 1)]
 
@@ -49,13 +49,13 @@ def _check(width: int, kernel: int, init_std: float) -> None:
 class DCGANGenerator(Generator):
     """DCGAN's generator: a projection to a small map, then transposed convolutions with ReLU; tanh at the end.
 
-    There are as many doublings as it takes from a base of at most 7 pixels on the shorter side; odd sizes are
-    hit exactly. Every layer but the last is normalised.
+    The base map has at most 7 pixels on the shorter side and is doubled up to the image; odd sizes are matched
+    exactly. Every layer except the last is normalised.
 
     Args:
-        width: channels next to the image, at least 1; they double with each halving, up to 8 · width.
+        width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
-        norm: normalisation of every layer but the last.
+        norm: normalisation of every layer except the last.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -98,14 +98,14 @@ class DCGANGenerator(Generator):
 class DCGANDiscriminator(Discriminator):
     """DCGAN's discriminator: strided convolutions with LeakyReLU(0.2), no hidden fully connected layer.
 
-    It mirrors the generator's sizes and channels; the first layer is not normalised. Its hidden maps are those
-    after each LeakyReLU. The logit, and the code where there is one, are read off the last map linearly.
+    It mirrors the generator's sizes and channels; the first layer is not normalised. The hidden maps are the outputs
+    of each LeakyReLU. The logit and the code, if any, are linear functions of the last map.
 
     Args:
-        width: channels next to the image, at least 1; they double with each halving, up to 8 · width.
+        width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
-        norm: normalisation of every layer but the first; gradient penalties need one other than batch.
-        code: whether it also reads a code of the noise's length off each image.
+        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
+        code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
     """
 

@@ -23,7 +23,7 @@ def _check_weight(weight: float) -> float:
 
 
 def _wide(x: Tensor) -> Tensor:
-    """At least float32: what autocast made of it may be too coarse for sums, logarithms and squares."""
+    """At least float32: under autocast, half precision is too coarse for sums, logarithms and squares."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
@@ -33,7 +33,7 @@ def _logits(verdict: Verdict) -> Tensor:
     return _wide(verdict.logits)
 
 
-# -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x): sigmoid and logarithm in one, finite for all logits.
+# -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x), which are finite for all logits.
 
 
 def _taken_for_real(verdict: Verdict) -> Tensor:
@@ -47,7 +47,7 @@ def _taken_for_fake(verdict: Verdict) -> Tensor:
 
 
 class _Game(Loss):
-    """An adversarial loss over logits; a player's turn asks for the verdicts that its own term reads, and no more."""
+    """An adversarial loss over logits; a player's turn only computes the verdicts that its own term reads."""
 
     adversarial = True
     needs = frozenset({"logits"})
@@ -60,10 +60,10 @@ class _Game(Loss):
 class Minimax(_Game):
     """The minimax game: D maximises, and G minimises, E log D(x) + E log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
 
-    The generator's gradient vanishes while the discriminator is sure of itself; `nonsaturating` mends that.
+    The generator's gradient vanishes while the discriminator is confident; `nonsaturating` avoids this.
 
     Args:
-        weight: factor of this loss in its players' sums, 0 or more.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
@@ -79,7 +79,7 @@ class NonSaturating(_Game):
     """The non-saturating game: G minimises -E log D(G(z)), D as in `minimax` (Goodfellow et al. 2014, section 3).
 
     Args:
-        weight: factor of this loss in its players' sums, 0 or more.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
@@ -94,10 +94,10 @@ class NonSaturating(_Game):
 class Wasserstein(_Game):
     """The Wasserstein game: D minimises E D(G(z)) - E D(x), G minimises -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
 
-    It brings the paper's settings: RMSProp at 5e-5, 5 turns of the discriminator a step, its weights clipped to ±0.01.
+    By default it sets the paper's RMSProp at 5e-5, 5 discriminator turns per step, and weight clipping to ±0.01.
 
     Args:
-        weight: factor of this loss in its players' sums, 0 or more.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875"
@@ -117,20 +117,20 @@ class Wasserstein(_Game):
 class WassersteinGP(Wasserstein):
     """The Wasserstein game with a gradient penalty: D minimises E D(G(z)) - E D(x) + λ E (‖∇ D(x̂)‖₂ - 1)².
 
-    Each x̂ lies at a uniformly random place between one real and one generated image (Gulrajani et al. 2017, eq. 3).
-    The discriminator must judge each image by itself, so it cannot use batch normalisation.
+    Each x̂ is a uniformly random interpolation of one real and one generated image (Gulrajani et al. 2017, eq. 3).
+    The discriminator must judge each image independently, so it cannot use batch normalisation.
 
-    It brings the paper's settings: Adam at 1e-4 with β = (0, 0.9), and 5 turns of the discriminator a step.
+    By default it sets the paper's Adam at 1e-4 with β = (0, 0.9), and 5 discriminator turns per step.
 
     Args:
         penalty: the factor λ of the gradient penalty, 0 or more.
-        target: the norm γ that gradients are drawn to, above 0; the penalty is then λ/γ² E (‖∇ D(x̂)‖₂ - γ)². Karras et
-            al. have 750 on CIFAR-10, so that D may change fast from real to generated images.
+        target: target γ of the gradient norm, above 0; the penalty is λ/γ² E (‖∇ D(x̂)‖₂ - γ)². Karras et al. use 750
+            on CIFAR-10, which allows D to change fast between real and generated images.
         drift: the factor ε of E D(x)², which keeps the discriminator's scores near zero, 0 or more; 0.001 in Karras
             et al. 2018, arXiv:1710.10196, appendix A.1.
-        per_sample: whether to insist on a discriminator that judges each image by itself; Karras et al. penalise one
-            that looks at a statistic of the batch.
-        weight: factor of this loss in its players' sums, 0 or more.
+        per_sample: whether to require a discriminator that judges each image independently; that of Karras et al.
+            uses a batch statistic.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Gulrajani et al. 2017, arXiv:1704.00028"
@@ -195,7 +195,7 @@ class VariationalBound(Loss):
         reconstruction: -log p(x|z) up to constants: mse is ‖x - x̂‖² (Gaussian pixels of variance 1/2), l1 is ‖x - x̂‖₁
             (Laplacian pixels), bce the cross-entropy of pixels mapped to [0, 1] (Bernoulli pixels).
         beta: the factor β of the KL divergence, 0 or more.
-        weight: factor of this loss in its players' sums, 0 or more.
+        weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114"

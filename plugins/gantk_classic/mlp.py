@@ -21,7 +21,7 @@ def _check(widths: tuple[int, ...]) -> None:
 
 
 class MLPGenerator(Generator):
-    """A multilayer perceptron from noise to all pixels at once: ReLU, and tanh at the end.
+    """A multilayer perceptron from noise to pixels: ReLU, and tanh at the end.
 
     Args:
         widths: units of each hidden layer, each at least 1; the paper's MNIST generator has two of 1200.
@@ -50,13 +50,13 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """A multilayer perceptron from pixels to a logit, with LeakyReLU(0.2) where the paper has maxout.
 
-    Nothing is normalised, so that a verdict on one image never depends on the others. Its hidden maps are the hidden
-    layers' activations; the code, where there is one, is read off the last of them.
+    Nothing is normalised, so the verdict on an image never depends on the other images. The hidden maps are the hidden
+    layers' activations; the code, if any, is a linear function of the last one.
 
     Args:
         widths: units of each hidden layer, each at least 1; the paper's MNIST discriminator has two of 240 maxout
             units with five pieces each.
-        code: whether it also reads a code of the noise's length off each image.
+        code: whether to also predict a code of the noise's dimension for each image.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"

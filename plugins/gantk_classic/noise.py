@@ -14,7 +14,7 @@ class Gaussian(NoiseSource):
     """Standard normal noise, N(0, I).
 
     Args:
-        dim: length of one noise vector, at least 1.
+        dim: dimension of the noise, at least 1.
     """
 
     def __init__(self, dim: int = 100) -> None:
@@ -30,7 +30,7 @@ class Uniform(NoiseSource):
     """Uniform noise, each number from U(-1, 1).
 
     Args:
-        dim: length of one noise vector, at least 1.
+        dim: dimension of the noise, at least 1.
     """
 
     paper = "Radford, Metz & Chintala 2016, arXiv:1511.06434"

@@ -17,11 +17,11 @@ __all__ = ["Fit", "Game"]
 
 
 class Game(Recipe):
-    """A discriminator and a generator take turns: GAN, DCGAN, WGAN, DE-GAN and most of the others.
+    """A discriminator and a generator take turns: GAN, DCGAN, WGAN, DE-GAN and most other systems.
 
     Args:
-        image_noise: standard deviation of Gaussian noise that is added to the real images, whose pixels lie in [-1, 1],
-            before anybody sees them; 0 for none.
+        image_noise: standard deviation of Gaussian noise that is added to the real images, whose pixels are in [-1, 1];
+            0 for none.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661, Algorithm 1"
@@ -45,7 +45,7 @@ class Game(Recipe):
 
 
 class Fit(Recipe):
-    """An autoencoder is fitted to the images; its decoder is the generator: VAE."""
+    """Fit an autoencoder to the images; its decoder is the generator: VAE."""
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114"
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator")

@@ -1,4 +1,4 @@
-"""The variational autoencoder: a decoder that is a generator, and an encoder that gives posteriors over its noise."""
+"""The variational autoencoder: a decoder, which is the generator, and an encoder, which predicts posteriors."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ LARGEST_CODE_MAP = 8
 """The encoder halves three times, and further until the shorter side is at most this."""
 
 LOG_VARIANCE = (-30.0, 20.0)
-"""Bounds of the log-variance, which a trained encoder keeps well within: they keep exp() finite while it is far off."""
+"""Bounds of the log-variance. A trained encoder stays well within them; early in training they keep exp() finite."""
 
 
 class VAE(Generator):
-    """The variational autoencoder of DE-GAN's Tables II, III and IV, as one rule for any image size.
+    """The variational autoencoder of DE-GAN's Tables II, III and IV, generalised to any image size.
 
     Decoder: noise → a map of at most 4 pixels on the shorter side, by one transposed convolution → stride-2
     transposed convolutions of 5x5 up to the image. Encoder: three 5x5 convolutions of stride 2 (more for images above
     64 pixels), dropout, and a linear layer to mean and log-variance. Batch normalisation and ReLU follow every
-    convolution but the decoder's last, as the paper's text has it; its tables print neither for the VAE.
+    convolution except the decoder's last, as in the paper's text; its tables list neither for the VAE.
 
     Args:
         width: channels of the encoder's first layer, at least 2; the paper's 32 gives decoder channels 128, 64, 32, 16.
-        dropout: probability with which the encoder drops a feature before its last layer, 0 … 1 exclusive.
-        output: what bounds the images to [-1, 1]; the paper has sigmoid on MNIST and tanh on colour images.
+        dropout: dropout probability before the encoder's last layer, in [0, 1).
+        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on colour images.
     """
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114; layers of Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"

@@ -17,13 +17,13 @@ __all__ = ["HiddenSpace"]
 class HiddenSpace(Loss):
     """The hidden-space loss: (1/N) Σ ‖h(xᵢ) - h(G(zᵢ))‖₂, h being an activation map of D (Zhong et al. 2018, eq. 12).
 
-    The pairs are those of the batch, and the norm is over the whole map of one image. In the paper D ascends
-    λ₁ L_adv + λ₂ L_hid, so that in D's turn, which minimises, this term is -L_hid.
+    Real and generated images are paired by their index in the batch; the norm is over the whole map of one image. In
+    the paper, D maximises λ₁ L_adv + λ₂ L_hid, so in D's minimised objective this term is -L_hid.
 
     Args:
-        layer: which of the discriminator's hidden maps is h; 0 is the first, -1 the deepest.
-        players: whose objective it joins: both, as in the paper's Algorithm 1, or the generator's alone.
-        weight: factor λ₂ of this loss in its players' sums, 0 or more; the paper gives none, see docs/papers/degan.md.
+        layer: index of the discriminator's hidden map used as h; 0 is the first, -1 the deepest.
+        players: add the loss to the objectives of both players, as in the paper's Algorithm 1, or of the generator.
+        weight: factor λ₂ of this loss, 0 or more; the paper does not give it, see docs/papers/degan.md.
     """
 
     paper = "Zhong et al. 2018, arXiv:1807.03923"
@@ -39,17 +39,17 @@ class HiddenSpace(Loss):
         self.weight = weight
 
     def speaks_to(self, role: str) -> bool:
-        """With `players=generator`, to the generator alone."""
+        """With `players=generator`, only to the generator."""
         return super().speaks_to(role) and (role == "generator" or self.joins_discriminator)
 
     def discriminator(self, play: Play) -> Tensor | None:
-        """-L_hid where both players have it: the discriminator drives the maps apart."""
+        """-L_hid with `players=both`: the discriminator drives the maps apart."""
         if not self.joins_discriminator:
             return None
         return -hidden_loss(self._map(play.real_verdict), self._map(play.fake_verdict))
 
     def generator(self, play: Play) -> Tensor:
-        """L_hid: the generator draws its maps to those of the real images, which are constants to it."""
+        """L_hid: the generator matches its maps to those of the real images, which are constants."""
         return hidden_loss(self._map(play.real_verdict).detach(), self._map(play.fake_verdict))
 
     def _map(self, verdict: Verdict) -> Tensor:

@@ -1,4 +1,4 @@
-"""DE-GAN's generator and discriminator: Tables II, III and IV as one rule for any image size."""
+"""DE-GAN's generator and discriminator: Tables II, III and IV, generalised to any image size."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ __all__ = ["DEGANDiscriminator", "DEGANGenerator"]
 
 KERNEL = 5
 LARGEST_BASE = 8
-"""Where widths are not given, the table's last one is repeated until the shorter side of the smallest map is this."""
+"""If widths are not given, the last one is repeated until the shorter side of the smallest map is at most this."""
 
 BASE_CHANNELS = 128
-"""Channels of the base map where the first fully connected layer does not fill it (Table II: 6272 = 7 · 7 · 128)."""
+"""Channels of the base map if the first fully connected layer does not fill it (Table II: 6272 = 7 · 7 · 128)."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One of the paper's tables, in the numbers in which they differ."""
+    """The values in which the paper's tables differ."""
 
     generator_widths: tuple[int, ...]
     closing_conv: bool
@@ -51,12 +51,12 @@ TABLE_III = _Table((512, 256, 512, 64), True, (64, 128, 256), 64)
 
 
 def _table(size: Size) -> _Table:
-    """Table III (and IV, which is the same) where both sides divide by its generator's 16, else Table II."""
+    """Table III (and IV, which is the same) if both sides are divisible by 16, else Table II."""
     return TABLE_II if size[0] % 16 or size[1] % 16 else TABLE_III
 
 
 def _extended(widths: tuple[int, ...], size: Size, unlisted: int) -> tuple[int, ...]:
-    """Widths with the last one repeated until they, and `unlisted` halvings more, leave a small map."""
+    """Repeat the last width until the halvings, including `unlisted` more, reach a small map."""
     while min(halved(size, len(widths) + unlisted)[-1]) > LARGEST_BASE:
         widths += widths[-1:]
     return widths
@@ -79,18 +79,18 @@ def _connected(inputs: int, outputs: int, activation: nn.Module, norm: Norm = "b
 class DEGANGenerator(Generator):
     """DE-GAN's generator: fully connected layers to a small map, then transposed 5x5 convolutions of stride 2.
 
-    Batch normalisation and ReLU follow every layer but the one that makes the image: the paper's text has
-    batch normalisation on every convolutional layer, while Tables III and IV print it for the first two only. Their
-    `tanh` after 64 channels is read as a closing 5x5 convolution to the image's channels.
+    Batch normalisation and ReLU follow every layer except the one that outputs the image: the paper's text puts batch
+    normalisation on every convolutional layer, although Tables III and IV list it for the first two only. Their
+    `tanh` after 64 channels is read as a final 5x5 convolution to the image's channels.
 
     Args:
-        fc: width of the first fully connected layer, at least 1; where the base map's area does not divide it, a
+        fc: width of the first fully connected layer, at least 1; if it is not divisible by the base map's area, a
             second one with 128 channels per pixel follows (Table II).
-        widths: channels of each transposed convolution; by default those of Table III where both sides of the image
-            divide by 16, else those of Table II, the last one repeated for images that are larger still.
-        closing_conv: whether a stride-1 convolution makes the image (Table III) or one more transposed convolution
-            does (Table II); by default as in the table that the size selects.
-        output: what bounds the images to [-1, 1]; the paper has sigmoid on MNIST and tanh on colour images.
+        widths: channels of each transposed convolution; by default those of Table III if both sides of the image are
+            divisible by 16, else those of Table II, with the last one repeated for larger images.
+        closing_conv: whether the last layer is a stride-1 convolution (Table III) or a transposed convolution
+            (Table II); by default as in the table that the size selects.
+        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on colour images.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -135,7 +135,7 @@ class DEGANGenerator(Generator):
 
 
 class _Base(nn.Sequential):
-    """From the first fully connected layer to the base map: a reshape, with a second layer where it needs one."""
+    """From the first fully connected layer to the base map: a reshape, after a second layer if needed."""
 
     channels: int
 
@@ -151,16 +151,16 @@ class _Base(nn.Sequential):
 class DEGANDiscriminator(Discriminator):
     """DE-GAN's discriminator: 5x5 convolutions of stride 2, one fully connected layer, one logit; LeakyReLU(0.2).
 
-    Normalisation follows every layer but the first and the logit. Tables III and IV print `FC 1, FC 64`, which is
+    Normalisation follows every layer except the first and the logit. Tables III and IV list `FC 1, FC 64`, which is
     read as FC 64 → FC 1, with batch normalisation and LeakyReLU after FC 64 as Table II has them after its FC 1024.
-    Its hidden maps are the convolutions' activations; the code, where there is one, is read off the last of them.
+    The hidden maps are the activations of the convolutions; the code, if any, is a linear function of the last one.
 
     Args:
-        widths: channels of each convolution; by default those of Table III where both sides of the image divide by
-            16, else those of Table II, the last one repeated for images that are larger still.
+        widths: channels of each convolution; by default those of Table III if both sides of the image are divisible
+            by 16, else those of Table II, with the last one repeated for larger images.
         fc: width of the fully connected layer, at least 1; by default 64 (Table III) or 1024 (Table II).
-        norm: normalisation of every layer but the first; gradient penalties need one other than batch.
-        code: whether it also reads a code of the noise's length off each image.
+        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
+        code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
     """
 

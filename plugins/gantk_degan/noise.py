@@ -1,4 +1,4 @@
-"""Decoder-encoder output noise: Gaussian noise that has been through a pre-trained autoencoder."""
+"""Decoder-encoder output noise: Gaussian noise passed through a pre-trained autoencoder."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["DecoderEncoder"]
 
 
 class DecoderEncoder(NoiseSource):
-    """DE-GAN's noise: z from N(0, I), decoded to an image by an autoencoder, and encoded again.
+    """DE-GAN's noise: z from N(0, I), decoded to an image by an autoencoder and encoded again.
 
-    It brings the autoencoder's pre-training as a stage of its own, `pretrain`; in every later stage the autoencoder
-    is frozen. Whatever its mode, it is in evaluation mode (running statistics, no dropout) while noise is drawn.
+    It adds a stage `pretrain`, which pre-trains the autoencoder; in all later stages the autoencoder is frozen. Noise
+    is always drawn with the autoencoder in evaluation mode (running statistics, no dropout).
 
     Args:
-        dim: length of one noise vector, at least 1; the paper's 128 is about ten times its data's intrinsic dimension.
-        sample: whether to draw from the encoder's posterior, as the paper does, or else take its mean.
-        autoencoder: generator plugin, with options, that provides a posterior; such as vae:output=sigmoid.
+        dim: dimension of the noise, at least 1; the paper's 128 is about ten times its data's intrinsic dimension.
+        sample: whether to sample from the encoder's posterior, as the paper does, or to use its mean.
+        autoencoder: generator plugin, with options, that provides a posterior, such as vae:output=sigmoid.
         loss: loss plugin, with options, that pre-trains the autoencoder.
     """
 
@@ -79,7 +79,7 @@ class DecoderEncoder(NoiseSource):
 
     @torch.no_grad()
     def decode_normal(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """Images that the decoder makes of standard normal noise: what the autoencoder has learned so far."""
+        """Decode standard normal noise to images, which shows what the autoencoder has learned so far."""
         with evaluating(self.autoencoder):
             images: Tensor = self.autoencoder(self.draw_normal(n, self.dim, rng=rng))
         return images

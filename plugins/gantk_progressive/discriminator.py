@@ -40,24 +40,24 @@ class _Last(nn.Module):
         self.features = nn.Sequential(nn.Flatten(), EqualLinear(width * size[0] * size[1], features), activation())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolution's map, and the features read off it."""
+        """The convolution's map, and the features computed from it."""
         hidden: Tensor = self.conv(x if self.batch_std is None else self.batch_std(x))
         return hidden, self.features(hidden)
 
 
 class ProGANDiscriminator(Discriminator):
-    """Progressive GAN's discriminator, the mirror of its generator, which judges images of any of its resolutions.
+    """Progressive GAN's discriminator, the mirror of its generator. It judges images of any of its resolutions.
 
-    Which resolution it is follows from the images; while the current one fades in, its layers count `alpha`. The
-    hidden maps are those after each halving and the last convolution's, the deepest last; the logit, and the code
-    where there is one, are read off the last layer's features linearly.
+    The size of the images selects the resolution; while the current one fades in, its layers have the weight `alpha`.
+    The hidden maps are the outputs of each halving and of the last convolution, the deepest last; the logit and the
+    code, if any, are linear functions of the last layer's features.
 
     Args:
         fmap_base: channels at depth d are fmap_base / 2^(d + 1) (d = 0 is the smallest map), at least 1.
-        fmap_max: the most channels that a map has, at least 1.
-        batch_std: whether it sees how much the images of its batch differ, in groups of four; a verdict in training
-            then depends on the batch.
-        code: whether it also reads a code of the noise's length off each image.
+        fmap_max: maximum number of channels of a map, at least 1.
+        batch_std: whether to add the minibatch standard deviation, in groups of four, as a feature; a verdict in
+            training then depends on the batch.
+        code: whether to also predict a code of the noise's dimension for each image.
     """
 
     paper = "Karras et al. 2018, arXiv:1710.10196, Table 2 and section 3"

@@ -29,7 +29,7 @@ class _Convolution(nn.Module):
 
 
 class _Base(nn.Module):
-    """From a latent vector, brought to length √dim, to the smallest map."""
+    """From a latent vector, normalised to length √dim, to the smallest map."""
 
     def __init__(self, noise_dim: int, width: int, size: Size) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Base(nn.Module):
 
 
 class _Doubling(nn.Module):
-    """Each pixel as a 2×2 block, then two convolutions."""
+    """Nearest-neighbour upsampling by 2, then two convolutions."""
 
     def __init__(self, inputs: int, outputs: int, size: Size) -> None:
         super().__init__()
@@ -55,10 +55,10 @@ class _Doubling(nn.Module):
 
 
 class GrowingImages(nn.Module):
-    """Noise `[N, dim]` in, images of the current resolution out, unbounded as the paper's last layer is linear.
+    """From noise `[N, dim]` to images of the current resolution, unbounded because the paper's last layer is linear.
 
     Args:
-        noise_dim: length of one noise vector.
+        noise_dim: dimension of the noise.
         colours: channels of the images.
         sizes: (height, width) of each resolution, smallest first.
         widths: channels of the maps of each.
@@ -77,7 +77,7 @@ class GrowingImages(nn.Module):
         return self.drawn(noise, self.growth.depth, self.growth.alpha)
 
     def drawn(self, noise: Tensor, depth: int, alpha: float = 1.0) -> Tensor:
-        """Images `[N, C, *sizes[depth]]` of any resolution; its own layers count `alpha`, the ones below the rest."""
+        """Images `[N, C, *sizes[depth]]` of any resolution: `alpha` · its own layers + (1 - `alpha`) · those below."""
         below, x = None, cast(Tensor, self.base(noise))
         for doubling in self.doublings[:depth]:
             below, x = x, doubling(x)
@@ -91,13 +91,13 @@ class GrowingImages(nn.Module):
 class ProGANGenerator(Generator):
     """Progressive GAN's generator, which can grow from a small map to the image size, doubling by doubling.
 
-    It computes at its current resolution, fully grown unless a recipe says otherwise, and always returns images of the
-    full size. The paper's last layer is linear; pixels are cut to [-1, 1] here, as the authors do when they save
-    images, while the game of the recipe `growing` is played on the uncut ones.
+    It computes images at its current resolution, by default the full one, and always returns images of the full size.
+    The paper's last layer is linear; the returned pixels are clipped to [-1, 1], as the authors do when they save
+    images, while the recipe `growing` trains on unclipped images.
 
     Args:
         fmap_base: channels at depth d are fmap_base / 2^(d + 1) (d = 0 is the smallest map), at least 1.
-        fmap_max: the most channels that a map has, at least 1.
+        fmap_max: maximum number of channels of a map, at least 1.
     """
 
     paper = "Karras et al. 2018, arXiv:1710.10196, Table 2 and section 4"
@@ -119,5 +119,5 @@ class ProGANGenerator(Generator):
         return self.finished(self.images(noise))
 
     def finished(self, images: Tensor) -> Tensor:
-        """What `images` has drawn, of any of its resolutions, as images of the full size in [-1, 1]."""
+        """The outputs of `images`, at any resolution, as images of the full size in [-1, 1]."""
         return self.growth.enlarged(images).clamp(-1, 1)

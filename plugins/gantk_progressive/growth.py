@@ -1,4 +1,4 @@
-"""Growth: the resolutions of a network that grows, which of them is current, and how far it has faded in."""
+"""Growth: the resolutions of a growing network, which one is current, and how far it has faded in."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LARGEST_BASE = 7
 
 
 def resolutions(size: Size) -> list[Size]:
-    """The sizes through which a network grows to an image's, smallest first: (28, 28) comes of 7×7 and 14×14.
+    """The sizes through which a network grows to the image size, smallest first: 7×7, 14×14, 28×28.
 
     Raises:
-        FitError: the image is so small already that there is nothing to grow.
+        FitError: the image is too small to grow.
     """
     return halve_until(size, LARGEST_BASE)[::-1]
 
@@ -40,24 +40,24 @@ def channels(depth: int, fmap_base: int, fmap_max: int) -> int:
 
 @runtime_checkable
 class Grows(Protocol):
-    """What a network has as `growth`, by which the recipe knows one that grows, whoever wrote it."""
+    """Interface of a network's `growth`, by which the recipe recognises growing networks."""
 
     @property
     def sizes(self) -> Sequence[Size]:
         """(height, width) of each resolution, smallest first."""
 
     def set(self, depth: int, alpha: float) -> None:
-        """Make `sizes[depth]` the resolution, faded in as far as `alpha`, in [0, 1]."""
+        """Make `sizes[depth]` the current resolution, faded in by `alpha`, in [0, 1]."""
 
     def shrunk(self, images: Tensor) -> Tensor:
-        """Full-size images `[N, C, H, W]` at the resolution, faded as the network is."""
+        """Full-size images `[N, C, H, W]` at the current resolution, faded like the network."""
 
 
 class Growth(nn.Module):
-    """How far a network has grown. Both numbers are buffers, so that a checkpoint holds them; it starts fully grown.
+    """How far a network has grown. Both numbers are buffers, so checkpoints save them; it starts fully grown.
 
     Args:
-        sizes: (height, width) of each resolution, smallest first; each is the next one's, halved.
+        sizes: (height, width) of each resolution, smallest first; each is half the next one.
     """
 
     def __init__(self, sizes: Sequence[Size]) -> None:
@@ -75,7 +75,7 @@ class Growth(nn.Module):
 
     @property
     def alpha(self) -> float:
-        """How much the current resolution's own layers count, from 0 (all is the one below's) to 1."""
+        """Weight of the current resolution's own layers, from 0 (only the resolution below) to 1."""
         return float(self.alpha_buffer)
 
     def set(self, depth: int, alpha: float = 1.0) -> None:
@@ -84,16 +84,16 @@ class Growth(nn.Module):
         self.alpha_buffer.fill_(alpha)
 
     def depth_of(self, size: Size) -> int:
-        """The depth at which images have this size; `FitError` for a size that there is none of."""
+        """The depth at which images have this size; `FitError` for a size that is not a resolution."""
         if size not in self.sizes:
             known = ", ".join(f"{height}x{width}" for height, width in self.sizes)
-            raise FitError(f"images of {size[0]}x{size[1]} pixels are none of the resolutions {known}.")
+            raise FitError(f"images of {size[0]}x{size[1]} pixels have none of the resolutions {known}.")
         return self.sizes.index(size)
 
     def shrunk(self, images: Tensor) -> Tensor:
-        """Images of the full size as they are judged now: of the current resolution, and blurred while it fades in.
+        """Images of the full size at the current resolution, as they are judged now.
 
-        Meanwhile they are interpolated with what the resolution below can show of them (section 2).
+        While it fades in, they are interpolated with the resolution below (section 2).
         """
         depth, alpha = self.depth, self.alpha
         for _ in range(len(self.sizes) - 1 - depth):
@@ -103,7 +103,7 @@ class Growth(nn.Module):
         return images
 
     def enlarged(self, images: Tensor) -> Tensor:
-        """Images of any of the resolutions at the full size, each pixel as a block."""
+        """Images of any resolution, upsampled to the full size by repeating pixels."""
         for size in self.sizes[self.depth_of((images.shape[2], images.shape[3])) + 1 :]:
             images = twice(images, size)
         return images

@@ -13,7 +13,7 @@ from gantk.nn import Size
 __all__ = ["BatchStd", "EqualConv", "EqualLinear", "Projection", "activation", "halve", "pixel_norm", "twice"]
 
 GAIN = math.sqrt(2)
-"""He et al.'s gain for a layer with a rectifier behind it; a layer without one has 1."""
+"""He et al.'s gain for a layer followed by a rectifier; other layers have 1."""
 
 EPSILON = 1e-8
 
@@ -21,8 +21,8 @@ EPSILON = 1e-8
 class _Equal(nn.Module):
     """A layer with equalised learning rate: weights drawn from N(0, 1), scaled by gain / √fan_in at run time.
 
-    So every weight has the same dynamic range, and Adam, whose step does not depend on a gradient's size, moves
-    each at the same speed (section 4.1).
+    So every weight has the same dynamic range, and Adam, whose step size does not depend on the gradient's magnitude,
+    updates all of them at the same speed (section 4.1).
     """
 
     def __init__(self, shape: tuple[int, ...], biases: int, fan_in: int, gain: float) -> None:
@@ -33,7 +33,7 @@ class _Equal(nn.Module):
 
     @property
     def scaled(self) -> Tensor:
-        """The weights that the layer computes with."""
+        """The scaled weights."""
         return self.weight * self.scale
 
     def extra_repr(self) -> str:
@@ -62,9 +62,9 @@ class EqualConv(_Equal):
 
 
 class Projection(_Equal):
-    """From a vector to a map, as a full convolution of a single pixel by a kernel of the map's size.
+    """From a vector to a map: a full convolution of a single pixel with a kernel of the map's size.
 
-    The paper's Table 2 has `Conv 4×4` there. So the bias is one per channel, and fan_in counts the kernel's pixels.
+    This is `Conv 4×4` in the paper's Table 2: there is one bias per channel, and fan_in counts the kernel's pixels.
     """
 
     def __init__(self, inputs: int, channels: int, size: Size, gain: float = GAIN) -> None:
@@ -80,23 +80,23 @@ def activation() -> nn.LeakyReLU:
 
 
 def pixel_norm(x: Tensor) -> Tensor:
-    """Each pixel's vector `[N, C, …]` over the channels, scaled to a mean square of 1 (section 4.2)."""
+    """Scale each pixel's channel vector in `[N, C, …]` to a mean square of 1 (section 4.2)."""
     scale = torch.rsqrt(x.float().square().mean(dim=1, keepdim=True) + EPSILON)
     return x * scale.to(x.dtype)
 
 
 class BatchStd(nn.Module):
-    """Minibatch standard deviation: one more channel, which says how much the images of a group differ (section 3).
+    """Minibatch standard deviation: an additional channel that shows how much the images of a group differ (section 3).
 
-    The batch is dealt out into groups of at most `group` images, as equal as possible: image i belongs to group
-    i mod ⌈N / group⌉, which is the authors' grouping where `group` divides N. The standard deviation over a group, of
-    each channel at each pixel, is averaged to one number per group, which every pixel of its images gets.
+    The batch is split into groups of at most `group` images and nearly equal size: image i belongs to group
+    i mod ⌈N / group⌉, which is the authors' grouping if N is divisible by `group`. The standard deviation over a group
+    is averaged over channels and pixels; all pixels of the group's images get this value.
 
-    In evaluation mode the number is a running mean instead, as with batch normalisation, so that a verdict on an image
-    does not depend on what else is judged.
+    In evaluation mode the value is a running mean, as in batch normalisation, so the verdict on an image does not
+    depend on the other images.
 
     Args:
-        group: the largest number of images that are compared.
+        group: maximum number of images in a group.
     """
 
     MOMENTUM = 0.1
@@ -131,10 +131,10 @@ class BatchStd(nn.Module):
 
 
 def halve(images: Tensor) -> Tensor:
-    """The mean of each 2×2 block; an odd size is rounded up, and a block over the edge is the mean of what is in it."""
+    """The mean of each 2×2 block; odd sizes are rounded up, and a block at the edge averages the pixels inside."""
     return F.avg_pool2d(images, 2, ceil_mode=True)
 
 
 def twice(images: Tensor, size: Size) -> Tensor:
-    """Each pixel as a 2×2 block, cut to `size`; `halve` undoes it."""
+    """Repeat each pixel as a 2×2 block and crop to `size`; `halve` is the inverse."""
     return F.interpolate(images, scale_factor=2.0, mode="nearest")[..., : size[0], : size[1]]

@@ -22,17 +22,17 @@ BATCH_SIZES: Mapping[str, int] = {"4": 16, "256": 14, "512": 6, "1024": 3}
 
 
 class Growing(Recipe):
-    """A game that grows: a stage per resolution, `size-4`, `size-8` and so on, each faded in over its first part.
+    """A game that grows: one stage per resolution, `size-4`, `size-8` and so on, each faded in over its first part.
 
-    Every stage's players, optimizers, length and batch size can be set like any other's; `stages.size-*` are all of
-    them. A stage starts with fresh optimizers, as in the authors' code.
+    Players, optimizers, length and batch size of every stage can be set as usual; `stages.size-*` addresses all of
+    them. Each stage starts with fresh optimizers, as in the authors' code.
 
     Args:
-        fade: the part of a stage over which its resolution fades in, in [0, 1).
-        images: how many real images a stage shows the discriminator; the first one, where nothing fades in, shows
-            images · (1 - fade).
-        batch_sizes: longer side of a resolution → its batch size, as {4 = 16, 256 = 14}; one that is not listed takes
-            that of the next smaller one listed.
+        fade: fraction of a stage over which its resolution fades in, in [0, 1).
+        images: number of real images shown to the discriminator per stage; images · (1 - fade) in the first stage,
+            which has no fade-in.
+        batch_sizes: batch size by the longer side of a resolution, such as {4 = 16, 256 = 14}; a side that is not
+            listed uses the next smaller one.
     """
 
     paper = "Karras et al. 2018, arXiv:1710.10196, section 2 and appendix A.1"
@@ -47,12 +47,12 @@ class Growing(Recipe):
         self.batch_sizes = _table(batch_sizes)
 
     def stages(self, model: Model) -> Sequence[Stage]:
-        """A stage per resolution, from the smallest to the image's; the discriminator's turn, then the generator's."""
+        """One stage per resolution, smallest first; in each, the discriminator's turn, then the generator's."""
         growth, _ = _growths(model)
         return [self._stage(model, growth, depth) for depth in range(len(growth.sizes))]
 
     def judged(self, model: Model, images: Tensor) -> Tensor:
-        """Real images of the resolution that the networks have grown to."""
+        """Real images at the current resolution of the networks."""
         return _growths(model)[0].shrunk(images)
 
     def _stage(self, model: Model, growth: Grows, depth: int) -> Stage:
@@ -81,7 +81,7 @@ class Growing(Recipe):
         )
 
     def batch_size(self, size: Size) -> int:
-        """Images per batch while this is the resolution."""
+        """Batch size at this resolution."""
         sides = [side for side in self.batch_sizes if side <= max(size)] or [min(self.batch_sizes)]
         return self.batch_sizes[max(sides)]
 
@@ -92,13 +92,13 @@ def _shown_fake(step: Step) -> Tensor:
 
 
 def _fake(step: Step) -> Tensor:
-    """What refiners and others read, who look at images of the full size."""
+    """Images of the full size, for refiners and other parts."""
     images: Tensor = step.use("generator").finished(step["shown_fake"])
     return images
 
 
 def _growths(model: Model) -> tuple[Grows, Grows]:
-    """Those of the generator and of the discriminator; `FitError` where one does not grow."""
+    """The growth of the generator and of the discriminator; `FitError` if one does not grow."""
     return _growth("generator", model.generator), _growth("discriminator", model.discriminator)
 
 

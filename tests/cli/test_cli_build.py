@@ -93,7 +93,7 @@ def test_a_place_that_cannot_be_written(place: str, small_build: list[str], tmp_
 
 
 def test_an_unset_variable_is_no_place(small_build: list[str], tmp_path: Path, call) -> None:
-    assert "it is empty; name a path" in call(*small_build, "-o", "").error(2)
+    assert "the path is empty; give a path" in call(*small_build, "-o", "").error(2)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ def test_a_class_is_asked_for(call: Call, tmp_path: Path) -> None:
     torch.testing.assert_close(found.float() / 127.5 - 1, expected, rtol=0, atol=0.01)
     said = call("sample", "run", "--condition", "eleven", "-o", "x.png").error(2)
     assert "there is no class 'eleven'" in said
-    assert "There are: 0, 1, 2" in said
+    assert "Classes: 0, 1, 2" in said
 
 
 def test_a_model_that_takes_none_says_so(call: Call) -> None:

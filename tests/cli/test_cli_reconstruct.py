@@ -79,11 +79,11 @@ def test_the_picture_and_the_errors(coded: Path, tmp_path: Path, gantk) -> None:
         assert near(tile(drawn, row, 3), grey(ours.again)[row])
         assert near(tile(drawn, row, 4), grey(images)[row])
     lines = done.out.splitlines()
-    assert lines[1].startswith("training images, as none are held out, digits ")
+    assert lines[1].startswith("training images (none are held out), digits ")
     errors, own = image_errors(model, [images]), generated_errors(model, 40, seed=5)
     for line, error in zip(lines[1:5], (errors.again, own.images, own.codes, own.silence), strict=True):
         assert numbers(line) == pytest.approx([40, error.absolute, error.squared], abs=6e-5)
-    assert "new/out.png has from left to right: noise, generated from it, its code" in done.out
+    assert "new/out.png shows, from left to right: noise, image generated from it, its code" in done.out
 
 
 def test_same_seed_same_bytes(coded: Path, tmp_path: Path, call) -> None:
@@ -104,8 +104,8 @@ def test_degraded_images_have_a_column_and_a_line(coded: Path, tmp_path: Path, c
     assert drawn.shape[1] == 4 * 30 + 2 + 12 + 4 * 30 + 2
     assert len(np.unique(tile(drawn, 0, 5))) == 1, "a single grey is left"
     assert len(np.unique(tile(drawn, 0, 4))) > 1
-    assert "  degraded images, by downscale=28 " in done.out
-    assert "image, degraded, its code, generated from it" in done.out
+    assert "  degraded images (downscale=28) " in done.out
+    assert "image, degraded image, its code, image generated from the code" in done.out
 
 
 def test_picture_files_and_the_data_set_beside_them(coded: Path, tmp_path: Path, call) -> None:
@@ -122,7 +122,7 @@ def test_picture_files_and_the_data_set_beside_them(coded: Path, tmp_path: Path,
     assert near(tile(drawn, 2, 4), np.full((28, 28), 255)), "transparent is white"
     assert (tile(drawn, 2, 1) == 255).all(), "the noise has one row"
     assert done.out.splitlines()[1].startswith("3 picture files ")
-    assert done.out.splitlines()[2].startswith("training images, as none are held out, digits ")
+    assert done.out.splitlines()[2].startswith("training images (none are held out), digits ")
 
 
 def test_picture_files_do_without_the_data_set(coded: Path, tmp_path: Path, call) -> None:
@@ -149,7 +149,7 @@ def test_a_generator_with_an_encoder_reconstructs(
     recipe: str, stage: str, parts: dict[str, str], tmp_path: Path, call
 ) -> None:
     train(tmp_path / "run", recipe, stage, **parts)
-    assert "codes read off them" in call("reconstruct", "run", "--subset", "3").worked().out
+    assert "their codes" in call("reconstruct", "run", "--subset", "3").worked().out
     assert picture(tmp_path / "reconstruction.png").shape[0] == 8 * 30 + 2
 
 
@@ -180,7 +180,7 @@ REFUSED = {
     "missing": (["gone.png"], 1, "gone.png: cannot be read (No such file or directory)"),
     "text": (["text.png"], 1, "text.png: not an image"),
     "folder for files": (["folder.png"], 1, "folder.png: a folder; name the files in it"),
-    "empty name": ([""], 2, "name a path"),
+    "empty name": ([""], 2, "give a path"),
     "data": (["--data", "digit"], 2, "Did you mean 'digits'"),
     "data option": (["--data", "digits:split=test"], 2, "digits"),
     "data shape": (["--data", "folder:path=pictures"], 1, "size=[28,28],color=gray"),

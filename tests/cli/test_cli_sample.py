@@ -126,7 +126,7 @@ REFUSED = {
     "folder.png": (["-o", "folder.png"], 2, "is a folder; name a file"),
     "the run": (["-o", "trained"], 2, "name a new folder"),
     "here": (["-o", "."], 2, "name a new folder"),
-    "empty": (["-o", ""], 2, "name a path"),
+    "empty": (["-o", ""], 2, "give a path"),
     "proc": (["-o", "/proc/grid.png"], 1, "/proc/grid.png cannot be written"),
     "long": (["-o", "x" * 300 + ".png"], 1, "File name too long"),
     "n=0": (["-n", "0"], 2, "gantk sample --help"),

@@ -55,14 +55,14 @@ def test_a_bar_on_a_terminal(untrained: Path, tmp_path: Path, start) -> None:
     assert "images/s" in text
     assert "generator" in text
     assert "game 1/8" not in text
-    assert out.decode().endswith("draw images with: gantk sample untrained -n 64 -o grid.png\n")
+    assert out.decode().endswith("generate images with: gantk sample untrained -n 64 -o grid.png\n")
 
 
 def test_a_finished_run_is_finished(trained: Path, call, contents) -> None:
     weights = (trained / "checkpoints/step-0000008/model.safetensors").read_bytes()
     done = call("train", "trained").worked()
     assert "resuming from trained/checkpoints/step-0000008" in done.err
-    assert done.out == "trained; draw images with: gantk sample trained -n 64 -o grid.png\n"
+    assert done.out == "trained; generate images with: gantk sample trained -n 64 -o grid.png\n"
     assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_run(command: str, tmp_path: Path, call) -> None:
         assert f"{name} is not a run" in error
         assert ("gantk build makes one" if name == "file" else f"gantk build -o {name}") in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
-    assert "name a path" in call(command, "").error(2)
+    assert "give a path" in call(command, "").error(2)
 
 
 DAMAGE: dict[str, tuple[str, str, int, str]] = {

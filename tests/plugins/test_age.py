@@ -293,7 +293,7 @@ def test_the_preset_has_the_authors_values() -> None:
 
 
 def test_a_generator_without_halves_is_refused() -> None:
-    with pytest.raises(FitError, match="has no module encoder and none decoder: use --generator age or vae"):
+    with pytest.raises(FitError, match="has no module encoder and no module decoder: use --generator age or vae"):
         AutoencoderGame().stages(Model(Sphere(4), DCGANGenerator((1, 16, 16), 4, width=4)))
 
 

@@ -68,7 +68,7 @@ def test_is_told_by_name_or_else_by_index() -> None:
     condition = ClassCondition(class_count=3, class_names=NAMES)
     assert [int(condition.told(text).argmax()) for text in ("cat", "dog", "7", "1", "0")] == [0, 1, 2, 1, 0]
     for wrong in ("3", "-1", "", "Dog", "1.0"):
-        with pytest.raises(OptionError, match="There are: cat, dog, 7"):
+        with pytest.raises(OptionError, match="Classes: cat, dog, 7"):
             condition.told(wrong)
     with pytest.raises(OptionError, match="Did you mean 'dog'"):
         condition.told("dgo")

@@ -248,7 +248,7 @@ def test_a_resolution_fades_into_the_discriminator(shape: ImageShape) -> None:
 
 def test_other_sizes_are_refused() -> None:
     judge = ProGANDiscriminator((3, 32, 32), 8, **SMALL)
-    with pytest.raises(FitError, match="images of 5x5 pixels are none of the resolutions 4x4, 8x8, 16x16, 32x32"):
+    with pytest.raises(FitError, match="images of 5x5 pixels have none of the resolutions 4x4, 8x8, 16x16, 32x32"):
         judge(torch.zeros(2, 3, 5, 5))
 
 
