@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gantk.errors import GantkError, RunError
+from gantk.evaluation.scores import newest_figures, read_scores, scores_file
 from gantk.kinds import LISTS, SLOTS
 from gantk.report.table import table
 from gantk.run.folder import Run
@@ -144,10 +145,8 @@ def _last(run: Run, step: int, entries: list[dict[str, Any]]) -> str:
 
 def _scores(run: Run, entries: list[dict[str, Any]]) -> dict[str, float]:
     try:
-        written = json.loads((run.path / "metrics.json").read_text(encoding="utf-8-sig"))
-        found = {name: value.get("value") if isinstance(value, dict) else value for name, value in written.items()}
-        scores = {str(name): value for name, value in found.items() if isinstance(value, (int, float))}
-    except (OSError, ValueError, AttributeError):
+        scores = newest_figures(read_scores(scores_file(run.path)))
+    except RunError:
         scores = {}
     for wanted in (r"measure/", r"(?!.*/gradient_norm$|.*/state/|measure/)"):
         if scores:

@@ -1,0 +1,141 @@
+"""Scores on disk: `metrics.json`, a list of what was measured, each with its whole protocol."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from gantk.errors import RunError
+from gantk.evaluation.protocol import Protocol, differences
+from gantk.evaluation.reading import from_plain
+from gantk.files import replace_file
+from gantk.written import write_part
+
+__all__ = ["FILE", "Score", "add_score", "newest_figures", "read_scores", "scores_file"]
+
+FILE = "metrics.json"
+"""The file's name in a run, or beside images."""
+
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""Figures that JSON has no numbers for."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one metric said of one set of generated images."""
+
+    metric: str
+    """The metric as `package:name`."""
+    options: Mapping[str, Any]
+    """All of its options, the defaults included."""
+    figures: Mapping[str, float]
+    """Its figures by name."""
+    protocol: Protocol
+    """How they came about."""
+    seconds: float
+    """How long it took, features included where they were not there yet."""
+    when: str
+    """When, in UTC, as `2026-11-29T12:00:00+00:00`."""
+
+    @property
+    def name(self) -> str:
+        """The metric with its options, as `prdc:k=5`."""
+        return write_part(self.metric.rpartition(":")[2], self.options)
+
+    def same(self, other: Score, *, versions: bool = True) -> bool:
+        """Whether the same was measured: metric, options and protocol are equal, whatever things were called.
+
+        Args:
+            versions: whether versions count as well.
+        """
+        if (self.metric, dict(self.options)) != (other.metric, dict(other.options)):
+            return False
+        found = differences(self.protocol, other.protocol)
+        return not [path for path in found if versions or not path.startswith("versions")]
+
+
+def scores_file(folder: Path) -> Path:
+    """The file that holds the scores of a run, or of a folder of images."""
+    return folder / FILE
+
+
+def read_scores(path: Path) -> list[Score]:
+    """The scores in a file, in the order in which they were first measured; none where there is no file.
+
+    Raises:
+        RunError: it cannot be read, or is damaged.
+    """
+    try:
+        written = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(written, list):
+            raise ValueError("a list is expected")
+        return [_read(number, each) for number, each in enumerate(written, 1)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and what is not JSON
+        raise RunError(f"{path} is damaged ({error}): move it away, and run gantk evaluate again.") from error
+
+
+def _read(number: int, written: Any) -> Score:
+    """One entry of the list."""
+    what = f"score {number}"
+    if isinstance(written, Mapping) and isinstance(written.get("figures"), Mapping):
+        figures = written["figures"]
+        written = {**written, "figures": {name: _figure(value) for name, value in figures.items()}}
+    return from_plain(Score, written, what)
+
+
+def _figure(value: Any) -> Any:
+    return WORDS.get(value, value) if isinstance(value, str) else value
+
+
+def add_score(path: Path, score: Score) -> None:
+    """Write a score into a file; one of the same metric and protocol, by whatever version, is replaced.
+
+    Raises:
+        RunError: the file is damaged, or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            scores = read_scores(path)
+            place = next((n for n, each in enumerate(scores) if each.same(score, versions=False)), len(scores))
+            scores[place : place + 1] = [score]
+            content = json.dumps([_plain(each) for each in scores], indent=1, allow_nan=False)
+            replace_file(path, content.encode())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _plain(score: Score) -> dict[str, Any]:
+    """A score as JSON can hold it."""
+    figures = {name: _number(value) for name, value in score.figures.items()}
+    return {**asdict(score), "figures": figures}
+
+
+def _number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def newest_figures(scores: Sequence[Score]) -> dict[str, float]:
+    """The figures of what was measured last, as `frechet/distance`: means over the seeds of one checkpoint."""
+    if not scores:
+        return {}
+    last = max(scores, key=lambda score: score.when).protocol.generated
+    found: dict[str, list[float]] = {}
+    for score in scores:
+        made = score.protocol.generated
+        if (made.weights, made.content, made.images) == (last.weights, last.content, last.images):
+            for name, value in score.figures.items():
+                found.setdefault(f"{score.metric.rpartition(':')[2]}/{name}", []).append(value)
+    return {name: math.fsum(values) / len(values) for name, values in found.items()}
