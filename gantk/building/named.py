@@ -32,16 +32,17 @@ def part_named(kind: str, text: str) -> Named:
         OptionError: the text names no plugin, or what follows the name is no option.
         UnknownName: there is neither such data nor such a file or folder.
     """
-    if kind != "data" or not text.strip():
+    text = text.strip()
+    if kind != "data" or not text:
         return parse_part(text)
-    head, options = _divided(text.strip())
+    head, options = _divided(text)
     if is_registered("data", head):
         _tell_of_a_folder(head, options)
         return head, parse_options(options)
-    for path, rest in ((text.strip(), ""), (head, options)):
+    for path, rest in ((text, ""), (head, options)):
         if place(path).exists():
             return data_at(path, parse_options(rest))
-    for name, path in _prefixes(text.strip()):
+    for name, path in _prefixes(text):
         if is_registered("data", name):
             if options and not place(path).exists():  # folder:photos:size=16
                 path = f"{path.removesuffix(options).removesuffix(':')},{options}"
@@ -90,8 +91,7 @@ def _divided(text: str) -> tuple[str, str]:
 def _prefixes(text: str) -> Iterator[tuple[str, str]]:
     """`package:name:path` divided at each colon, the longest name first."""
     for colon in reversed([match.start() for match in re.finditer(":", text)]):
-        if text[colon + 1 :]:
-            yield text[:colon], text[colon + 1 :]
+        yield text[:colon], text[colon + 1 :]
 
 
 def _tell_of_a_folder(name: str, options: str) -> None:

@@ -24,7 +24,7 @@ SMALL = {"generator": "dcgan:width=2", "discriminator": "dcgan:width=2"}
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a folder, a zip and a picture of 8 x 8 pixels."""
     monkeypatch.chdir(tmp_path)
-    for folder in ("photos", "my photos", "digits", "photos.v2", "a=b", "x:size=3"):
+    for folder in ("photos", "my photos", "digits", "photos.v2", "photos.npy", "a=b", "x:size=3"):
         (tmp_path / folder).mkdir()
         for index in range(3):
             (tmp_path / folder / f"{index}.png").write_bytes(encoded(pixels(index, 8, 8)))
@@ -33,7 +33,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             for index in range(2):
                 archive.writestr(f"{index}.png", encoded(pixels(index, 8, 8)))
     (tmp_path / "face.png").write_bytes(encoded(pixels(0, 8, 8)))
-    np.save(tmp_path / "x.npy", np.zeros((2, 1, 8, 8), np.uint8))
+    for name in ("x.npy", "Y.NPY"):
+        with (tmp_path / name).open("wb") as file:
+            np.save(file, np.zeros((2, 1, 8, 8), np.uint8))
+    for name in ("damaged.zip", "DAMAGED2.ZIP"):
+        (tmp_path / name).write_bytes(b"no archive")
     return tmp_path
 
 
@@ -51,6 +55,8 @@ MEANT = {
     "folder:photos:size=16": ("gantk:folder", "photos", 3, 16),
     "folder:x:size=3": ("gantk:folder", "x:size=3", 3, 8),
     "gantk:folder:my photos,size=16": ("gantk:folder", "my photos", 3, 16),
+    " photos ": ("gantk:folder", "photos", 3, 8),
+    "photos.npy": ("gantk:folder", "photos.npy", 3, 8),
     "x.zip": ("gantk:zip", "x.zip", 2, 8),
     "packed:size=16": ("gantk:zip", "packed", 2, 16),
     "zip:x.zip": ("gantk:zip", "x.zip", 2, 8),
@@ -95,16 +101,21 @@ def test_a_data_set_goes_before_a_folder_of_its_name(here: Path) -> None:
         ("gantk:fodler", UnknownName, "there is no data 'gantk:fodler'.* Did you mean 'folder'"),
         ("./fotos", DataError, r"/fotos: no such file or folder\."),
         ("~/fotos:size=3", DataError, r"/fotos: no such file or folder\."),
+        ("photos/fotos", DataError, r"photos/fotos: no such file or folder\."),
         ("folder:fotos", DataError, r"/fotos: no such folder; set path=FOLDER"),
         ("fotos,size=16", OptionError, "does not name a plugin; expected NAME or NAME:.*did you mean 'fotos:size=16'"),
         ("photos:path=x", OptionError, "'photos' says already where the data lies; leave out path=x."),
         ("photos:sise=3", OptionError, "data 'folder' has no option 'sise'. Did you mean 'size'?"),
         ("x.npy", DataError, r"x\.npy: an array, and images are expected; .*ArraySource\(numpy\.load\('"),
+        ("Y.NPY", DataError, r"Y\.NPY: an array, and images are expected"),
+        ("damaged.zip", DataError, r"damaged\.zip.* zip"),
+        ("DAMAGED2.ZIP", DataError, r"DAMAGED2\.ZIP.* zip"),
         (Path("fotos"), DataError, r"/fotos: no such file or folder\."),
         ("https://example.org/x.zip", DataError, "an address; .*: download it first"),
         ("photos:size=8,size=16", OptionError, "'size=8,size=16' has size= twice; give it once"),
         ("photos:skip=1", OptionError, "skip takes true or false, not '1'"),
         ("", OptionError, "does not name a plugin"),
+        (" ", OptionError, "does not name a plugin"),
     ],
 )
 def test_what_is_nowhere_is_said(data: str | Path, error: type[Exception], message: str) -> None:
