@@ -1,0 +1,73 @@
+"""What a run writes down of a part that was handed over: what it was constructed with where a run can hold that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gantk
+from gantk import registry
+from gantk.data import ArraySource
+from gantk.errors import OptionError
+
+SMALL = {"generator": "gan:widths=[4]", "discriminator": "gan:widths=[4]"}
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was given nothing yet."""
+    monkeypatch.setattr(registry, "_given", {})
+
+
+class Mixed(gantk.NoiseSource):
+    """Takes values of every kind, and reads none."""
+
+    def __init__(self, dim: int = 6, parts: Any = (), named: Any = None, **rest: Any) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_normal(n, self.dim, rng=rng)
+
+
+def noted(images: ArraySource, noise: Any) -> dict[str, Any]:
+    table: dict[str, Any] = gantk.build(data=images, noise=noise, **SMALL).built.spec["noise"]
+    return table
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ({"parts": [4, "a", True]}, {"parts": [4, "a", True]}),
+        ({"parts": (4, (1, 2.5))}, {"parts": [4, [1, 2.5]]}),
+        ({"named": {"a": 1, "b": [2]}}, {"named": {"a": 1, "b": [2]}}),
+    ],
+)
+def test_numbers_texts_lists_and_tables_of_them_are_written(
+    images: ArraySource, options: dict[str, Any], written: dict[str, Any]
+) -> None:
+    found = noted(images, Mixed(5, **options))
+    assert {name: found[name] for name in written} == written
+    assert found["dim"] == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"parts": [4, nn.ReLU]},
+        {"parts": nn.ReLU},
+        {"named": {"a": 1, "b": nn.ReLU}},
+        {"named": {1: 2}},
+        {"color": 3},
+    ],
+)
+def test_anything_else_is_the_parts_own(images: ArraySource, options: dict[str, Any]) -> None:
+    assert noted(images, Mixed(5, **options)) == {"plugin": "python:Mixed"}
+
+
+def test_a_list_with_code_in_it_is_no_option(images: ArraySource) -> None:
+    with pytest.raises(OptionError, match=r"a run holds numbers and texts, not parts=\[4, <class"):
+        noted(images, (Mixed, {"parts": [4, nn.ReLU]}))
