@@ -1,7 +1,7 @@
-"""The errors that gantk raises on bad input: what was given, what was expected, and the mend, in one line.
+"""The errors that gantk raises: what was given, what was expected, and how to fix it, in one line.
 
-`UsageError` and its children are what a caller can mend by asking differently (the CLI exits 2);
-`WorkError` and its children are work that failed (the CLI exits 1).
+`UsageError` and its subclasses report invalid requests (the CLI exits with 2); `WorkError` and its subclasses report
+work that failed (the CLI exits with 1).
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ __all__ = [
 
 
 class GantkError(Exception):
-    """The base of every error that gantk raises on purpose."""
+    """The base class of all errors that gantk raises."""
 
 
 class UsageError(GantkError):
-    """The request itself cannot be met; asking differently mends it."""
+    """The request is invalid; the message says how to change it."""
 
 
 class UnknownName(UsageError):
-    """A name that nothing is registered under, or that two packages claim."""
+    """A name that is not registered, or that several packages register."""
 
 
 class OptionError(UsageError):
-    """An option that does not exist, or a value that it does not take."""
+    """An option that does not exist, or a value that it does not accept."""
 
 
 class FitError(UsageError):
-    """Parts that do not fit each other: a shape, or a need that nobody provides."""
+    """Parts that do not fit together: a shape mismatch, or a need that no part provides."""
 
 
 class WorkError(GantkError):
-    """The work was asked for properly and failed."""
+    """A valid request that failed."""
 
 
 class BrokenPlugin(WorkError):
-    """A registered plugin whose code cannot be imported or is not what its kind asks for."""
+    """A registered plugin that cannot be imported or does not implement its kind."""
 
 
 class DataError(WorkError):
-    """A data set that is missing, damaged, or not what it says it is; the message names the file."""
+    """A data set that is missing, damaged, or of the wrong format; the message names the file."""
 
 
 class RunError(WorkError):
-    """A run folder that cannot be used as asked."""
+    """A run folder that cannot be used for the request."""
 
 
 class CheckpointError(RunError):
@@ -75,11 +75,11 @@ class Diverged(WorkError):
 
 
 class GantkWarning(UserWarning):
-    """The base of every warning of gantk's: what somebody should know, and no error."""
+    """The base class of all warnings of gantk."""
 
 
 class SlowFallback(GantkWarning):
-    """Something works, many times slower than it could."""
+    """An operation runs many times slower than it could."""
 
 
 class Interrupted(WorkError):
@@ -92,10 +92,10 @@ class Interrupted(WorkError):
 
 @contextmanager
 def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
-    """An error of a part's own code is one line that names the part and what it was given.
+    """Turn an exception from a part's own code into a one-line error that names the part and its arguments.
 
     Raises:
-        FitError: the code raised anything but an error of gantk's.
+        FitError: the code raised an exception other than gantk's own.
     """
     try:
         yield
@@ -107,14 +107,14 @@ def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
 
 
 def briefly(error: BaseException) -> str:
-    """An error's text on one line, cut after 300 characters and without its full stop."""
+    """An error's text on one line, cut after 300 characters and without the final period."""
     text = " ".join(str(error).split()).rstrip(".")
     return f"{text[:300]}…" if len(text) > 300 else text
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` for a name close to a known one, else the known names."""
-    import difflib  # only an error needs it, and every command would pay for it
+    """` Did you mean 'x'?` if a known name is close, else the known names."""
+    import difflib  # imported here because only errors need it
 
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)

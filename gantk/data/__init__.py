@@ -1,4 +1,4 @@
-"""What a model learns from: data sources (plugins of kind `data`) and the order in which they are read."""
+"""Training data: data sources (plugins of kind `data`) and the order in which they are read."""
 
 from gantk.data.given import DatasetSource, as_source
 from gantk.data.source import ArraySource, DataSource, to_float, to_uint8

@@ -1,4 +1,4 @@
-"""Images as people hold them, in arrays, tensors, lists or PIL images, as uint8 `[N, C, H, W]`."""
+"""Convert images in arrays, tensors, lists or PIL images to uint8 `[N, C, H, W]`."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from gantk.errors import DataError
 __all__ = ["image_array", "label_array"]
 
 MOST = 4
-"""Channels of a picture that can be drawn: grey, grey with alpha, RGB, RGB with alpha."""
+"""Maximum number of channels: gray, gray with alpha, RGB, RGB with alpha."""
 
 CHUNK = 1 << 10
-"""Images whose values are converted at a time."""
+"""Number of images converted at a time."""
 
 BEYOND = 1e-3
-"""How far resizing may have carried values beyond their range."""
+"""Tolerance of the value range: resizing may overshoot it."""
 
 MODES = ("1", "L", "RGB", "RGBA")
-"""PIL images whose channels need no conversion."""
+"""Modes of PIL images that need no conversion."""
 
 DEEP_MODES = ("F", "I", "I;16", "I;16L", "I;16B", "I;16N")
-"""PIL images whose values Pillow would clip, not scale, to bytes."""
+"""Modes of PIL images whose values Pillow would clip, not scale, to bytes."""
 
 MOST_CLASSES = 1 << 16
-"""Labels beyond this are identifiers that nobody has numbered from 0."""
+"""Labels of this size or larger are identifiers, not class indices."""
 
 
 def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.uint8]:
-    """Images as uint8 `[N, C, H, W]`; what is that already is not copied.
+    """Images as uint8 `[N, C, H, W]`; arrays that already have this form are not copied.
 
     Args:
-        images: as `gantk.data.ArraySource` takes them.
+        images: as accepted by `gantk.data.ArraySource`.
         channels_last: whether they are `[N, H, W, C]`.
-        name: what errors call the data set.
+        name: name of the data set in errors.
 
     Raises:
-        DataError: they are not images, or can be read in several ways; the message says how to write what is meant.
+        DataError: they are not images, or are ambiguous; the message says how to resolve it.
     """
     array = _as_array(images, name)
     if 0 in array.shape:
-        raise DataError(f"{name}: there is no image in {list(array.shape)}.")
+        raise DataError(f"{name}: an array of shape {list(array.shape)} contains no images.")
     if array.ndim == 3:
         array = _one_channel(array, channels_last, name)
     elif array.ndim != 4:
@@ -61,10 +61,10 @@ def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.u
 
 
 def label_array(labels: Any, count: int, classes: Sequence[str] | None, name: str) -> npt.NDArray[Any]:
-    """Labels as class indices int64 `[N]` or as vectors float32 `[N, dim]`, checked against images and classes.
+    """Labels as class indices int64 `[N]` or vectors float32 `[N, dim]`, checked against images and classes.
 
     Raises:
-        DataError: they are neither whole numbers, one per image, that point into the classes, nor finite vectors.
+        DataError: they are neither valid class indices, one per image, nor finite vectors.
     """
     try:
         array = _of_tensor(labels, name) if isinstance(labels, Tensor) else np.asarray(labels)
@@ -82,7 +82,7 @@ def label_array(labels: Any, count: int, classes: Sequence[str] | None, name: st
     if classes is None and most >= MOST_CLASSES:
         raise DataError(f"{name}: a label is {most}; number the classes 0, 1, 2, …, at most {MOST_CLASSES} of them.")
     if array.min() < 0:
-        raise DataError(f"{name}: a label is {array.min()}; class indices begin at 0.")
+        raise DataError(f"{name}: a label is {array.min()}; class indices start at 0.")
     if array.max() > most:
         raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
     return array.astype(np.int64, copy=False)
@@ -93,13 +93,13 @@ def _vectors(labels: npt.NDArray[Any], count: int, name: str) -> npt.NDArray[np.
         raise DataError(f"{name}: {count} images have {len(labels)} labels; give one per image.")
     vectors = labels.astype(np.float32)
     if not np.isfinite(vectors).all():
-        raise DataError(f"{name}: labels hold NaN or infinite numbers; give finite ones.")
+        raise DataError(f"{name}: labels contain NaN or infinite values; expected finite ones.")
     return vectors
 
 
 def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
     if isinstance(images, Image.Image):
-        raise DataError(f"{name}: one PIL image; a data set is a list of them, as [image].")
+        raise DataError(f"{name}: one PIL image; expected a list of images, such as [image].")
     if isinstance(images, Tensor):
         return _of_tensor(images, name)
     if hasattr(images, "__array__"):
@@ -112,12 +112,12 @@ def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
     each = [_of_picture(image, f"{name}: image {index}") for index, image in enumerate(images)]
     each = [image[None] if image.ndim == 2 else image for image in each]
     if not each:
-        raise DataError(f"{name}: there is no image in an empty list.")
+        raise DataError(f"{name}: the list of images is empty.")
     for index, image in enumerate(each):
         if (image.shape, image.dtype) != (each[0].shape, each[0].dtype):
             raise DataError(
                 f"{name}: image {index} is {image.dtype} {list(image.shape)}, but image 0 is {each[0].dtype} "
-                f"{list(each[0].shape)}; bring all images to one size and type."
+                f"{list(each[0].shape)}; convert all images to one size and type."
             )
     return np.stack(each)
 
@@ -138,7 +138,7 @@ def _of_picture(image: Any, title: str) -> npt.NDArray[Any]:
     if isinstance(image, Image.Image):
         return _of_pil(image, title)
     if isinstance(image, (str, os.PathLike)):
-        mend = "files are data={'plugin': 'files', 'path': [...]}"
+        mend = "use data={'plugin': 'files', 'path': [...]} for files"
         raise DataError(f"{title}: {str(image)!r:.80}; expected an image; {mend}.")
     pair = isinstance(image, (tuple, list)) and len(image) == 2 and hasattr(image[0], "__array__")
     if pair and np.ndim(image[0]) >= 2 and np.ndim(image[1]) < 2:
@@ -157,19 +157,19 @@ def _of_pil(image: Image.Image, title: str) -> npt.NDArray[Any]:
         raise DataError(f"{title}: a PIL image of mode {image.mode}; scale it to [0, 1] in NumPy and pass the array.")
     if image.mode not in MODES:
         mode = "RGBA" if image.has_transparency_data else "RGB"
-        raise DataError(f"{title}: a PIL image of mode {image.mode}; convert it, as image.convert('{mode}').")
+        raise DataError(f"{title}: a PIL image of mode {image.mode}; convert it with image.convert('{mode}').")
     pixels = np.asarray(image)
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def _one_channel(array: npt.NDArray[Any], channels_last: bool, name: str) -> npt.NDArray[Any]:
-    """`[N, H, W]`, unless it may as well be one picture with channels."""
+    """`[N, H, W]` as `[N, 1, H, W]`, unless it could also be one image with channels."""
     first, middle, last = array.shape
     colors_last = last in (3, 4) or (channels_last and last <= MOST)
     if middle > MOST and (colors_last or (first in (3, 4) and last > MOST)):
         raise DataError(
-            f"{name}: {list(array.shape)} may be one picture or {first} gray ones; write one as images[None], "
-            "gray ones as images[:, None]."
+            f"{name}: {list(array.shape)} can be one image or {first} gray ones; pass images[None] for one image, "
+            "images[:, None] for gray ones."
         )
     return array[:, None]
 
@@ -177,26 +177,26 @@ def _one_channel(array: npt.NDArray[Any], channels_last: bool, name: str) -> npt
 def _check_order(shape: tuple[int, ...], channels_last: bool, name: str) -> None:
     first, last = shape[1] <= MOST, shape[3] <= MOST
     if channels_last and first and not last:
-        raise DataError(f"{name}: {list(shape)} looks like [N, C, H, W]; leave out channels_last=True.")
+        raise DataError(f"{name}: {list(shape)} looks like [N, C, H, W]; omit channels_last=True.")
     if not channels_last and last and not first:
         raise DataError(
-            f"{name}: {list(shape)} looks like [N, H, W, C], and [N, C, H, W] is expected; pass channels_last=True."
+            f"{name}: {list(shape)} looks like [N, H, W, C], but expected [N, C, H, W]; pass channels_last=True."
         )
 
 
 def _to_bytes(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
-    """Values of another type as 0…255, where they can mean one thing only."""
+    """Values of another type as 0…255, if their range is unambiguous."""
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind != "f":
-        mend = "; scale them to 0…255 and write images.astype('uint8')" if array.dtype.kind in "iu" else ""
+        mend = "; scale them to 0…255 and use images.astype('uint8')" if array.dtype.kind in "iu" else ""
         raise DataError(f"{name}: images are uint8 0…255 or float in [0, 1] or [-1, 1], not {array.dtype}{mend}.")
     chunks = [array[at : at + CHUNK] for at in range(0, len(array), CHUNK)]
     low, high = float(np.min([chunk.min() for chunk in chunks])), float(np.max([chunk.max() for chunk in chunks]))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise DataError(f"{name}: the images hold NaN or infinite values; leave those images out.")
+        raise DataError(f"{name}: the images contain NaN or infinite values; remove those images.")
     if low < -1 - BEYOND or high > 1 + BEYOND:
-        raise DataError(f"{name}: float images lie in [0, 1] or [-1, 1], not in [{low:g}, {high:g}]; scale them.")
+        raise DataError(f"{name}: float images are in [0, 1] or [-1, 1], not in [{low:g}, {high:g}]; scale them.")
     offset, factor = (0.0, 255.0) if low >= -BEYOND else (1.0, 127.5)
     found = np.empty(array.shape, dtype=np.uint8)
     for index, chunk in enumerate(chunks):

@@ -1,4 +1,4 @@
-"""What is in a data set, as a few words that another one can be compared with."""
+"""Digests of data sets, for detecting changes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["content_of", "difference_of_counts", "difference_of_data", "digest"]
 
 WHOLE = 1 << 30
-"""Bytes of images up to which every byte counts."""
+"""Maximum number of bytes up to which the digest covers all of them."""
 
 PIECE = 1 << 12
-"""Bytes of each image that count in larger data sets: so many, out of its middle."""
+"""Number of bytes from the middle of each image that the digest covers in larger data sets."""
 
 MOST = 1 << 12
-"""Images of a source without an array that count, spread evenly: reading one may be slow."""
+"""Maximum number of images, spread evenly, that the digest covers in a source without an array, which may be slow."""
 
 CHUNK = 1 << 8
 
 
 def digest(images: np.ndarray[Any, Any]) -> str:
-    """A digest of uint8 images `[N, …]`: of every byte up to a gigabyte, of 4 KB out of the middle of each above."""
+    """A digest of uint8 images `[N, …]`: of all bytes up to a gigabyte, else of 4 KB from the middle of each image."""
     found = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
     for at in range(0, len(images), CHUNK):
         chunk = images[at : at + CHUNK].reshape(len(images[at : at + CHUNK]), -1)
@@ -38,7 +38,7 @@ def digest(images: np.ndarray[Any, Any]) -> str:
 
 
 def sampled_digest(source: DataSource) -> str:
-    """A digest of up to 4,096 images of any source; empty where the same image is not the same twice."""
+    """A digest of up to 4,096 images of any source; empty if reading an image twice gives different results."""
     indices = np.unique(np.linspace(0, len(source) - 1, min(len(source), MOST)).astype(np.int64))
     few = indices[:: max(1, len(indices) // 4)]
     if not source.images(few).equal(source.images(few)):
@@ -63,31 +63,31 @@ def content_of(source: DataSource) -> dict[str, Any]:
 
 
 def difference_of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """In words, what is another in the data than it was; empty where nothing is."""
+    """Describe how the data has changed; empty if it has not."""
     found = []
     if before["images"] != now["images"]:
         found.append(difference_of_counts(before["images"], now["images"]))
     elif before["content"] and now["content"] and before["content"] != now["content"]:
         found.append(_not_the_same(now["images"]))
     if before["image_shape"] != now["image_shape"]:
-        found.append(f"images were {before['image_shape']} and are {now['image_shape']}")
+        found.append(f"images were {before['image_shape']} and are now {now['image_shape']}")
     if before["classes"] != now["classes"]:
-        found.append(f"the classes were {_some(before['classes'])} and are {_some(now['classes'])}")
+        found.append(f"the classes were {_some(before['classes'])} and are now {_some(now['classes'])}")
     elif before["labels"] != now["labels"] and before["images"] == now["images"]:
-        found.append("images have other labels")
+        found.append("the labels have changed")
     return "; ".join(found)
 
 
 def _not_the_same(count: int) -> str:
     if count == 1:
-        return "there is 1 image as before, but not the same one"
-    return f"there are {count:,} images as before, but not the same ones"
+        return "there is still 1 image, but its content has changed"
+    return f"there are still {count:,} images, but their content has changed"
 
 
 def difference_of_counts(before: int, now: int) -> str:
-    """`there were 10 images and there are 11`."""
+    """`there were 10 images and now there are 11`."""
     were = "there was 1 image" if before == 1 else f"there were {before:,} images"
-    return f"{were} and there {'is' if now == 1 else 'are'} {now:,}"
+    return f"{were} and now there {'is' if now == 1 else 'are'} {now:,}"
 
 
 def _some(names: list[str]) -> str:

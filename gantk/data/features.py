@@ -1,4 +1,4 @@
-"""Points in a file of NumPy's: features, or images, in an `.npy` or an `.npz`; nothing in it is ever unpickled."""
+"""Points (features or images) in an `.npy` or `.npz` file; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ _DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
-"""What NumPy and zipfile raise at damaged files."""
+"""Exceptions that NumPy and zipfile raise for damaged files."""
 
 _RATIO = 1040
-"""No deflate stream grows by more than 1032 : 1; an array that claims more is no array."""
+"""A deflate stream expands by at most 1032 : 1; a higher ratio means that the declared size is false."""
 
 
 def is_array_file(text: str) -> bool:
-    """Whether a text names an array in a file, `FILE.npy`, `FILE.npz` or `FILE.npz:array=NAME`, and no data plugin."""
+    """Whether a text is `FILE.npy`, `FILE.npz` or `FILE.npz:array=NAME`, and not a data plugin."""
     return bool(_FILE.fullmatch(text)) and not _PLUGIN.match(text)
 
 
 class ArrayFile:
-    """One array `[N, …]` of uint8 or float numbers in a file, read when it is asked for.
+    """One uint8 or float array `[N, …]` in a file, read on demand.
 
     Args:
-        text: `FILE.npy`, `FILE.npz`, or `FILE.npz:array=NAME` where the file holds several arrays.
+        text: `FILE.npy`, `FILE.npz`, or `FILE.npz:array=NAME` if the file contains several arrays.
 
     Raises:
-        OptionError: the file has no such array, or several and none is named.
-        DataError: the file is missing or damaged, or the array is not such.
+        OptionError: the file has no such array, or several and no name is given.
+        DataError: the file is missing or damaged, or the array has another shape or dtype.
     """
 
     def __init__(self, text: str) -> None:
@@ -58,14 +58,14 @@ class ArrayFile:
         self.path = place(match["path"])
         self._zipped = self.path.suffix.lower() == ".npz"
         if match["array"] and not self._zipped:
-            raise OptionError(f"{self.path}: an .npy is one array; leave out :array={match['array']}.")
+            raise OptionError(f"{self.path}: an .npy file contains one array; omit :array={match['array']}.")
         with self._reading():
             self.array = self._choose(match["array"]) if self._zipped else ""
             self.name = f"{self.path}:{self.array}" if self.array else str(self.path)
             self.shape, self.dtype = self._header()
 
     def read(self, indices: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
-        """The array, or the points at these indices. Of an `.npy`, no more than that is read."""
+        """The array, or the points at these indices. From an `.npy` file, only those are read."""
         with self._reading():
             if self._zipped:
                 with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.array}.npy") as stream:
@@ -81,19 +81,22 @@ class ArrayFile:
             raise OptionError(f"{self.path} has no array '{wanted}'.{nearest(wanted, names)}")
         if wanted is None and len(names) > 1:
             raise OptionError(
-                f"{self.path} holds {', '.join(sorted(names))}: say which, as {self.path}:array={names[0]}."
+                f"{self.path} contains {', '.join(sorted(names))}: choose one, as in {self.path}:array={names[0]}."
             )
         if not names:
-            raise DataError(f"{self.path} holds no array.")
+            raise DataError(f"{self.path} contains no array.")
         return wanted or names[0]
 
     def _header(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """Shape and type, checked against the bytes that there are."""
+        """Shape and dtype, checked against the number of bytes."""
         if self._zipped:
             with zipfile.ZipFile(self.path) as archive:
                 member = archive.getinfo(f"{self.array}.npy")
                 if member.file_size > member.compress_size * _RATIO + 1024:
-                    raise DataError(f"{self.name}: {member.file_size} bytes do not come out of {member.compress_size}.")
+                    raise DataError(
+                        f"{self.name}: declares {member.file_size} bytes, but {member.compress_size} compressed bytes "
+                        "cannot contain so many; copy or write it again."
+                    )
                 with archive.open(member) as stream:
                     return self._checked(stream, member.file_size)
         with self.path.open("rb") as stream:
@@ -102,20 +105,20 @@ class ArrayFile:
     def _checked(self, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
         version = npy.read_magic(stream)
         if version not in _READERS:
-            raise DataError(f"{self.name}: is of the .npy format {version}; expected (1, 0) or (2, 0).")
+            raise DataError(f"{self.name}: has .npy format version {version}; expected (1, 0) or (2, 0).")
         shape, _, dtype = _READERS[version](stream)
         if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
-            raise DataError(f"{self.name}: holds {dtype}; expected uint8, or float of 16, 32 or 64 bits.")
+            raise DataError(f"{self.name}: contains {dtype}; expected uint8, or float of 16, 32 or 64 bits.")
         if len(shape) < 2 or min(shape) < 1:
-            raise DataError(f"{self.name}: is {list(shape)}; expected points [N, D] or images, at least one.")
+            raise DataError(f"{self.name}: has shape {list(shape)}; expected points [N, D] or images, at least one.")
         announced, present = math.prod(shape) * dtype.itemsize, size - stream.tell()
         if announced != present:
-            raise DataError(f"{self.name}: announces {announced} bytes and has {present}; copy or write it again.")
+            raise DataError(f"{self.name}: declares {announced} bytes but has {present}; copy or write it again.")
         return shape, dtype
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Turns what a damaged file raises into an error that names the file."""
+        """Turn exceptions from a damaged file into an error that names the file."""
         if not self.path.is_file():
             raise DataError(f"{self.path}: no such file, or not a regular one.")
         try:

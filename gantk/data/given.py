@@ -1,4 +1,4 @@
-"""Images as somebody has them in Python: arrays, lists and torch data sets as data sources."""
+"""Data given from Python: arrays, lists and torch data sets as data sources."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from gantk.errors import DataError, briefly
 __all__ = ["DatasetSource", "as_source"]
 
 LOOKED_AT = 64
-"""Items, spread evenly, in which the range of float images is looked for."""
+"""Number of items, spread evenly, from which the range of float images is determined."""
 
 IMAGES, LABELS = ("image", "images", "img", "pixel_values"), ("label", "labels", "target")
-"""What an item that is a dictionary may call its image and its label."""
+"""Accepted keys of the image and the label in an item that is a dictionary."""
 
 
 def as_source(data: Any) -> DataSource | None:
     """Images as a data source: an array, a tensor, a list, a torch data set, or (images, labels).
 
     Args:
-        data: images as `ArraySource` takes them, where `[N, H, W, C]` is told from `[N, C, H, W]` by its size; a tuple
-            of such images and their labels; a `torch.utils.data.Dataset`; or a data source, which is returned as it is.
+        data: images as accepted by `ArraySource` (`[N, H, W, C]` is recognised by its size); a tuple of such images and
+            their labels; a `torch.utils.data.Dataset`; or a data source, which is returned unchanged.
 
     Raises:
-        DataError: it is none of these.
+        DataError: the data is none of these.
     """
     if data is None or isinstance(data, DataSource):
         return data
     if isinstance(data, Mapping):
-        raise DataError("data: a dictionary; give its images, or (images, labels).")
+        raise DataError("data: a dictionary; pass its images, or (images, labels).")
     if isinstance(data, DataLoader):
-        raise DataError("data: a DataLoader; gantk draws its batches itself: give it loader.dataset.")
+        raise DataError("data: a DataLoader; gantk creates its own batches: pass loader.dataset.")
     if isinstance(data, IterableDataset):
-        raise DataError("data: an IterableDataset has no length and no order; gantk reads images by their index.")
+        raise DataError("data: an IterableDataset has no length and no indices; gantk reads images by index.")
     is_listed = isinstance(data, (list, tuple, np.ndarray, Tensor)) or hasattr(data, "__array__")
     if isinstance(data, Dataset) or (not is_listed and hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         return DatasetSource(data)
@@ -62,15 +62,15 @@ def _channels_last(images: Any) -> bool:
 
 
 class DatasetSource(DataSource):
-    """A torch data set, read item by item, so that its random transforms stay random.
+    """A torch data set, read item by item, so that random transforms stay random.
 
     Args:
-        dataset: anything with a length whose items are images, `(image, label)`, or dictionaries with `image` and
-            `label`. Images are PIL images, uint8, or float in [0, 1], or in [-1, 1] where any is negative. A label is a
-            whole number, the class, or a vector; others are left alone.
+        dataset: an object with a length whose items are images, `(image, label)`, or dictionaries with `image` and
+            `label`. Images are PIL images, uint8, or float in [0, 1], or in [-1, 1] if any is negative. A label is
+            a class index or a vector; other labels are ignored.
 
     Raises:
-        DataError: its items are no images, or of several sizes.
+        DataError: the items are not images, or have different sizes.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -79,9 +79,9 @@ class DatasetSource(DataSource):
         try:
             self._count = len(dataset)
         except TypeError as error:
-            raise DataError(f"{self._name}: it has no length; gantk reads images by their index.") from error
+            raise DataError(f"{self._name}: it has no length; gantk reads images by index.") from error
         if not self._count:
-            raise DataError(f"{self._name}: there is no image in it.")
+            raise DataError(f"{self._name}: it is empty.")
         spread = np.unique(np.linspace(0, self._count - 1, min(self._count, LOOKED_AT)).astype(np.int64))
         seen = [self._item(int(index)) for index in spread]
         self._signed = any(_is_float(image) and float(np.min(_array(image))) < -BEYOND for image, _ in seen)
@@ -112,7 +112,7 @@ class DatasetSource(DataSource):
         return torch.from_numpy(self._labels[np.asarray(indices, dtype=np.int64)])
 
     def _item(self, index: int) -> tuple[Any, Any]:
-        """An image and, where there is one, its label."""
+        """An image and its label, if any."""
         try:
             item = self._dataset[index]
         except Exception as error:
@@ -121,7 +121,8 @@ class DatasetSource(DataSource):
             image = next((item[name] for name in IMAGES if name in item), None)
             if image is None:
                 raise DataError(
-                    f"{self._name}: items have {', '.join(map(str, item))}, and none of {', '.join(IMAGES)}."
+                    f"{self._name}: items have the keys {', '.join(map(str, item))}; expected one of "
+                    f"{', '.join(IMAGES)}."
                 )
             return image, next((item[name] for name in LABELS if name in item), None)
         if isinstance(item, (tuple, list)) and item:
@@ -143,7 +144,7 @@ class DatasetSource(DataSource):
             found = self._scaled(array, name) if array.dtype.kind == "f" else image_array(array[None], False, name)[0]
         if self.image_shape[0] and found.shape != self.image_shape:
             raise DataError(
-                f"{name}: its shape is {list(found.shape)}, and that of item 0 is {list(self.image_shape)}; "
+                f"{name}: its shape is {list(found.shape)}, but that of item 0 is {list(self.image_shape)}; "
                 "resize all images to one size in the data set's transform."
             )
         return np.asarray(found, dtype=np.uint8)
@@ -152,7 +153,7 @@ class DatasetSource(DataSource):
         low = -1.0 if self._signed else 0.0
         if not (array.min() >= low - BEYOND and array.max() <= 1 + BEYOND):
             raise DataError(
-                f"{name}: its values lie in [{array.min():g}, {array.max():g}]; float images of this data set are in "
+                f"{name}: its values are in [{array.min():g}, {array.max():g}]; float images of this data set are in "
                 f"[{low:g}, 1]: scale them in its transform."
             )
         scaled = np.rint((array.astype(np.float32) - low) * (255.0 / (1 - low))).clip(0, 255)

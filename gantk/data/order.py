@@ -1,4 +1,4 @@
-"""The order in which images are read: an endless row of permutations that follows from a seed."""
+"""The order in which images are read: an endless sequence of permutations determined by a seed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Order"]
 
 
 class Order:
-    """Which images stand at which positions, when every epoch is a permutation of its own.
+    """Maps positions to image indices; every epoch is a new permutation.
 
-    The sampler's place is a position and nothing else, so a resumed run reads what an undisturbed one reads.
+    The state of the sampler is a single position, so a resumed run reads the same images as an uninterrupted one.
 
     Args:
         images: size of the data set.
-        seed: what the permutations follow from; any values.
+        seed: the seed of the permutations; any values.
     """
 
     def __init__(self, images: int, *seed: object) -> None:
@@ -28,7 +28,7 @@ class Order:
         self._permutation = np.empty(0, dtype=np.int64)
 
     def indices(self, position: int, count: int) -> npt.NDArray[np.int64]:
-        """The indices of the `count` images from a position on; a batch may reach into the next epoch."""
+        """The indices of `count` images starting at a position; a batch may extend into the next epoch."""
         parts: list[npt.NDArray[np.int64]] = []
         while count > 0:
             epoch, within = divmod(position, self._images)

@@ -1,4 +1,4 @@
-"""Data sources: uint8 images with, where there are any, class labels."""
+"""Data sources: uint8 images with optional labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Indices = Sequence[int] | npt.NDArray[np.int64]
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 0…255 → float in [-1, 1], scaled and nothing else (Radford et al. 2016)."""
+    """uint8 0…255 → float in [-1, 1], only scaled (Radford et al. 2016)."""
     return images.float().div_(127.5).sub_(1.0)
 
 
@@ -31,23 +31,23 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 class DataSource(ABC):
-    """Images that a model learns from; a plugin of kind `data` is one of these.
+    """The base class of plugins of kind `data`: the images that a model is trained on.
 
-    A constructor checks what it can without decoding every image, and decodes on first use. What is missing,
-    damaged or hostile raises `DataError` with the file's name.
+    The constructor checks as much as possible without decoding every image; images are decoded on first use. Missing,
+    damaged or hostile files raise a `DataError` that names the file.
     """
 
     image_shape: ImageShape
     """(channels, height, width) of every image."""
     classes: tuple[str, ...] | None = None
-    """Class names by label, or `None` where images have no labels or other ones."""
+    """Class names by label, or `None` if the images have no class labels."""
     label_dim: int = 0
-    """Length of the vector that describes each image, such as its attributes, where labels are vectors; else 0."""
+    """Dimension of vector labels, such as attributes; 0 if labels are not vectors."""
     held_out: ClassVar[Mapping[str, Any]] = {}
-    """The options that open the part which nobody trains on, as `{"split": "test"}`; empty where there is none."""
+    """The options that select the held-out split, such as `{"split": "test"}`; empty if there is none."""
 
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Former names of options, which are still read, with a warning: old name → new name."""
+    """Deprecated option names, which are still accepted with a warning: old name → new name."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -58,40 +58,39 @@ class DataSource(ABC):
         """uint8 `[len(indices), C, H, W]`."""
 
     def labels(self, indices: Indices) -> Tensor | None:
-        """Class indices int64 `[n]` of n indices, vectors float32 `[n, label_dim]`, or `None` without labels."""
+        """Class indices int64 `[n]` for n indices, vectors float32 `[n, label_dim]`, or `None` without labels."""
         return None
 
     def digest(self) -> str:
-        """A text that is another one where the images are others; empty where they cannot be compared.
+        """A digest that changes when the images do; empty if they cannot be compared.
 
-        A run that is resumed compares it. Here up to 4,096 images are read for it, spread evenly; a source that holds
-        its images in an array takes all of them.
+        Resuming a run compares it. By default it covers up to 4,096 images, spread evenly; a source with an array
+        covers all of them.
         """
         return sampled_digest(self)
 
     def prepare(self, progress: Callable[[float], object]) -> None:  # noqa: B027
-        """Do now what the first use would wait for. Training calls it before its first step.
+        """Do the work that the first use would otherwise wait for. Training calls it before its first step.
 
         Args:
-            progress: told what share is done, above 0 to 1; not called where nothing takes long.
+            progress: receives the fraction done, above 0 to 1; not called if nothing takes long.
         """
 
 
 class ArraySource(DataSource):
-    """Images that lie in one array, in memory or memory-mapped.
+    """Images in one array, in memory or memory-mapped.
 
     Args:
         images: uint8 `[N, C, H, W]`: a NumPy array, a tensor, or a list of arrays, tensors or PIL images (L, RGB or
-            RGBA) of one size. `[N, H, W]` is `[N, 1, H, W]`. Floats are in [0, 1], or in [-1, 1] where any is negative;
-            booleans are black and white. What is uint8 is not copied.
-        labels: class indices `[N]`; or a vector for each image `[N, dim]`, such as its attributes or the embedding of a
-            text; or `None`.
-        classes: class names by label; without them classes are called 0, 1, ….
-        name: what errors call this data set.
+            RGBA) of one size. `[N, H, W]` is read as `[N, 1, H, W]`. Floats are in [0, 1], or in [-1, 1] if any is
+            negative; booleans are black and white. uint8 arrays are not copied.
+        labels: class indices `[N]`; vectors `[N, dim]`, such as attributes or text embeddings; or `None`.
+        classes: class names by label; by default 0, 1, ….
+        name: name of the data set in errors.
         channels_last: whether images are `[N, H, W, C]`.
 
     Raises:
-        DataError: the images are none, or of another shape, type or range, or labels do not fit them.
+        DataError: there are no images, their shape, dtype or range is wrong, or the labels do not match them.
     """
 
     def __init__(

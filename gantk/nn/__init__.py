@@ -1,7 +1,7 @@
-"""Building blocks for networks of any image size, shared by the bundled plugins and open to everybody's.
+"""Building blocks for networks of any image size, for the bundled plugins and your own.
 
-Planning sizes (`halved`, `halve_until`), layers that hit them exactly (`upsampler`, `downsampler`), whole stacks
-(`DownStack`, `up_stack`), `ResidualBlock`s, normalisation by name, initial weights, and the heads of discriminators.
+Size planning (`halved`, `halve_until`), layers that match those sizes exactly (`upsampler`, `downsampler`), stacks
+(`DownStack`, `up_stack`), residual blocks, normalisation by name, weight initialisation, and discriminator heads.
 """
 
 from gantk.nn.average import Average

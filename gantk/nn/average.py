@@ -1,4 +1,4 @@
-"""Averages of weights, with which images are sampled."""
+"""Averaged weights, used for sampling."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Average"]
 
 
 class Average(AveragedModel):
-    """A copy of a module whose weights are an exponential moving average of the module's; buffers are copied.
+    """An exponential moving average of a module's weights; buffers are copied.
 
     Args:
-        module: what is averaged.
-        decay: of the average, per step, in [0, 1); not used with a half-life.
-        half_life: images after which a weight's share of the average has halved; 0 for `decay`.
-        warmup: the half-life is at most this share of the images so far, so that an early average is of few steps; 0
-            for no warm-up (Karras et al. 2020, arXiv:2006.06676, have 0.05).
+        module: the module to average.
+        decay: decay per step, in [0, 1); ignored if a half-life is given.
+        half_life: half-life of the average in images; 0 to use `decay`.
+        warmup: limits the half-life to this fraction of the images so far, so that early averages cover few steps; 0
+            for no warm-up (0.05 in Karras et al. 2020, arXiv:2006.06676).
     """
 
     def __init__(self, module: nn.Module, *, decay: float = 0.0, half_life: int = 0, warmup: float = 0.0) -> None:
@@ -31,7 +31,7 @@ class Average(AveragedModel):
         self.requires_grad_(False)
 
     def follow(self, module: nn.Module, images: int) -> None:
-        """Move the average towards the module's weights, after a step over so many images."""
+        """Update the average with the module's weights, after a step over this many images."""
         self._share = 1 - self._decay(images)
         self.images += images
         self.update_parameters(module)

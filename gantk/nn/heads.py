@@ -1,4 +1,4 @@
-"""What discriminators read off their features, and what they may say that they provide."""
+"""Discriminator heads, and what a discriminator with them provides."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Head", "provided", "read_off"]
 
 
 class Head(nn.Sequential):
-    """A linear reading of flattened features: a logit, or a code of the noise's length.
+    """A linear layer on flattened features, which outputs a logit or a code.
 
     Args:
-        features: numbers per image.
-        outputs: numbers to read off them.
+        features: number of features per image.
+        outputs: number of outputs.
     """
 
     def __init__(self, features: int, outputs: int) -> None:
@@ -23,13 +23,13 @@ class Head(nn.Sequential):
 
 
 def read_off(features: Tensor, hidden: tuple[Tensor, ...], *, logit: nn.Module, code: nn.Module | None) -> Verdict:
-    """The verdict by heads.
+    """Compute a verdict from features.
 
     Args:
-        features: `[N, …]`, what the heads are given.
-        hidden: the hidden maps, as they are.
-        logit: makes `[N, 1]` of the features.
-        code: makes `[N, dim]` of them, or `None` where no code is read.
+        features: `[N, …]`, the input of the heads.
+        hidden: the hidden maps, passed on unchanged.
+        logit: maps the features to `[N, 1]`.
+        code: maps the features to `[N, dim]`, or `None` without a code.
     """
     return Verdict(logits=logit(features).squeeze(1), hidden=hidden, code=None if code is None else code(features))
 

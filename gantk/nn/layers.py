@@ -1,4 +1,4 @@
-"""Layers: resampling by two to an exact size, normalisations and output activations by name, initial weights."""
+"""Layers: resampling by two to an exact size, normalisations and output activations by name, weight initialisation."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = [
 ]
 
 Norm = Literal["batch", "instance", "layer", "none"]
-"""A normalisation; only `batch` makes one image's result depend on the others in its batch."""
+"""A normalisation; only with `batch` does the result for an image depend on the rest of its batch."""
 
 Output = Literal["tanh", "sigmoid"]
-"""What bounds a generator's images to [-1, 1]."""
+"""The activation that bounds a generator's images to [-1, 1]."""
 
 MAX_KERNEL = 11
 
 
 def check_kernel(kernel: int) -> None:
-    """Refuse a kernel size with which a stride-2 layer would skip pixels, or that is absurdly large."""
+    """Refuse a kernel size that is too large, or with which a stride-2 layer would skip pixels."""
     require(3 <= kernel <= MAX_KERNEL, f"kernel must be 3 … {MAX_KERNEL}, not {kernel}.")
 
 
@@ -52,7 +52,7 @@ def upsampler(
     learned projection to a map.
 
     Raises:
-        FitError: no padding of this kernel leads from the one size to the other.
+        FitError: no padding of this kernel maps the one size to the other.
     """
     kernels = (kernel, kernel) if isinstance(kernel, int) else kernel
     (top, below), (left, right) = (_transposed_padding(*axis) for axis in zip(source, target, kernels, strict=True))
@@ -67,14 +67,14 @@ def _transposed_padding(source: int, target: int, kernel: int) -> tuple[int, int
     padding = (excess + 1) // 2
     if not 0 <= padding < kernel:
         raise FitError(
-            f"a transposed convolution of kernel {kernel} and stride 2 cannot map {source} pixels to {target}; it "
-            f"reaches {max(1, 2 * source - kernel)} … {2 * source + kernel - 1}."
+            f"a transposed convolution with kernel {kernel} and stride 2 cannot map {source} pixels to {target}, only "
+            f"to {max(1, 2 * source - kernel)} … {2 * source + kernel - 1}."
         )
     return padding, 2 * padding - excess
 
 
 def downsampler(in_channels: int, out_channels: int, source: Size, kernel: int = 5, *, bias: bool = True) -> nn.Conv2d:
-    """A convolution of stride 2 that halves a `source` size, rounding up, and lets no pixel out."""
+    """A convolution of stride 2 that halves a `source` size, rounding up, and covers every pixel."""
     height, width = (_strided_padding(side, kernel) for side in source)
     return nn.Conv2d(in_channels, out_channels, kernel, 2, padding=(height, width), bias=bias)
 
@@ -90,7 +90,7 @@ _MAP_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "none": lambda channels: nn.Identity(),
 }
-# One value has no spread, so instance normalisation of a vector can only mean that of the whole vector.
+# Instance normalisation of a single value is undefined, so for vectors it normalises the whole vector.
 _VECTOR_NORMS = {**_MAP_NORMS, "batch": nn.BatchNorm1d, "instance": _MAP_NORMS["layer"]}
 
 
@@ -104,7 +104,7 @@ def normalisation(name: Norm, channels: int, *, vectors: bool = False) -> nn.Mod
 
 
 class _ScaledSigmoid(nn.Module):
-    """2 sigmoid(x) - 1: a sigmoid's image, moved from [0, 1] to [-1, 1]."""
+    """2 sigmoid(x) - 1: a sigmoid scaled from [0, 1] to [-1, 1]."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * torch.sigmoid(x) - 1
@@ -114,7 +114,7 @@ _OUTPUTS: dict[str, Callable[[], nn.Module]] = {"tanh": nn.Tanh, "sigmoid": _Sca
 
 
 def output_activation(name: Output) -> nn.Module:
-    """What bounds images to [-1, 1]: `tanh`, or `sigmoid` as 2 sigmoid(x) - 1."""
+    """The activation that bounds images to [-1, 1]: `tanh`, or `sigmoid` as 2 sigmoid(x) - 1."""
     return _OUTPUTS[name]()
 
 

@@ -1,4 +1,4 @@
-"""Modes: evaluation for a while."""
+"""Temporary evaluation mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["evaluating"]
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode and give every submodule its own mode back afterwards."""
+    """Put a module into evaluation mode, and restore the mode of every submodule afterwards."""
     modes = [(m, m.training) for m in module.modules()]
     module.eval()
     try:

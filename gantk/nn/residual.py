@@ -10,13 +10,13 @@ __all__ = ["ResidualBlock"]
 
 
 class ResidualBlock(nn.Module):
-    """act(x + f(x)), f being convolution, normalisation, act, convolution, normalisation; the shape stays.
+    """act(x + f(x)), where f is convolution, normalisation, act, convolution, normalisation; preserves the shape.
 
     Args:
         channels: channels of the map.
         kernel: kernel size, odd.
         norm: normalisation after both convolutions.
-        slope: of the LeakyReLU for negative numbers; 0 is the ReLU.
+        slope: negative slope of the LeakyReLU; 0 is a ReLU.
     """
 
     paper = "He et al. 2016, arXiv:1512.03385, Figure 2"
@@ -38,6 +38,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.body(x)
-        y += x  # in place: at 512 pixels these maps are what fills the memory
+        y += x  # in place: at 512 pixels these maps take most of the memory
         activated: Tensor = self.activation(y)
         return activated

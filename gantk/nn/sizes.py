@@ -1,4 +1,4 @@
-"""Planning sizes: chains of halved (height, width), from the image's down to the smallest map's."""
+"""Size planning: sequences of halved (height, width), from the image's down to the smallest map's."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def _half(size: Size, rounding: Rounding) -> Size:
 
 
 def halved(size: Size, times: int, rounding: Rounding = "up") -> list[Size]:
-    """The size and what `times` halvings make of it: `halved((28, 28), 2)` is 28x28, 14x14, 7x7.
+    """The size and the results of `times` halvings: `halved((28, 28), 2)` is 28x28, 14x14, 7x7.
 
     Raises:
-        FitError: a side is down to one pixel before the last halving.
+        FitError: a side reaches one pixel before the last halving.
     """
     sizes = [size]
     for done in range(times):
         if min(sizes[-1]) < 2:
             raise FitError(
-                f"{size[0]}x{size[1]} pixels can be halved {done} times at most and {times} are needed; "
+                f"{size[0]}x{size[1]} pixels can be halved at most {done} times, but {times} are needed; "
                 "use larger images or fewer layers."
             )
         sizes.append(_half(sizes[-1], rounding))
@@ -37,10 +37,10 @@ def halved(size: Size, times: int, rounding: Rounding = "up") -> list[Size]:
 
 
 def halve_until(size: Size, at_most: int, rounding: Rounding = "up") -> list[Size]:
-    """The size, halved until its shorter side is `at_most`: `halve_until((96, 64), 7)` ends at 6x4.
+    """The size, halved until its shorter side is at most `at_most`: `halve_until((96, 64), 7)` ends at 6x4.
 
     Raises:
-        FitError: the size is that small already, so that there is nothing to halve.
+        FitError: the size is already that small.
     """
     sizes = [size]
     while min(sizes[-1]) > at_most:

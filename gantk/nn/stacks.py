@@ -1,4 +1,4 @@
-"""Stacks: the convolutional trunks of discriminators and generators, planned from the image size."""
+"""Stacks of convolutions for discriminators and generators, planned from the image size."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["DownStack", "up_stack"]
 
 
 class DownStack(nn.Module):
-    """Strided convolutions, each but the first normalised, with LeakyReLU(0.2); returns every activation map.
+    """Strided convolutions, all except the first normalised, with LeakyReLU(0.2); returns every activation map.
 
     Args:
         channels: channels of the images.
         size: their height and width.
         widths: channels of each layer; every layer halves the size, rounding up.
         kernel: kernel size.
-        norm: normalisation after every layer but the first (Radford et al. 2016: none on the input layer).
-        norm_first: whether it is after the first too.
+        norm: normalisation after every layer except the first (Radford et al. 2016: none on the input layer).
+        norm_first: whether to normalise after the first layer too.
     """
 
     features: int
-    """Numbers in the last map of one image."""
+    """Number of elements of the last map of one image."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ class DownStack(nn.Module):
         sizes = halved(size, len(widths))
         if norm == "instance" and (1, 1) in sizes[1 if norm_first else 2 :]:
             raise FitError(
-                f"instance normalisation needs more than one pixel per map, and {len(widths)} halvings leave one "
-                f"of {size[0]}x{size[1]}; use norm=layer."
+                f"instance normalisation needs more than one pixel per map, but {len(widths)} halvings of "
+                f"{size[0]}x{size[1]} leave one; use norm=layer."
             )
         self.blocks = nn.ModuleList()
         for depth, (source, width) in enumerate(zip(sizes, widths, strict=False)):
@@ -69,7 +69,7 @@ def _down_block(channels: int, width: int, source: Size, kernel: int, norm: Norm
 def up_stack(
     channels: int, sizes: Sequence[Size], widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
 ) -> nn.Sequential:
-    """Transposed convolutions, each normalised, with ReLU: one to each of `sizes[1:]`, with `widths` channels."""
+    """Transposed convolutions, each normalised, with ReLU: one for each of `sizes[1:]`, with `widths` channels."""
     layers: list[nn.Module] = []
     for source, target, width in zip(sizes[:-1], sizes[1:], widths, strict=True):
         layers += [

@@ -1,4 +1,4 @@
-"""The images in a zip: entries are read in memory, within what they declare, and never extracted."""
+"""The images in a zip: entries are read in memory, up to their declared size, and never extracted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ZipFiles(Files):
     """The images of a zip, below the folder `inside`; a top folder that all images share is skipped.
 
     Raises:
-        DataError: not a zip, damaged, encrypted, with paths that leave it, or with sizes that cannot be true.
+        DataError: the file is not a zip, is damaged or encrypted, or has unsafe paths or impossible sizes.
     """
 
     def __init__(self, path: Path, skips: Skips, inside: str = "") -> None:
@@ -48,7 +48,7 @@ class ZipFiles(Files):
         packed = 0
         for info in archive.infolist():
             packed += info.compress_size
-            # Some programs for Windows write its own separator.
+            # Some Windows programs write backslashes.
             parts = [part for part in info.filename.replace("\\", "/").split("/") if part not in ("", ".")]
             name = "/".join(parts)
             try:
@@ -60,7 +60,7 @@ class ZipFiles(Files):
                     raise ValueError("another entry has the same name")
             except ValueError as error:
                 refused = DataError(f"{self._title(info.orig_filename)}: {error}; remove it or pack the zip again.")
-                skips.refuse(refused, "not to be trusted")
+                skips.refuse(refused, "unsafe")
                 continue
             entries[name] = info.filename
         if packed > self.where.stat().st_size:
@@ -95,10 +95,10 @@ class ZipFiles(Files):
         try:
             info = archive.getinfo(self._raw[name])
             with archive.open(info) as stream:
-                # A bounded read: without a count zipfile inflates as much as the stream holds, whatever it declares.
+                # A bounded read: without a count, zipfile inflates the whole stream, whatever size it declares.
                 data = stream.read(min(info.file_size, FILE_LIMIT) + 1)
             if len(data) != info.file_size:
-                raise ValueError(f"holds {len(data)} bytes and declares {info.file_size}")
+                raise ValueError(f"contains {len(data)} bytes but declares {info.file_size}")
         except Exception as error:
             raise DataError(f"{self.title(name)}: damaged ({shown(error)}); pack it again.") from error
         return data
@@ -107,7 +107,7 @@ class ZipFiles(Files):
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     if path.is_dir():
-        raise DataError(f"{shown(path)}: a folder, not a zip; name it without 'zip:', as --data {shown(path)}.")
+        raise DataError(f"{shown(path)}: a folder, not a zip; omit 'zip:', as in --data {shown(path)}.")
     if not path.is_file():
         raise DataError(f"{shown(path)}: no such file, or not a regular one; set path=FILE to a zip of images.")
     try:
@@ -138,7 +138,7 @@ def _begins_like_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
         _check_entry(info)
         with archive.open(info) as stream:
             return looks_like_image(stream.read(HEAD))
-    except Exception:  # noqa: BLE001 - zipfile raises anything on damaged entries, and nothing promised an image here
+    except Exception:  # noqa: BLE001 - zipfile raises anything on damaged entries, and this one need not be an image
         return False
 
 
@@ -146,7 +146,7 @@ def _check_path(info: zipfile.ZipInfo) -> None:
     """Refuse paths outside the archive: nothing is extracted, but such a zip is malicious or broken."""
     name = info.orig_filename.replace("\\", "/")
     if "\0" in name:
-        raise ValueError("its path holds a NUL")
+        raise ValueError("its path contains a NUL")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise ValueError("its path is absolute")
     if ".." in name.split("/"):
@@ -159,7 +159,7 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise ValueError("it is a symbolic link or another special file")
     if info.flag_bits & _ENCRYPTED:
         raise ValueError("it is encrypted")
-    # zipfile bounds what it inflates only for these two; a bzip2 or LZMA entry could fill the memory.
+    # zipfile bounds the output only for these two; a bzip2 or LZMA entry could fill the memory.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("its compression is neither 'stored' nor 'deflated'")
     if info.file_size > FILE_LIMIT:
@@ -169,7 +169,7 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
 
 
 def _without_common_folder(entries: dict[str, str]) -> dict[str, str]:
-    """Names without the folders that all of them share."""
+    """Names without the leading folders that all of them share."""
     while entries:
         tops = {name.partition("/")[0] if "/" in name else "" for name in entries}
         if len(tops) != 1 or "" in tops:

@@ -35,13 +35,13 @@ ARCHIVES = (ARCHIVE, "cifar-10-binary.tar")
 ZIPS = ("cifar10.zip", "cifar-10.zip", "cifar10-jpeg.zip")
 PICKLED = ("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1", "test_batch")
 ARCHIVE_LIMIT = 1 << 28
-"""The most bytes that the unpacked archive may hold (it is 185 MB)."""
+"""Maximum size of the unpacked archive in bytes (the real one is 185 MB)."""
 
 _RECORD = 1 + 3 * 32 * 32
 
 
 class _Form(ABC):
-    """One form in which the data set was found."""
+    """A form in which the data set can be stored."""
 
     count: int
 
@@ -89,7 +89,7 @@ class _Batches(_Form):
 
 
 class _Bounded:
-    """A stream that ends in an error after `ARCHIVE_LIMIT` bytes."""
+    """A stream that raises an error after `ARCHIVE_LIMIT` bytes."""
 
     def __init__(self, stream: Readable, name: str) -> None:
         self._stream, self._name, self._left = stream, name, ARCHIVE_LIMIT
@@ -127,7 +127,7 @@ class _Tar(_Form):
         except Exception as error:
             raise DataError(f"{name}: damaged ({shown(error)}); download the binary version again.") from error
         if absent := [batch for batch in self._wanted if batch not in found]:
-            raise DataError(f"{name}: holds no {absent[0]}; expected the binary version of CIFAR-10.")
+            raise DataError(f"{name}: does not contain {absent[0]}; expected the binary version of CIFAR-10.")
         return _split_records([found[batch] for batch in self._wanted], name)
 
     def _scan(self, stream: _Bounded, name: str) -> dict[str, npt.NDArray[np.uint8]]:
@@ -154,7 +154,7 @@ class _Pictures(_Form):
         self._labels, classes = label_by_folder(self._files.names, path)
         if classes != CLASSES:
             raise DataError(
-                f"{shown(path)}: {split} holds the classes {', '.join(map(shown, classes or ('none',)))}; "
+                f"{shown(path)}: {split} has the classes {', '.join(map(shown, classes or ('none',)))}; "
                 f"expected {', '.join(CLASSES)}."
             )
         self.count = len(self._files.names)
@@ -168,15 +168,15 @@ class _Pictures(_Form):
 class CIFAR10(LazySource):
     """CIFAR-10: 50,000 + 10,000 photographs, 32x32 RGB, 10 classes (Krizhevsky 2009).
 
-    Read from the published binary version (`data_batch_1.bin` …, or `cifar-10-binary.tar.gz` as it is), or from a zip
-    of images laid out `train|test/CLASS/NNNN.jpg` (`cifar10.zip`, `cifar10-jpeg.zip`). The python version holds
-    pickles, which can run code, and is never opened.
+    Reads the published binary version (`data_batch_1.bin` …, or `cifar-10-binary.tar.gz`), or a zip of images with the
+    layout `train|test/CLASS/NNNN.jpg` (`cifar10.zip`, `cifar10-jpeg.zip`). The python version consists of pickles,
+    which can run code, and is never opened.
 
     Args:
         path: the folder that holds the data, or its folder `cifar10` or `cifar10-jpeg`, or the archive itself;
-            without it the variable GANTK_DATA.
-        split: which of the two published sets.
-        download: fetch the binary version into that folder, checked by checksum, where it is missing.
+            by default the environment variable GANTK_DATA.
+        split: the published training or test set.
+        download: download the binary version into that folder if it is missing, and verify its checksum.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
@@ -220,7 +220,7 @@ def _find_batches(folder: Path, split: str) -> list[Path]:
     files = [path for path in found if path is not None]
     if files and len(files) < len(found):
         absent = BATCHES[split][found.index(None)]
-        raise DataError(f"{shown(folder / absent)}: missing beside {files[0].name}; copy all of {split}'s batches.")
+        raise DataError(f"{shown(folder / absent)}: missing next to {files[0].name}; copy all batches of {split}.")
     return files
 
 
@@ -238,7 +238,7 @@ def _missing(base: Path, looked: Sequence[Path]) -> DataError:
     pickled = [p for p in (base, *(place / name for place in looked for name in PICKLED)) if p.name in PICKLED]
     if there := next((path for path in pickled if path.exists()), None):
         return DataError(
-            f"{shown(there)}: the python version of CIFAR-10 holds pickles, which can run code and are never opened; "
-            f"put the binary version ({ARCHIVE}) beside it, or set download=true."
+            f"{shown(there)}: the python version of CIFAR-10 consists of pickles, which can run code and are never "
+            f"opened; put the binary version ({ARCHIVE}) next to it, or set download=true."
         )
     return missing("cifar10", f"data_batch_1.bin, {ARCHIVE} or {ZIPS[0]}", looked)

@@ -1,6 +1,6 @@
-"""One encoded image → uint8 `[C, H, W]`, the same on every machine, or a `DataError` that names it.
+"""Decode an image to uint8 `[C, H, W]`, with the same result on every machine, or raise a `DataError` that names it.
 
-Pillow raises almost any exception on a damaged file; here is the one place that turns them into gantk's own.
+Pillow raises almost any exception on a damaged file; this module turns them into gantk's own.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from gantk_data.transparency import clear_color
 
 __all__ = ["PIXEL_LIMIT", "Decoding", "decode", "probe", "quiet"]
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs, `_opened` raises
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # `_opened` raises what Pillow logs
 
 Color = Literal["rgb", "gray", "grey", "rgba", "keep"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
-"""What Pillow may open: without the list a file's content, not its name, would choose among all its decoders."""
+"""Formats that Pillow may open: without this list, a file's content could select any of its decoders."""
 
 PIXEL_LIMIT = 1 << 26
-"""The most pixels of one image (8192 x 8192): below Pillow's own limit, and not to be switched off by accident."""
+"""Maximum number of pixels of an image (8192 x 8192): below Pillow's own limit, and cannot be disabled by accident."""
 
 _MODES = {"rgb": "RGB", "gray": "L", "grey": "L", "rgba": "RGBA"}
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
@@ -59,14 +59,14 @@ class Decoding:
 
 
 def probe(stream: IO[bytes], decoding: Decoding, title: str) -> ImageShape:
-    """The shape that an image will have, from its header alone."""
+    """The shape of the decoded image, from its header alone."""
     with _opened(stream, title) as image:
         height, width = decoding.size or _oriented_size(image)
         return _CHANNELS[_target_mode(image, decoding.color)], height, width
 
 
 def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.uint8]:
-    """An image's pixels, uint8 `[C, H, W]`; of an animation, the first frame."""
+    """An image's pixels, uint8 `[C, H, W]`; the first frame of an animation."""
     with _opened(stream, title) as image:
         target = _target_mode(image, decoding.color)
         clear = clear_color(image)
@@ -80,8 +80,9 @@ def decode(stream: IO[bytes], decoding: Decoding, title: str) -> npt.NDArray[np.
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Pillow's warnings about single files: either the pixels can be read or an error is raised, and other
-    contents do not matter here. To be entered in the main thread, since warning filters belong to the process.
+    """Silence Pillow's warnings about single files: unreadable pixels raise an error, and other contents do not matter.
+
+    Enter it in the main thread, since warning filters are per process.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -104,19 +105,19 @@ def _opened(stream: IO[bytes], title: str) -> Iterator[Image.Image]:
 
 
 def _oriented_size(image: Image.Image) -> tuple[int, int]:
-    """(height, width) as the EXIF orientation says the image is to be seen."""
+    """(height, width) after applying the EXIF orientation."""
     if image.format == "PNG" and "exif" not in image.info:
-        return image.height, image.width  # asking further would decode the whole image
+        return image.height, image.width  # reading EXIF would decode the whole image
     if _orientation(image) < 5:
         return image.height, image.width
     if image.format == "TIFF":
-        image.load()  # Pillow turns a TIFF itself, in some versions only here
+        image.load()  # Pillow rotates a TIFF itself, in some versions only here
         return image.height, image.width
     return image.width, image.height
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) where there is none or the EXIF data are damaged: pixels matter more."""
+    """The EXIF orientation; 1 (upright) if the EXIF data is missing or damaged."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - Pillow's EXIF reader raises anything on damaged data
@@ -133,7 +134,7 @@ def _target_mode(image: Image.Image, color: Color) -> str:
 
 
 def _convert(image: Image.Image, target: str, alpha: Image.Image | None) -> Image.Image:
-    """8-bit colors: 16-bit gray is scaled, transparency is laid over white where the target has none."""
+    """Convert to 8-bit colors: scales 16-bit gray, and composites on white if the target has no transparency."""
     transparent = alpha is not None or image.has_transparency_data
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         image = _from_16_bit(image)

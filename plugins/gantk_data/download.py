@@ -1,4 +1,4 @@
-"""Fetching published files: only when asked, bounded, and kept only if the checksum is right."""
+"""Download published files: only on request, with a size limit, and kept only if the checksum matches."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gantk_data.reading import shown
 __all__ = ["Remote", "fetch"]
 
 TIMEOUT = 30.0
-"""Seconds without a byte after which a mirror is given up."""
+"""Seconds without data after which the next mirror is tried."""
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A published file: whose it is, where it is, what it must contain."""
+    """A published file: its data set, location and checksum."""
 
     data_set: str
     file: str
@@ -37,10 +37,10 @@ class Remote:
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
-    """Download a file into a folder from the first mirror that gives the right one.
+    """Download a file into a folder from the first mirror that provides it with the right checksum.
 
     Raises:
-        DataError: no mirror did, or the folder cannot be written; nothing is left behind.
+        DataError: no mirror did, or the folder is not writable; nothing is left behind.
     """
     reasons = []
     try:
@@ -61,7 +61,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
 
 
 def _try(url: str, remote: Remote, folder: Path) -> str | None:
-    """Fetch from one mirror; the reason why it did not give the file, or `None`."""
+    """Download from one mirror; return the reason for a failure, or `None`."""
     handle, aside = tempfile.mkstemp(dir=folder, prefix=f".{remote.file}.")
     try:
         with os.fdopen(handle, "wb") as out:
@@ -69,7 +69,7 @@ def _try(url: str, remote: Remote, folder: Path) -> str | None:
             out.flush()
             os.fsync(out.fileno())
         if reason is None:
-            # mkstemp makes files for the owner alone; a data root is often shared.
+            # mkstemp creates files readable only by the owner; a data root is often shared.
             os.chmod(aside, 0o644)
             os.replace(aside, folder / remote.file)
             _sync_folder(folder)
@@ -105,7 +105,7 @@ def _copy(url: str, remote: Remote, out: IO[bytes]) -> str | None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last; platforms that cannot open folders do without."""
+    """Make a rename durable, on platforms that can open folders."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

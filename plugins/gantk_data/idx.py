@@ -1,4 +1,4 @@
-"""MNIST and its kin: images and labels in IDX files (LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/)."""
+"""MNIST and similar data sets in IDX files (LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from gantk_data.roots import base_folder, check_choice, missing, places
 __all__ = ["MNIST", "Digits", "FashionMNIST", "idx_shape", "read_idx"]
 
 SIZE_LIMIT = 1 << 30
-"""The most bytes that an IDX file may announce."""
+"""Maximum number of bytes that an IDX file may declare."""
 
 LARGEST = 128
-"""The longest side that `size` may ask for: 60,000 images of it take 1 GB."""
+"""Maximum `size`: 60,000 images of this side take 1 GB."""
 
 _UBYTE = 0x08
 
@@ -39,16 +39,16 @@ def _header(stream: Readable, name: str, rank: int, most: int) -> tuple[int, ...
             f"begins with {expected.hex()}; it is not the file that its name suggests."
         )
     if len(head) < 4 + 4 * rank:
-        raise DataError(f"{name}: truncated in its header; copy or download it again.")
+        raise DataError(f"{name}: truncated header; copy or download it again.")
     shape = struct.unpack(f">{rank}I", head[4:])
     total = 1
     for extent in shape:
         total *= extent
     if total == 0 or total > SIZE_LIMIT:
-        raise DataError(f"{name}: announces {total} bytes ({_times(shape)}); expected 1 to {SIZE_LIMIT}.")
+        raise DataError(f"{name}: declares {total} bytes ({_times(shape)}); expected 1 to {SIZE_LIMIT}.")
     if total > most:
         raise DataError(
-            f"{name}: announces {total} bytes ({_times(shape)}), more than the file can hold; it is truncated or "
+            f"{name}: declares {total} bytes ({_times(shape)}), more than the file can contain; it is truncated or "
             "its header is wrong: copy or download it again."
         )
     return shape
@@ -59,7 +59,7 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def idx_shape(path: Path, rank: int) -> tuple[int, ...]:
-    """The extents that an IDX file of bytes announces, checked against what the file can hold."""
+    """The shape that an IDX file of bytes declares, checked against the file's size."""
     with open_plain_or_gzip(path) as (stream, most):
         return _header(stream, shown(path), rank, most)
 
@@ -68,7 +68,7 @@ def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
     """The array in an IDX file of bytes, gzipped or not.
 
     Raises:
-        DataError: wrong magic, absurd extents, truncated or trailing bytes; the message names the file.
+        DataError: the magic number, the shape or the number of bytes is wrong; the message names the file.
     """
     name = shown(path)
     with open_plain_or_gzip(path) as (stream, most):
@@ -76,7 +76,7 @@ def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
         data = read_exactly(stream, int(np.prod(shape)), name)
         if stream.read(1):
             raise DataError(
-                f"{name}: bytes follow the {_times(shape)} that its header announces; copy or download it again."
+                f"{name}: has more bytes than the {_times(shape)} that its header declares; copy or download it again."
             )
     return data.reshape(shape)
 
@@ -100,7 +100,7 @@ class _IdxSource(LazySource):
         if len(labels) != count:
             raise DataError(
                 f"{name}: {len(labels)} labels for the {count} images of {shown(self._images_path)}; "
-                "the two files do not belong together."
+                "expected two files of the same set."
             )
         if labels.max() >= class_count:
             at = int(np.argmax(labels >= class_count))
@@ -177,10 +177,10 @@ class MNIST(_Published):
     By Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
 
     Args:
-        path: the folder that holds the files, or their folder `mnist`; without it the variable GANTK_DATA.
-        split: which of the two published sets.
-        size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
-        download: fetch the files into that folder, checked by checksum, where they are missing.
+        path: the folder that holds the files or a folder `mnist`; by default the environment variable GANTK_DATA.
+        split: the published training or test set.
+        size: side length in pixels to which images are resized, 1 to 128; by default 28.
+        download: download the files into that folder if they are missing, and verify their checksums.
     """
 
     name = "mnist"
@@ -210,10 +210,10 @@ class FashionMNIST(_Published):
     By Zalando SE (Xiao, Rasul & Vollgraf 2017), MIT.
 
     Args:
-        path: the folder that holds the files, or their folder `fashion-mnist`; without it the variable GANTK_DATA.
-        split: which of the two published sets.
-        size: side length in pixels that images are resized to, 1 to 128; they stay as they are without it.
-        download: fetch the files into that folder, checked by checksum, where they are missing.
+        path: the folder that holds the files or a folder `fashion-mnist`; by default the variable GANTK_DATA.
+        split: the published training or test set.
+        size: side length in pixels to which images are resized, 1 to 128; by default 28.
+        download: download the files into that folder if they are missing, and verify their checksums.
     """
 
     name = "fashion-mnist"

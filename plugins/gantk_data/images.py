@@ -26,17 +26,17 @@ from gantk_data.store import Decoded, cached, decoded, key_of
 __all__ = ["Folder", "ImageFiles", "Named", "Zip", "decode_files"]
 
 SIDE_LIMIT = 8192
-"""The longest side that `size` may ask for."""
+"""Maximum side length of `size`."""
 
 T = TypeVar("T")
 _CHUNK = 256
 
 THREADS_FROM = 1 << 15
-"""Bytes of an average file from which threads pay; small ones lose more by changing threads than they gain."""
+"""Average file size in bytes from which threads are faster; for small files, switching threads costs more."""
 
 
 def _in_order(function: Callable[[str], T], names: Sequence[str], threads: bool) -> Iterator[T | DataError]:
-    """The results for names, in order, computed in threads or not; a `DataError` stands in its result's place."""
+    """The results for names, in order, optionally computed in threads; a `DataError` replaces a failed result."""
 
     def attempt(name: str) -> T | DataError:
         try:
@@ -57,12 +57,12 @@ def _size_error(title: str, shape: ImageShape, first: str, expected: ImageShape)
         return f"{s[1]} x {s[2]} (height x width) with {s[0]} channels"
 
     return DataError(
-        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to make them equal."
+        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to convert all to one shape."
     )
 
 
 def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: Skips) -> tuple[list[int], ImageShape]:
-    """Read every header: which images can be used, and the shape that all of them have."""
+    """Read every header; return the indices of usable images and their common shape."""
     kept: list[int] = []
     expected: ImageShape | None = None
     with files.opener() as opener, quiet():
@@ -93,7 +93,7 @@ def decode_files(
     into: npt.NDArray[np.uint8],
     progress: Callable[[float], object],
 ) -> list[int]:
-    """Decode images into an array's first rows; the index in `names` of each row."""
+    """Decode images into an array's first rows; return the index in `names` of each row."""
     kept: list[int] = []
     expected: ImageShape = into.shape[1:]
     with files.opener() as opener, quiet():
@@ -118,7 +118,7 @@ def decode_files(
 
 
 class ImageFiles(LazySource):
-    """Images in files, of one shape; what cannot be used is an error, or skipped where that is allowed."""
+    """Images in files, of one shape; unusable files raise an error, or are skipped if allowed."""
 
     renamed: ClassVar[Mapping[str, str]] = {"root": "path", "paths": "path", "colour": "color"}
 
@@ -150,7 +150,7 @@ class ImageFiles(LazySource):
         self._usable, shape = probe_files(self._files, self._files.names, self._decoding, self._skips)
         super().__init__(len(self._usable), shape, classes)
         if self._skips.allowed:
-            # Only decoding tells which files are sound, and `len()` must be right from the start.
+            # Only decoding shows which files are usable, and `len()` must be right from the start.
             self._loaded = self._load(lambda done: None)
             self._count = len(self._loaded)
 
@@ -181,19 +181,19 @@ def _decoding(size: int | tuple[int, int] | None, crop: str, color: str) -> Deco
 
 
 class Folder(ImageFiles):
-    """Images in a folder. Its sub-folders are the classes (a deeper folder belongs to its class); without any,
+    """Images in a folder. Its sub-folders are the classes (deeper folders belong to their class); without sub-folders,
     images have no labels.
 
     PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files are recognized by content, whatever their suffix; a warning
     counts other files. Hidden files and system files (Thumbs.db, __MACOSX, @eaDir) are ignored. EXIF
-    orientation is applied, 16-bit colors are scaled to 8 bits, transparency is laid over white, the first frame of an
-    animation taken. Resizing is Lanczos.
+    orientation is applied, 16-bit colors are scaled to 8 bits, transparent images are composited on white, and only
+    the first frame of an animation is used. Resizing uses Lanczos.
 
     Args:
         path: the folder.
         size: side length in pixels, or [height, width]; without it, all images must have the same size.
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
-        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
+        color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
     """
 
@@ -212,18 +212,18 @@ class Folder(ImageFiles):
 
 
 class Zip(ImageFiles):
-    """Images in a zip, read without extracting it. Folders are the classes, after the folders that all images share;
-    without any, images have no labels.
+    """Images in a zip, read without extracting it. Folders are the classes, below the folders that all images share;
+    without folders, images have no labels.
 
-    Everything else is as for `folder`. Entries that are encrypted, lead out of the zip, are links, or cannot be as
-    large as they declare are errors.
+    Everything else is as for `folder`. Entries that are encrypted, point outside the zip, are links, or declare an
+    impossible size raise an error.
 
     Args:
-        path: the zip.
-        inside: read only what lies below this folder of the zip, as `train`.
+        path: the zip file.
+        inside: read only images below this folder of the zip, such as `train`.
         size: side length in pixels, or [height, width]; without it, all images must have the same size.
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
-        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
+        color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
     """
 
@@ -246,10 +246,10 @@ class Named(ImageFiles):
     """Image files listed by name, in that order, without labels; everything else is as for `folder`.
 
     Args:
-        path: the files, at least one; one may come more than once.
+        path: one or more files; a file may occur more than once.
         size: side length in pixels, or [height, width]; without it, all images must have the same size.
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
-        color: what images are converted to; 'keep' keeps gray, RGB or RGBA, the same for all images.
+        color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A data source that knows its length, shape and classes at once and reads its images on first use."""
+"""A data source that knows its length, shape and classes from the start and reads its images on first use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Indices = Sequence[int] | npt.NDArray[np.int64]
 
 
 class LazySource(DataSource):
-    """Images whose number and shape are known from names and headers; `_load` reads them when they are asked for."""
+    """Images whose number and shape are known from names and headers; `_load` reads them on first use."""
 
     def __init__(self, count: int, image_shape: ImageShape, classes: Sequence[str] | None) -> None:
         self._count = count
@@ -39,8 +39,8 @@ class LazySource(DataSource):
             loaded = self._load(progress)
             if (len(loaded), loaded.image_shape) != (self._count, self.image_shape):
                 raise DataError(
-                    f"{type(self).__name__}: {len(loaded)} images of {loaded.image_shape} were read where "
-                    f"{self._count} of {self.image_shape} were announced; the files have changed: open it again."
+                    f"{type(self).__name__}: read {len(loaded)} images of {loaded.image_shape}, expected "
+                    f"{self._count} of {self.image_shape}; the files have changed: open the data again."
                 )
             self._loaded = loaded
         return self._loaded

@@ -1,4 +1,4 @@
-"""The image files of a folder or a zip: listed without decoding, checked for tricks, never extracted."""
+"""List the image files of a folder or a zip, without decoding or extracting them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden
 __all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips", "label_by_folder"]
 
 FILE_LIMIT = 1 << 28
-"""The most bytes of one encoded image."""
+"""Maximum size of one encoded image in bytes."""
 
 Opener = Callable[[str], IO[bytes]]
 
@@ -30,11 +30,11 @@ Opener = Callable[[str], IO[bytes]]
 class Skips:
     """Files that are not used, counted by reason and reported in one warning.
 
-    An image that cannot be used raises its error, or is skipped where that is allowed.
+    An unusable image raises its error, or is skipped if that is allowed.
 
     Args:
-        allowed: whether skipping is.
-        offered: whether the user could allow it, so that errors say so.
+        allowed: whether files may be skipped.
+        offered: whether the user can allow it, so that errors mention the option.
     """
 
     def __init__(self, allowed: bool, offered: bool = True) -> None:
@@ -55,7 +55,7 @@ class Skips:
         self._example = self._example or shown(name)
 
     def skip(self, count: int, reason: str) -> None:
-        """Count files that could not be used when they were decoded before."""
+        """Count files that an earlier decoding could not use."""
         if count:
             self._skipped[reason] += count
 
@@ -69,7 +69,7 @@ class Skips:
         self._first = self._first or str(error)
 
     def refuse_image(self, error: DataError) -> None:
-        """The same for an image that cannot be decoded, with the option that skips it."""
+        """As `refuse`, for an image that cannot be decoded; the error names the option that skips it."""
         mend = "or set skip=true to skip and count such files" if self.offered else ""
         self.refuse(error, "cannot be decoded", mend)
 
@@ -87,7 +87,7 @@ class Skips:
         return "; ".join(said)
 
     def report(self, where: Path) -> None:
-        """Warn, once, of everything that was left out or skipped."""
+        """Warn once about everything that was left out or skipped."""
         if said := self.summary():
             warnings.warn(f"{shown(where)}: {said}", GantkWarning, stacklevel=4)
 
@@ -110,7 +110,7 @@ class Files(ABC):
 
     @abstractmethod
     def title(self, name: str) -> str:
-        """What errors call a file."""
+        """The name of a file in errors."""
 
     @abstractmethod
     def stamp(self) -> object:
@@ -126,10 +126,10 @@ class Files(ABC):
 
 
 def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...] | None]:
-    """Labels and class names from the first folder of each name; none where no image lies in a folder.
+    """Labels and class names from the first folder of each name; None if no image is in a folder.
 
     Raises:
-        DataError: some images lie in folders and some do not.
+        DataError: some images are in folders and some are not.
     """
     flat = next((name for name in names if "/" not in name), None)
     nested = next((name for name in names if "/" in name), None)
@@ -151,7 +151,7 @@ class FolderFiles(Files):
 
     def __init__(self, root: Path, skips: Skips) -> None:
         if root.is_file():
-            raise DataError(f"{shown(root)}: a file, not a folder; name it without 'folder:', as --data {shown(root)}.")
+            raise DataError(f"{shown(root)}: a file, not a folder; omit 'folder:', as in --data {shown(root)}.")
         if not root.is_dir():
             raise DataError(f"{shown(root)}: no such folder; set path=FOLDER to the folder that holds the images.")
         self.where = root
@@ -183,7 +183,7 @@ class FolderFiles(Files):
             )
 
     def _take(self, entry: os.DirEntry[str], skips: Skips) -> bool:
-        """Note an image; whether the entry is a folder to look into."""
+        """Record an image; return whether the entry is a folder to search."""
         promised = has_image_suffix(entry.name)
         if is_hidden([entry.name]):
             if promised:
@@ -240,7 +240,7 @@ def _begins_like_image(path: str) -> bool:
 
 
 class NamedFiles(Files):
-    """Files listed one by one, in that order; a name here is a position in the list."""
+    """Files listed one by one, in that order; their names are positions in the list."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.where = paths[0].parent
@@ -254,7 +254,7 @@ class NamedFiles(Files):
         except OSError as error:
             raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
         if stat.S_ISDIR(status.st_mode):
-            raise DataError(f"{shown(path)}: a folder; name the files in it.")
+            raise DataError(f"{shown(path)}: a folder; expected an image file.")
         if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_LIMIT:
             raise DataError(f"{shown(path)}: expected a regular file of at most {FILE_LIMIT} bytes.")
         return status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Reading files that may be damaged or hostile: bounded, gzip told by its content, every failure a `DataError`."""
+"""Read files that may be damaged or hostile: with size limits, and every failure a `DataError`."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from gantk.errors import DataError
 __all__ = ["DEFLATE_RATIO", "Readable", "absolute", "open_plain_or_gzip", "read_exactly", "shown"]
 
 DEFLATE_RATIO = 1040
-"""No deflate stream grows by more than 1032 : 1; what claims more is lying about its size."""
+"""A deflate stream expands by at most 1032 : 1; a higher ratio means that the declared size is false."""
 
 _CHUNK = 1 << 20
 
 
 class Readable(Protocol):
-    """What bytes can be read from."""
+    """A binary stream."""
 
     def read(self, count: int, /) -> bytes: ...
 
 
 def absolute(path: Path | str) -> Path:
-    """A path as Python callers write it; `~` is the home folder."""
+    """An absolute path; `~` is expanded to the home folder."""
     return Path(os.path.expanduser(path)).absolute()
 
 
 def shown(name: object) -> str:
-    """A name as it may stand in a message: escaped where it would garble a terminal."""
+    """A name for messages, escaped if it contains unprintable characters."""
     text = str(name)
     return text if text.isprintable() else ascii(text)
 
 
 @contextmanager
 def open_plain_or_gzip(path: Path) -> Iterator[tuple[Readable, int]]:
-    """A file's content, gunzipped where it begins like gzip, and the most bytes that it can hold.
+    """A file's content, decompressed if it starts like gzip, and the maximum number of bytes it can contain.
 
     Raises:
         DataError: the file is missing, not a regular file, unreadable, or its gzip stream is damaged.

@@ -1,4 +1,4 @@
-"""Which files of a folder or zip are images: by content or by suffix."""
+"""Recognize image files of a folder or zip by content or suffix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 __all__ = ["HEAD", "NOT_IMAGES", "has_image_suffix", "is_hidden", "is_litter", "looks_like_image"]
 
 HEAD = 64
-"""Bytes from the beginning of a file that tell its format."""
+"""Number of bytes at the start of a file that identify its format."""
 
 NOT_IMAGES = "not PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
 """Why a file that is not an image is left out."""
@@ -25,7 +25,7 @@ LITTER = frozenset(
         *("system volume information", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r"),
     }
 )
-"""What macOS, Windows, Linux and network drives put into folders, in lower case."""
+"""Files and folders created by macOS, Windows, Linux and network drives, in lower case."""
 
 _SIGNATURES = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II[*+]\x00|MM\x00[*+]"
@@ -33,11 +33,11 @@ _SIGNATURES = re.compile(
     rb"|P[1-6]\s(?:#[^\n]*\n|\s)*\d+\s",
     re.DOTALL,
 )
-"""How files of the formats begin that are read; BMP with the size of its second header, PPM with its width."""
+"""Signatures of the supported formats; BMP with the size of its second header, PPM with its width."""
 
 
 def is_litter(parts: Sequence[str]) -> bool:
-    """Whether a path is, or is inside, a file or folder of the operating system's: `Thumbs.db`, `@eaDir`, `._x`."""
+    """Whether a path is, or is inside, a file or folder of the operating system: `Thumbs.db`, `@eaDir`, `._x`."""
     return any(part.lower() in LITTER or part.startswith("._") or part == ".DS_Store" for part in parts)
 
 
@@ -52,5 +52,5 @@ def has_image_suffix(name: str) -> bool:
 
 
 def looks_like_image(head: bytes) -> bool:
-    """Whether a file that begins so is of a format that is read."""
+    """Whether a file that starts with these bytes is of a supported format."""
     return _SIGNATURES.match(head) is not None

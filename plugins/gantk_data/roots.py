@@ -1,4 +1,4 @@
-"""Where the published data sets are: the `path` option, else the environment variable `GANTK_DATA`."""
+"""Locate the published data sets: by the `path` option, else the environment variable `GANTK_DATA`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where decoded images are kept: one array in memory, or, where they are many, one memory-mapped file in a cache.
+"""Store decoded images: in one array in memory or, if there are many, in one memory-mapped file in a cache.
 
-The cache is `GANTK_CACHE`, by default `~/.cache/gantk`. A set is written aside and renamed whole, so that a killed
-run leaves nothing that a later one would take for finished; deleting the folder is always safe.
+The cache is `GANTK_CACHE`, by default `~/.cache/gantk`. A set is written to a temporary folder and renamed when it is
+complete, so a killed run leaves no incomplete set. The cache can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from gantk_data.reading import absolute, shown
 __all__ = ["Decoded", "cached", "decoded", "key_of"]
 
 MEMORY_LIMIT = 1 << 30
-"""Bytes of decoded images up to which they are held in memory."""
+"""Maximum size in bytes of decoded images held in memory."""
 
 Decoded = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
-"""The images `[n, C, H, W]` that could be decoded, and their indices among all that were tried."""
+"""The decoded images `[n, C, H, W]`, and their indices among all files."""
 
 Fill = Callable[[npt.NDArray[np.uint8]], list[int]]
-"""Writes images into the array's first rows; returns the index of each among all that were tried."""
+"""Writes images into the array's first rows; returns the index of each among all files."""
 
 
 def cache_folder() -> Path:
@@ -44,7 +44,7 @@ def key_of(*values: object) -> str:
 
 
 def cached(key: str) -> Decoded | None:
-    """A decoded set from the cache, memory-mapped, or `None`; what is damaged there counts as absent."""
+    """A decoded set from the cache, memory-mapped; `None` if it is missing or damaged."""
     folder = cache_folder() / key
     try:
         kept = np.load(folder / "kept.npy", allow_pickle=False)
@@ -57,7 +57,7 @@ def cached(key: str) -> Decoded | None:
 
 
 def decoded(count: int, shape: ImageShape, key: str, fill: Fill) -> Decoded:
-    """Room for `count` images, filled; in memory if they fit there, else in the cache."""
+    """Decode `count` images into memory if they fit, else into the cache."""
     if count * int(np.prod(shape)) <= MEMORY_LIMIT:
         images = np.empty((count, *shape), dtype=np.uint8)
         kept = np.array(fill(images), dtype=np.int64)
@@ -66,12 +66,12 @@ def decoded(count: int, shape: ImageShape, key: str, fill: Fill) -> Decoded:
         _write(count, shape, cache_folder() / key, fill)
     except OSError as error:
         raise DataError(
-            f"{shown(cache_folder())}: decoded images cannot be written there ({error}); "
-            "set GANTK_CACHE to a folder with room for them."
+            f"{shown(cache_folder())}: cannot write decoded images ({error}); "
+            "set GANTK_CACHE to a folder with enough space."
         ) from error
     found = cached(key)
     if found is None:
-        raise DataError(f"{shown(cache_folder() / key)}: the decoded images there cannot be read; delete the folder.")
+        raise DataError(f"{shown(cache_folder() / key)}: cannot read the decoded images; delete the folder.")
     return found
 
 
@@ -80,7 +80,7 @@ def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
     parent.mkdir(parents=True, exist_ok=True)
     needed = count * int(np.prod(shape))
     if needed > (free := shutil.disk_usage(parent).free):
-        raise OSError(f"it needs {needed} bytes, and {free} are free")
+        raise OSError(f"{needed} bytes are needed, but only {free} are free")
     aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
     try:
         images = np.lib.format.open_memmap(aside / "images.npy", mode="w+", dtype=np.uint8, shape=(count, *shape))
@@ -93,7 +93,7 @@ def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
 
 
 def _publish(aside: Path, folder: Path) -> None:
-    """Rename into place; if another process was first, its set is used if it is sound."""
+    """Rename into place; if another process was faster, its set is used if it is valid."""
     if folder.exists():
         if cached(folder.name) is not None:
             return

@@ -253,7 +253,7 @@ def test_data_that_is_gone_or_other_at_training(
     (tmp_path / "moved").rename(photos)
     Image.new("RGB", (8, 8)).save(photos / "another.png")
     error = call("train", "run").error(1)
-    assert "there were 12 images and there are 13" in error
+    assert "there were 12 images and now there are 13" in error
     assert "--accept-data" in error
     assert contents(tmp_path / "run") == before
     (photos / "another.png").unlink()

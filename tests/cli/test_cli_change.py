@@ -146,7 +146,7 @@ def test_other_arrays_of_the_same_number_from_python(tmp_path: Path, tiny) -> No
     again = gantk.load(tmp_path / "run", data=other)
     more = {LENGTH: "8 steps"}
     with pytest.raises(
-        DataError, match=r"40 images as before, but not the same ones\. gantk\.train\(…, accept_data=True\)"
+        DataError, match=r"still 40 images, but their content has changed\. gantk\.train\(…, accept_data=True\)"
     ):
         gantk.train(again, tmp_path / "run", settings=more, progress=Silent())
     gantk.train(again, tmp_path / "run", settings=more, accept_data=True, progress=Silent())
@@ -158,7 +158,7 @@ def test_a_replaced_picture(photos: Path, tmp_path: Path, call) -> None:
     more = ("--set", f"{LENGTH}=6 steps")
     done = call("train", "run", *more)
     assert done.code == 1
-    assert "there are 10 images as before, but not the same ones" in done.err
+    assert "there are still 10 images, but their content has changed" in done.err
     assert "gantk train run --accept-data" in done.err
     assert not (tmp_path / "run/history.toml").exists()
     call("train", "run", *more, "--accept-data").worked()
@@ -169,7 +169,7 @@ def test_an_added_picture(photos: Path, tmp_path: Path, call) -> None:
     Image.fromarray(np.full((12, 12), 7, dtype=np.uint8)).save(photos / "x.png")
     done = call("train", "run")
     assert done.code == 1
-    assert "there were 10 images and there are 11" in done.err
+    assert "there were 10 images and now there are 11" in done.err
     done = call("train", "run", "--accept-data", "--set", f"{LENGTH}=8 steps").worked()
     assert "shape.images = 11 (was 10)" in done.err
     assert (tmp_path / "run/checkpoints/step-0000008").is_dir()
@@ -181,7 +181,7 @@ def test_other_data_need_to_be_accepted(photos: Path, tmp_path: Path, call) -> N
     (tmp_path / "fewer/0.png").unlink()
     done = call("train", "run", "--data", "fewer:color=gray")
     assert done.code == 1
-    assert "there were 10 images and there are 9" in done.err
+    assert "there were 10 images and now there are 9" in done.err
     call("train", "run", "--data", "fewer:color=gray", "--accept-data").worked()
     (tmp_path / "larger").mkdir()
     Image.new("L", (14, 14)).save(tmp_path / "larger/0.png")

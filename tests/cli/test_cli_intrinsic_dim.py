@@ -208,7 +208,7 @@ WRONG: dict[str, tuple[list[str], str, int]] = {
     "option": (["digits:size=3"], "has no option 'size'", 2),
     "missing root": (["mnist"], "path=FOLDER or the environment variable GANTK_DATA", 1),
     "no file": (["nowhere.npy"], "nowhere.npy: no such file", 1),
-    "which array": (["two.npz"], "holds a, b: say which, as two.npz:array=a", 2),
+    "which array": (["two.npz"], "contains a, b: choose one, as in two.npz:array=a", 2),
     "no array": (["two.npz:array=c"], "no array 'c'", 2),
     "not points": (["two.npz:array=b"], "expected points [N, D]", 1),
     "NaN": (["nan.npy"], "nan.npy: 2 of 300 points contain NaN or infinite", 1),

@@ -179,7 +179,7 @@ REFUSED = {
     "degrade size": (["--degrade", "downscale=29"], 2, "the shorter side of these images has 28 pixels"),
     "missing": (["gone.png"], 1, "gone.png: cannot be read (No such file or directory)"),
     "text": (["text.png"], 1, "text.png: not an image"),
-    "folder for files": (["folder.png"], 1, "folder.png: a folder; name the files in it"),
+    "folder for files": (["folder.png"], 1, "folder.png: a folder; expected an image file"),
     "empty name": ([""], 2, "give a path"),
     "data": (["--data", "digit"], 2, "Did you mean 'digits'"),
     "data option": (["--data", "digits:split=test"], 2, "digits"),

@@ -143,7 +143,7 @@ DAMAGE: dict[str, tuple[str, str, int, str]] = {
     "strategy": ('strategy = "auto"', 'strategy = "napoleon"', 2, "ddp"),
     "devices": ("devices = 1", "devices = 3", 2, "is not divisible by 3 devices"),
     "shape": ("[shape]", "[shap]", 2, "Did you mean 'shape'?"),
-    "images": ("images = 10000", "images = 3", 1, "there were 3 images and there are 10,000"),
+    "images": ("images = 10000", "images = 3", 1, "there were 3 images and now there are 10,000"),
     "image shape": ("    28,\n    28,\n", "    32,\n    32,\n", 1, "build a new run"),
 }
 

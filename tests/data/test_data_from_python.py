@@ -139,15 +139,15 @@ class Growing(Pictures):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (DataLoader(Pictures()), "give it loader.dataset"),
+        (DataLoader(Pictures()), "pass loader.dataset"),
         (Endless(), "an IterableDataset has no length"),
         (Torn(), "data set Torn: item 0: OSError: no such picture"),
-        (Growing(), r"item 1: its shape is \[3, 8, 9\], and that of item 0 is \[3, 8, 8\]; resize all"),
-        (TensorDataset(FLOATS * 255), r"its values lie in \[0, 255\]; float images"),
+        (Growing(), r"item 1: its shape is \[3, 8, 9\], but that of item 0 is \[3, 8, 8\]; resize all"),
+        (TensorDataset(FLOATS * 255), r"its values are in \[0, 255\]; float images"),
         (TensorDataset(torch.zeros(4, 9)), r"an image is \[C, H, W\] or \[H, W\], not \[9\]"),
-        (TensorDataset(torch.zeros(0, 1, 8, 8)), "there is no image in it"),
+        (TensorDataset(torch.zeros(0, 1, 8, 8)), "it is empty"),
         ([{"picture": PIXELS[0]}], "data"),
-        ({"images": PIXELS}, r"a dictionary; give its images, or \(images, labels\)"),
+        ({"images": PIXELS}, r"a dictionary; pass its images, or \(images, labels\)"),
         (3, "images are an array, a tensor or a list of images, not int"),
     ],
 )

@@ -45,14 +45,14 @@ def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
     path = tmp_path / "several.npz"
     np.savez(path, images=POINTS, labels=np.arange(12))
     assert ArrayFile(f"{path}:array=images").shape == (12, 5)
-    with pytest.raises(OptionError, match=rf"holds images, labels: say which, as {path}:array=images"):
+    with pytest.raises(OptionError, match=rf"contains images, labels: choose one, as in {path}:array=images"):
         ArrayFile(str(path))
     with pytest.raises(OptionError, match=r"no array 'image'\. Did you mean 'images'"):
         ArrayFile(f"{path}:array=image")
-    with pytest.raises(DataError, match="holds int64; expected uint8, or float"):
+    with pytest.raises(DataError, match="contains int64; expected uint8, or float"):
         ArrayFile(f"{path}:array=labels")
     np.save(tmp_path / "one.npy", POINTS)
-    with pytest.raises(OptionError, match="leave out :array=x"):
+    with pytest.raises(OptionError, match="omit :array=x"):
         ArrayFile(f"{tmp_path / 'one.npy'}:array=x")
 
 
@@ -83,18 +83,18 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "half a header": (header("(3, 2)")[:30], "damaged or unreadable"),
     "code for a header": (header("__import__('os').mkdir('sprung')") + bytes(48), "damaged or unreadable"),
     "unknown version": (header("(3, 2)", version=9) + bytes(48), "damaged or unreadable|format"),
-    "format 3": (header("(3, 2)", version=3) + bytes(48), r"format \(3, 0\)"),
-    "truncated": (header("(3, 2)") + bytes(40), "announces 48 bytes and has 40"),
-    "too long": (header("(3, 2)") + bytes(56), "announces 48 bytes and has 56"),
-    "absurd": (header("(1000000000000, 1000)"), "announces 8000000000000000 bytes and has 0"),
-    "negative": (header("(-3, -2)") + bytes(48), r"is \[-3, -2\]"),
-    "objects": (header("(3, 2)", "'|O'") + bytes(48), "holds object"),
+    "format 3": (header("(3, 2)", version=3) + bytes(48), r"format version \(3, 0\)"),
+    "truncated": (header("(3, 2)") + bytes(40), "declares 48 bytes but has 40"),
+    "too long": (header("(3, 2)") + bytes(56), "declares 48 bytes but has 56"),
+    "absurd": (header("(1000000000000, 1000)"), "declares 8000000000000000 bytes but has 0"),
+    "negative": (header("(-3, -2)") + bytes(48), r"has shape \[-3, -2\]"),
+    "objects": (header("(3, 2)", "'|O'") + bytes(48), "contains object"),
     "a table": (header("(3, 2)", "[('a', '<f8')]") + bytes(48), "expected uint8, or float"),
-    "integers": (header("(3, 2)", "'<i4'") + bytes(24), "holds int32"),
+    "integers": (header("(3, 2)", "'<i4'") + bytes(24), "contains int32"),
     "text inside": (header("(3, 2)", "'<U2'") + bytes(48), "expected uint8, or float"),
-    "complex": (header("(3, 2)", "'<c8'") + bytes(48), "holds complex64"),
-    "wide floats": (header("(3, 2)", "'<f16'") + bytes(96), "holds float128|damaged"),
-    "one axis": (header("(6,)") + bytes(48), r"is \[6\]; expected points \[N, D\]"),
+    "complex": (header("(3, 2)", "'<c8'") + bytes(48), "contains complex64"),
+    "wide floats": (header("(3, 2)", "'<f16'") + bytes(96), "contains float128|damaged"),
+    "one axis": (header("(6,)") + bytes(48), r"has shape \[6\]; expected points \[N, D\]"),
     "no points": (header("(0, 5)"), "at least one"),
 }
 
@@ -123,7 +123,7 @@ def test_pickles_stay_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     np.save("x.npy", trap, allow_pickle=True)
     np.savez("x.npz", x=trap)
     for name in ("x.npy", "x.npz"):
-        with pytest.raises(DataError, match="holds object"):
+        with pytest.raises(DataError, match="contains object"):
             ArrayFile(name)
     assert not Path("sprung").exists()
 
@@ -139,7 +139,7 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
             ArrayFile(str(path))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "nothing here")
-    with pytest.raises(DataError, match="holds no array"):
+    with pytest.raises(DataError, match="contains no array"):
         ArrayFile(str(path))
     at = len(whole) // 3
     path.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])

@@ -427,7 +427,7 @@ def test_what_systems_leave_in_folders_is_no_image(tmp_path, litter):
 
 def test_a_file_where_a_folder_is_expected(tmp_path):
     put(tmp_path, {"a.png": encoded(pixels(0))})
-    with pytest.raises(DataError, match=r"a\.png: a file, not a folder; name it without 'folder:', as --data /"):
+    with pytest.raises(DataError, match=r"a\.png: a file, not a folder; omit 'folder:', as in --data /"):
         Folder(path=tmp_path / "a.png")
 
 

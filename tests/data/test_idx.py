@@ -166,7 +166,7 @@ def test_a_bomb_is_not_inflated(tmp_path, arrays, monkeypatch):
     monkeypatch.setattr(idx, "read_exactly", counting)
     bomb = gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(10**7))
     write(tmp_path, bomb, idx_bytes(arrays[1]))
-    with pytest.raises(DataError, match="announces"):
+    with pytest.raises(DataError, match="declares"):
         MNIST(path=tmp_path)
     assert taken == 0
 

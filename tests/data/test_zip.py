@@ -111,7 +111,7 @@ def test_paths_that_leave_the_zip(tmp_path, name, reason):
 
 def test_nuls_in_names(tmp_path):
     path = pack(tmp_path / "z.zip", {**good(), "cat/x.png": encoded(pixels(5))})
-    refuses(patch(path, b"cat/x.png", b"cat\0x.png"), ".png", "holds a NUL", 4)
+    refuses(patch(path, b"cat/x.png", b"cat\0x.png"), ".png", "contains a NUL", 4)
 
 
 def test_backslashes_separate_folders(tmp_path):
@@ -215,7 +215,7 @@ def test_a_truncated_zip(tmp_path, cut):
 def test_what_is_no_zip_or_holds_no_image(tmp_path):
     with pytest.raises(DataError, match=r"none\.zip: no such file"):
         Zip(path=tmp_path / "none.zip")
-    with pytest.raises(DataError, match=r"a folder, not a zip; name it without 'zip:', as --data /"):
+    with pytest.raises(DataError, match=r"a folder, not a zip; omit 'zip:', as in --data /"):
         Zip(path=tmp_path)
     with pytest.raises(DataError, match=r"z\.zip: no image file"):
         Zip(path=pack(tmp_path / "z.zip", {"a.txt": b""}))

@@ -194,7 +194,7 @@ def test_bad_picture_files(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     for path, message in (
         (tmp_path / "gone.png", "gone.png: cannot be read"),
-        (tmp_path, "a folder; name the files in it"),
+        (tmp_path, "a folder; expected an image file"),
         (tmp_path / "text.png", r"text.png: not an image; expected PNG, .*: remove it\.$"),
     ):
         with pytest.raises(DataError, match=message):

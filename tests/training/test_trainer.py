@@ -151,7 +151,7 @@ def test_another_model_is_refused_in_a_run(tiny: Build, tmp_path: Path) -> None:
 def test_changed_data_is_refused(tiny: Build, tmp_path: Path) -> None:
     model = tiny()
     model.built.spec["shape"]["images"] = 41
-    with pytest.raises(DataError, match=r"there were 41 images and there are 40.*accept_data=True"):
+    with pytest.raises(DataError, match=r"there were 41 images and now there are 40.*accept_data=True"):
         gantk.train(model, tmp_path / "run", progress=Silent())
 
 
