@@ -2,6 +2,7 @@
 
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
+from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
 from gantk.measures.neighbours import Neighbours
 from gantk.measures.side import Side
 from gantk.measures.twonn import TwoNN, two_nn
@@ -9,11 +10,16 @@ from gantk.measures.twonn import TwoNN, two_nn
 __all__ = [
     "NEEDS",
     "Comparison",
+    "Frechet",
     "LevinaBickel",
+    "Moments",
     "Neighbours",
     "Plateau",
     "Side",
     "TwoNN",
+    "frechet_distance",
+    "frechet_estimate",
+    "frechet_floor",
     "intrinsic_dimension",
     "measure",
     "missing",

@@ -18,6 +18,7 @@ from gantk.testing import (
     ExtractorContract,
     GeneratorContract,
     LossContract,
+    MetricContract,
     NoiseContract,
     RefinerContract,
 )
@@ -202,6 +203,10 @@ class TestPixels(ExtractorContract):
 
 class TestPixelsAveraged(Variant, ExtractorContract):
     plugin = "pixels:size=4"
+
+
+class TestFrechetDistance(MetricContract):
+    plugin = "frechet"
 
 
 class TestDigits(DataContract):

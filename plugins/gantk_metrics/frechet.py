@@ -1,0 +1,33 @@
+"""The Fréchet distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gantk import Metric
+from gantk.measures import Comparison, frechet_estimate, frechet_floor
+
+__all__ = ["FrechetDistance"]
+
+
+class FrechetDistance(Metric):
+    """The Fréchet distance between the features of real and of generated images; lower is better.
+
+    It is called FID only of the features of Inception. `frechet` is the usual distance, too great where images are
+    few. `frechet_infinity` has that bias taken out, by extrapolation to infinitely many images of both sides; it can be
+    a little below 0. `floor` is the `frechet` of samples as good as real images: that of the two halves of the real
+    ones, scaled to as many images as are compared. The last two need twice as many images as features.
+    """
+
+    paper = "Heusel et al. 2017, arXiv 1706.08500; Chong & Forsyth 2020, arXiv 1911.07023"
+
+    def least(self, comparison: Comparison) -> int:
+        """One more than there are features: with fewer, the covariances have no inverse and the distance no meaning."""
+        return comparison.real.extractor.dim + 1
+
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        real, generated = comparison.real.features, comparison.generated.features
+        found = frechet_estimate(real, generated)
+        floor = frechet_floor(real, len(generated))
+        figures = {"frechet": found.distance, "frechet_infinity": found.infinity, "floor": floor}
+        return {name: value for name, value in figures.items() if value is not None}
