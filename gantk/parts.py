@@ -273,6 +273,13 @@ class Condition(Part, ABC):
     def seen(self, labels: Tensor) -> None:
         """Told once of all labels of the data, as `of` reads them, at build; what it keeps of them lies in buffers."""
 
+    def labels(self, conditions: Tensor) -> Tensor:
+        """The labels of images with conditions `[N, dim]`, as `of` reads them; by default the conditions themselves.
+
+        They are written beside generated images, and metrics read them.
+        """
+        return conditions
+
     def spread(self, n: int) -> Tensor:
         """`[n, dim]` conditions for a picture of what there is, in order; by default they are drawn."""
         return self.draw(n, torch.Generator().manual_seed(0))

@@ -12,7 +12,7 @@ from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, progress_bar
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from gantk.measures.samples import Samples
 
 __all__ = ["command"]
 
@@ -27,7 +27,7 @@ __all__ = ["command"]
     default=Path("grid.png"),
     show_default=True,
     metavar="PATH",
-    help="GRID.png or .jpg for one grid, FILE.npz, or a folder of PNGs.",
+    help="GRID.png or .jpg for one grid, FILE.npz, or FILE.zip or a folder of PNGs.",
 )
 @STEP
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same images.")
@@ -44,12 +44,14 @@ def command(
 ) -> None:
     """Generate images with RUN or one of its checkpoints.
 
-    An .npz file holds one array, images: uint8 [N, height, width, channels].
+    An .npz file holds arr_0: uint8 [N, height, width, channels], and labels if the model is conditional.
+    Arrays, zips and folders are written batch by batch, so that their number of images is not limited by memory.
     """
-    from gantk.measures.samples import sample_batches
-    from gantk.report.pictures import PICTURES, check_grid, save_images, try_place, writable
+    from gantk.measures.samples import labelled_batches
+    from gantk.report.image_sets import KINDS, save_images
+    from gantk.report.pictures import PICTURES, check_grid, try_place, writable
 
-    writable(output, (*PICTURES, ".npz", ""), count)
+    writable(output, KINDS, count)
     try_place(output)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
@@ -57,14 +59,14 @@ def command(
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape)
     with progress_bar("generating images") as progress:
-        batches = sample_batches(model, count, seed, not no_refiner, conditions)
+        batches = labelled_batches(model, count, seed, not no_refiner, conditions)
         save_images(_watched(batches, count, progress), count, output)
     click.echo(f"{counted(count, 'image')} written to {output}")
 
 
-def _watched(batches: Iterable[Tensor], count: int, progress: Callable[[float], object]) -> Iterator[Tensor]:
+def _watched(batches: Iterable[Samples], count: int, progress: Callable[[float], object]) -> Iterator[Samples]:
     done = 0
     for batch in batches:
         yield batch
-        done += len(batch)
+        done += len(batch.images)
         progress(done / count)

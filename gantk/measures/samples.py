@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gantk.errors import FitError, calling
 from gantk.model import CHUNK, Model
 
-__all__ = ["sample_batches"]
+__all__ = ["Samples", "labelled_batches", "sample_batches"]
 
-BATCH = 8 * CHUNK
+BATCH = CHUNK
+
+
+class Samples(NamedTuple):
+    """Some generated images."""
+
+    images: Tensor
+    """`[n, C, H, W]` in [-1, 1]."""
+    labels: Tensor | None = None
+    """What a conditional model was told that they are: class indices int64 `[n]`, or vectors float32 `[n, dim]`."""
 
 
 def sample_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Tensor]:
     """The images of `model.sample(count, seed, refine, conditions)`, the same ones, in batches `[n, C, H, W]`."""
+    return (batch.images for batch in labelled_batches(model, count, seed, refine, conditions))
+
+
+def labelled_batches(
+    model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
+) -> Iterator[Samples]:
+    """The same images, with their labels where the model is conditional."""
     rng = torch.Generator().manual_seed(seed)
     for start in range(0, count, BATCH):
         number = min(BATCH, count - start)
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
-        yield model.generate(model.sample_noise(number, rng, turned or None), refine)
+        noise = model.sample_noise(number, rng, turned or None)
+        yield Samples(model.generate(noise, refine), _labels(model, noise))
+
+
+def _labels(model: Model, noise: Tensor) -> Tensor | None:
+    if model.condition is None:
+        return None
+    name = f"condition {type(model.condition).__name__}"
+    with calling(name, f"labels of {len(noise)} conditions"):
+        found = model.condition.labels(noise[:, model.noise.dim :])
+    if len(found) != len(noise):
+        raise FitError(f"{name}: labels of {len(noise)} conditions are {list(found.shape)}; one for each is expected.")
+    return found.cpu()

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import difflib
 import math
-import zipfile
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
-from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from gantk.data import to_uint8
 from gantk.errors import UsageError, WorkError
+from gantk.files import UNFINISHED
 from gantk.parts import ImageShape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "JPEG",
+    "PICTURES",
     "aside_of",
     "check_grid",
     "coloured",
@@ -32,14 +34,13 @@ __all__ = [
     "heat_maps",
     "opaque",
     "picture",
-    "save_array",
     "save_figure",
-    "save_images",
     "save_picture",
     "side_by_side",
     "single",
     "try_place",
     "writable",
+    "write_aside",
 ]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -186,10 +187,10 @@ def save_picture(image: Tensor, path: Path) -> None:
     """
     if path.suffix.lower() in JPEG:
         plain = opaque(image)
-        _write(path, lambda file: plain.save(file, format="JPEG", quality=95))
+        write_aside(path, lambda file: plain.save(file, format="JPEG", quality=95))
         return
     shown = picture(image)
-    _write(path, lambda file: shown.save(file, format="PNG"))
+    write_aside(path, lambda file: shown.save(file, format="PNG"))
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -199,11 +200,15 @@ def save_figure(figure: Figure, path: Path) -> None:
         WorkError: the place cannot be written to.
     """
     kind = path.suffix[1:].lower()
-    _write(path, lambda file: figure.savefig(file, format=kind, dpi=150))
+    write_aside(path, lambda file: figure.savefig(file, format=kind, dpi=150))
 
 
-def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file aside and rename it, so that a reader never sees half of it."""
+def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file aside and rename it, so that a reader never sees half of it.
+
+    Raises:
+        WorkError: the place cannot be written to.
+    """
     aside = aside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -218,19 +223,23 @@ def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def aside_of(path: Path) -> Path:
-    """Where a file is written before it gets its name."""
-    return path.with_name(f".unfinished-{path.name}")
+    """Where a file or folder is written before it gets its name: beside it, or inside a folder that exists already."""
+    path = path.resolve()
+    return (path if path.is_dir() else path.parent) / f"{UNFINISHED}{path.name}"
 
 
 def try_place(path: Path) -> None:
-    """Notice before long work that a file cannot be written, by writing one where the first of its folders stands.
+    """Notice before long work that a place cannot be written to, by writing where the first of its folders stands.
 
     Raises:
         WorkError: the place cannot be written to.
     """
     try:
-        folder = next(place for place in path.absolute().parents if place.exists())
-        trial = folder / aside_of(path).name
+        aside = aside_of(path)
+        folder = next(place for place in aside.parents if place.exists())
+        trial = folder / aside.name
+        if trial.is_dir():  # an interrupted call left it
+            shutil.rmtree(trial)
         try:
             trial.open("wb").close()
         finally:
@@ -263,7 +272,8 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
     if present.exists() and not present.is_dir():
         raise UsageError(f"-o {output}: {present} is a file; expected a folder.")
     if not is_file and output.is_dir():
-        others = sorted({entry.name for entry in output.iterdir()} - {single(index) for index in range(count)})
+        own = {single(index) for index in range(count)} | {aside_of(output).name}
+        others = sorted({entry.name for entry in output.iterdir()} - own)
         if others:
             raise UsageError(f"-o {output} holds {others[0]}, which is not one of these images: name a new folder.")
 
@@ -279,39 +289,3 @@ def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:
 def single(index: int) -> str:
     """The file name of one image in a folder; the same whatever their number is."""
     return f"{index:06d}.png"
-
-
-def save_images(batches: Iterable[Tensor], count: int, output: Path) -> None:
-    """Write `count` images in [-1, 1], which come in batches `[N, C, H, W]`, and no more of which are held than needed.
-
-    They become one grid (`.png`, `.jpg`), an array (`.npz`), or a folder of single PNGs.
-    """
-    suffix = output.suffix.lower()
-    if suffix == ".npz":
-        save_array(batches, count, output)
-    elif suffix in (".png", *JPEG):
-        save_picture(grid_of(batches, count), output)
-    else:
-        images = (image for batch in batches for image in to_uint8(batch))
-        for index, image in enumerate(images):
-            save_picture(image, output / single(index))
-
-
-def save_array(batches: Iterable[Tensor], count: int, path: Path) -> None:
-    """Write images in [-1, 1] as an `.npz` with one array, `images`: uint8 `[count, H, W, C]`."""
-
-    def write(file: BinaryIO) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            # Fixed, so that the same images are the same bytes.
-            entry = zipfile.ZipInfo("images.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as stream:
-                for index, batch in enumerate(batches):
-                    array = np.ascontiguousarray(to_uint8(batch).permute(0, 2, 3, 1).numpy())
-                    if index == 0:
-                        shape = (count, *array.shape[1:])
-                        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                        npy.write_array_header_1_0(stream, header)
-                    stream.write(array.tobytes())
-
-    _write(path, write)

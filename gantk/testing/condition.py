@@ -77,6 +77,11 @@ class ConditionContract(PartContract):
         with pytest.raises(OptionError, match=text):
             self._condition().told(text)
 
+    def test_labels_are_one_for_each_condition(self) -> None:
+        part = self._condition()
+        found = part.labels(part.of(self._labels))
+        assert len(found) == 6, f"labels of 6 conditions are {list(found.shape)}; 6 rows are expected."
+
     def test_spreads(self) -> None:
         part = self._condition()
         for n in (1, 7):

@@ -56,6 +56,10 @@ class ClassCondition(Condition):
             raise OptionError(f"there is no class '{text}'.{nearest(text, self.names)} Classes: {listed}.")
         return self.of(torch.tensor([index], device=self.frequencies.device))
 
+    def labels(self, conditions: Tensor) -> Tensor:
+        """Class indices `[N]` of one-hot rows."""
+        return conditions.argmax(dim=1)
+
     def spread(self, n: int) -> Tensor:
         """`[n, classes]` rows with the classes in order, all equally often."""
         return self.of(torch.arange(n, device=self.frequencies.device) * self.dim // max(n, 1))

@@ -14,6 +14,7 @@ import gantk
 from gantk.data import ArraySource
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.measures.reconstruction import check_reads_codes
+from gantk.measures.samples import labelled_batches
 from gantk.schedule import Batch
 from gantk.training.progress import Silent
 from gantk_classic.condition import ClassCondition, VectorCondition
@@ -81,6 +82,16 @@ def test_samples_of_a_class(model: gantk.Model) -> None:
     assert torch.equal(model.sample(2, 0, condition="3"), model.sample(2, 0, condition=model.condition.told("3")[0]))  # type: ignore[union-attr]
     with pytest.raises(UsageError, match=r"\[10\] or \[2, 10\], not \[3\]"):
         model.sample(2, condition=torch.zeros(3))
+
+
+def test_batches_of_samples_carry_the_labels_that_they_were_told(model: gantk.Model) -> None:
+    whole, count = model.sample_noise(70, 5), 70
+    batches = list(labelled_batches(model, count, seed=5))
+    labels = torch.cat([batch.labels for batch in batches if batch.labels is not None])
+    assert torch.equal(labels, whole[:, model.noise.dim :].argmax(1))
+    assert torch.equal(torch.cat([batch.images for batch in batches]), model.generate(whole))
+    told = [batch.labels for batch in labelled_batches(model, count, seed=5, conditions=["3", "8"])]
+    assert torch.cat(told).tolist() == [3, 8] * 35  # type: ignore[arg-type]
 
 
 def test_the_sample_grid_shows_every_class_in_order(model: gantk.Model) -> None:

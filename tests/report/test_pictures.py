@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from gantk.errors import UsageError, WorkError
-from gantk.report.pictures import grid, picture, save_array, save_images, save_picture, writable
+from gantk.report.pictures import grid, picture, save_picture, try_place, writable
 
 
 def expected(images: torch.Tensor) -> np.ndarray:
@@ -42,28 +42,6 @@ def test_the_ends_of_the_range_are_black_and_white() -> None:
     shown = grid(torch.tensor([-1.0, 1.0, -5.0, 5.0, 0.0]).view(5, 1, 1, 1), columns=5, gap=0).flatten().tolist()
     assert shown[:4] == [0, 255, 0, 255]
     assert shown[4] in (127, 128)
-
-
-def test_five_channels_are_no_png(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"got 5: write an \.npz instead"):
-        save_images([images(2, 5, 4, 4)], 2, tmp_path / "grid.png")
-    assert list(tmp_path.iterdir()) == []
-    save_images([images(2, 5, 4, 4)], 2, tmp_path / "images.npz")
-    assert np.load(tmp_path / "images.npz")["images"].shape == (2, 4, 4, 5)
-
-
-def test_arrays_and_folders_hold_the_same(tmp_path: Path) -> None:
-    drawn = images(12, 3, 5, 6)
-    save_array(drawn.split(5), 12, tmp_path / "deep" / "images.npz")
-    save_images(drawn.split(5), 12, tmp_path / "folder")
-    with np.load(tmp_path / "deep" / "images.npz", allow_pickle=False) as file:
-        assert file.files == ["images"]
-        array = file["images"]
-    assert (array.dtype, array.shape) == (np.uint8, (12, 5, 6, 3))
-    assert np.abs(array.astype(int) - expected(drawn)).max() <= 1
-    files = sorted((tmp_path / "folder").iterdir())
-    assert [file.name for file in files] == [f"{index:06d}.png" for index in range(12)]
-    assert np.array_equal(np.stack([np.array(Image.open(file)) for file in files]), array)
 
 
 def test_grey_is_grey() -> None:
@@ -121,6 +99,17 @@ def test_what_can_be_written(name: str, place: Path) -> None:
 def test_what_is_refused(name: str, message: str, place: Path) -> None:
     with pytest.raises(UsageError, match=message):
         writable(place / name, count=2)
+
+
+def test_what_an_interrupted_call_left_in_a_folder_is_no_obstacle(place: Path) -> None:
+    (place / "images" / ".unfinished-images").mkdir()
+    (place / ".unfinished-new").mkdir()
+    (place / ".unfinished-new" / "000000.png").write_text("half")
+    writable(place / "images", count=2)
+    try_place(place / "images")
+    try_place(place / "new")
+    assert [path.name for path in (place / "images").iterdir()] == ["000001.png"]
+    assert not (place / ".unfinished-new").exists()
 
 
 def test_images_of_an_earlier_call_do_not_mix_with_fewer(place: Path) -> None:
