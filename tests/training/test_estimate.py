@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -30,3 +31,49 @@ def test_a_stage_that_cannot_be_timed_is_unknown_and_says_why(tiny: Callable[...
     assert math.isnan(found.total)
     assert found.reasons == {"game": "ValueError: too few images"}
     assert _time(model) == "time: unknown on this machine's CPU (game unknown, ValueError: too few images)"
+
+
+class Timed:
+    """A clock by which a step takes `base` seconds and `each` for each of its images, the very first `first` more."""
+
+    def __init__(self, model: gantk.Model, patch: pytest.MonkeyPatch, base: float, each: float, first: float) -> None:
+        self.now, self.base, self.each, self.first = 0.0, base, each, first
+        self.sizes: list[int] = []
+        data = model.built.data
+        assert data is not None
+        labels = data.labels
+        patch.setattr(data, "labels", lambda indices: [self.sizes.append(len(indices)), labels(indices)][1])
+        patch.setattr(sys.modules["gantk.training.estimate"], "time", self)
+        model.built.stages[0].each = self.step
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def step(self, model: gantk.Model, done: float) -> None:
+        self.now += self.base + self.each * self.sizes[-1] + self.first * (len(self.sizes) == 1)
+
+
+@pytest.mark.parametrize(
+    ("batch", "base", "each", "first", "seconds"),
+    [
+        pytest.param(8, 0.25, 0.0625, 0.5, 0.75, id="what every image costs is told from two sizes"),
+        pytest.param(32, 0.25, 0.015625, 0.0, 0.75, id="larger batches than are tried"),
+        pytest.param(2, 0.25, 0.0625, 0.5, 0.375, id="a batch as small as the smallest"),
+        pytest.param(1, 0.25, 0.0625, 0.0, 0.3125, id="a batch that is smaller still"),
+        pytest.param(16, 2.0, 0.0, 0.0, 16.0, id="a slow step is tried once"),
+        pytest.param(16, 0.75, 0.125, 0.0, 2.75, id="a step of a second is no slow one"),
+        pytest.param(16, 0.75, -0.0625, 0.0, 0.625, id="larger batches that seem faster cost the same"),
+    ],
+)
+def test_a_step_costs_so_much_and_so_much_for_each_image(
+    tiny: Callable[..., gantk.Model],
+    monkeypatch: pytest.MonkeyPatch,
+    batch: int,
+    base: float,
+    each: float,
+    first: float,
+    seconds: float,
+) -> None:
+    model = tiny(settings={"stages.game.batch_size": batch})
+    Timed(model, monkeypatch, base, each, first)
+    assert estimate(model).stages == {"game": 6 * seconds}
