@@ -3,6 +3,7 @@
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
 from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
+from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.neighbours import Neighbours
 from gantk.measures.side import Side
 from gantk.measures.twonn import TwoNN, two_nn
@@ -11,6 +12,7 @@ __all__ = [
     "NEEDS",
     "Comparison",
     "Frechet",
+    "KernelDistance",
     "LevinaBickel",
     "Moments",
     "Neighbours",
@@ -21,7 +23,9 @@ __all__ = [
     "frechet_estimate",
     "frechet_floor",
     "intrinsic_dimension",
+    "kernel_distance",
     "measure",
     "missing",
+    "squared_mmd",
     "two_nn",
 ]

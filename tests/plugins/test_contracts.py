@@ -209,6 +209,10 @@ class TestFrechetDistance(MetricContract):
     plugin = "frechet"
 
 
+class TestKernelMetric(MetricContract):
+    plugin = "kernel-distance:subsets=5,size=10"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
