@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gantk import asked
 from gantk.adapt import as_part, parts_named
+from gantk.chunks import CHUNK, chunk_size
 from gantk.errors import FitError, UsageError, calling
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from gantk.building.record import Record
     from gantk.run.folder import Run
 
-__all__ = ["CHUNK", "Model"]
-
-CHUNK = 32
-"""Images are sampled in chunks of this many, so that image i of a seed is the same whatever n is."""
+__all__ = ["Model"]
 
 
 def _noise(step: Step) -> Tensor:
@@ -187,6 +185,11 @@ class Model(nn.Module):
     def device(self) -> torch.device:
         return self.noise.device
 
+    @property
+    def chunk(self) -> int:
+        """Images that it generates at once: 32 on a CPU, up to 256 on a GPU, as many in every call."""
+        return chunk_size(torch.device(self.device), self.image_shape)
+
     def step(
         self, batch: Batch, values: Mapping[str, Value] | None = None, *, number: int = 0, done: float = 0.0
     ) -> Step:
@@ -296,7 +299,7 @@ class Model(nn.Module):
         """
         given = self._as_noise(noise)
         with evaluating(self):
-            chunks = [self._chunk(part, refine) for part in torch.split(given, CHUNK)] if len(given) else []
+            chunks = [self._chunk(part, refine) for part in torch.split(given, self.chunk)] if len(given) else []
         return torch.cat(chunks) if chunks else torch.empty(0, *self.image_shape)
 
     def _as_noise(self, noise: Any) -> Tensor:
@@ -309,7 +312,7 @@ class Model(nn.Module):
 
     def _chunk(self, noise: Tensor, refine: bool) -> Tensor:
         # A short last chunk is filled up: kernels may round differently for another batch size.
-        full = torch.cat([noise, noise[:1].expand(CHUNK - len(noise), -1)])
+        full = torch.cat([noise, noise[:1].expand(self.chunk - len(noise), -1)])
         with calling(f"generator {type(self.generator).__name__}", f"noise {list(full.shape)} of {full.dtype}"):
             images: Tensor = self.sampler("generator")(full)
         if refine and self.refiner is not None:

@@ -155,8 +155,8 @@ class _Set:
         return to_float(self._source.images(self._indices[:n]))
 
     def batches(self, progress: Callable[[float], object]) -> Iterator[Tensor]:
+        from gantk.chunks import CHUNK
         from gantk.data import to_float
-        from gantk.model import CHUNK
 
         for start in range(0, len(self), CHUNK):
             chunk = self._indices[start : start + CHUNK]

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from gantk.building.construct import construct, part_class
 from gantk.building.spec import bare_name
+from gantk.chunks import CHUNK
 from gantk.data import DataSource
 from gantk.errors import FitError, UsageError
 from gantk.measures.degradation import Degradation, degrade
-from gantk.model import CHUNK, Model
+from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Generator, ImageShape
 from gantk.renamed import renamed
@@ -236,7 +237,7 @@ def generated_errors(model: Model, n: int, seed: int = 0) -> GeneratedErrors:
         FitError: the model reads no codes.
     """
     codes, images, silence = _Mean(), _Mean(), _Mean()
-    for noise in torch.split(model.sample_noise(n, seed), CHUNK):
+    for noise in torch.split(model.sample_noise(n, seed), model.chunk):
         found = _again(model, noise)
         codes.add(found.noise, found.codes)
         images.add(found.images, found.again)

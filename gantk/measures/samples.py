@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, calling
-from gantk.model import CHUNK, Model
+from gantk.model import Model
 
 __all__ = ["Samples", "labelled_batches", "sample_batches"]
-
-BATCH = CHUNK
 
 
 class Samples(NamedTuple):
@@ -37,8 +35,8 @@ def labelled_batches(
 ) -> Iterator[Samples]:
     """The same images, with their labels where the model is conditional."""
     rng = torch.Generator().manual_seed(seed)
-    for start in range(0, count, BATCH):
-        number = min(BATCH, count - start)
+    for start in range(0, count, model.chunk):  # larger batches would need memory, and be no faster
+        number = min(model.chunk, count - start)
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
         noise = model.sample_noise(number, rng, turned or None)
         yield Samples(model.generate(noise, refine), _labels(model, noise))

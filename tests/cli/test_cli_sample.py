@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import gantk as api
+from gantk.chunks import CHUNK
 from gantk.measures.interpolation import PATHS, strips
-from gantk.model import CHUNK
 
 
 def as_bytes(images: torch.Tensor) -> np.ndarray:
@@ -281,9 +281,9 @@ def test_mp4_needs_ffmpeg_and_says_so(trained: Path, tmp_path: Path, call, monke
 
 
 def test_batches_are_the_images_of_one_draw(trained: Path) -> None:
-    from gantk.measures.samples import BATCH, sample_batches
+    from gantk.measures.samples import sample_batches
 
     model = api.load(trained)
-    found = list(sample_batches(model, BATCH + 8, seed=3))
-    assert [len(batch) for batch in found] == [BATCH, 8]
-    assert torch.equal(torch.cat(found), model.sample(BATCH + 8, seed=3))
+    found = list(sample_batches(model, CHUNK + 8, seed=3))
+    assert [len(batch) for batch in found] == [CHUNK, 8]
+    assert torch.equal(torch.cat(found), model.sample(CHUNK + 8, seed=3))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gantk import Discriminator, Generator, Model, NoiseSource, Posterior, Refiner, Verdict
 from gantk.building.record import Record
+from gantk.chunks import CHUNK
 from gantk.errors import DataError, FitError, UsageError
 from gantk.measures.degradation import Degradation
 from gantk.measures.reconstruction import (
@@ -28,7 +29,6 @@ from gantk.measures.reconstruction import (
     read_codes,
     reconstructed,
 )
-from gantk.model import CHUNK
 from gantk.nn import Average
 from gantk.recipe import Recipe
 from gantk.report.pictures import coloured, heat_maps, side_by_side
