@@ -16,8 +16,10 @@ IMAGES = np.zeros((8, 1, 8, 8), np.uint8)
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    gantk.build("gan", data=IMAGES, generator="gan:widths=[4]", discriminator="gan:widths=[4]").save(tmp_path / "run")
-    return tmp_path / "run"
+    model = gantk.build("gan", data=IMAGES, generator="gan:widths=[4]", discriminator="gan:widths=[4]")
+    saved = model.save(tmp_path / "run")
+    assert saved.steps() == [0]
+    return saved.path
 
 
 def test_a_model_is_loaded_to_a_device(run: Path) -> None:

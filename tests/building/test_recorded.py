@@ -33,6 +33,27 @@ class Mixed(gantk.NoiseSource):
         return self.draw_normal(n, self.dim, rng=rng)
 
 
+class Loose(Mixed):
+    """Says that an option is a number where it may be none."""
+
+    def __init__(self, dim: int = 6, scale: float = None) -> None:  # type: ignore[assignment]  # noqa: RUF013
+        super().__init__(dim)
+
+
+class Counting(Mixed):
+    """Asks for something that follows from the data."""
+
+    def __init__(self, class_count: int, dim: int = 6) -> None:
+        super().__init__(dim)
+
+
+class Hidden(Counting):
+    """Its arguments never reach gantk."""
+
+    def __new__(cls, *arguments: Any) -> Any:
+        return super().__new__(cls)
+
+
 def noted(images: ArraySource, noise: Any) -> dict[str, Any]:
     table: dict[str, Any] = gantk.build(data=images, noise=noise, **SMALL).built.spec["noise"]
     return table
@@ -66,6 +87,19 @@ def test_numbers_texts_lists_and_tables_of_them_are_written(
 )
 def test_anything_else_is_the_parts_own(images: ArraySource, options: dict[str, Any]) -> None:
     assert noted(images, Mixed(5, **options)) == {"plugin": "python:Mixed"}
+
+
+def test_what_follows_from_the_data_is_not_written_and_must_be_what_the_data_say(images: ArraySource) -> None:
+    assert noted(images, Counting(2, 5)) == {"plugin": "python:Counting", "dim": 5}
+    assert noted(images, Counting(7, 5)) == {"plugin": "python:Counting"}
+
+
+def test_an_option_at_none_is_left_out(images: ArraySource) -> None:
+    assert noted(images, Loose(5, scale=None)) == {"plugin": "python:Loose", "dim": 5}
+
+
+def test_a_part_whose_arguments_are_not_known_is_the_parts_own(images: ArraySource) -> None:
+    assert noted(images, Hidden(2, 5)) == {"plugin": "python:Hidden"}
 
 
 def test_a_list_with_code_in_it_is_no_option(images: ArraySource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def complex_term(play: Any) -> Tensor:
     return play.fake.mean() + 0j
 
 
-@pytest.mark.parametrize("spec", [None, 3, {}, {"name": "gaussian"}, torch.nn.Linear])
+@pytest.mark.parametrize("spec", [None, 3, {}, {"name": "gaussian"}, {"plugin": 3}, torch.nn.Linear])
 def test_a_part_is_named_by_text_or_a_table(spec: Any) -> None:
     with pytest.raises(OptionError, match=r"^noise: expected 'name', 'name:option=value' or \{'plugin': 'name'"):
         gantk.construct("noise", spec)
@@ -34,13 +35,59 @@ def test_a_part_is_named_by_text_or_a_table(spec: Any) -> None:
     [
         ({"image_shape": 3, "noise_dim": 2}, r"image_shape is \(channels, height, width\), not 3"),
         ({"image_shape": (16, 16), "noise_dim": 2}, "image_shape is"),
+        ({"image_shape": (3, 16, 0), "noise_dim": 2}, r"image_shape is \(channels, height, width\), not \(3, 16, 0\)"),
+        ({"image_shape": (3, 16.0, 16), "noise_dim": 2}, "image_shape is"),
+        ({"image_shape": (3, 16, "16"), "noise_dim": 2}, "image_shape is"),
+        ({"image_shape": (3, 16, 16), "noise_dim": 0}, "noise_dim is a whole number of 1 or more, not 0"),
+        ({"image_shape": (3, 16, 16)}, r"needs noise_dim, which no other part supplies\."),
+        ({"noise_dim": 2, "width": 4}, r"width is no context; write options into the name, as 'dcgan:width=…'"),
         ({"image_shape": (3, 16, 16), "noise_dim": -2}, "noise_dim is a whole number of 1 or more, not -2"),
         ({"image_shape": (3, 16, 16), "noise_dim": "x"}, "noise_dim is a whole number"),
     ],
 )
 def test_shapes_that_are_none(context: dict[str, Any], message: str) -> None:
-    with pytest.raises(FitError, match=f"^generator 'dcgan': {message}"):
+    with pytest.raises((FitError, OptionError), match=f"^generator 'dcgan':? {message}"):
         gantk.construct("generator", "dcgan", **context)
+
+
+def test_the_least_that_is_a_shape() -> None:
+    generator = gantk.construct("generator", "gan:widths=[2]", image_shape=[1, 1, 1], noise_dim=1)
+    assert generator(torch.zeros(2, 1)).shape == (2, 1, 1, 1)
+
+
+class Refusing(gantk.NoiseSource):
+    """Refuses whatever it is given."""
+
+    def __init__(self, *, said: str = "no") -> None:
+        raise FitError(said)
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("too few numbers", "noise 'refusing': too few numbers"),
+        ("noise 'refusing' takes none", "noise 'refusing' takes none"),
+        ("noise refusing takes none", "noise refusing takes none"),
+    ],
+)
+def test_what_a_constructor_refuses_is_told_with_its_name_once(
+    said: str, told: str, register: Callable[[str, str, type], None]
+) -> None:
+    register("noise", "refusing", Refusing)
+    with pytest.raises(FitError) as error:
+        gantk.construct("noise", {"plugin": "refusing", "said": said})
+    assert str(error.value) == told
+
+
+def test_a_part_of_another_kind_is_no_part_of_this(register: Callable[[str, str, type], None]) -> None:
+    register("generator", "refusing", Refusing)
+    with pytest.raises(
+        BrokenPlugin, match=r"^generator 'refusing' of package gantk 0 is .*, not a subclass of gantk\."
+    ):
+        gantk.construct("generator", "refusing")
 
 
 def test_noise_without_numbers() -> None:

@@ -87,9 +87,13 @@ def test_a_data_set_goes_before_a_folder_of_its_name(here: Path) -> None:
     with pytest.warns(GantkWarning, match=r"data 'digits' is the data set; write \./digits for what is called digits"):
         assert gantk.build(data="digits").built.spec["data"] == {"plugin": "gantk:digits"}
     assert gantk.build(data=Path("digits"), **SMALL).built.spec["data"]["plugin"] == "gantk:folder"
+    (here / "gantk:digits").mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gantk.build()
+        construct("data", "gantk:digits")
+        (here / "digits").rename(here / "numbers")
+        construct("data", "digits")
 
 
 @pytest.mark.parametrize(
