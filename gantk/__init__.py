@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gantk.building.given import register as register
     from gantk.building.load import load as load
     from gantk.data import DataSource as DataSource
+    from gantk.evaluation.evaluate import evaluate as evaluate
     from gantk.model import Model as Model
     from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
@@ -47,6 +48,7 @@ _WHERE = {
     "gantk.building.given": ("register",),
     "gantk.building.load": ("load",),
     "gantk.data": ("DataSource",),
+    "gantk.evaluation.evaluate": ("evaluate",),
     "gantk.model": ("Model",),
     "gantk.recipe": ("Recipe",),
     "gantk.report.show": ("show",),

@@ -350,6 +350,8 @@ class Metric(Part, ABC):
     `held out` and `model`; the images themselves are always there."""
     extractor: str | None = None
     """The extractor that it insists on, with options, as the name of a score demands; `None` for any."""
+    costly: ClassVar[bool] = False
+    """Whether it takes so long that `gantk evaluate` computes it only where it is named."""
 
     @abstractmethod
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

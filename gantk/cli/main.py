@@ -23,6 +23,7 @@ COMMANDS = {
     "sample": "sample",
     "interpolate": "interpolate",
     "reconstruct": "reconstruct",
+    "evaluate": "evaluate",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

@@ -17,10 +17,10 @@ from gantk.evaluation.reading import from_plain
 from gantk.files import replace_file
 from gantk.written import write_part
 
-__all__ = ["FILE", "Score", "add_score", "newest_figures", "read_scores", "scores_file"]
+__all__ = ["FILE", "Score", "add_score", "newest_figures", "plain_score", "read_scores", "scores_file"]
 
 FILE = "metrics.json"
-"""The file's name in a run, or beside images."""
+"""The file's name in a run."""
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """Figures that JSON has no numbers for."""
@@ -60,9 +60,10 @@ class Score:
         return not [path for path in found if versions or not path.startswith("versions")]
 
 
-def scores_file(folder: Path) -> Path:
-    """The file that holds the scores of a run, or of a folder of images."""
-    return folder / FILE
+def scores_file(path: Path) -> Path:
+    """The file of the scores: `metrics.json` in a run; `NAME.metrics.json` beside a folder or zip of images."""
+    is_run = (path / "model.toml").exists()
+    return path / FILE if is_run else path.absolute().with_name(f"{path.absolute().name}.{FILE}")
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -109,13 +110,13 @@ def add_score(path: Path, score: Score) -> None:
             scores = read_scores(path)
             place = next((n for n, each in enumerate(scores) if each.same(score, versions=False)), len(scores))
             scores[place : place + 1] = [score]
-            content = json.dumps([_plain(each) for each in scores], indent=1, allow_nan=False)
+            content = json.dumps([plain_score(each) for each in scores], indent=1, allow_nan=False)
             replace_file(path, content.encode())
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _plain(score: Score) -> dict[str, Any]:
+def plain_score(score: Score) -> dict[str, Any]:
     """A score as JSON can hold it."""
     figures = {name: _number(value) for name, value in score.figures.items()}
     return {**asdict(score), "figures": figures}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,15 +39,17 @@ class Comparison:
 
 def missing(metric: Metric, comparison: Comparison) -> str:
     """Why a metric cannot be computed of a comparison, with what to do; empty where it can."""
-    has = {
-        "labels": (comparison.real.labels is not None, "the data set has no classes"),
-        "generated labels": (comparison.generated.labels is not None, "generated images have no labels"),
-        "held out": (comparison.held_out is not None, "the data set holds out no images"),
-        "model": (comparison.model is not None, "images without their model are evaluated"),
+    sources: Mapping[
+        str, tuple[Callable[[], object], str]
+    ] = {  # read only where a metric needs them: labels of generated images may have to be drawn
+        "labels": (lambda: comparison.real.labels, "the data set has no classes"),
+        "generated labels": (lambda: comparison.generated.labels, "generated images have no labels"),
+        "held out": (lambda: comparison.held_out, "the data set holds out no images"),
+        "model": (lambda: comparison.model, "images without their model are evaluated"),
     }
-    for need in sorted(metric.needs & has.keys()):
-        given, reason = has[need]
-        if not given:
+    for need in sorted(metric.needs & sources.keys()):
+        found, reason = sources[need]
+        if found() is None:
             return reason
     if "probabilities" in metric.needs and not comparison.real.extractor.class_count:
         return f"the extractor {type(comparison.real.extractor).__name__} has no class probabilities"

@@ -1,0 +1,135 @@
+"""`gantk evaluate`: how close, how varied and how new generated images are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from gantk.cli.shared import PLACE, naming_data, progress_bar
+
+if TYPE_CHECKING:
+    from gantk.evaluation.sides import Progress
+
+__all__ = ["command"]
+
+
+class _Step(click.ParamType[int | Literal["all"]]):
+    """`500`, or `all`."""
+
+    name = "step"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["all"]:
+        if value == "all":
+            return "all"
+        if str(value).isdecimal():
+            return int(value)
+        self.fail(f"expected a step, as 500, or all; not '{value}'.", param, ctx)
+
+
+@click.command("evaluate")
+@click.argument("what", metavar="RUN")
+@click.option(
+    "--metrics",
+    "--metric",
+    "metrics",
+    metavar="PART",
+    multiple=True,
+    help="Metric, as frechet or prdc:k=3; repeat for several. By default those of gantk that suit the data.",
+)
+@click.option(
+    "--extractor",
+    metavar="PART",
+    help="Extractor of the features, as pixels or classifier:data=mnist; by default the best for the data.",
+)
+@click.option("-n", "count", type=click.IntRange(min=1), help="Number of generated images; 10000 by default.")
+@click.option("--step", type=_Step(), metavar="N|all", help="Checkpoint of step N, or all; the newest by default.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Draw K samples, with seeds 0 to K-1, and print mean and standard deviation.",
+)
+@click.option("--data", metavar="PART", help="The real images, as mnist:split=test or photos; the run's by default.")
+@click.option("--real", type=click.IntRange(min=1), metavar="N", help="Compare with N real images, drawn at random.")
+@click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
+@click.option("--again", is_flag=True, help="Compute what has been computed with the same protocol before, too.")
+@click.option("-o", "--output", type=PLACE, metavar="FILE", help="Write scores to FILE, not to RUN/metrics.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    what: str,
+    metrics: tuple[str, ...],
+    extractor: str | None,
+    count: int | None,
+    step: int | Literal["all"] | None,
+    seeds: int,
+    data: str | None,
+    real: int | None,
+    no_refiner: bool,
+    again: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure how good the images of RUN's model are: how close to the data, how varied, how new.
+
+    RUN is a run, one of its checkpoints, or images that any other program made: a folder, a zip or any data, as for
+    gantk build --data; then --data names the real images. Every score is written to metrics.json with its protocol as
+    soon as it is finished. What is there already is not computed again, so an evaluation can be stopped and resumed.
+
+    \b
+    gantk evaluate runs/digits
+    gantk evaluate runs/digits --metrics frechet --metrics prdc:k=3 -n 2000 --seeds 3
+    gantk evaluate runs/digits --step all --extractor pixels
+    gantk evaluate other/images --data digits
+    """
+    import json
+    from contextlib import nullcontext
+
+    from gantk.evaluation.evaluate import evaluate
+    from gantk.evaluation.scores import plain_score
+    from gantk.report.evaluation import evaluation_text
+
+    moved = naming_data("name it with --data") if data is None else nullcontext()
+    with redirect_stdout(sys.stderr), moved, _shown() as progress:  # a plugin that prints must not spoil the JSON
+        found = evaluate(
+            what,
+            metrics=list(metrics) or None,
+            extractor=extractor,
+            n=count,
+            step=step,
+            seeds=seeds,
+            data=data,
+            real=real,
+            refine=not no_refiner,
+            again=again,
+            output=output,
+            progress=progress,
+        )
+    if as_json:
+        written = {"scores": [plain_score(score) for score in found], "left_out": found.left_out}
+        click.echo(json.dumps(written, indent=2, allow_nan=False))
+    else:
+        click.echo(evaluation_text(found, found.left_out))
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
+    """A progress bar for what is being done, one at a time."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        current: dict[str, Any] = {"doing": None, "bar": None}
+
+        def tell(doing: str, share: float) -> None:
+            if doing != current["doing"]:
+                stack.close()
+                current.update(doing=doing, bar=stack.enter_context(progress_bar(doing)))
+            current["bar"](share)
+
+        yield tell

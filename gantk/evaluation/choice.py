@@ -1,0 +1,165 @@
+"""What is measured, and by which features, where nobody says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from gantk.building.construct import construct, part_class
+from gantk.building.given import named
+from gantk.building.resolved import resolved
+from gantk.building.spec import part_table
+from gantk.errors import BrokenPlugin, DataError, GantkError, UnknownName, UsageError
+from gantk.evaluation.protocol import Features
+from gantk.evaluation.real import ImageSet, short_name
+from gantk.options import typed_options
+from gantk.parts import Extractor, Metric
+from gantk.registry import PYTHON, find, is_registered, plugins
+
+__all__ = ["Chosen", "Seen", "context_of", "default_extractor", "default_metrics", "named_extractor", "named_metrics"]
+
+HOME = "gantk"
+"""The package whose metrics are computed by default."""
+
+PREFERRED = ("gantk:efficientnet-lite0", "gantk:pixels")
+"""Extractors for any images, the better ones first."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A metric that is to be computed."""
+
+    plugin: str
+    """`package:name`"""
+    options: Mapping[str, Any]
+    """All of its options."""
+    part: Metric
+
+    @property
+    def name(self) -> str:
+        """Its name without the package."""
+        return self.plugin.rpartition(":")[2]
+
+    @property
+    def features(self) -> bool:
+        """Whether it reads features."""
+        return bool(self.part.needs & {"features", "probabilities"})
+
+    @property
+    def fixed(self) -> bool:
+        """Whether its name says what it computes: code that was given from Python may be other code next time."""
+        return not self.plugin.startswith(f"{PYTHON}:")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An extractor that was made."""
+
+    name: str
+    """As `classifier:data=mnist`."""
+    plugin: str
+    """`package:name`"""
+    part: Extractor
+
+    def record(self) -> Features:
+        """What a protocol says of it."""
+        error = getattr(self.part, "test_error", None)
+        return Features(
+            extractor=self.name,
+            hash=self.part.fingerprint(),
+            resize=self.part.resize,
+            dim=self.part.dim,
+            dtype="float32",
+            test_error=None if error is None else float(error),
+        )
+
+
+def named_metrics(metrics: Any, context: Mapping[str, Any]) -> list[Chosen]:
+    """The metrics that somebody named.
+
+    Args:
+        metrics: one or several, each a name with options, or code, as `gantk.build(metric=…)` takes them.
+        context: what their constructors may ask for.
+
+    Raises:
+        UsageError: there is no such metric or option, or one is named twice.
+    """
+    found = [_metric(each, context) for each in named("metric", metrics)]
+    for number, each in enumerate(found):
+        if any((each.plugin, each.options) == (other.plugin, other.options) for other in found[:number]):
+            raise UsageError(f"metric '{each.plugin.rpartition(':')[2]}' is named twice.")
+    if not found:
+        raise UsageError("no metric is named; leave the list out for those that suit the data.")
+    return found
+
+
+def default_metrics(context: Mapping[str, Any]) -> tuple[list[Chosen], dict[str, str]]:
+    """Gantk's own metrics that are cheap; and by name, why others are left out."""
+    chosen, left_out = [], {}
+    for plugin in plugins("metric"):
+        if plugin.package != HOME:
+            continue
+        try:
+            made = _metric(plugin.qualified, context)
+        except (UsageError, BrokenPlugin) as error:
+            left_out[plugin.name] = str(error).rstrip(".")
+            continue
+        if made.part.costly:
+            left_out[plugin.name] = f"it takes long; name it with --metrics {plugin.name}"
+        else:
+            chosen.append(made)
+    return chosen, left_out
+
+
+def _metric(value: Any, context: Mapping[str, Any]) -> Chosen:
+    table = resolved("metric", part_table("metric", value))
+    part: Metric = construct("metric", table, **context)
+    return Chosen(table["plugin"], {name: each for name, each in table.items() if name != "plugin"}, part)
+
+
+def named_extractor(extractor: Any, images: ImageSet) -> Seen:
+    """The extractor that somebody named, made for images of this shape.
+
+    Raises:
+        UsageError: there is no such extractor or option, or it does not take such images.
+        WorkError: it cannot be trained, or its weights cannot be read.
+    """
+    table = part_table("extractor", named("extractor", extractor))
+    classes = images.source.classes
+    context = {"image_shape": images.source.image_shape, "class_count": len(classes) if classes else None}
+    part: Extractor = construct("extractor", table, **context)
+    return Seen(_name(table), find("extractor", table["plugin"]).qualified, part)
+
+
+def _name(table: Mapping[str, Any]) -> str:
+    """The extractor with its options, but for what no text can say, as a data source that was handed over."""
+    plain = (bool, int, float, str, list, tuple, Mapping, PurePath)
+    options = {name: value for name, value in table.items() if name != "plugin" and isinstance(value, plain)}
+    name = str(table["plugin"])
+    typed = typed_options(part_class("extractor", name), options, f"extractor '{name.rpartition(':')[2]}'")
+    return short_name("extractor", {"plugin": name, **typed})
+
+
+def default_extractor(images: ImageSet) -> Seen:
+    """The best extractor there is for a data set: a classifier of its classes, else one of ImageNet's, else pixels."""
+    candidates: list[Any] = [{"plugin": name} for name in PREFERRED if is_registered("extractor", name)]
+    if len(images.source.classes or ()) > 1 and is_registered("extractor", "gantk:classifier"):
+        data = images.source if images.table is None else short_name("data", images.table)
+        candidates.insert(0, {"plugin": "gantk:classifier", "data": data})
+    failed: GantkError = UnknownName("no extractor is installed; name one with --extractor.")
+    for candidate in candidates:
+        try:
+            return named_extractor(candidate, images)
+        except (UsageError, BrokenPlugin, DataError) as error:
+            failed = error
+    raise failed
+
+
+def context_of(images: ImageSet, noise_dim: int | None) -> dict[str, Any]:
+    """What the constructors of metrics may ask for."""
+    classes: Sequence[str] = images.source.classes or ()
+    found = {"image_shape": images.source.image_shape, "noise_dim": noise_dim}
+    told = {"class_count": len(classes), "class_names": tuple(classes)} if classes else {}
+    return {name: value for name, value in {**found, **told}.items() if value is not None}

@@ -1,0 +1,149 @@
+"""What is evaluated: the checkpoints of a run, a model, or images of any other program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from gantk.building.construct import part_class
+from gantk.building.given import named
+from gantk.building.load import load
+from gantk.building.spec import part_table
+from gantk.errors import DataError, UnknownName, UsageError
+from gantk.evaluation.digest import weights_digest
+from gantk.evaluation.protocol import Generated
+from gantk.evaluation.real import ImageSet, image_set
+from gantk.files import place as placed
+from gantk.measures.reconstruction import COLOURS
+from gantk.model import Model
+from gantk.options import read_options
+from gantk.registry import is_registered
+from gantk.run.folder import Run, located, runs_under
+
+__all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
+
+Steps = int | Literal["all"] | None
+"""A checkpoint of a run: its step, all of them, or the newest."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is evaluated.
+
+    Args:
+        name: how somebody called it.
+        steps: the checkpoints of a run; `None` alone where there is no choice.
+        open: the model at a step; `None` where images were given.
+        images: those that were given.
+        data: what the model was trained on, as it was named or given; `None` where that is not known.
+        place: the folder or file of the run or the images, by which its scores lie; `None` where there is none.
+    """
+
+    name: str
+    steps: tuple[int | None, ...]
+    open: Callable[[int | None], Model] | None = None
+    images: ImageSet | None = None
+    data: Any = None
+    place: Path | None = None
+
+    def models(self) -> Iterator[tuple[int | None, Model | None]]:
+        """The model of each step in turn, in evaluation mode; `None` where images were given."""
+        for step in self.steps:
+            yield step, None if self.open is None else self.open(step).eval().requires_grad_(False)
+
+
+def judged(what: Any, step: Steps = None, most: int | None = None, channels: int | None = None) -> Judged:
+    """What somebody wants evaluated.
+
+    Args:
+        what: a run's folder or that of a checkpoint, a `gantk.Run`, a `gantk.Model`; or images, as `gantk.build` takes
+            data.
+        step: the checkpoint of a run, or `all`; the newest where not given.
+        most: use so many images, where images are given.
+        channels: of the real images, to whose colors picture files are converted unless they say otherwise.
+
+    Raises:
+        UsageError: it is none of these, or there is no such checkpoint.
+        RunError: there is no such run, or it was never trained.
+    """
+    if isinstance(what, Model):
+        if step is not None:
+            raise UsageError("a model has no checkpoints to choose from: leave out step=…, or name its run.")
+        data = (what.built.spec.get("data") or what.built.data) if what.is_built else None
+        return Judged("the model", (None,), lambda _: what, data=data)
+    if isinstance(what, Run):
+        return _run(what, step)
+    text = isinstance(what, (str, os.PathLike))
+    if text:
+        run, at = located(what, step if isinstance(step, int) else None)
+        if run.model_toml.exists() or runs_under(run.path):
+            return _run(run, at if at is not None else step)
+    if step is not None:
+        raise UsageError(f"{what if text else 'the images'}: images have no steps; leave out --step.")
+    try:
+        images = image_set(_colored(what, channels) if text else what, most)
+    except (UnknownName, DataError):
+        if text and not placed(what).exists() and not is_registered("data", str(what).partition(":")[0]):
+            Run(what).check_there()  # a mistyped run, more likely: its error names the nearest one
+        raise
+    where = placed(str(what).partition(":")[0]) if text else None
+    return Judged(str(what) if text else images.name, (None,), images=images, place=where and _existing(where))
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _colored(what: Any, channels: int | None) -> Any:
+    """Picture files, in the colors of the real ones where nobody says which."""
+    table = part_table("data", named("data", what))
+    options = read_options(part_class("data", table["plugin"]))
+    if channels is not None and channels in COLOURS and "color" in options and "color" not in table:
+        return {**table, "color": COLOURS[channels]}
+    return table
+
+
+def _run(run: Run, step: Steps) -> Judged:
+    data = run.spec().get("data")
+    run.latest()
+    steps = tuple(run.steps()) if step == "all" else (int(run.at(step).name.partition("-")[2]),)
+    return Judged(str(run), steps, lambda each: _opened(run, each), data=data, place=run.path)
+
+
+def _opened(run: Run, step: int | None) -> Model:
+    return load(run, step=step, device=best_device())
+
+
+def best_device() -> torch.device:
+    """This machine's accelerator, else its CPU."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
+
+
+def generated_by(judged: Judged, step: int | None, model: Model | None, n: int, refine: bool) -> Generated:
+    """What a protocol says of the generated images, but for the seed of the sampler."""
+    if model is None:
+        images = judged.images
+        if images is None:
+            raise UsageError("there is neither a model nor images.")
+        given = images.labels or "none"
+        return Generated(judged.name, n, "uint8", None, given, None, None, "uint8", None, "", images.content)
+    types = {str(p.dtype).removeprefix("torch.") for p in model.generator.parameters() if p.is_floating_point()}
+    return Generated(
+        source=judged.name,
+        images=n,
+        quantized="uint8",
+        seed=None,
+        labels="none" if model.condition is None else "drawn as the data has them",
+        averaged="generator" in model.average,
+        refined=refine and model.refiner is not None,
+        dtype=" ".join(sorted(types)) or "float32",
+        step=step,
+        weights=weights_digest(model),
+        content="",
+    )

@@ -1,0 +1,122 @@
+"""Data sources made of others: some images of one, and those that a model draws."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.data import DataSource, to_uint8
+from gantk.data.source import Indices
+from gantk.errors import WorkError
+from gantk.measures.samples import labelled_batches
+from gantk.model import Model
+
+__all__ = ["Drawn", "Some"]
+
+Progress = Callable[[float], object]
+
+
+class Some(DataSource):
+    """Some images of a source, in an order of their own.
+
+    Args:
+        source: the source.
+        indices: which images.
+        classes: what labels are to count in; by default the source's classes. Where the source has a class that is not
+            among these, its images have no labels here.
+    """
+
+    def __init__(self, source: DataSource, indices: Sequence[int], classes: Sequence[str] | None = None) -> None:
+        self._source = source
+        self._indices = np.asarray(indices, dtype=np.int64)
+        self.image_shape = source.image_shape
+        own = source.classes or ()
+        names = tuple(own if classes is None else classes)
+        self.classes = names if own and set(own) <= set(names) else None
+        self._numbers = torch.tensor([names.index(name) for name in own]) if self.classes else None
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def images(self, indices: Indices) -> Tensor:
+        return self._source.images(self._indices[np.asarray(indices, dtype=np.int64)])
+
+    def labels(self, indices: Indices) -> Tensor | None:
+        found = self._source.labels(self._indices[np.asarray(indices, dtype=np.int64)])
+        return None if found is None or self._numbers is None else self._numbers[found]
+
+    def prepare(self, progress: Progress) -> None:
+        self._source.prepare(progress)
+
+
+class Drawn(DataSource):
+    """Images that a model draws when they are first read: as bytes, into a temporary file that is mapped into memory.
+
+    Args:
+        model: what draws them.
+        count: how many.
+        seed: the sampler's.
+        refine: whether they go through the refiner, where the model has one.
+        classes: the classes of the data, where the model's conditions may be such.
+        progress: receives the share that is drawn, above 0 to 1.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        count: int,
+        seed: int,
+        refine: bool = True,
+        classes: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._model, self._count, self._seed, self._refine, self._progress = model, count, seed, refine, progress
+        self.image_shape = model.image_shape
+        self.classes = tuple(classes) if classes and model.condition is not None else None
+        self._images: npt.NDArray[np.uint8] | None = None
+        self._labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def images(self, indices: Indices) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self._drawn()[np.asarray(indices, dtype=np.int64)]))
+
+    def labels(self, indices: Indices) -> Tensor | None:
+        if self.classes is None:
+            return None
+        self._drawn()
+        return None if self._labels is None else self._labels[torch.as_tensor(np.asarray(indices, dtype=np.int64))]
+
+    def _drawn(self) -> npt.NDArray[np.uint8]:
+        if self._images is None:
+            self._images = self._draw()
+        return self._images
+
+    def _draw(self) -> npt.NDArray[np.uint8]:
+        shape = (self._count, *self.image_shape)
+        room, folder = math.prod(shape), tempfile.gettempdir()
+        if room > (free := shutil.disk_usage(folder).free):
+            raise WorkError(
+                f"{self._count:,} images take {room:,} bytes, and {folder} has {free:,} free: draw fewer, or set "
+                "TMPDIR to another folder."
+            )
+        images = np.memmap(tempfile.TemporaryFile(prefix="gantk-"), dtype=np.uint8, mode="w+", shape=shape)  # noqa: SIM115
+        labels: list[Tensor] = []
+        done = 0
+        for batch in labelled_batches(self._model, self._count, self._seed, self._refine):
+            images[done : done + len(batch.images)] = to_uint8(batch.images).numpy()
+            if batch.labels is not None and batch.labels.dim() == 1:
+                labels.append(batch.labels)
+            done += len(batch.images)
+            if self._progress is not None:
+                self._progress(done / self._count)
+        self._labels = torch.cat(labels) if labels else None
+        return images
