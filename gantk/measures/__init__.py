@@ -4,6 +4,7 @@ from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
 from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
 from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
+from gantk.measures.manifold import Manifolds, compare_manifolds
 from gantk.measures.neighbours import Neighbours
 from gantk.measures.side import Side
 from gantk.measures.twonn import TwoNN, two_nn
@@ -14,11 +15,13 @@ __all__ = [
     "Frechet",
     "KernelDistance",
     "LevinaBickel",
+    "Manifolds",
     "Moments",
     "Neighbours",
     "Plateau",
     "Side",
     "TwoNN",
+    "compare_manifolds",
     "frechet_distance",
     "frechet_estimate",
     "frechet_floor",

@@ -213,6 +213,10 @@ class TestKernelMetric(MetricContract):
     plugin = "kernel-distance:subsets=5,size=10"
 
 
+class TestPRDC(MetricContract):
+    plugin = "prdc:k=2"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
