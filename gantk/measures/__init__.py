@@ -1,6 +1,7 @@
 """What is measured of data, samples and models."""
 
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
+from gantk.measures.copies import Memorization, NearestTraining, memorization, nearest_training
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
 from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
 from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
@@ -16,7 +17,9 @@ __all__ = [
     "KernelDistance",
     "LevinaBickel",
     "Manifolds",
+    "Memorization",
     "Moments",
+    "NearestTraining",
     "Neighbours",
     "Plateau",
     "Side",
@@ -28,7 +31,9 @@ __all__ = [
     "intrinsic_dimension",
     "kernel_distance",
     "measure",
+    "memorization",
     "missing",
+    "nearest_training",
     "squared_mmd",
     "two_nn",
 ]

@@ -217,6 +217,10 @@ class TestPRDC(MetricContract):
     plugin = "prdc:k=2"
 
 
+class TestMemorization(MetricContract):
+    plugin = "memorization"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
