@@ -205,6 +205,15 @@ class TestPixelsAveraged(Variant, ExtractorContract):
     plugin = "pixels:size=4"
 
 
+class TestClassifier(ExtractorContract):
+    plugin = "classifier:data=digits,epochs=1,width=2,size=14"
+
+    @pytest.fixture(autouse=True)
+    def _kept(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is trained once for all tests."""
+        monkeypatch.setenv("GANTK_CACHE", str(tmp_path_factory.getbasetemp() / "classifiers"))
+
+
 class TestFrechetDistance(MetricContract):
     plugin = "frechet"
 
@@ -232,7 +241,8 @@ def _contracts(base: type[PluginContract]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "base", [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract, RefinerContract]
+    "base",
+    [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract, RefinerContract, ExtractorContract],
 )
 def test_no_bundled_plugin_is_without_its_contract(base: type[PluginContract]) -> None:
     bundled = {plugin.name for plugin in plugins(base.kind) if plugin.package == "gantk"}

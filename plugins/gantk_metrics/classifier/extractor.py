@@ -1,0 +1,118 @@
+"""A small classifier's features and class probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+import sys
+
+import safetensors.torch
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gantk import Extractor, require
+from gantk.data import DataSource
+from gantk.parts import ImageShape
+from gantk_metrics import images as conversion
+from gantk_metrics.cache import Weights, kept
+from gantk_metrics.classifier import network, training
+from gantk_metrics.classifier.examples import Split, read
+
+__all__ = ["Classifier"]
+
+EPOCHS = 6
+LEAST_SEEN = 48_000
+"""Images that training sees at least, the same ones several times where there are few."""
+
+
+class Classifier(Extractor):
+    """A small classifier of the data set's own classes, trained on first use.
+
+    Its features are what its last layer reads. It is trained once per data set, in a minute or several, on images that
+    are not held out, and kept under the content of the images in the folder that GANTK_CACHE names (`~/.cache/gantk`).
+    Images of another size are resized to the data set's; grey ones and RGB ones are converted to each other.
+
+    Args:
+        data: the data set whose classes it learns, as mnist, with options in quotes: data='mnist:path=sets'; in Python
+            a data source as well. It is tested on the part that the data set holds out, else on a tenth of the images.
+        epochs: passes over the images, at least 1. By default 6, and more where they are fewer than 8,000.
+        width: channels of its first block, at least 1; four times as many features. By default 16 for grey images and
+            32 for others.
+        flip: whether half of the training images are mirrored; by default those in color are.
+        size: longest side, in pixels, of what it sees, at least 4; larger images are reduced.
+        seed: random seed of weights, order and shifts.
+    """
+
+    test_error: float
+    """The share of held-out images that it gives the wrong class."""
+    held_out: str
+    """What it was tested on, as `10,000 images (split=test)`."""
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        *,
+        data: str | DataSource,
+        epochs: int | None = None,
+        width: int | None = None,
+        flip: bool | None = None,
+        size: int = 32,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        require(epochs is None or epochs >= 1, f"epochs must be at least 1, not {epochs}.")
+        require(width is None or width >= 1, f"width must be at least 1, not {width}.")
+        require(size >= 4, f"size must be at least 4, not {size}.")
+        split = read(data, size, seed)
+        self.taken = split.image_shape
+        conversion.check_channels(image_shape[0], self.taken[0])
+        self.resize = conversion.resized_as(image_shape, self.taken)
+        gray = self.taken[0] == 1
+        settings = training.Settings(
+            epochs=epochs or max(EPOCHS, math.ceil(LEAST_SEEN / len(split.seen))),
+            width=width or (16 if gray else 32),
+            flip=not gray if flip is None else flip,
+            seed=seed,
+        )
+        self.class_count = len(split.classes)
+        with torch.random.fork_rng(devices=[]):  # the weights that it draws are replaced
+            self.network = network.ClassifierNetwork(self.taken, self.class_count, settings.width)
+        self.dim = self.network.dim
+        self.key = _key(split, settings)
+        self.held_out = f"{len(split.held_out):,} images ({split.held_out_name})"
+        name = data if isinstance(data, str) else type(data).__name__
+        weights = kept("classifiers", self.key, lambda: _train(split, settings, name))
+        self.network.load_state_dict(weights.tensors)
+        self.test_error = float(weights.notes["test_error"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network.features(conversion.as_taken(images, self.taken))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return torch.softmax(self.network.logits(features), dim=1)
+
+    def fingerprint(self) -> str:
+        """A hash of its weights and of all that they follow from: the data set's content, and not its name."""
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        found = hashlib.blake2b(f"{self.key} {self.resize}".encode(), digest_size=16)
+        found.update(safetensors.torch.save(weights))
+        return found.hexdigest()
+
+
+def _key(split: Split, settings: training.Settings) -> str:
+    """A hash of data, code and settings."""
+    code = "".join(inspect.getsource(module) for module in (network, training, conversion, sys.modules[__name__]))
+    text = f"{split.digest()} {settings!r} {code}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _train(split: Split, settings: training.Settings, name: str) -> Weights:
+    title, shape = f"training a classifier on {name}", "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=title, file=sys.stderr, disable=None, leave=False, bar_format=shape) as bar:
+        made = training.trained(split.seen, len(split.classes), settings, lambda done: bar.update(done - bar.n))
+    error = training.error_rate(made, split.held_out)
+    tested = f"{len(split.held_out):,} held-out images ({split.held_out_name})"
+    tqdm.write(f"classifier of {name}: test error {error:.2%} on {tested}", file=sys.stderr)
+    return Weights(made.state_dict(), {"test_error": str(error)})
