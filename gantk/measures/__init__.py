@@ -1,4 +1,4 @@
-"""What is measured of data, samples and models."""
+"""Measures of data, samples and models."""
 
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.copies import Memorization, NearestTraining, memorization, nearest_training

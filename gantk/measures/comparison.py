@@ -1,4 +1,4 @@
-"""What a metric reads: real images, generated ones, and the model that they come from."""
+"""The input of metrics: real images, generated images, and the model that generated them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["NEEDS", "Comparison", "measure", "missing"]
 
 NEEDS = frozenset({"features", "probabilities", "labels", "generated labels", "held out", "model"})
-"""What a metric can need of a comparison."""
+"""What a metric can need from a comparison."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Real and generated images, side by side.
+    """Real and generated images.
 
     Args:
-        real: those that the model was trained on, or that it is to be compared with.
-        generated: those that are judged.
-        held_out: real images that nobody trained on, where the data set has some.
-        model: what generated them, in evaluation mode; `None` where images alone are judged, as a folder of them.
+        real: the training images, or other reference images.
+        generated: the generated images to evaluate.
+        held_out: real images that were not used in training, if the data set has any.
+        model: the model that generated the images, in evaluation mode; `None` if only images are given, such as a
+            folder.
     """
 
     real: Side
@@ -38,14 +39,14 @@ class Comparison:
 
 
 def missing(metric: Metric, comparison: Comparison) -> str:
-    """Why a metric cannot be computed of a comparison, with what to do; empty where it can."""
+    """The reason why a metric cannot be computed from a comparison; empty if it can."""
     sources: Mapping[
         str, tuple[Callable[[], object], str]
     ] = {  # read only where a metric needs them: labels of generated images may have to be drawn
         "labels": (lambda: comparison.real.labels, "the data set has no classes"),
         "generated labels": (lambda: comparison.generated.labels, "generated images have no labels"),
-        "held out": (lambda: comparison.held_out, "the data set holds out no images"),
-        "model": (lambda: comparison.model, "images without their model are evaluated"),
+        "held out": (lambda: comparison.held_out, "the data set has no held-out images"),
+        "model": (lambda: comparison.model, "only images are given, without their model"),
     }
     for need in sorted(metric.needs & sources.keys()):
         found, reason = sources[need]
@@ -56,15 +57,15 @@ def missing(metric: Metric, comparison: Comparison) -> str:
     least = metric.least(comparison)
     for side in (comparison.real, comparison.generated):
         if len(side) < least:
-            return f"it needs {least:,} images of each side, and {side.name} has {len(side):,}"
+            return f"it needs {least:,} images of each side, but {side.name} has {len(side):,}"
     return ""
 
 
 def measure(metric: Metric, comparison: Comparison) -> dict[str, float]:
-    """A metric's figures by name.
+    """Compute a metric; returns its scores by name.
 
     Raises:
-        FitError: it needs what there is not, its code fails, or what it returns are no figures.
+        FitError: something that it needs is missing, its code fails, or it does not return numbers by name.
     """
     if reason := missing(metric, comparison):
         raise FitError(f"metric {type(metric).__name__}: {reason}.")

@@ -1,4 +1,4 @@
-"""Degraded images: noisy, of low resolution, incomplete; what a model that reconstructs can be tried on."""
+"""Degraded images (noisy, downscaled, masked), for testing models that reconstruct."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLACK = -1.0
 
 @dataclass(frozen=True)
 class _Kind:
-    """One way to degrade: what its number may be, and what it does to `[N, C, H, W]` images in [-1, 1]."""
+    """A kind of degradation: the valid range of its number, and its effect on `[N, C, H, W]` images in [-1, 1]."""
 
     range: str
     allows: Callable[[float], bool]
@@ -63,9 +63,9 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
 class Degradation:
     """`noise=0.3`, `downscale=4` or `mask=0.25`.
 
-    noise adds Gaussian noise of that standard deviation to pixels in [-1, 1] and cuts what leaves that range;
-    downscale takes the mean of blocks of that many pixels to a side and scales up again, bilinearly; mask blackens
-    one rectangle of that share of the image, of the image's proportions, at a random place.
+    noise adds Gaussian noise of this standard deviation to pixels in [-1, 1] and clips the result; downscale averages
+    blocks of this many pixels per side and upscales bilinearly; mask blackens a rectangle that covers this fraction of
+    the image, with the image's aspect ratio, at a random position.
     """
 
     kind: str
@@ -76,11 +76,11 @@ class Degradation:
         """Read `KIND=NUMBER`.
 
         Raises:
-            OptionError: it is not of that form, there is no such kind, or the number is out of its range.
+            OptionError: the form is wrong, the kind does not exist, or the number is out of range.
         """
         kind, equals, number = text.partition("=")
         if not equals:
-            raise OptionError(f"a degradation is like noise=0.3, downscale=4 or mask=0.25, not '{text}'.")
+            raise OptionError(f"expected a degradation such as noise=0.3, downscale=4 or mask=0.25, not '{text}'.")
         if kind not in KINDS:
             raise OptionError(f"there is no degradation '{kind}'.{nearest(kind, KINDS)}")
         try:
@@ -92,10 +92,12 @@ class Degradation:
         return cls(kind, amount)
 
     def check(self, shape: ImageShape) -> None:
-        """Refuse what would leave nothing of images of this shape; raises `OptionError`."""
+        """Raise `OptionError` if the degradation is too strong for images of this shape."""
         shorter = min(shape[1:])
         if self.kind == "downscale" and self.amount > shorter:
-            raise OptionError(f"{self}: the shorter side of these images has {shorter} pixels; downscale by no more.")
+            raise OptionError(
+                f"{self}: the shorter side of these images has {shorter} pixels; downscale by at most {shorter}."
+            )
 
     def __call__(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Degraded `[N, C, H, W]` images in [-1, 1], on the CPU; the same state of `rng` gives the same images.
@@ -111,7 +113,7 @@ class Degradation:
 
 
 def degrade(images: Tensor, degradations: Sequence[Degradation], rng: torch.Generator) -> Tensor:
-    """Every image through every degradation, in order; what becomes of one does not depend on those after it.
+    """Apply all degradations, in order, to each image; the result for an image does not depend on later images.
 
     Raises:
         OptionError: as `Degradation.check` does.

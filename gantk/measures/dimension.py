@@ -1,7 +1,7 @@
 """The intrinsic dimension of data by maximum likelihood (Levina & Bickel 2004), as in DE-GAN's Table I and Figure 4.
 
-Where points are spread evenly on an m-dimensional surface, the number of them within a distance T grows as T^m, so how
-the distances to the nearest neighbours grow tells m.
+If points are spread evenly on an m-dimensional surface, the number of points within a distance T grows as T^m, so m can
+be estimated from the distances to the nearest neighbours.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from gantk.measures.neighbours import Duplicates, Neighbours, neighbours_of
 __all__ = ["LevinaBickel", "Normaliser", "Plateau", "intrinsic_dimension"]
 
 Normaliser = Literal["k-1", "k-2"]
-"""What the sum of logarithms is divided by: `"k-1"` is Levina & Bickel's equation 8 and DE-GAN's 15, `"k-2"` makes a
-point's estimate unbiased."""
+"""The divisor of the sum of logarithms: `"k-1"` is Levina & Bickel's equation 8 and DE-GAN's 15, `"k-2"` makes the
+estimate unbiased."""
 
 _TAKEN: dict[str, int] = {"k-1": 1, "k-2": 2}
 
 BLOCK = 512
-"""Points that are estimated at a time: few enough for the processor's cache."""
+"""Number of points processed at a time: small enough for the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """Where a curve of estimates is flattest: the average over `first` ≤ k ≤ `last`."""
+    """The flattest part of a curve of estimates: the average over `first` ≤ k ≤ `last`."""
 
     first: int
     last: int
     value: float
     error: float
-    """At most this standard error: the mean of the errors at these k, which share their points."""
+    """An upper bound of the standard error: the mean of the errors at these k, which share their points."""
     change: float
-    """(Greatest − least) / average over these k; 0 is flat."""
+    """(maximum − minimum) / average over these k; 0 is flat."""
 
 
 @dataclass(frozen=True, eq=False)
 class LevinaBickel:
-    """Estimates of the intrinsic dimension, one for each k; tensors are `[len(k)]`, float64 where nothing else is said.
+    """Estimates of the intrinsic dimension, one for each k; tensors are `[len(k)]`, float64 unless stated otherwise.
 
-    The errors are standard errors over points: they take points for independent, which neighbours are not, as these
-    share their neighbours, and they know nothing of the bias that curvature, borders and uneven density bring.
+    The errors are standard errors over points. They treat points as independent, although nearby points share
+    neighbours, and do not include the bias due to curvature, boundaries and uneven density.
     """
 
     k: tuple[int, ...]
@@ -58,31 +58,32 @@ class LevinaBickel:
     """Average of the points' estimates, M̂_k: Levina & Bickel's equation 9 and DE-GAN's 16."""
     mean_error: Tensor
     harmonic: Tensor
-    """The inverse of the average of inverses, which is the maximum likelihood of all points at once (MacKay &
+    """The inverse of the average of inverses, which is the maximum likelihood estimate of all points together (MacKay &
     Ghahramani 2005); with `"k-1"` it has almost none of `mean`'s bias at small k."""
     harmonic_error: Tensor
     infinite: Tensor
-    """int64: points whose k distances are all equal. Their estimate is infinite, and so is `mean`; `harmonic` stays
-    finite as long as not all of them are."""
+    """int64: number of points whose k distances are all equal. Their estimate is infinite, and so is `mean`; `harmonic`
+    is finite unless all of them are infinite."""
     undefined: Tensor
-    """int64: points with too few neighbours at positive distance, which only `duplicates="keep"` allows. Their estimate
-    is NaN, and they are in no average."""
+    """int64: number of points with too few neighbours at positive distance, possible only with `duplicates="keep"`.
+    Their estimate is NaN, and averages exclude them."""
     neighbours: Neighbours
 
     def per_point(self, k: int) -> Tensor:
-        """The points' own estimates m̂_k, float64 `[N]`, for one of the k that were asked for."""
+        """The estimates m̂_k of the points, float64 `[N]`, for one of the requested k."""
         if k not in self.k:
-            raise UsageError(f"k = {k} was not asked for; these are {_written(self.k)}.")
+            raise UsageError(f"k = {k} was not estimated; available: {_written(self.k)}.")
         return torch.cat([1 / inverse[:, 0] for inverse in _inverses(self.neighbours.distances, (k,), self.normaliser)])
 
     def flattest(self, average: Literal["mean", "harmonic"] = "mean") -> Plateau:
-        """The stretch from some k to 2k over which the curve changes least, relative to its height.
+        """The range from some k to 2k over which the curve changes least, relative to its height.
 
-        Of two that change equally little it is the one with greater k. Doubling k means the same at small and at great
-        k: twice the volume around a point.
+        Ties are broken by the larger k. Doubling k has the same meaning for small and large k: twice the volume around
+        a point.
 
         Raises:
-            UsageError: there is no such average, the greatest k is not twice the least, or the estimates are infinite.
+            UsageError: there is no such average, the largest k is less than twice the smallest, or the estimates are
+                infinite.
         """
         if average not in ("mean", "harmonic"):
             raise UsageError(f"average is 'mean' or 'harmonic', not {average!r}.")
@@ -98,7 +99,7 @@ class LevinaBickel:
             if math.isfinite(change) and (found is None or change <= found.change):
                 found = Plateau(first, self.k[end], value, float(error[start : end + 1].mean()), change)
         if found is None:
-            raise UsageError(f"k = {_written(self.k)} holds no stretch from some k to 2k with finite estimates.")
+            raise UsageError(f"k = {_written(self.k)} includes no range from some k to 2k with finite estimates.")
         return found
 
 
@@ -109,27 +110,27 @@ def intrinsic_dimension(
     normaliser: Normaliser = "k-1",
     duplicates: Duplicates | None = None,
 ) -> LevinaBickel:
-    """Levina & Bickel's maximum-likelihood estimate of the intrinsic dimension, for one k or many from one search.
+    """Levina & Bickel's maximum-likelihood estimate of the intrinsic dimension, for one or several k from one search.
 
     With T_j(x) the distance from x to its j-th nearest neighbour, the estimate at x is
 
         m̂_k(x) = (k − 1) / Σ_{j=1}^{k−1} log(T_k(x) / T_j(x))
 
-    or with k − 2 in place of the first k − 1. The expectation is m with k − 2, and m (k − 1) / (k − 2) with k − 1: a
-    third too much at k = 5, a hundredth at k = 100. With the average of inverses it is the other way round: that is
+    or with k − 2 instead of the first k − 1. The expectation is m with k − 2, and m (k − 1) / (k − 2) with k − 1: a
+    third too high at k = 5, a hundredth at k = 100. For the average of inverses it is the other way round: it is
     unbiased with k − 1.
 
     Args:
-        x: points `[N, D]`, or `[N, …]` as images are, uint8 or float; or the `Neighbours` of an earlier search.
-        k: how many neighbours: at least 2 (3 with `"k-2"`), and fewer than there are points. The result has
-            them in ascending order, each once.
+        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbours` of an earlier search.
+        k: number of neighbours, or several: at least 2 (3 with `"k-2"`), and less than the number of points. The
+            result has them in ascending order without repetitions.
         normaliser: see above.
-        duplicates: what to do with exact duplicates: `"error"` where nothing is said, `"drop"` or
-            `"keep"`; see `Neighbours.search`. With `"keep"`, only the p neighbours of a point at positive distance
-            count, and p stands in place of k. Not to be given with `Neighbours`, as it was chosen there.
+        duplicates: how to handle exact duplicates: `"error"` (the default), `"drop"` or `"keep"`; see
+            `Neighbours.search`. With `"keep"`, only a point's p neighbours at positive distance are used, and p
+            replaces k. Cannot be combined with `Neighbours`, which already define it.
 
     Raises:
-        UsageError: k does not fit the points or the normaliser, or the points are no points.
+        UsageError: k does not fit the points or the normaliser, or x is invalid.
     """
     if normaliser not in get_args(Normaliser):
         raise UsageError(f"normaliser is 'k-1' or 'k-2', not {normaliser!r}.")
@@ -145,7 +146,7 @@ def intrinsic_dimension(
     if bool((undefined == len(found.distances)).any()):
         raise UsageError(
             f"at k = {wanted[int(undefined.argmax())]}, no point has {_TAKEN[normaliser] + 1} neighbours at positive "
-            "distance: take a greater k, or duplicates='drop'."
+            "distance: use a larger k, or duplicates='drop'."
         )
     whole = 1 / harmonic.mean
     return LevinaBickel(
@@ -165,9 +166,9 @@ def _wanted(k: int | Iterable[int], least: int) -> tuple[int, ...]:
     try:
         wanted = tuple(sorted({operator.index(each) for each in (k if isinstance(k, Iterable) else [k])}))
     except TypeError:
-        raise UsageError(f"k is a whole number of neighbours, or several; not {k!r}.") from None
+        raise UsageError(f"k is an integer or several integers, not {k!r}.") from None
     if not wanted:
-        raise UsageError("k is a number of neighbours, or several; none is given.")
+        raise UsageError("k is an integer or several integers, but none is given.")
     if wanted[0] < least:
         raise UsageError(f"k must be at least {least} with the normaliser 'k-{least - 1}', not {wanted[0]}.")
     return wanted
@@ -179,10 +180,10 @@ def _written(k: tuple[int, ...]) -> str:
 
 
 def _inverses(distances: Tensor, k: tuple[int, ...], normaliser: Normaliser) -> Iterator[Tensor]:
-    """1 / m̂_k of blocks of points, `[n, len(k)]`; NaN where a point has too few neighbours at positive distance.
+    """1 / m̂_k of blocks of points, `[n, len(k)]`; NaN if a point has too few neighbours at positive distance.
 
     With p of its k neighbours at positive distance and t_1 … t_p these distances, Σ_j log(t_p / t_j) is
-    Σ_j j·log(t_{j+1} / t_j): no term is negative, so nothing cancels, and distances that are all equal give exactly 0.
+    Σ_j j·log(t_{j+1} / t_j): no term is negative, so there is no cancellation, and equal distances give exactly 0.
     """
     columns = torch.tensor(k, device=distances.device)
     neighbour = torch.arange(1, k[-1], device=distances.device)
@@ -197,7 +198,7 @@ def _inverses(distances: Tensor, k: tuple[int, ...], normaliser: Normaliser) -> 
 
 
 class _Average:
-    """Means and standard errors of columns that arrive in blocks of rows; NaN is left out."""
+    """Means and standard errors of columns, accumulated over blocks of rows; ignores NaN."""
 
     def __init__(self) -> None:
         self.count = torch.zeros(1, dtype=torch.int64)
@@ -205,7 +206,7 @@ class _Average:
         self._squares = torch.zeros(1, dtype=torch.float64)
 
     def add(self, values: Tensor) -> None:
-        """Chan, Golub & LeVeque's update of sums of squares about the mean."""
+        """Chan, Golub & LeVeque's update of sums of squared deviations."""
         count = (~values.isnan()).sum(0)
         mean = values.nansum(0) / count.clamp_min(1)
         squares = (values - mean).square().nansum(0)
@@ -217,5 +218,5 @@ class _Average:
         self.count = total
 
     def error(self) -> Tensor:
-        """The standard error of the mean: the standard deviation over points by the root of their number."""
+        """The standard error of the mean: the standard deviation over points divided by the root of their number."""
         return (self._squares / (self.count - 1) / self.count).sqrt()

@@ -1,4 +1,4 @@
-"""Points that are equal, and points that only rounding tells apart."""
+"""Exact duplicates, and points that differ only by rounding error."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from gantk.ops.knn import knn_distances
 __all__ = ["distinct", "nearly_equal", "resolution"]
 
 BLOCK = 4096
-"""Points that are looked at together."""
+"""Number of points processed at a time."""
 
 UNITS = 4
-"""A value that is computed twice, in another order or by way of a factor that is taken back, comes out some units in
-the last place apart: so many at most, as a root mean square over a point's numbers."""
+"""Maximum rounding difference in units in the last place (root mean square over a point's coordinates) between two
+computations of the same value, for example in another order."""
 
 DIGITS = {torch.bfloat16: 8, torch.float16: 11, torch.float32: 24, torch.float64: 53}
-"""Binary digits of a number, in ascending order."""
+"""Significant binary digits of each dtype, in ascending order."""
 
 
 def distinct(points: Tensor) -> Tensor:
-    """The indices `[M]` of the first of every group of rows of `[N, D]` that are equal in every number.
+    """The indices `[M]` of the first row of every group of exactly equal rows of `[N, D]`.
 
-    Rows are told apart by 128 bits of BLAKE2b: two that differ are taken for equal with a chance of N² / 2^129.
+    Rows are compared by 128-bit BLAKE2b hashes: the probability of a false match is N² / 2^129.
     """
     seen: set[bytes] = set()
     first: list[int] = []
     for start, rows in _blocks(points):
         rows = rows.cpu().contiguous()
-        rows = rows + 0.0 if rows.is_floating_point() else rows  # -0.0 equals 0.0, and has other bits
+        rows = rows + 0.0 if rows.is_floating_point() else rows  # -0.0 equals 0.0, but has different bits
         for index, row in enumerate(rows.numpy(), start):
             digest = hashlib.blake2b(row, digest_size=16).digest()
             if digest not in seen:
@@ -42,16 +42,17 @@ def distinct(points: Tensor) -> Tensor:
 
 
 def resolution(points: Tensor, nearest: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """How far apart rounding alone can put two copies of each point, where its nearest neighbor may be one.
+    """The maximum distance between two copies of a point that differ by rounding error only.
 
-    That is UNITS × the length of the vector of the units in the last place of a point's numbers, in the coarsest type
-    that holds all points as they are: float16 data that somebody has converted are still as coarse as float16. Whole
-    numbers are counts or levels, which nothing has rounded.
+    It is UNITS × the norm of the vector of units in the last place of the point's coordinates, in the coarsest dtype
+    that represents all points exactly: converted float16 data still has float16 precision. Integers are counts or
+    levels without rounding error.
 
     Args:
         points: `[N, D]`.
-        nearest: `[N]`, each point's distance to its nearest neighbor; where that is beyond all rounding, 0 is returned.
-        dtype: the type that the points came in; theirs unless told.
+        nearest: `[N]`, each point's distance to its nearest neighbour; if it exceeds any rounding error, the result
+            is 0.
+        dtype: the original dtype of the points, if it differs from theirs.
 
     Returns:
         distances `[N]`, float64.
@@ -71,11 +72,11 @@ def resolution(points: Tensor, nearest: Tensor, dtype: torch.dtype | None = None
 
 
 def nearly_equal(points: Tensor, suspects: Tensor, reach: Tensor) -> Tensor:
-    """The suspects that lie within their reach of an earlier point, ascending: `[M]`, indices of `[N, D]` points.
+    """The suspects within their reach of an earlier point: ascending indices `[M]` of `[N, D]` points.
 
     Args:
-        points: `[N, D]`, of which no two are equal.
-        suspects: indices of points, ascending, that include both of every two that lie so near.
+        points: `[N, D]`, without exact duplicates.
+        suspects: ascending indices of points, which include both points of every such pair.
         reach: `[N]`, float64.
     """
     left, found = suspects, []
@@ -94,7 +95,7 @@ def nearly_equal(points: Tensor, suspects: Tensor, reach: Tensor) -> Tensor:
 
 
 def _digits(points: Tensor, dtype: torch.dtype) -> int:
-    """Of the coarsest type that holds all points as they are, and is no finer than `dtype`."""
+    """The digits of the coarsest dtype, at most `dtype`, that represents all points exactly."""
     for coarser, digits in DIGITS.items():
         if digits >= DIGITS[dtype]:
             break

@@ -1,4 +1,4 @@
-"""Figures that parts measure in training."""
+"""Scores that parts measure in training."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["checked_figures"]
 
 
 def checked_figures(found: Any, method: str) -> dict[str, float]:
-    """What a part's `measure` returned, as floats by name; NaN is a figure too.
+    """The result of a part's `measure` as floats by name; NaN is allowed.
 
     Args:
-        found: what it returned.
-        method: how the error calls the method.
+        found: the result.
+        method: name of the method in the error.
 
     Raises:
-        FitError: it is something else than real numbers by name.
+        FitError: the result is not a mapping of names to real numbers.
     """
     if not isinstance(found, Mapping):
-        raise FitError(f"{method} returned a {type(found).__name__}; figures by name are expected.")
+        raise FitError(f"{method} returned a {type(found).__name__}; expected numbers by name.")
     for name, value in found.items():
         scalar = isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex()
         if not (isinstance(name, str) and (scalar or isinstance(value, numbers.Real))):
             said = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"{value!r:.60}"
-            raise FitError(f"{method} returned {said} for {name!r}; a number by its name is expected.")
+            raise FitError(f"{method} returned {said} for {name!r}; expected a number.")
     return {name: float(value) for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""What metrics read in training: some real images, whose features are kept, and as many generated ones."""
+"""Measuring metrics in training: on some real images, whose features are kept, and as many generated ones."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Measurements"]
 
 
 class Measurements:
-    """Measures a model again and again, beside the same real images.
+    """Measures a model repeatedly against the same real images.
 
     Args:
-        data: what the model is trained on.
-        samples: images of each side; fewer where the data set has fewer.
-        extractor: the extractor plugin, with options, of metrics that insist on none.
+        data: the training data.
+        samples: number of images of each side; fewer if the data set has fewer.
+        extractor: the extractor plugin, with options, for metrics that do not require a specific one.
     """
 
     def __init__(self, data: DataSource, samples: int, extractor: str) -> None:
@@ -37,7 +37,7 @@ class Measurements:
         self._real: dict[str, Side] = {}
 
     def measure(self, model: Model, metrics: dict[str, Metric], seed: int) -> dict[str, dict[str, float]]:
-        """The figures of each metric, by its name; all of them see the same samples, those of the seed."""
+        """The scores of each metric by name; all metrics see the same samples, determined by the seed."""
         images = ArraySource(to_uint8(model.sample(len(self._some), seed)), name="the samples")
         generated: dict[str, Side] = {}
         figures = {}

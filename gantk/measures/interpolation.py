@@ -1,4 +1,4 @@
-"""Paths between two points of the noise."""
+"""Paths between two noise vectors."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def linear(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 def spherical(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Along the great circle (Shoemake 1985; White 2016, arXiv:1609.04468), lengths interpolated linearly.
 
-    Where the points lie on one line, their great circle is not defined and the line is taken.
+    If the points are collinear with the origin, the great circle is undefined and the path is linear.
     """
     lengths = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
     one, other = (v / n.clamp_min(torch.finfo(v.dtype).tiny) for v, n in zip((start, end), lengths, strict=True))
-    # Kahan's formula: an arccos of the product loses half of its digits near 0 and π.
+    # Kahan's formula: the arccos of the dot product loses half of its digits near 0 and π.
     angle = 2 * torch.atan2((one - other).norm(dim=-1, keepdim=True), (one + other).norm(dim=-1, keepdim=True))
     sine = torch.sin(angle)
     safe = sine.clamp_min(1e-6)

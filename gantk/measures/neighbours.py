@@ -1,4 +1,4 @@
-"""One search for nearest neighbours, for every estimator that wants their distances."""
+"""A nearest-neighbour search that several estimators can share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gantk.ops.knn import check_values, knn_distances
 __all__ = ["Duplicates", "Neighbours"]
 
 Duplicates = Literal["error", "drop", "keep"]
-"""What to do with exact duplicates, or that only rounding tells apart: refuse them, leave all but
-the first out, or keep them."""
+"""How to handle exact duplicates and points that differ only by rounding error: refuse them, drop all but the first, or
+keep them."""
 
 CLOSE = 1e-3
-"""How much nearer than most a point's nearest neighbor is where one may be a changed copy of the other."""
+"""Fraction of the median nearest-neighbour distance below which two points may be modified copies."""
 
 MANY = 0.01
-"""The share of such points from which on they are told of."""
+"""Fraction of such points from which a warning is issued."""
 
 TYPES = (torch.uint8, torch.float32, torch.float64)
 
@@ -35,17 +35,17 @@ TYPES = (torch.uint8, torch.float32, torch.float64)
 class Neighbours:
     """The distances from each point to its nearest neighbours, T_1 ≤ … ≤ T_k; `Neighbours.search` finds them.
 
-    Distances from elsewhere are as good: `Neighbours(distances)`.
+    Distances from other sources can be used too: `Neighbours(distances)`.
 
     Args:
-        distances: `[N, k]`, a tensor or an array; each row ascending, the point itself not among its neighbours.
-        duplicates: `"error"` refuses a distance of 0, as the logarithms that all estimators take have no value there;
-            `"keep"` leaves it to them, and they look at a point's neighbours at positive distance only.
-        dropped: how many points were left out of the search, as they were equal to others.
-        near: how many more were left out, as only rounding told them from others.
+        distances: `[N, k]`, a tensor or an array; each row ascending, without the point itself.
+        duplicates: `"error"` refuses distances of 0, whose logarithm, which all estimators use, is undefined; with
+            `"keep"`, the estimators ignore a point's neighbours at distance 0.
+        dropped: number of points excluded from the search as exact duplicates.
+        near: number of further points excluded because they differed only by rounding error.
 
     Raises:
-        UsageError: the distances are not such, or one is 0 and `duplicates` is `"error"`.
+        UsageError: the distances are invalid, or one is 0 and `duplicates` is `"error"`.
     """
 
     distances: Tensor
@@ -59,19 +59,19 @@ class Neighbours:
         if distances.ndim != 2 or 0 in distances.shape:
             raise UsageError(f"distances are [N, k], not {list(distances.shape)}.")
         if not bool(distances.isfinite().all()) or bool((distances[:, 0] < 0).any()):
-            raise UsageError("distances are 0 or greater and finite; these hold others.")
+            raise UsageError("distances must be finite and 0 or greater; these are not.")
         if bool((distances[:, 1:] < distances[:, :-1]).any()):
-            raise UsageError("each row of distances ascends; these do not: sort them, or give points to search among.")
+            raise UsageError("each row of distances must be ascending; these are not: sort them, or pass points.")
         object.__setattr__(self, "distances", distances)
         if self.duplicates == "error" and self.at_zero:
             raise UsageError(
-                f"{self.at_zero} of {len(distances)} points have a neighbour at distance 0, where no logarithm exists: "
-                "duplicates='keep' looks at the others only, and 'drop', given with the points, leaves equal ones out."
+                f"{self.at_zero} of {len(distances)} points have a neighbour at distance 0, whose logarithm is "
+                "undefined: duplicates='keep' ignores such neighbours; 'drop', given with the points, drops duplicates."
             )
 
     @property
     def at_zero(self) -> int:
-        """How many points have a neighbour at distance 0."""
+        """Number of points with a neighbour at distance 0."""
         return int((self.distances[:, 0] == 0).sum())
 
     @classmethod
@@ -84,20 +84,20 @@ class Neighbours:
         block: int | None = None,
         progress: Callable[[float], object] | None = None,
     ) -> Neighbours:
-        """Find each point's k nearest neighbours among the others.
+        """Find the k nearest neighbours of each point among the others.
 
         Args:
-            x: points `[N, D]`, or `[N, …]` as images are; uint8, or any type of float.
-            k: how many neighbours, at least 1 and fewer than there are points.
-            duplicates: what to do with exact duplicates, or that lie no farther apart than
-                rounding puts two copies of one (some units in the last place of the type of float that they came in;
-                whole numbers are never rounded). `"error"` refuses them; `"drop"` leaves all but the first of them out
-                and counts them in `dropped` and `near`; `"keep"` searches with them, and their distance is 0.
+            x: points `[N, D]`, or `[N, …]` such as images; uint8 or any float dtype.
+            k: number of neighbours, at least 1 and less than the number of points.
+            duplicates: how to handle exact duplicates and points that differ only by rounding error (a few units in
+                the last place of their original dtype; integers have no rounding error). `"error"` refuses them;
+                `"drop"` drops all but the first and counts the others in `dropped` and `near`; `"keep"` keeps them, at
+                distance 0.
             block: see `gantk.ops.knn_distances`.
-            progress: told what share of the search is done, 0 to 1.
+            progress: receives the fraction of the search done, 0 to 1.
 
         Raises:
-            UsageError: x is of another type, holds NaN, or has too few points for k, or there are duplicates.
+            UsageError: x has another dtype, contains NaN, has too few points for k, or contains duplicates.
         """
         points = _points(x)
         _choice(duplicates, get_args(Duplicates))
@@ -107,8 +107,8 @@ class Neighbours:
             dropped = len(points) - len(kept)
             if dropped and duplicates == "error":
                 raise UsageError(
-                    f"{dropped} of {len(points)} points are equal to an earlier one: choose duplicates='drop', which "
-                    "leaves them out, or 'keep'."
+                    f"{dropped} of {len(points)} points are exact duplicates of an earlier one: use duplicates='drop' "
+                    "or 'keep'."
                 )
             points = points[kept.to(points.device)] if dropped else points
         _check_k(k, len(points), dropped)
@@ -120,8 +120,8 @@ class Neighbours:
         if near := len(later):
             if duplicates == "error":
                 raise UsageError(
-                    f"{near} of {len(points)} points differ from an earlier one by rounding error only, which makes "
-                    "their distances meaningless: choose duplicates='drop', which leaves them out, or 'keep'."
+                    f"{near} of {len(points)} points differ from an earlier one only by rounding error, which makes "
+                    "their distances meaningless: use duplicates='drop' or 'keep'."
                 )
             kept = torch.ones(len(points), dtype=torch.bool, device=points.device)
             kept[later] = False
@@ -133,24 +133,24 @@ class Neighbours:
 
 
 def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates: Duplicates | None) -> Neighbours:
-    """What an estimator was given: neighbours that somebody has found, at least k, or points to search among."""
+    """The given neighbours, at least k of each point, or those found by a search among the given points."""
     if not isinstance(x, Neighbours):
         return Neighbours.search(x, k, duplicates=duplicates or "error")
     if duplicates is not None:
-        raise UsageError("duplicates is chosen where the neighbours are searched, not with neighbours that are found.")
+        raise UsageError("duplicates cannot be combined with neighbours: give it to Neighbours.search.")
     if k > x.distances.shape[1]:
-        raise UsageError(f"k = {k} needs as many neighbours of each point; these are {x.distances.shape[1]}.")
+        raise UsageError(f"k = {k} needs {k} neighbours of each point, but only {x.distances.shape[1]} are given.")
     return x
 
 
 def _tell_of_pairs(nearest: Tensor) -> None:
-    """Warn where far more points have a close twin than any smooth density gives: one in 1 / CLOSE on a line, and fewer
-    in more dimensions."""
+    """Warn if more points have very close neighbours than a smooth density can explain: a fraction CLOSE on a line, and
+    fewer in more dimensions."""
     close = int((nearest < CLOSE * nearest.median()).sum())
     if close > MANY * len(nearest):
         warnings.warn(
-            f"{close} of {len(nearest)} points lie more than {round(1 / CLOSE):,} times nearer to another point than "
-            "most do; if these are copies with slight changes, the estimates are far too small: leave copies out.",
+            f"{close} of {len(nearest)} points are more than {round(1 / CLOSE):,} times closer to another point than "
+            "the median; if they are slightly modified copies, the estimates are far too small: remove copies.",
             GantkWarning,
             stacklevel=3,
         )
@@ -161,10 +161,10 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
     if isinstance(x, np.ndarray):
         if x.dtype.kind not in "uf" or (x.dtype.kind == "u" and x.itemsize > 1) or x.itemsize > 8:
             raise UsageError(f"points are uint8 or float, not {x.dtype}: convert them.")
-        # torch takes neither another machine's byte order nor negative strides, and warns of what cannot be written.
+        # torch accepts neither foreign byte orders nor negative strides, and warns about read-only arrays.
         x = torch.from_numpy(np.require(x, x.dtype.newbyteorder("="), ["C", "W"]))
     if not isinstance(x, Tensor):
-        raise UsageError(f"points are a tensor or an array, not {type(x).__name__}: numpy.asarray makes one.")
+        raise UsageError(f"points are a tensor or an array, not {type(x).__name__}: convert them with numpy.asarray.")
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
     if x.dtype not in TYPES:
@@ -172,12 +172,12 @@ def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
     if x.ndim < 2 or 0 in x.shape:
         raise UsageError(f"points are [N, D] or images [N, C, H, W], not {list(x.shape)}.")
     points = x.detach().flatten(1)
-    check_values(points, "x")  # before points are compared: NaN has bits that equal each other
+    check_values(points, "x")  # before comparing points bitwise, since NaNs can have equal bits
     return points
 
 
 def _type_of(x: Tensor | npt.NDArray[Any]) -> torch.dtype | None:
-    """What the points came in, where that is a type of float that torch has."""
+    """The original dtype of the points, if it is a float dtype of torch."""
     dtype = x.dtype if isinstance(x, Tensor) else torch.from_numpy(np.empty(0, x.dtype.newbyteorder("="))).dtype
     return dtype if dtype.is_floating_point else None
 

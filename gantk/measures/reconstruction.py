@@ -1,7 +1,7 @@
-"""Reconstruction: the codes of images are read and generated from again, and how far what comes back is off.
+"""Reconstruction: encode images, generate images from the codes, and measure the errors.
 
-A model reads codes by its discriminator, where that has a code head, else by its generator, where that has an encoder.
-Reconstructions are the generator's own: a refiner, which would improve them, takes no part.
+The discriminator encodes images if it has a code head, else the generator if it has an encoder. Refiners are not
+applied.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 COLOURS: Mapping[int, str] = {1: "gray", 3: "rgb", 4: "rgba"}
-"""Channels → what the pixels of a picture file are converted to."""
+"""Channels → the color mode to which image files are converted."""
 
 
 @dataclass(frozen=True)
 class Error:
-    """How far two sets of numbers are apart, as means over all of them."""
+    """Mean differences between two sets of numbers."""
 
     absolute: float
     """Mean absolute difference."""
@@ -58,26 +58,26 @@ class Error:
 
 @dataclass(frozen=True)
 class Generated:
-    """Noise, and what becomes of it: images and codes in the order of the noise."""
+    """Noise, the images generated from it, and their codes, in the order of the noise."""
 
     noise: Tensor
     """`[N, dim]`"""
     images: Tensor
     """`[N, C, H, W]` in [-1, 1]: generated from the noise."""
     codes: Tensor
-    """`[N, dim]`: read off the images."""
+    """`[N, dim]`: the codes of the images."""
     again: Tensor
     """`[N, C, H, W]`: generated from the codes."""
 
 
 @dataclass(frozen=True)
 class Reconstructed:
-    """Images, and what becomes of them."""
+    """Images, their codes and their reconstructions."""
 
     images: Tensor
     """`[N, C, H, W]` in [-1, 1]"""
     degraded: Tensor
-    """`[N, C, H, W]`: what the codes were read off; the images themselves where nothing degraded them."""
+    """`[N, C, H, W]`: the images that were encoded; the originals if there is no degradation."""
     codes: Tensor
     """`[N, dim]`"""
     again: Tensor
@@ -86,54 +86,54 @@ class Reconstructed:
 
 @dataclass(frozen=True)
 class GeneratedErrors:
-    """How generated images come back."""
+    """Reconstruction errors of generated images."""
 
     codes: Error
-    """From the noise to the codes that were read, per number of a code."""
+    """Between the noise and the codes, per code dimension."""
     images: Error
-    """From the images to those generated from the codes, per pixel in [-1, 1]."""
+    """Between the images and those generated from the codes, per pixel in [-1, 1]."""
     silence: Error
-    """From the noise to codes of zeros: what `codes` would be if nothing could be read."""
+    """Between the noise and codes of zeros, as a baseline for `codes`."""
 
 
 @dataclass(frozen=True)
 class ImageErrors:
-    """How images come back, per pixel in [-1, 1], against what they were before anything degraded them."""
+    """Reconstruction errors per pixel in [-1, 1], relative to the images before any degradation."""
 
     again: Error
-    """To what was generated from their codes."""
+    """Of the images generated from the codes."""
     degraded: Error
-    """To the degraded images; 0 where nothing degraded them."""
+    """Of the degraded images; 0 without degradation."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The part of a data set that is held out from training, or else all there is."""
+    """The held-out split of a data set or, if it has none, the training images."""
 
     source: DataSource
     name: str
-    """As `mnist:split=test`."""
+    """Such as `mnist:split=test`."""
     seen: bool
-    """Whether the model was trained on these very images, because the data set holds out none."""
+    """Whether these are the training images, because the data set has no held-out split."""
 
 
 def check_reads_codes(model: Model) -> None:
-    """Refuse a model that reads no code off an image; raises `FitError` with the mend."""
+    """Raise `FitError` if the model cannot encode images."""
     if _discriminator_reads(model) or _generator_reads(model):
         return
     if model.condition is not None:
         raise FitError(
-            "this model is conditional: its discriminator reads a code beside a condition, and a picture comes without "
-            "one. To reconstruct images, build without --condition."
+            "this model is conditional: its discriminator needs a condition to encode an image, and image files have "
+            "none. To reconstruct images, build without --condition."
         )
-    with_code = "build with --loss code, which gives the discriminator a code to read"
-    with_encoder = "build with a generator that encodes images as noise, as --generator vae"
+    with_code = "build with --loss code, which trains the discriminator to predict codes"
+    with_encoder = "build with a generator that can encode images, such as --generator vae"
     mend = with_encoder if model.discriminator is None else f"{with_code}, or {with_encoder}"
-    raise FitError(f"this model reads no code off an image, so it cannot reconstruct one: {mend}.")
+    raise FitError(f"this model cannot encode images, so it cannot reconstruct them: {mend}.")
 
 
 def _discriminator_reads(model: Model) -> bool:
-    # A conditional model's is shown the condition beside the image, and would say it again.
+    # A conditional model's discriminator receives the condition with the image, and could just repeat it.
     return model.discriminator is not None and "code" in model.discriminator.provides and model.condition is None
 
 
@@ -145,8 +145,8 @@ def _generator_reads(model: Model) -> bool:
 def read_codes(model: Model, images: Tensor) -> Tensor:
     """The codes `[N, dim]` of `[N, C, H, W]` images in [-1, 1], on the CPU.
 
-    They are the discriminator's where it has a code head, else the mean of the generator's posterior; read in
-    evaluation mode and without gradients.
+    They are predicted by the discriminator if it has a code head; else they are the mean of the generator's posterior.
+    Computed in evaluation mode and without gradients.
 
     Raises:
         FitError: the model has neither.
@@ -158,7 +158,7 @@ def read_codes(model: Model, images: Tensor) -> Tensor:
 
 
 def _codes(model: Model, images: Tensor) -> Tensor:
-    # A short last chunk is filled up: kernels may round differently for another batch size.
+    # The last chunk is padded, since kernels may round differently for another batch size.
     full = torch.cat([images, images[:1].expand(CHUNK - len(images), *images.shape[1:])]).to(model.device)
     if model.discriminator is not None and _discriminator_reads(model):
         judged = full if not model.is_built else model.built.recipe.judged(model, full)
@@ -169,14 +169,14 @@ def _codes(model: Model, images: Tensor) -> Tensor:
 
 
 def generated_again(model: Model, n: int, seed: int = 0) -> Generated:
-    """Generate n images from noise, read their codes, and generate from these.
+    """Generate n images from noise, encode them, and generate images from the codes.
 
     Args:
-        n: how many, at least 1.
-        seed: which noise, as in `Model.sample_noise`.
+        n: number of images, at least 1.
+        seed: seed of the noise, as in `Model.sample_noise`.
 
     Raises:
-        FitError: the model reads no codes.
+        FitError: the model cannot encode images.
     """
     return _again(model, model.sample_noise(n, seed))
 
@@ -194,14 +194,14 @@ def reconstructed(
     degradations: Sequence[Degradation] = (),
     rng: torch.Generator | None = None,
 ) -> Reconstructed:
-    """Read the codes of images `[N, C, H, W]` in [-1, 1] and generate from them.
+    """Encode images `[N, C, H, W]` in [-1, 1] and generate images from the codes.
 
     Args:
-        degradations: what happens to the images, in this order, before their codes are read.
-        rng: where degrading draws from; the same state, the same degraded images.
+        degradations: applied to the images, in this order, before encoding.
+        rng: source of randomness for degradations; the same state gives the same degraded images.
 
     Raises:
-        FitError: the model reads no codes.
+        FitError: the model cannot encode images.
         OptionError: a degradation does not go with images of this size.
     """
     given = degrade(images, degradations, rng or rng_for(0, "degrade"))
@@ -227,14 +227,14 @@ class _Mean:
 
 
 def generated_errors(model: Model, n: int, seed: int = 0) -> GeneratedErrors:
-    """Generate n images, read their codes, generate from these, and compare.
+    """Generate n images, encode them, generate images from the codes, and compare.
 
     Args:
-        n: how many, at least 1.
-        seed: which noise, as in `Model.sample_noise`.
+        n: number of images, at least 1.
+        seed: seed of the noise, as in `Model.sample_noise`.
 
     Raises:
-        FitError: the model reads no codes.
+        FitError: the model cannot encode images.
     """
     codes, images, silence = _Mean(), _Mean(), _Mean()
     for noise in torch.split(model.sample_noise(n, seed), model.chunk):
@@ -251,13 +251,13 @@ def image_errors(
     """Reconstruct batches of images and compare with the images.
 
     Args:
-        batches: `[N, C, H, W]` each, in [-1, 1]; one image at least.
-        degradations: what happens to the images, in this order, before their codes are read.
-        seed: from which what is random in degrading follows.
+        batches: `[N, C, H, W]` each, in [-1, 1]; at least one image.
+        degradations: applied to the images, in this order, before encoding.
+        seed: seed of the degradations.
 
     Raises:
-        FitError: the model reads no codes.
-        OptionError: a degradation does not go with images of this size.
+        FitError: the model cannot encode images.
+        OptionError: a degradation cannot be applied to images of this size.
     """
     rng = rng_for(seed, "degrade")
     again, degraded = _Mean(), _Mean()
@@ -269,17 +269,17 @@ def image_errors(
 
 
 def held_out(spec: Mapping[str, Any]) -> HeldOut:
-    """What a model's data set holds out from training.
+    """The held-out split of a model's data set.
 
     Args:
-        spec: the model's.
+        spec: the spec of the model.
 
     Raises:
         UsageError: the model was built on data given from Python.
         DataError: the data cannot be read.
     """
     if "data" not in spec:
-        raise UsageError("this model was built on data given from Python: name a data set with --data, or images.")
+        raise UsageError("this model was built on data given from Python: give a data set with --data, or image files.")
     table: Mapping[str, Any] = spec["data"]
     options: Mapping[str, Any] = part_class("data", table["plugin"]).held_out
     seen = all(table.get(name) == value for name, value in options.items())
@@ -289,14 +289,16 @@ def held_out(spec: Mapping[str, Any]) -> HeldOut:
 
 
 def picture_files(paths: Sequence[Any], shape: ImageShape) -> DataSource:
-    """Picture files as a data source of images of this shape: the middle of each, resized, in the model's colours.
+    """Image files as a data source of images of this shape: center-cropped, resized, and converted to its channels.
 
     Raises:
-        UsageError: no picture file has so many channels.
-        DataError: a file is missing, or is no picture.
+        UsageError: image files cannot have this number of channels.
+        DataError: a file is missing, or is not an image.
     """
     if shape[0] not in COLOURS:
-        raise UsageError(f"this model's images have {shape[0]} channels, and picture files 1, 3 or 4: name a data set.")
+        raise UsageError(
+            f"this model's images have {shape[0]} channels, but image files have 1, 3 or 4: use --data instead."
+        )
     table = {"plugin": "gantk:files", "path": paths, "size": list(shape[1:]), "color": COLOURS[shape[0]]}
     source: DataSource = construct("data", table)
     return source

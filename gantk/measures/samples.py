@@ -1,4 +1,4 @@
-"""Many samples, a batch at a time: they need not fit into memory together."""
+"""Many samples, one batch at a time, so that they need not fit into memory together."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Samples(NamedTuple):
 def sample_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Tensor]:
-    """The images of `model.sample(count, seed, refine, conditions)`, the same ones, in batches `[n, C, H, W]`."""
+    """The same images as `model.sample(count, seed, refine, conditions)`, in batches `[n, C, H, W]`."""
     return (batch.images for batch in labelled_batches(model, count, seed, refine, conditions))
 
 
 def labelled_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Samples]:
-    """The same images, with their labels where the model is conditional."""
+    """As `sample_batches`, with labels if the model is conditional."""
     rng = torch.Generator().manual_seed(seed)
     for start in range(0, count, model.chunk):  # larger batches would need memory, and be no faster
         number = min(model.chunk, count - start)
@@ -49,5 +49,5 @@ def _labels(model: Model, noise: Tensor) -> Tensor | None:
     with calling(name, f"labels of {len(noise)} conditions"):
         found = model.condition.labels(noise[:, model.noise.dim :])
     if len(found) != len(noise):
-        raise FitError(f"{name}: labels of {len(noise)} conditions are {list(found.shape)}; one for each is expected.")
+        raise FitError(f"{name}: labels of {len(noise)} conditions are {list(found.shape)}; expected one for each.")
     return found.cpu()

@@ -1,4 +1,4 @@
-"""One side of a comparison: images, and what an extractor sees in them."""
+"""One side of a comparison: images and their features."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from gantk.parts import Extractor, ImageShape
 __all__ = ["BATCH", "Side", "content_digest"]
 
 BATCH = 256
-"""Images that are decoded, or from which features are extracted, at a time."""
+"""Number of images decoded, or from which features are extracted, at a time."""
 
 Progress = Callable[[float], object]
 
 
 def content_digest(source: DataSource) -> str:
-    """A hash of every byte of every image of a source, in their order."""
+    """A hash of all bytes of all images of a source, in order."""
     found = hashlib.blake2b(repr((len(source), *source.image_shape)).encode(), digest_size=16)
     for start in range(0, len(source), BATCH):
         found.update(source.images(range(start, min(start + BATCH, len(source)))).numpy().tobytes())
@@ -35,18 +35,17 @@ def content_digest(source: DataSource) -> str:
 
 
 class Side:
-    """The images of one side, real or generated, and their features; each is computed once, on first use.
+    """Real or generated images and their features; each is computed once, on first use.
 
-    Nothing here is held in memory as a whole: images are read in batches, and features lie in a file, whose pages the
-    operating system brings in as they are read.
+    Nothing is held in memory as a whole: images are read in batches, and features are in a memory-mapped file.
 
     Args:
         source: the images, uint8.
-        extractor: what computes features of them; `None` where metrics read images alone.
-        name: what messages call this side, as `mnist:split=test`.
-        folder: where features are kept, under the content of the images and of the extractor, and found again by a
-            later evaluation; not kept where not given.
-        progress: receives the share of the features that is extracted, above 0 to 1.
+        extractor: computes the features; `None` if metrics only read images.
+        name: name of this side in messages, such as `mnist:split=test`.
+        folder: cache folder for features, keyed by the content of images and extractor, so that later evaluations
+            reuse them; by default they are not cached.
+        progress: receives the fraction of features extracted, above 0 to 1.
     """
 
     def __init__(
@@ -74,23 +73,23 @@ class Side:
 
     @property
     def extractor(self) -> Extractor:
-        """What computes the features.
+        """The extractor.
 
         Raises:
             FitError: there is none.
         """
         if self._extractor is None:
-            raise FitError(f"{self.name}: features are read, but no extractor was given.")
+            raise FitError(f"{self.name}: features need an extractor, but none is given.")
         return self._extractor
 
     def images(self, batch: int = BATCH) -> Iterator[Tensor]:
-        """The images in their order, as uint8 batches `[n, C, H, W]`."""
+        """The images in order, as uint8 batches `[n, C, H, W]`."""
         for start in range(0, len(self), batch):
             yield self.source.images(range(start, min(start + batch, len(self))))
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """Class indices int64 `[N]`, where the images have classes."""
+        """Class indices int64 `[N]`, if the images have classes."""
         return self.source.labels(range(len(self))) if self.source.classes else None
 
     @cached_property
@@ -100,7 +99,7 @@ class Side:
 
     @cached_property
     def features(self) -> Tensor:
-        """`[N, dim]` float32: reading a part of it reads that part of the file."""
+        """`[N, dim]` float32, memory-mapped."""
         shape = (len(self), self.extractor.dim)
         if self._folder is None:
             place = tempfile.TemporaryFile(prefix="gantk-")  # noqa: SIM115  (it lives as long as the array)
@@ -124,16 +123,16 @@ class Side:
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """`[N, class_count]` float32: the classes that the extractor sees.
+        """`[N, class_count]` float32: the extractor's class probabilities.
 
         Raises:
-            FitError: it sees no classes.
+            FitError: the extractor has no classes.
         """
         extractor = self.extractor
         if not extractor.class_count:
             raise FitError(
-                f"class probabilities are read, and {type(extractor).__name__} has none: choose an extractor with "
-                "classes, as classifier."
+                f"class probabilities are needed, but {type(extractor).__name__} has none: use an extractor with "
+                "classes, such as classifier."
             )
         with torch.no_grad(), evaluating(extractor):
             parts = torch.split(self.features, BATCH)

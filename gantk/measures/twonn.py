@@ -1,4 +1,4 @@
-"""The intrinsic dimension from two neighbours of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
+"""The intrinsic dimension from the two nearest neighbours of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["TwoNN", "two_nn"]
 class TwoNN:
     """Two estimates of the intrinsic dimension from the same ratios T_2 / T_1.
 
-    The errors take points for independent, which neighbours are not, and know nothing of bias.
+    The errors treat points as independent, which nearby points are not, and do not include bias.
     """
 
     fit: float
-    """The slope of the paper's straight line."""
+    """The slope of the paper's line."""
     fit_error: float
-    """Standard deviation of the slope over points drawn anew with replacement (bootstrap)."""
+    """Bootstrap standard deviation of the slope."""
     likelihood: float
-    """The maximum likelihood, unbiased, with the discarded ratios known only to be greater than the others."""
+    """The unbiased maximum likelihood estimate; the discarded ratios are treated as censored."""
     likelihood_error: float
-    """Standard error of that: likelihood / √(ratios used − 2), exact for independent points."""
+    """Its standard error: likelihood / √(ratios used − 2), exact for independent points."""
     points: int
-    """Ratios that there are."""
+    """Number of ratios."""
     discarded: int
-    """The greatest of these, which were left out."""
+    """Number of largest ratios that were discarded."""
     undefined: int
-    """Points without two neighbours at positive distance; only `duplicates="keep"` allows them."""
+    """Number of points without two neighbours at positive distance; possible only with `duplicates="keep"`."""
     neighbours: Neighbours
 
 
@@ -52,43 +52,45 @@ def two_nn(
 ) -> TwoNN:
     """Facco et al.'s estimate of the intrinsic dimension from each point's two nearest neighbours.
 
-    With μ = T_2 / T_1, log μ is exponential with rate m. `fit` is the paper's: of N ratios in ascending order, the line
-    through the origin that is nearest to (log μ_i, −log(1 − i/N)) in least squares. `likelihood` is the rate itself:
-    (n − 1) / (Σ_{i≤n} log μ_i + (N − n) log μ_n), which uses the same n smallest ratios and needs no line.
+    With μ = T_2 / T_1, log μ is exponential with rate m. `fit` is the paper's estimate: the least-squares line through
+    the origin and the points (log μ_i, −log(1 − i/N)), for N ratios in ascending order. `likelihood` estimates the rate
+    directly from the same n smallest ratios: (n − 1) / (Σ_{i≤n} log μ_i + (N − n) log μ_n).
 
     Args:
-        x: points `[N, D]`, or `[N, …]` as images are, uint8 or float; or the `Neighbours` of an earlier search.
-        discard: the share of the greatest ratios that is left out, in (0, 1): far points are where the density changes.
-            At least one is.
-        duplicates: `"error"` where nothing is said, `"drop"` or `"keep"`; see `Neighbours.search`. With `"keep"`, T_1
-            and T_2 are a point's first two positive distances among the neighbours that were found. Not to be given
-            with `Neighbours`, as it was chosen there.
-        resamples: how often points are drawn anew for `fit_error`, at least 2.
-        rng: what they are drawn with; the same draws at every call where none is given.
+        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbours` of an earlier search.
+        discard: fraction of the largest ratios to discard, in (0, 1), because the density varies over large distances;
+            at least one is discarded.
+        duplicates: `"error"` (the default), `"drop"` or `"keep"`; see `Neighbours.search`. With `"keep"`, T_1 and T_2
+            are a point's first two positive distances among its neighbours. Cannot be combined with `Neighbours`, which
+            already define it.
+        resamples: number of bootstrap resamples for `fit_error`, at least 2.
+        rng: random number generator of the resamples; by default, every call uses the same ones.
 
     Raises:
-        UsageError: an argument is out of its range, the points are no points, or fewer than 3 ratios are left.
+        UsageError: an argument is out of range, x is invalid, or fewer than 3 ratios are left.
     """
     if not isinstance(discard, (int, float, np.floating)) or not 0 < discard < 1:
-        raise UsageError(f"discard is a share between 0 and 1, not {discard!r}.")
+        raise UsageError(f"discard is a fraction between 0 and 1, not {discard!r}.")
     if not isinstance(resamples, (int, np.integer)) or resamples < 2:
-        raise UsageError(f"resamples is a whole number, at least 2, not {resamples!r}.")
+        raise UsageError(f"resamples is an integer of at least 2, not {resamples!r}.")
     if rng is not None and not (isinstance(rng, torch.Generator) and rng.device.type == "cpu"):
-        raise UsageError(f"rng is a torch.Generator of the CPU, not {rng!r}; torch.Generator() makes one.")
+        raise UsageError(f"rng is a torch.Generator on the CPU, not {rng!r}; create one with torch.Generator().")
     found = neighbours_of(x, 2, duplicates)
     growth = _log_ratios(found.distances).cpu()
     undefined = len(found.distances) - len(growth)
     count = len(growth)
     used = min(int(count * (1 - discard)), count - 1)
     if used < 3:
-        raise UsageError(f"TwoNN needs 3 ratios; {max(used, 0)} of {len(found.distances)} points are left to give one.")
+        raise UsageError(
+            f"TwoNN needs at least 3 ratios, but only {max(used, 0)} of {len(found.distances)} points are left."
+        )
     ordered = growth.sort().values
     slope = _slope(ordered, used)
     rng = rng or torch.Generator().manual_seed(0)
     others = torch.empty(resamples, dtype=torch.float64)
     for index in range(resamples):
         times = torch.randint(count, (count,), generator=rng).bincount(minlength=count)
-        others[index] = _slope(ordered.repeat_interleave(times), used)  # in order again, without sorting
+        others[index] = _slope(ordered.repeat_interleave(times), used)  # still sorted
     whole = ordered[:used].sum() + (count - used) * ordered[used - 1]
     likelihood = (used - 1) / whole
     return TwoNN(
@@ -113,7 +115,7 @@ def _log_ratios(distances: Tensor) -> Tensor:
 
 
 def _slope(ordered: Tensor, used: int) -> Tensor:
-    """The slope of the line through the origin; infinite where no ratio is greater than 1."""
+    """The slope of the line through the origin; infinite if no ratio is greater than 1."""
     x = ordered[:used]
     y = -torch.log1p(-torch.arange(1, used + 1, dtype=torch.float64) / len(ordered))
     return (x @ y) / (x @ x) if bool(x.any()) else torch.tensor(torch.inf, dtype=torch.float64)

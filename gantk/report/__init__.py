@@ -1,1 +1,1 @@
-"""What people read: tables and descriptions of models and plugins."""
+"""Tables, descriptions and pictures for users."""

@@ -1,4 +1,4 @@
-"""Moving pictures: frames as a GIF, an MP4 where ffmpeg is installed, or a folder."""
+"""Animations: frames as a GIF, an MP4 (requires ffmpeg), or a folder."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from gantk.report.pictures import aside_of, opaque, save_picture, single
 __all__ = ["check_animation", "save_animation"]
 
 PER_SECOND = 10
-"""Frames."""
+"""Frames per second."""
 
 
 def check_animation(path: Path) -> None:
-    """Refuse what this machine cannot make, before any work is done; raises `UsageError` with the mend."""
+    """Raise `UsageError` if this machine cannot write the animation, before any work is done."""
     if path.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
         raise UsageError(
-            f"-o {path}: MP4 needs the program ffmpeg, which is not installed: write NAME.gif or a folder of frames, "
-            "or install ffmpeg."
+            f"-o {path}: MP4 needs ffmpeg, which is not installed: use NAME.gif or a folder of frames, or install "
+            "ffmpeg."
         )
 
 
 def save_animation(frames: Sequence[Tensor], path: Path) -> None:
-    """Write uint8 frames `[C, H, W]` of one size; GIF and MP4 run there and back, a folder holds each once, in order.
+    """Write uint8 frames `[C, H, W]` of one size; GIF and MP4 play forward and backward, a folder has each frame once.
 
-    GIF and MP4 have no transparency: what is clear is white.
+    Transparent images are composited on white in GIF and MP4.
 
     Raises:
         WorkError: the place cannot be written to, or ffmpeg fails.
@@ -64,7 +64,7 @@ def _encode(frames: Sequence[Image.Image], path: Path) -> None:
     colored = [frame.convert("RGB") for frame in frames]
     width, height = colored[0].size
     read = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(PER_SECOND), "-i", "-"]
-    # Its colors are halved in size, so that both sides must be even.
+    # yuv420p halves the color planes, so both sides must be even.
     written = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
     done = subprocess.run(
         ["ffmpeg", "-y", "-loglevel", "error", *read, *written],
@@ -74,6 +74,4 @@ def _encode(frames: Sequence[Image.Image], path: Path) -> None:
     )
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise WorkError(
-            f"ffmpeg failed: {said[-1] if said else f'exit code {done.returncode}'}; write NAME.gif instead."
-        )
+        raise WorkError(f"ffmpeg failed: {said[-1] if said else f'exit code {done.returncode}'}; use NAME.gif instead.")

@@ -1,4 +1,4 @@
-"""The intrinsic dimension of a data set, as text, as JSON, and as DE-GAN's Figure 4."""
+"""The intrinsic dimension of a data set as text, as JSON, and as a plot like DE-GAN's Figure 4."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 __all__ = ["curve", "dimension_text", "draw_curve", "of_mle", "of_two_nn"]
 
 ROWS = 12
-"""About how many rows the table has; the JSON has every k."""
+"""Approximate number of rows of the table; the JSON has every k."""
 
 FLAT = 0.05
-"""A curve that changes by more than this has no flat part."""
+"""Maximum relative change of the flat part of a curve."""
 
 NOISE_STEP = 32
-"""A suggested noise size is a multiple of this."""
+"""Suggested noise dimensions are multiples of this."""
 
 Average = Literal["mean", "harmonic"]
 
 
 def of_mle(estimate: LevinaBickel) -> dict[str, Any]:
-    """Levina & Bickel's estimates as JSON can hold them: two readings of the curve, and the curve.
+    """Levina & Bickel's estimates for JSON: two values read from the curve, and the curve.
 
-    What is infinite is `None`, as JSON knows no infinity.
+    Infinite values are `None`, since JSON has no infinity.
     """
     columns = ("mean", "mean_error", "harmonic", "harmonic_error", "infinite")
     values = {name: getattr(estimate, name).tolist() for name in columns}
@@ -52,7 +52,7 @@ def of_mle(estimate: LevinaBickel) -> dict[str, Any]:
 
 
 def _reading(estimate: LevinaBickel, average: Average) -> dict[str, Any]:
-    """Where the curve is flattest; its end, where no finite stretch is long enough to tell."""
+    """The flattest part of the curve; its end if no finite range is long enough."""
     try:
         flat = estimate.flattest(average)
     except UsageError:
@@ -63,7 +63,7 @@ def _reading(estimate: LevinaBickel, average: Average) -> dict[str, Any]:
 
 
 def of_two_nn(estimate: TwoNN) -> dict[str, Any]:
-    """TwoNN's estimates as JSON can hold them; what is infinite is `None`."""
+    """TwoNN's estimates for JSON; infinite values are `None`."""
     names = ("fit", "fit_error", "likelihood", "likelihood_error", "points", "discarded")
     return {name: _finite(getattr(estimate, name)) for name in names}
 
@@ -73,7 +73,7 @@ def _finite(value: Any) -> Any:
 
 
 def dimension_text(findings: Mapping[str, Any]) -> str:
-    """The same as text; `findings` is what `gantk intrinsic-dim --json` prints."""
+    """The findings as text; `findings` is what `gantk intrinsic-dim --json` prints."""
     lines = [_head(findings)]
     if "mle" in findings:
         lines += ["", "maximum likelihood (Levina & Bickel 2004)", *_mle(findings["mle"])]
@@ -82,8 +82,8 @@ def dimension_text(findings: Mapping[str, Any]) -> str:
     if (greatest := _greatest(findings)) is not None:
         lines += [
             "",
-            "± is a standard error over points: it takes them for independent, though they share neighbours, and knows",
-            "nothing of bias.",
+            "± is a standard error over points; it treats points as independent, although they share neighbours, and",
+            "does not include bias.",
             "",
             *_meaning(greatest),
         ]
@@ -94,14 +94,13 @@ def _head(findings: Mapping[str, Any]) -> str:
     count, dropped = findings["points"], findings["duplicates"]
     head = f"{findings['data']}: {count:,} points of {' × '.join(map(str, findings['shape']))} numbers"
     if dropped:
-        head += f"; {dropped:,} more equal one of these in every number and {'is' if dropped == 1 else 'are'} left out"
+        head += f"; {dropped:,} exact duplicate{'' if dropped == 1 else 's'} left out"
     if near := findings["near_duplicates"]:
-        verbs = ("differs", "is") if near == 1 else ("differ", "are")
-        head += f"; {near:,} more {verbs[0]} from these by rounding error only and {verbs[1]} left out"
+        head += f"; {near:,} near-duplicate{'' if near == 1 else 's'} (equal up to rounding error) left out"
     if subset := findings["subset"]:
         head += (
-            f"\na random subset of {subset['points']:,} of {subset['of']:,} (seed {subset['seed']}): its points lie "
-            "farther apart than the data's,\nso its estimates are not those of the whole"
+            f"\na random subset of {subset['points']:,} of {subset['of']:,} (seed {subset['seed']}): its points are "
+            "farther apart,\nso its estimates differ from those of the whole data set"
         )
     return head
 
@@ -115,7 +114,7 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
     uneven = [name for name in labels if (found[name]["change"] or 0) > FLAT]
     if uneven:
         averages = " and ".join("harmonic mean" if name == "harmonic" else name for name in uneven)
-        lines.append(f"  {averages}: no flat part, the curve changes by more than {FLAT:.0%} even there; read a range")
+        lines.append(f"  {averages}: no flat part, the curve changes by more than {FLAT:.0%} even there; use a range")
     curve = found["curve"]
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000, len(curve)) if len(curve) <= ROWS * step)
     rows = [
@@ -128,17 +127,17 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
 
 
 def _infinite(curve: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Where the mean is infinite, and which estimates remain."""
+    """Explain where the mean is infinite, and which estimates remain."""
     rows = [row for row in curve if row["infinite"]]
     if not rows:
         return []
     count = max(row["infinite"] for row in rows)
-    # The first k distances are equal wherever more are, so it is the smallest k that are infinite.
+    # If more than k distances are equal, so are the first k: the infinite estimates are those with the smallest k.
     until = f"up to k = {rows[-1]['k']}, " if len(rows) < len(curve) else ""
-    line = f"  {until}at {count:,} points all k distances are equal: their estimate is infinite"
+    line = f"  {until}all k distances are equal at {count:,} points: their estimate is infinite"
     if all(row["harmonic"] is None for row in rows):
-        return [f"{line}, and so are", "  both averages: such distances tell no dimension"]
-    return [f"{line}, and so is the mean;", "  go by the harmonic mean" + (" there" if until else "")]
+        return [f"{line}, and so are", "  both averages: such distances contain no information about the dimension"]
+    return [f"{line}, and so is the mean;", "  use the harmonic mean" + (" there" if until else "")]
 
 
 def _where(reading: Mapping[str, Any]) -> str:
@@ -149,16 +148,16 @@ def _where(reading: Mapping[str, Any]) -> str:
 
 
 def _two_nn(found: Mapping[str, Any]) -> list[str]:
-    used = f"the {found['discarded']:,} greatest of {found['points']:,} ratios are left out"
+    used = f"without the {found['discarded']:,} largest of {found['points']:,} ratios"
     rows = [
-        ("  straight line (the paper's)", _value(found, "fit", "fit_error"), used),
+        ("  line fit (as in the paper)", _value(found, "fit", "fit_error"), used),
         ("  maximum likelihood", _value(found, "likelihood", "likelihood_error"), ""),
     ]
     return [table(rows)]
 
 
 def _value(found: Mapping[str, Any], value: str, error: str) -> str:
-    """A value with as many digits as its error gives meaning to."""
+    """A value with as many digits as its error justifies."""
     if found[value] is None:
         return "infinite"
     if found[error] is None:
@@ -168,7 +167,7 @@ def _value(found: Mapping[str, Any], value: str, error: str) -> str:
 
 
 def _greatest(findings: Mapping[str, Any]) -> float | None:
-    """The greatest of the main estimates; none if all are infinite."""
+    """The largest of the main estimates; None if all are infinite."""
     mle, two_nn = findings.get("mle"), findings.get("twonn")
     values = [mle[name]["value"] for name in ("mean", "harmonic")] if mle else []
     values += [two_nn[name] for name in ("fit", "likelihood")] if two_nn else []
@@ -180,18 +179,18 @@ def _meaning(greatest: float) -> list[str]:
     name, default = bare_name(entry), construct("noise", entry).dim
     if greatest > default:
         enough = math.ceil(greatest / NOISE_STEP) * NOISE_STEP
-        advice = f"too small for the greatest reading above,\n{greatest:.4g}: take --noise {name}:dim={enough}."
+        advice = f"too small for the largest\nestimate above, {greatest:.4g}: use --noise {name}:dim={enough}."
     else:
-        advice = f"no less than the greatest reading\nabove, {greatest:.4g}; another size is --noise NAME:dim=…."
+        advice = f"large enough for the largest\nestimate above, {greatest:.4g}; --noise NAME:dim=… changes it."
     return [
-        "For the noise: DE-GAN's paper (section III) holds that with fewer numbers than this a generator cannot reach",
-        "all of the data, which is mode collapse, and that far too many spoil its images; it takes 128, where its",
-        f"Table I has 11.6 to 13.7. gantk's default, {name} noise of {default}, is {advice}",
+        "Choosing the noise: according to DE-GAN's paper (section III), a generator whose noise has fewer dimensions",
+        "than the data cannot cover all of it (mode collapse), and far more dimensions degrade its images; it uses 128",
+        f"for estimates of 11.6 to 13.7 (Table I). gantk's default, {name} noise of dimension {default}, is {advice}",
     ]
 
 
 def curve(estimate: LevinaBickel, title: str) -> Figure:
-    """A figure of its own with `draw_curve` in it."""
+    """A new figure with `draw_curve` in it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
@@ -203,7 +202,7 @@ def curve(estimate: LevinaBickel, title: str) -> Figure:
 
 
 def draw_curve(axes: Axes, estimate: LevinaBickel) -> None:
-    """Both averages over k with their standard errors, and where the mean is flattest."""
+    """Plot both averages over k with their standard errors, and the flattest part of the mean."""
     names: dict[Average, str] = {"mean": "mean over points, as in the paper", "harmonic": "harmonic mean"}
     for index, (name, label) in enumerate(names.items()):
         values, error = _drawn(getattr(estimate, name)), _drawn(getattr(estimate, f"{name}_error"))
@@ -218,5 +217,5 @@ def draw_curve(axes: Axes, estimate: LevinaBickel) -> None:
 
 
 def _drawn(values: Tensor) -> Tensor:
-    """NaN is a gap in a line; infinity is a warning."""
+    """Replace infinity, which raises a warning, by NaN, which leaves a gap in the line."""
     return torch.where(values.isfinite(), values, torch.nan)

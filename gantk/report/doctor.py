@@ -27,7 +27,7 @@ PACKAGES = ("gantk", "torch", "lightning-fabric", "numpy", "safetensors", "pillo
 
 
 def examine() -> dict[str, Any]:
-    """Versions, devices, threads, native code, data roots and every plugin, as JSON can hold them."""
+    """Versions, devices, threads, native code, data roots and every plugin, as plain data for JSON."""
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": platform.platform(),
@@ -58,7 +58,7 @@ def _devices() -> list[str]:
 def _data_roots() -> dict[str, str]:
     root = os.environ.get("GANTK_DATA")
     if not root:
-        return {"GANTK_DATA": "not set: name data sets with path=…"}
+        return {"GANTK_DATA": "not set: give the path of data sets with path=…"}
     path = place(root)
     if not path.is_dir():
         return {"GANTK_DATA": f"{root} is not a folder"}
@@ -66,7 +66,7 @@ def _data_roots() -> dict[str, str]:
         folders = sorted(entry.name for entry in path.iterdir())
     except OSError as error:
         return {"GANTK_DATA": f"{root} cannot be read: {error.strerror}"}
-    return {"GANTK_DATA": f"{root} holds {', '.join(folders) or 'nothing'}"}
+    return {"GANTK_DATA": f"{root} contains {', '.join(folders) or 'nothing'}"}
 
 
 def _plugin(plugin: Plugin) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _native_text(found: Mapping[str, Any]) -> str:
 
 
 def examine_text(findings: Mapping[str, Any]) -> str:
-    """The same as text."""
+    """The findings as text."""
     versions = table([(f"  {name}", version) for name, version in findings["versions"].items()])
     devices = "\n".join(f"  {device}" for device in findings["devices"])
     native_code = table([(f"  {part}", _native_text(found)) for part, found in findings["native"].items()])

@@ -1,4 +1,4 @@
-"""Pictures: images as grids, files and arrays."""
+"""Write images as grids, files and arrays."""
 
 from __future__ import annotations
 
@@ -44,35 +44,35 @@ __all__ = [
 ]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Channels → what a PNG of them is."""
+"""Channels → Pillow's mode of a PNG."""
 
 JPEG = (".jpg", ".jpeg")
 PICTURES = (".png", *JPEG)
-"""Suffixes of one picture."""
+"""Suffixes of image files."""
 
 JPEG_SIDE = 65_500
-"""The most pixels that a side of a JPEG has."""
+"""Maximum side length of a JPEG in pixels."""
 
 MOST_PIXELS = 89_478_485
-"""Largest picture: Pillow refuses to open larger ones as decompression bombs."""
+"""Maximum number of pixels: Pillow warns about larger images as possible decompression bombs."""
 
 FILES = (".npy", ".npz", ".svg", ".avi", ".mov", ".mkv", ".webm", ".mp4", ".csv", ".txt", ".zip", ".tar", ".gz", ".pt")
-"""Suffixes beside those of pictures that nobody gives to a folder."""
+"""Further suffixes that indicate a file, not a folder."""
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
-    """One uint8 picture `[C, H, W]` of `[N, C, H, W]` images in [-1, 1], row by row, on white.
+    """Arrange `[N, C, H, W]` images in [-1, 1] row by row on white, as one uint8 image `[C, H, W]`.
 
     Args:
-        images: at least one.
-        columns: images per row; as square as possible where not given.
+        images: at least one image.
+        columns: images per row; by default, the grid is as square as possible.
         gap: pixels between images.
     """
     return grid_of([images], len(images), columns, gap)
 
 
 def grid_of(batches: Iterable[Tensor], count: int, columns: int | None = None, gap: int = 2) -> Tensor:
-    """The same of images that come in batches, `count` of them together."""
+    """As `grid`, for `count` images in batches."""
     columns = columns or math.ceil(math.sqrt(count))
     canvas, index = torch.empty(0), 0
     for batch in batches:
@@ -93,29 +93,29 @@ def _grid_size(count: int, height: int, width: int, columns: int, gap: int) -> t
 
 
 def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int | None = None, gap: int = 2) -> None:
-    """Refuse a grid that is too large for a picture before any work is done.
+    """Check the size of a grid before any work is done.
 
     Raises:
-        UsageError: it is; the message has the limit.
+        UsageError: the grid is too large; the message contains the limit.
     """
     _, height, width = image_shape
     sides = _grid_size(count, height, width, columns or math.ceil(math.sqrt(count)), gap)
     jpeg = output.suffix.lower() in JPEG and max(sides) > JPEG_SIDE
     if sides[0] * sides[1] <= MOST_PIXELS and not jpeg:
         return
-    limit = f"a JPEG has at most {JPEG_SIDE:,} a side" if jpeg else f"{MOST_PIXELS:,} pixels are the most"
+    limit = f"the limit of a JPEG is {JPEG_SIDE:,} per side" if jpeg else f"the limit is {MOST_PIXELS:,} pixels"
     fit = int((math.sqrt(MOST_PIXELS) - gap) // (max(height, width) + gap)) ** 2
     raise UsageError(
-        f"-o {output}: {count:,} images of {height}×{width} make a picture of {sides[0]:,}×{sides[1]:,}; {limit}: "
-        f"draw at most {fit:,}, or write into a folder."
+        f"-o {output}: {count:,} images of {height}×{width} make a grid of {sides[0]:,}×{sides[1]:,} pixels; {limit}: "
+        f"use at most {fit:,} images, or a folder."
     )
 
 
 def coloured(images: Tensor) -> Tensor:
-    """`[N, C, H, W]` images of 1 to 4 channels as RGB, or as RGBA where they have transparency.
+    """`[N, C, H, W]` images of 1 to 4 channels as RGB, or as RGBA if they have transparency.
 
     Raises:
-        UsageError: they have more channels.
+        UsageError: they have more than 4 channels.
     """
     channels = images.shape[1]
     if channels not in MODES:
@@ -124,16 +124,16 @@ def coloured(images: Tensor) -> Tensor:
 
 
 def heat_maps(codes: Tensor, size: tuple[int, int], limit: float, channels: int = 3) -> Tensor:
-    """Codes as tiles: each number a rectangle, row by row, blue below 0, white at 0, red above.
+    """Draw codes as tiles: each element is a rectangle, row by row, blue below 0, white at 0, red above.
 
     Args:
         codes: `[N, dim]`.
-        size: (height, width) of a tile, in pixels; where it is smaller than a code, numbers are left out evenly.
-        limit: the magnitude from which colours are full, above 0.
+        size: (height, width) of a tile in pixels; if it is too small for a code, some elements are omitted evenly.
+        limit: the magnitude with full color, above 0.
         channels: 3, or 4 for opaque RGBA.
 
     Returns:
-        `[N, channels, height, width]` in [-1, 1]; what a code leaves free of its last row is grey.
+        `[N, channels, height, width]` in [-1, 1]; the unused rest of the last row is gray.
     """
     rows = min(codes.shape[1], math.ceil(math.sqrt(codes.shape[1] * size[0] / size[1])))
     columns = -(-codes.shape[1] // rows)
@@ -148,7 +148,7 @@ def heat_maps(codes: Tensor, size: tuple[int, int], limit: float, channels: int 
 
 
 def side_by_side(pictures: Sequence[Tensor], gap: int = 12) -> Tensor:
-    """uint8 pictures `[C, H, W]` of any heights as one, from left to right, on white."""
+    """Join uint8 images `[C, H, W]` of any height from left to right, on white."""
     height = max(each.shape[1] for each in pictures)
     padded = [F.pad(each, (0, gap, 0, height - each.shape[1]), value=255) for each in pictures]
     return torch.cat(padded, dim=2)[:, :, :-gap]
@@ -158,17 +158,17 @@ def picture(image: Tensor) -> Image.Image:
     """A uint8 `[C, H, W]` tensor as a Pillow image.
 
     Raises:
-        UsageError: it has not 1 to 4 channels, which a PNG cannot show.
+        UsageError: it does not have 1 to 4 channels.
     """
     channels = image.shape[0]
     if channels not in MODES:
-        raise UsageError(f"a PNG has 1 to 4 channels, got {channels}: write an .npz instead.")
+        raise UsageError(f"a PNG has 1 to 4 channels, got {channels}: use an .npz file instead.")
     array = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     return Image.fromarray(array[..., 0] if channels == 1 else array)
 
 
 def opaque(image: Tensor) -> Image.Image:
-    """A uint8 `[C, H, W]` tensor as a Pillow image without transparency: transparency is drawn over white."""
+    """A uint8 `[C, H, W]` tensor as a Pillow image, composited on white if it has transparency."""
     shown = picture(image)
     if shown.mode in ("L", "RGB"):
         return shown
@@ -179,11 +179,11 @@ def opaque(image: Tensor) -> Image.Image:
 
 
 def save_picture(image: Tensor, path: Path) -> None:
-    """Write a uint8 `[C, H, W]` tensor as a PNG, or a JPEG where the path says so, aside and then renamed.
+    """Write a uint8 `[C, H, W]` tensor as a PNG, or a JPEG by the path's suffix, to a temporary file that is renamed.
 
     Raises:
-        UsageError: a PNG cannot show so many channels.
-        WorkError: the place cannot be written to.
+        UsageError: a PNG cannot have so many channels.
+        WorkError: the file cannot be written.
     """
     if path.suffix.lower() in JPEG:
         plain = opaque(image)
@@ -194,20 +194,20 @@ def save_picture(image: Tensor, path: Path) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure of Matplotlib's as what the path's suffix says, aside and then renamed.
+    """Write a Matplotlib figure in the format of the path's suffix, to a temporary file that is renamed.
 
     Raises:
-        WorkError: the place cannot be written to.
+        WorkError: the file cannot be written.
     """
     kind = path.suffix[1:].lower()
     write_aside(path, lambda file: figure.savefig(file, format=kind, dpi=150))
 
 
 def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file aside and rename it, so that a reader never sees half of it.
+    """Write a temporary file and rename it, so that readers never see an incomplete file.
 
     Raises:
-        WorkError: the place cannot be written to.
+        WorkError: the file cannot be written.
     """
     aside = aside_of(path)
     try:
@@ -223,16 +223,16 @@ def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def aside_of(path: Path) -> Path:
-    """Where a file or folder is written before it gets its name: beside it, or inside a folder that exists already."""
+    """The temporary path of a file or folder: next to it, or inside a folder that exists already."""
     path = path.resolve()
     return (path if path.is_dir() else path.parent) / f"{UNFINISHED}{path.name}"
 
 
 def try_place(path: Path) -> None:
-    """Notice before long work that a place cannot be written to, by writing where the first of its folders stands.
+    """Check before long work that a path can be written, by writing into its first existing parent folder.
 
     Raises:
-        WorkError: the place cannot be written to.
+        WorkError: the file cannot be written.
     """
     try:
         aside = aside_of(path)
@@ -249,16 +249,16 @@ def try_place(path: Path) -> None:
 
 
 def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), count: int = 0) -> None:
-    """Refuse an output that cannot become what was asked for, before any work is done.
+    """Check an output path before any work is done.
 
     Args:
         output: where to write.
-        suffixes: what is offered; `""` is a folder.
-        count: how many single images the folder will hold.
+        suffixes: supported suffixes; `""` is a folder.
+        count: number of single images to write into the folder.
 
     Raises:
-        UsageError: its suffix is none of these, a file stands where a folder is expected or the reverse, or the
-            folder holds other files, among which these images would be lost.
+        UsageError: the suffix is not supported, a file exists where a folder is expected or vice versa, or the folder
+            contains other files.
     """
     suffix = output.suffix.lower()
     is_file = bool(suffix) and suffix in suffixes
@@ -266,7 +266,7 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
         names = [f"NAME{suffix}" if suffix else "the NAME of a folder" for suffix in suffixes]
         raise UsageError(f"-o {output}: expected {' or '.join(names)}.")
     if is_file and output.is_dir():
-        raise UsageError(f"-o {output} is a folder; name a file.")
+        raise UsageError(f"-o {output} is a folder; expected a file.")
     folder = output.parent if is_file else output
     present = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     if present.exists() and not present.is_dir():
@@ -275,11 +275,11 @@ def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), cou
         own = {single(index) for index in range(count)} | {aside_of(output).name}
         others = sorted({entry.name for entry in output.iterdir()} - own)
         if others:
-            raise UsageError(f"-o {output} holds {others[0]}, which is not one of these images: name a new folder.")
+            raise UsageError(f"-o {output} contains other files, such as {others[0]}: use a new folder.")
 
 
 def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:
-    """Whether a suffix is a file's, or one of those offered with a slip: a folder may well be called samples_0.5."""
+    """Whether a suffix indicates a file, or a misspelled supported one: a folder can be called samples_0.5."""
     if not suffix:
         return False
     known = {*Image.registered_extensions(), *FILES}
@@ -287,5 +287,5 @@ def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:
 
 
 def single(index: int) -> str:
-    """The file name of one image in a folder; the same whatever their number is."""
+    """The file name of one image in a folder, independent of the number of images."""
     return f"{index:06d}.png"

@@ -1,4 +1,4 @@
-"""One plugin described: from its docstring, its constructor and its class attributes."""
+"""Describe a plugin by its docstring, constructor and class attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["describe", "describe_text"]
 
 
 def describe(kind: str, name: str) -> dict[str, Any]:
-    """What is known of a plugin, as JSON can hold it.
+    """Describe a plugin as plain data for JSON.
 
     Raises:
         UnknownName, BrokenPlugin: there is no such plugin, or it cannot be imported.
@@ -47,9 +47,9 @@ def describe(kind: str, name: str) -> dict[str, Any]:
 
 
 def _provides(kind: str, plugin: Plugin) -> dict[str, Any]:
-    """What a generator or discriminator provides with its default options, asked of one that is built small.
+    """What a generator or discriminator provides with its default options, determined by constructing a small one.
 
-    One that cannot be built so, as it has required options or other sizes, is shown without.
+    Empty if that is not possible, for example because it has required options.
     """
     if kind not in ("generator", "discriminator"):
         return {}
@@ -69,7 +69,7 @@ def _option(option: Option) -> dict[str, Any]:
 
 
 def _contract(cls: Any) -> dict[str, Any]:
-    """What the class declares that it needs and provides; options can change both."""
+    """The declared needs and offers of a class; options can change both."""
     found: dict[str, Any] = {}
     needs = getattr(cls, "needs", None)
     if isinstance(needs, frozenset) and needs:
@@ -95,14 +95,14 @@ def _preset(plugin: Plugin) -> dict[str, Any]:
 
 
 def _typed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's table with its options as their types read them."""
+    """A part's table with its options converted to their types."""
     given = {name: value for name, value in part.items() if name != "plugin"}
     found = typed_options(find(kind, part["plugin"]).load(), given, f"{kind} '{part['plugin']}'")
     return {"plugin": part["plugin"], **{name: plain(value) for name, value in found.items()}}
 
 
 def describe_text(description: Mapping[str, Any]) -> str:
-    """The same as text."""
+    """The description as text."""
     lines = [f"{description['kind']} {description['name']}  ({description['package']} {description['version']})", ""]
     lines += [description["summary"]] if description["summary"] else []
     lines += [f"\npaper: {description['paper']}"] if description["paper"] else []
@@ -110,7 +110,7 @@ def describe_text(description: Mapping[str, Any]) -> str:
     words = ("needs", "provides", "roles", "slots", "optional")
     facts = [f"{word}: {', '.join(description[word])}" for word in words if description.get(word)]
     facts += [f"offers {need} with {_pairs(options)}" for need, options in description.get("offers", {}).items()]
-    facts += [f"brings to a {role}: {_pairs(values)}" for role, values in description.get("settings", {}).items()]
+    facts += [f"default settings of the {role}: {_pairs(v)}" for role, v in description.get("settings", {}).items()]
     facts += ["adversarial: a game has exactly one such loss"] if description.get("adversarial") else []
     lines += ["", *facts] if facts else []
     lines += ["", *_values(description["values"])] if "values" in description else []

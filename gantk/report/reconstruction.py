@@ -17,7 +17,7 @@ __all__ = ["ErrorRow", "error_table", "picture_of"]
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """A line of the table: what was compared, over how many, and the error."""
+    """A row of the table: what was compared, the number of items, and the error."""
 
     what: str
     count: int
@@ -25,21 +25,21 @@ class ErrorRow:
 
 
 def error_table(rows: Sequence[ErrorRow]) -> str:
-    """The errors, one line for each."""
+    """The errors as a table."""
     cells = [(r.what, f"{r.count:,}", f"{r.error.absolute:.4f}", f"{r.error.squared:.4f}") for r in rows]
     return table(cells, ("MEAN ERROR OF", "NUMBER", "ABSOLUTE", "SQUARED"))
 
 
 def picture_of(generated: Generated, real: Reconstructed, degraded: bool) -> Tensor:
-    """The rows of a reconstruction as one uint8 picture `[C, H, W]`.
+    """Reconstructions as one uint8 image `[C, H, W]`.
 
-    From left to right: noise, generated, its code, generated again; then image, the degraded image where that is asked
-    for, its code, generated from that. Codes are heat maps that share one scale, the noise's.
+    From left to right: noise, image generated from it, its code, image generated from the code; then image, the
+    degraded image if requested, its code, image generated from the code. Codes are heat maps on the noise's scale.
 
     Raises:
-        UsageError: the images have more channels than a picture can.
+        UsageError: the images have too many channels.
     """
-    # One outlier among the codes that were read would make all others look white.
+    # An outlier among the predicted codes would make all others look white.
     limit = max(generated.noise.abs().max().item(), torch.finfo(torch.float32).tiny)
     shape = coloured(generated.images).shape
 
@@ -53,6 +53,6 @@ def picture_of(generated: Generated, real: Reconstructed, degraded: bool) -> Ten
 
 
 def _rows(columns: Sequence[Tensor]) -> Tensor:
-    """Columns of images as one picture, an image of each in every row."""
+    """Arrange columns of images as one image."""
     images = torch.stack([coloured(column) for column in columns], dim=1)
     return grid(images.flatten(0, 1), columns=len(columns))

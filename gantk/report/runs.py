@@ -22,10 +22,10 @@ from gantk.schedule import Player, Stage
 __all__ = ["Summary", "as_json", "runs_in", "runs_text", "summarized"]
 
 DEEPEST = 3
-"""Folders within folders that are looked through."""
+"""Maximum depth of folders to search."""
 
 TRACES = ("checkpoints", "log.jsonl", ".unfinished-model.toml")
-"""What a folder without a `model.toml` shows that it was to be a run by."""
+"""Files by which a folder without a `model.toml` is recognised as a run."""
 
 
 @dataclass
@@ -36,19 +36,19 @@ class Summary:
     recipe: str = ""
     parts: str = ""
     step: int = 0
-    """Of the newest checkpoint."""
+    """Step of the newest checkpoint."""
     steps: int = 0
-    """Of all stages together, on the data that it was built on."""
+    """Number of steps of all stages, with the data that it was built on."""
     state: str = ""
     """`not trained`, `training now`, `stopped`, `finished` or `damaged: …`."""
     last: str = ""
-    """When it was trained last."""
+    """Time of the last training."""
     scores: dict[str, float] = field(default_factory=dict)
-    """What was measured last, or else the losses that were logged last."""
+    """The most recent measurements or, if there are none, the most recent losses."""
 
 
 def runs_in(folder: Path) -> list[Summary]:
-    """A summary of every run in a folder, and in its folders, by name; damaged ones are listed with the reason.
+    """Summaries of all runs in a folder and its sub-folders, by name; damaged ones are listed with the reason.
 
     Raises:
         RunError: there is no such folder.
@@ -74,7 +74,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def summarized(run: Run) -> Summary:
-    """One run's summary; reads its files only, and imports no plugin."""
+    """The summary of a run; only reads files, without importing plugins."""
     found = Summary(str(run))
     try:
         if not run.model_toml.exists():
@@ -106,7 +106,7 @@ def _parts(spec: Mapping[str, Any]) -> str:
 
 
 def _steps(spec: Mapping[str, Any]) -> int:
-    """Steps of all stages, as far as the written settings say."""
+    """Number of steps of all stages, according to the saved settings."""
     total = 0
     for name, settings in spec["stages"].items():
         turns = [value.get("repeats", 1) for value in settings.values() if isinstance(value, Mapping)]
@@ -125,7 +125,7 @@ def _state(run: Run, found: Summary, entries: list[dict[str, Any]]) -> str:
         return "training now"
     damaged = [step for step in run.steps() if not _whole(run.checkpoint(step))]
     if damaged:
-        return f"damaged: checkpoint of step {damaged[-1]} is not whole"
+        return f"damaged: checkpoint of step {damaged[-1]} is incomplete"
     if found.step == 0:
         return "stopped before its first checkpoint" if entries else "not trained"
     return "finished" if found.step >= found.steps else "stopped"
@@ -171,5 +171,5 @@ def runs_text(found: list[Summary]) -> str:
 
 
 def as_json(found: list[Summary]) -> str:
-    """The same as JSON."""
+    """The summaries as JSON."""
     return json.dumps([asdict(each) for each in found], indent=2)

@@ -1,4 +1,4 @@
-"""`gantk.show`: images as one picture, which a notebook draws."""
+"""`gantk.show`: show images as a grid in a notebook."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from gantk.report.pictures import grid, picture
 __all__ = ["show"]
 
 CHANNELS = 4
-"""The most channels that a picture has."""
+"""Maximum number of channels of an image."""
 SHOWN = 64
-"""Images of a data source that are shown."""
+"""Maximum number of images shown from a data source."""
 
 
 def show(images: Any, columns: int | None = None) -> Image.Image:
-    """Images as one picture: a Pillow image, which a notebook draws and `.save("x.png")` writes.
+    """Arrange images as one Pillow image, which notebooks display and `.save("x.png")` writes.
 
     Args:
         images: `[N, C, H, W]` or one image `[C, H, W]`, a tensor or a NumPy array, float in [-1, 1] or uint8; a list of
-            such images or of Pillow ones; or a data source, of which the first 64 are shown.
-        columns: images per row; as square as possible where not given.
+            such images or of Pillow images; or a data source, of which the first 64 are shown.
+        columns: images per row; by default, the grid is as square as possible.
 
     Raises:
-        UsageError: there are none, or they have not 1 to 4 channels.
-        DataError: they are no images.
+        UsageError: there are no images, or they do not have 1 to 4 channels.
+        DataError: the argument is not images.
     """
     floats = _as_floats(images)
     if not len(floats):
-        raise UsageError("gantk.show needs at least one image, and got none.")
+        raise UsageError("gantk.show needs at least one image, but got none.")
     if columns is not None and columns < 1:
         raise UsageError(f"gantk.show: columns must be at least 1, not {columns}.")
     return picture(grid(floats.detach().cpu(), columns))

@@ -1,4 +1,4 @@
-"""A built model as a table: its parts, then its stages."""
+"""Summarise a built model as a table: its parts, then its stages."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _output(part: Part) -> str:
         return ", ".join(sorted(part.provides))
     if isinstance(part, Loss):
         return "for " + ", ".join(role for role in part.roles() if part.speaks_to(role))
-    return "as its input" if isinstance(part, Refiner) else ""
+    return "same as input" if isinstance(part, Refiner) else ""
 
 
 def _stage(stage: Stage, images: int) -> str:
@@ -102,7 +102,7 @@ def _player(player: Player) -> tuple[str, ...]:
     options = {key: value for key, value in player.optimizer.items() if key != "optimizer"}
     return (
         f"  {player.name}",
-        f"moves {', '.join(player.moves)}",
-        f"to lower {written(player.objective)}",
-        f"by {player.optimizer['optimizer']}({option_text(options)}){extra}",
+        f"trains {', '.join(player.moves)}",
+        f"minimises {written(player.objective)}",
+        f"{player.optimizer['optimizer']}({option_text(options)}){extra}",
     )

@@ -1,4 +1,4 @@
-"""Plain text tables, the same on a terminal, in a pipe and in a log."""
+"""Plain text tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["table"]
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
-    """Columns as wide as their widest cell, two spaces between them."""
+    """Align columns, with two spaces between them."""
     everything = [list(header), *rows] if header else list(rows)
     widths = [max(len(cell) for cell in column) for column in zip(*everything, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in everything]

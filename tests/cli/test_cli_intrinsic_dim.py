@@ -66,7 +66,13 @@ def test_a_person_reads_values_with_errors_their_place_and_their_meaning(plane: 
     assert "plane.npy: 300 points of 6 numbers\n" in done.out
     assert f"over k = {shown['from']} to {shown['to']}, where the curve is flattest" in done.out
     assert f"{shown['value']:.3f} ± {shown['error']:.3f}" in done.out, "two figures of the error"
-    for words in ("mode collapse", "uniform noise of 100", "straight line", "to figures/curve.png", "share neighbours"):
+    for words in (
+        "mode collapse",
+        "uniform noise of dimension 100",
+        "line fit",
+        "to figures/curve.png",
+        "share neighbours",
+    ):
         assert words in done.out
     with Image.open(tmp_path / "figures/curve.png") as picture:
         picture.load()
@@ -102,9 +108,7 @@ def test_equal_points_are_left_out_and_counted(plane: Any, call: Any, tmp_path: 
     shown = found(call, "twice.npz:array=x", *RING)
     assert (shown["duplicates"], shown["points"]) == (7, 300)
     assert shown["mle"] == found(call, "plane.npy", *RING)["mle"]
-    assert "; 7 more equal one of these in every number and are left out" in (
-        call("intrinsic-dim", "twice.npz:array=x", *RING).worked().out
-    )
+    assert "; 7 exact duplicates left out" in (call("intrinsic-dim", "twice.npz:array=x", *RING).worked().out)
 
 
 def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None:
@@ -116,7 +120,7 @@ def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None
     done = call("intrinsic-dim", "corners.npy", "--k", "5:12", "-o", "corners.png").worked()
     assert "at 20 points all k distances are equal" in done.out
     assert "so are\n  both averages" in done.out
-    for words in ("go by the harmonic mean", "For the noise", "±"):
+    for words in ("use the harmonic mean", "Choosing the noise", "±"):
         assert words not in done.out, "there is no finite estimate to go by"
     assert done.err == ""
 
@@ -133,7 +137,7 @@ def test_infinite_stretches_are_skipped_and_a_curve_without_a_flat_part_is_said(
     done = call("intrinsic-dim", "lattice.npy", "--k", "5:20").worked()
     assert "mean and harmonic mean: no flat part" in done.out
     assert "up to k = 6, at 432 points all k distances are equal" in done.out
-    assert "go by the harmonic mean there" in done.out
+    assert "use the harmonic mean there" in done.out
 
 
 def test_noise_smaller_than_an_estimate_is_said_with_a_size_that_is_not(call: Any, tmp_path: Path, plane: Any) -> None:
@@ -144,9 +148,9 @@ def test_noise_smaller_than_an_estimate_is_said_with_a_size_that_is_not(call: An
     assert greatest > 100
     done = call("intrinsic-dim", "wide.npy", *RING).worked()
     assert "uniform noise of 100, is too small" in done.out
-    assert f"take --noise uniform:dim={enough}." in done.out
+    assert f"use --noise uniform:dim={enough}." in done.out
     done = call("intrinsic-dim", "plane.npy", *RING).worked()
-    assert "uniform noise of 100, is no less than the greatest" in done.out
+    assert "uniform noise of dimension 100, is large enough for the largest" in done.out
 
 
 @pytest.mark.parametrize("place", ["/proc/self/x.png", "/proc/self/new/x.png", "locked/x.png", "n" * 250 + ".png"])
@@ -290,5 +294,5 @@ def test_near_duplicates_are_left_out_and_counted(call: Any, tmp_path: Path) -> 
     shown = json.loads(call("intrinsic-dim", "near.npy", "--k", "5:20", "--json").out)
     assert (shown["points"], shown["duplicates"], shown["near_duplicates"]) == (300, 3, 90)
     text = call("intrinsic-dim", "near.npy", "--k", "5:20").out
-    assert "3 more equal one of these in every number and are left out" in text
-    assert "90 more differ from these by rounding error only and are left out" in text
+    assert "3 exact duplicates left out" in text
+    assert "90 near-duplicates (equal up to rounding error) left out" in text

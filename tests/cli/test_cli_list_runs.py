@@ -36,7 +36,7 @@ def test_every_run_is_shown(trained: Path, untrained: Path, tmp_path: Path, call
         assert part in rows["runs/done"]
     assert "damaged: " in rows["runs/not-toml"]
     assert "damaged: it has no model.toml" in rows["runs/no-toml"]
-    assert "damaged: checkpoint of step 8 is not whole" in rows["runs/no-weights"]
+    assert "damaged: checkpoint of step 8 is incomplete" in rows["runs/no-weights"]
     assert "runs/no-run" not in rows
     assert contents(tmp_path) == before
 

@@ -132,7 +132,7 @@ def test_a_preset_is_shown_with_its_values(call) -> None:
         (["noise", "dee"], "Did you mean 'de'?"),
         (["nois", "de"], "Did you mean 'noise'?"),
         (["noise", "other:de"], "gantk:de"),
-        (["noise"], "which noise?"),
+        (["noise"], "expected gantk show noise NAME"),
         (["noise", ""], "de"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_generator_with_an_encoder_reconstructs(
 
 def test_a_model_without_codes_names_the_mend(trained: Path, tmp_path: Path, call) -> None:
     error = call("reconstruct", "trained").error(2)
-    assert "trained: this model reads no code off an image" in error
+    assert "trained: this model cannot encode images" in error
     assert "--loss code" in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trained"]
 
@@ -168,12 +168,12 @@ def test_nothing_is_drawn_of_a_run_never_trained(untrained: Path, call) -> None:
 REFUSED = {
     "tif": (["-o", "out.tif"], 2, "expected NAME.png"),
     "npz": (["-o", "out.npz"], 2, "expected NAME.png"),
-    "folder": (["-o", "folder.png"], 2, "is a folder; name a file"),
+    "folder": (["-o", "folder.png"], 2, "is a folder; expected a file"),
     "proc": (["-o", "/proc/out.png"], 1, "/proc/out.png cannot be written"),
     "n=0": (["-n", "0"], 2, "gantk reconstruct --help"),
     "subset=0": (["--subset", "0"], 2, "--subset"),
     "seed=-1": (["--seed", "-1"], 2, "--seed"),
-    "degrade word": (["--degrade", "noise"], 2, "--degrade noise: a degradation is like noise=0.3"),
+    "degrade word": (["--degrade", "noise"], 2, "--degrade noise: expected a degradation such as noise=0.3"),
     "degrade kind": (["--degrade", "nose=1"], 2, "Did you mean 'noise'"),
     "degrade number": (["--degrade", "mask=2"], 2, "mask is above 0 and below 1, not '2'"),
     "degrade size": (["--degrade", "downscale=29"], 2, "the shorter side of these images has 28 pixels"),

@@ -122,13 +122,17 @@ REFUSED = {
     "webp": (["-o", "grid.webp"], 2, "expected NAME.png or NAME.jpg or NAME.jpeg or NAME.npz or NAME.zip or the"),
     "a slip": (["-o", "grid.pgn"], 2, "expected NAME.png"),
     "moving": (["-o", "grid.gif"], 2, "expected NAME.png"),
-    "too many": (["-n", "3000000", "-o", "big.png"], 2, "a picture of 51,962×51,992; 89,478,485 pixels are the most"),
-    "too many for a JPEG": (["-n", "3000000", "-o", "big.jpg"], 2, "89,478,485 pixels are the most"),
+    "too many": (
+        ["-n", "3000000", "-o", "big.png"],
+        2,
+        "a grid of 51,962×51,992 pixels; the limit is 89,478,485 pixels",
+    ),
+    "too many for a JPEG": (["-n", "3000000", "-o", "big.jpg"], 2, "the limit is 89,478,485 pixels"),
     "file": (["-o", "file"], 2, "is a file; expected a folder"),
     "under a file": (["-o", "file/grid.png"], 2, "is a file; expected a folder"),
-    "folder.png": (["-o", "folder.png"], 2, "is a folder; name a file"),
-    "the run": (["-o", "trained"], 2, "name a new folder"),
-    "here": (["-o", "."], 2, "name a new folder"),
+    "folder.png": (["-o", "folder.png"], 2, "is a folder; expected a file"),
+    "the run": (["-o", "trained"], 2, "use a new folder"),
+    "here": (["-o", "."], 2, "use a new folder"),
     "empty": (["-o", ""], 2, "give a path"),
     "proc": (["-o", "/proc/grid.png"], 1, "/proc/grid.png cannot be written"),
     "long": (["-o", "x" * 300 + ".png"], 1, "File name too long"),
@@ -268,7 +272,7 @@ def test_mp4_needs_ffmpeg_and_says_so(trained: Path, tmp_path: Path, call, monke
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     error = call("interpolate", "trained", "-o", "way.mp4").error(2)
-    assert "MP4 needs the program ffmpeg" in error
+    assert "MP4 needs ffmpeg" in error
     assert "NAME.gif" in error
     program = tmp_path / "bin/ffmpeg"
     program.write_text('#!/bin/sh\nfor last; do :; done\n/bin/cat > "$last"\n')

@@ -18,7 +18,7 @@ def test_a_name_alone_is_enough_where_one_kind_has_it(call) -> None:
     [
         (["dcgan"], "gantk show generator dcgan or gantk show discriminator dcgan or gantk show recipe dcgan"),
         (["dcgna"], "Did you mean 'dcgan'?"),
-        (["noise"], "which noise? There are "),
+        (["noise"], "expected gantk show noise NAME; NAME is one of "),
         (["generater"], "Did you mean 'generator'?"),
         (["generater", "dcgan"], "Did you mean 'generator'?"),
         (["dcgan", "generator"], "gantk show generator dcgan"),

@@ -74,8 +74,8 @@ def test_several_go_in_order() -> None:
 
 
 REFUSED = {
-    "noise": "is like noise=0.3",
-    "": "is like noise=0.3",
+    "noise": "such as noise=0.3",
+    "": "such as noise=0.3",
     "=0.3": "no degradation ''",
     "nois=0.3": "Did you mean 'noise'",
     "noise=": "noise is above 0 and finite, not ''",

@@ -178,7 +178,7 @@ def with_twins(points: Array) -> Array:
 
 def test_duplicates_are_an_error_where_nothing_is_said(points: Array) -> None:
     for call in (intrinsic_dimension, two_nn):
-        with pytest.raises(UsageError, match=r"3 of 63 points are equal to an earlier one: choose duplicates='drop'"):
+        with pytest.raises(UsageError, match=r"3 of 63 points are exact duplicates .*: use duplicates='drop'"):
             call(with_twins(points))
     with pytest.raises(UsageError, match="5 of 63 points have a neighbour at distance 0"):
         Neighbours(slow_distances(with_twins(points), 5).astype(np.float64))
@@ -224,7 +224,7 @@ def test_equal_distances_are_infinite_and_counted() -> None:
     assert result.harmonic_error.isfinite().tolist() == [False, True]
     assert not result.harmonic_error.isnan().any()
     assert result.per_point(8).isinf().sum() == 1
-    with pytest.raises(UsageError, match="5, 8 holds no stretch"):
+    with pytest.raises(UsageError, match="5, 8 includes no range"):
         result.flattest()
     ratios = two_nn(torch.eye(8))
     assert ratios.fit == ratios.likelihood == ratios.fit_error == ratios.likelihood_error == math.inf
@@ -255,7 +255,7 @@ def test_the_flattest_stretch_is_found() -> None:
     assert curve(k, [3.0] * 7).flattest("harmonic").value == 4
     assert curve((5, 100), [3.0, 2.0]).flattest().last == 100
     for narrow in ((5,), (5, 6, 9)):
-        with pytest.raises(UsageError, match="no stretch from some k to 2k"):
+        with pytest.raises(UsageError, match="no range from some k to 2k"):
             curve(narrow, [1.0] * len(narrow)).flattest()
 
 
@@ -270,8 +270,8 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         "1 to 19 for 20 points without 20 duplicates",
     ),
     "no k": (lambda: intrinsic_dimension(X, []), "none is given"),
-    "k=2.5": (lambda: intrinsic_dimension(X, 2.5), "whole number"),  # type: ignore[arg-type]
-    "k of text": (lambda: intrinsic_dimension(X, "5"), "whole number"),  # type: ignore[arg-type]
+    "k=2.5": (lambda: intrinsic_dimension(X, 2.5), "k is an integer"),  # type: ignore[arg-type]
+    "k of text": (lambda: intrinsic_dimension(X, "5"), "k is an integer"),  # type: ignore[arg-type]
     "normaliser": (lambda: intrinsic_dimension(X, 5, normaliser="k"), "'k-1' or 'k-2', not 'k'"),  # type: ignore[arg-type]
     "duplicates": (lambda: Neighbours.search(X, 5, duplicates="x"), "'error' or 'drop' or 'keep'"),  # type: ignore[arg-type]
     "int64": (lambda: intrinsic_dimension(X.astype(np.int64), 5), "uint8 or float, not int64"),
@@ -282,22 +282,25 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no points": (lambda: intrinsic_dimension(X[:0], 2), r"not \[0, 3\]"),
     "all NaN": (lambda: intrinsic_dimension(np.full((10, 2), np.nan), 3), "(?i)nan"),
     "NaN": (lambda: intrinsic_dimension(np.where(X > 1, np.nan, X), 5), "(?i)nan"),
-    "not asked for": (lambda: intrinsic_dimension(X, range(5, 9)).per_point(9), "these are 5 to 8"),
-    "chosen before": (lambda: two_nn(Neighbours.search(X, 2), duplicates="keep"), "chosen where the neighbours"),
-    "too few found": (lambda: intrinsic_dimension(Neighbours.search(X, 4), 5), "k = 5 needs as many"),
+    "not asked for": (lambda: intrinsic_dimension(X, range(5, 9)).per_point(9), "available: 5 to 8"),
+    "chosen before": (lambda: two_nn(Neighbours.search(X, 2), duplicates="keep"), "cannot be combined with neighbours"),
+    "too few found": (
+        lambda: intrinsic_dimension(Neighbours.search(X, 4), 5),
+        "k = 5 needs 5 neighbours .* only 4",
+    ),
     "distances of one axis": (lambda: Neighbours(torch.ones(3)), r"\[N, k\]"),
-    "negative": (lambda: Neighbours(-torch.ones(3, 2)), "0 or greater and finite"),
-    "infinite": (lambda: Neighbours(torch.full((3, 2), math.inf)), "0 or greater and finite"),
-    "points for distances": (lambda: Neighbours(torch.tensor([[2.0, 1.0]])), "ascends"),
+    "negative": (lambda: Neighbours(-torch.ones(3, 2)), "finite and 0 or greater"),
+    "infinite": (lambda: Neighbours(torch.full((3, 2), math.inf)), "finite and 0 or greater"),
+    "points for distances": (lambda: Neighbours(torch.tensor([[2.0, 1.0]])), "must be ascending"),
     "discard=0": (lambda: two_nn(X, discard=0), "between 0 and 1"),
     "discard=nan": (lambda: two_nn(X, discard=math.nan), "between 0 and 1"),
-    "discard all": (lambda: two_nn(X, discard=0.9), "needs 3 ratios; 1 of 20"),
-    "discard='a'": (lambda: two_nn(X, discard="a"), "a share between 0 and 1, not 'a'"),  # type: ignore[arg-type]
+    "discard all": (lambda: two_nn(X, discard=0.9), "needs at least 3 ratios, but only 1 of 20"),
+    "discard='a'": (lambda: two_nn(X, discard="a"), "a fraction between 0 and 1, not 'a'"),  # type: ignore[arg-type]
     "resamples": (lambda: two_nn(X, resamples=1), "at least 2"),
-    "resamples=2.5": (lambda: two_nn(X, resamples=2.5), "whole number, at least 2, not 2.5"),  # type: ignore[arg-type]
-    "rng=3": (lambda: two_nn(X, rng=3), r"not 3; torch.Generator\(\) makes one"),  # type: ignore[arg-type]
+    "resamples=2.5": (lambda: two_nn(X, resamples=2.5), "an integer of at least 2, not 2.5"),  # type: ignore[arg-type]
+    "rng=3": (lambda: two_nn(X, rng=3), r"not 3; create one with torch.Generator\(\)"),  # type: ignore[arg-type]
     "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean' or 'harmonic', not 'foo'"),  # type: ignore[arg-type]
-    "three points": (lambda: two_nn(X[:3]), "needs 3 ratios"),
+    "three points": (lambda: two_nn(X[:3]), "needs at least 3 ratios"),
 }
 
 

@@ -57,9 +57,9 @@ def test_near_copies_are_treated_as_copies(
     x: Tensor, copy: Callable[[Tensor], Tensor], given: Callable[[Tensor], Any]
 ) -> None:
     both = given(torch.cat((x, copy(x[:COPIES]))))
-    with pytest.raises(UsageError, match=f"{COPIES} of {COUNT + COPIES} points .*choose duplicates='drop'"):
+    with pytest.raises(UsageError, match=f"{COPIES} of {COUNT + COPIES} points .*use duplicates='drop'"):
         two_nn(both)
-    with pytest.raises(UsageError, match="rounding error only"):
+    with pytest.raises(UsageError, match="only by rounding error"):
         intrinsic_dimension(both, 5)
     dropped = two_nn(both, duplicates="drop")
     assert dropped.fit == two_nn(given(x)).fit
@@ -98,7 +98,7 @@ def test_what_more_than_rounding_tells_apart_is_left_alone(x: Tensor) -> None:
 @pytest.mark.parametrize("change", [3e-6, 1e-5, 1e-4])
 def test_copies_with_slight_changes_are_told_of(dtype: torch.dtype, change: float) -> None:
     x = points(dtype=dtype)
-    with pytest.warns(GantkWarning, match=r"^200 of 500 points lie more than 1,000 times nearer .* leave copies out"):
+    with pytest.warns(GantkWarning, match=r"^200 of 500 points are more than 1,000 times closer .* remove copies"):
         intrinsic_dimension(torch.cat((x, x[:COPIES] * (1 + change))), 5)
 
 

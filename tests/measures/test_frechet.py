@@ -118,7 +118,7 @@ def test_few_samples_are_refused_or_not_extrapolated() -> None:
 
 def test_metric_says_how_many_images_it_needs() -> None:
     """One more than pixels, here."""
-    with pytest.raises(FitError, match="needs 13 images of each side, and generated has 12"):
+    with pytest.raises(FitError, match="needs 13 images of each side, but generated has 12"):
         measure(FrechetDistance(), comparison(generated=12))
     found = measure(FrechetDistance(), comparison(generated=13))
     assert [*found] == ["frechet", "floor"]

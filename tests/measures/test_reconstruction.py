@@ -115,7 +115,7 @@ def test_what_the_recipe_has_judged_is_read() -> None:
 def test_a_model_without_codes_names_the_mend(discriminator: Discriminator | None, mend: str) -> None:
     with pytest.raises(FitError, match=mend):
         check_reads_codes(Model(Noise(), Plain(), discriminator))
-    with pytest.raises(FitError, match="reads no code"):
+    with pytest.raises(FitError, match="cannot encode images"):
         read_codes(Model(Noise(), Plain(), discriminator), IMAGES)
 
 
@@ -163,7 +163,7 @@ def spec(plugin: str, **options: Any) -> Mapping[str, Any]:
 def test_a_data_set_that_holds_nothing_out_says_so() -> None:
     found = held_out(spec("digits"))
     assert (found.name, found.seen, len(found.source)) == ("digits", True, 10_000)
-    with pytest.raises(UsageError, match="data given from Python: name a data set with --data"):
+    with pytest.raises(UsageError, match="data given from Python: give a data set with --data"):
         held_out({})
 
 

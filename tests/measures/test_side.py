@@ -87,7 +87,7 @@ class Infinite(Pixels):
     [
         (Wide((1, 4, 3)), r"Wide returned \[256, 5\] for 256 images; expected \[256, 12\]\."),
         (Infinite((1, 4, 3)), "samples: features of Infinite are NaN or infinite"),
-        (None, "samples: features are read, but no extractor was given"),
+        (None, "samples: features need an extractor, but none is given"),
     ],
 )
 def test_features_that_cannot_be_are_refused(extractor: Extractor | None, said: str) -> None:
@@ -96,7 +96,7 @@ def test_features_that_cannot_be_are_refused(extractor: Extractor | None, said: 
 
 
 def test_probabilities_of_an_extractor_without_classes_are_refused() -> None:
-    with pytest.raises(FitError, match="Pixels has none: choose an extractor with classes"):
+    with pytest.raises(FitError, match="Pixels has none: use an extractor with classes"):
         _ = Side(source(), Pixels((1, 4, 3))).probabilities
 
 
@@ -126,8 +126,8 @@ class Reading(Metric):
         ({"features"}, ""),
         ({"labels"}, "the data set has no classes"),
         ({"generated labels"}, "generated images have no labels"),
-        ({"held out"}, "the data set holds out no images"),
-        ({"model"}, "images without their model are evaluated"),
+        ({"held out"}, "the data set has no held-out images"),
+        ({"model"}, "only images are given, without their model"),
         ({"probabilities"}, "the extractor Pixels has no class probabilities"),
     ],
 )
@@ -147,4 +147,4 @@ def test_a_metric_says_how_many_images_it_needs() -> None:
     extractor = Pixels((1, 4, 3))
     comparison = Comparison(Side(source(), extractor, name="the data"), Side(source(200), extractor, name="samples"))
     reason = missing(Reading(frozenset({"features"}), 250), comparison)
-    assert reason == "it needs 250 images of each side, and samples has 200"
+    assert reason == "it needs 250 images of each side, but samples has 200"

@@ -39,7 +39,7 @@ PLACES = ["images.npz", "images.zip", "folder"]
 
 def test_five_channels_are_no_png(tmp_path: Path) -> None:
     for name in ("grid.png", "images.zip", "folder"):
-        with pytest.raises(UsageError, match=r"got 5: write an \.npz instead"):
+        with pytest.raises(UsageError, match=r"got 5: use an \.npz file instead"):
             save_images(batches(images(2, 5, 4, 4)), 2, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
     save_images(batches(images(2, 5, 4, 4)), 2, tmp_path / "images.npz")

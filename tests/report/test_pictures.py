@@ -89,11 +89,11 @@ def test_what_can_be_written(name: str, place: Path) -> None:
     [
         ("a.jpg", r"expected NAME\.png or NAME\.npz or the NAME of a folder"),
         ("a.pgn", "expected"),
-        ("folder.png", "is a folder; name a file"),
+        ("folder.png", "is a folder; expected a file"),
         ("file", "is a file; expected a folder"),
         ("file/a.png", "is a file; expected a folder"),
         ("file/deep/folder", "is a file; expected a folder"),
-        ("full", r"thesis\.txt, which is not one of these images: name a new folder"),
+        ("full", r"contains other files, such as thesis\.txt: use a new folder"),
     ],
 )
 def test_what_is_refused(name: str, message: str, place: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_an_interrupted_call_left_in_a_folder_is_no_obstacle(place: Path) -
 
 def test_images_of_an_earlier_call_do_not_mix_with_fewer(place: Path) -> None:
     writable(place / "images", count=2)
-    with pytest.raises(UsageError, match=r"000001\.png, which is not one of these images"):
+    with pytest.raises(UsageError, match=r"other files, such as 000001\.png"):
         writable(place / "images", count=1)
 
 

@@ -78,7 +78,7 @@ def test_a_loss_says_what_it_needs_and_where_it_speaks() -> None:
     assert set(shown["roles"]) == {"discriminator", "generator"}
     assert "adversarial: a game has exactly one such loss" in text
     assert f"needs: {', '.join(shown['needs'])}" in text
-    assert any(line.startswith("brings to a discriminator: ") for line in text.splitlines())
+    assert any(line.startswith("default settings of the discriminator: ") for line in text.splitlines())
 
 
 def test_a_discriminator_says_what_it_provides_and_offers() -> None:

@@ -43,10 +43,10 @@ def test_values_have_the_figures_that_their_errors_leave_them() -> None:
     text = dimension_text({**NOTHING, "twonn": {**found, "points": 5, "discarded": 1}})
     assert "12.346 ± 0.012" in text
     assert "12.3 ± 1.9" in text
-    assert "the 1 greatest of 5 ratios are left out" in text
+    assert "without the 1 largest of 5 ratios" in text
     text = dimension_text({**NOTHING, "duplicates": 1, "twonn": {**found, "fit": None, "points": 5, "discarded": 1}})
     assert "infinite" in text
-    assert "; 1 more equal one of these in every number and is left out" in text
+    assert "; 1 exact duplicate left out" in text
 
 
 def test_infinity_is_null() -> None:
