@@ -1,5 +1,13 @@
 """Measures of data, samples and models."""
 
+from gantk.measures.classification import (
+    ClassBalance,
+    ClassScore,
+    class_balance,
+    class_score,
+    confident_share,
+    present_classes,
+)
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.copies import Memorization, NearestTraining, memorization, nearest_training
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
@@ -12,6 +20,8 @@ from gantk.measures.twonn import TwoNN, two_nn
 
 __all__ = [
     "NEEDS",
+    "ClassBalance",
+    "ClassScore",
     "Comparison",
     "Frechet",
     "KernelDistance",
@@ -24,7 +34,10 @@ __all__ = [
     "Plateau",
     "Side",
     "TwoNN",
+    "class_balance",
+    "class_score",
     "compare_manifolds",
+    "confident_share",
     "frechet_distance",
     "frechet_estimate",
     "frechet_floor",
@@ -34,6 +47,7 @@ __all__ = [
     "memorization",
     "missing",
     "nearest_training",
+    "present_classes",
     "squared_mmd",
     "two_nn",
 ]

@@ -230,6 +230,22 @@ class TestMemorization(MetricContract):
     plugin = "memorization"
 
 
+class TestScoreOfClasses(MetricContract):
+    plugin = "class-score:splits=4"
+
+
+class TestConfidence(MetricContract):
+    plugin = "confidence"
+
+
+class TestClasses(MetricContract):
+    plugin = "classes"
+
+
+class TestAccuracy(MetricContract):
+    plugin = "accuracy"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
