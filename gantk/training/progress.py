@@ -51,7 +51,6 @@ class Bar:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bar: tqdm[Any] | None = None
-        self._images = 1
 
     def reading(self, done: float) -> None:
         if self._bar is None:
@@ -92,7 +91,6 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._stage, self._steps, self._done = "", 0, 0
         self._reading = False
 
     def reading(self, done: float) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import torch
 
 import gantk
 from gantk.cli.build import _time
+from gantk.schedule import Batch
 from gantk.training.estimate import estimate
 
 
@@ -54,15 +57,15 @@ class Timed:
 
 
 @pytest.mark.parametrize(
-    ("batch", "base", "each", "first", "seconds"),
+    ("batch", "base", "each", "first", "seconds", "tried"),
     [
-        pytest.param(8, 0.25, 0.0625, 0.5, 0.75, id="what every image costs is told from two sizes"),
-        pytest.param(32, 0.25, 0.015625, 0.0, 0.75, id="larger batches than are tried"),
-        pytest.param(2, 0.25, 0.0625, 0.5, 0.375, id="a batch as small as the smallest"),
-        pytest.param(1, 0.25, 0.0625, 0.0, 0.3125, id="a batch that is smaller still"),
-        pytest.param(16, 2.0, 0.0, 0.0, 16.0, id="a slow step is tried once"),
-        pytest.param(16, 0.75, 0.125, 0.0, 2.75, id="a step of a second is no slow one"),
-        pytest.param(16, 0.75, -0.0625, 0.0, 0.625, id="larger batches that seem faster cost the same"),
+        pytest.param(8, 0.25, 0.0625, 0.5, 0.75, [2, 2, 8], id="what every image costs is told from two sizes"),
+        pytest.param(32, 0.25, 0.015625, 0.0, 0.75, [2, 2, 8], id="larger batches than are tried"),
+        pytest.param(2, 0.25, 0.0625, 0.5, 0.375, [2, 2], id="a batch as small as the smallest"),
+        pytest.param(1, 0.25, 0.0625, 0.0, 0.3125, [1, 1], id="a batch that is smaller still"),
+        pytest.param(16, 2.0, 0.0, 0.0, 16.0, [2], id="a slow step is tried once"),
+        pytest.param(16, 0.75, 0.125, 0.0, 2.75, [2, 2, 8], id="a step of a second is no slow one"),
+        pytest.param(16, 0.75, -0.0625, 0.0, 0.625, [2, 2, 8], id="larger batches that seem faster cost the same"),
     ],
 )
 def test_a_step_costs_so_much_and_so_much_for_each_image(
@@ -73,7 +76,37 @@ def test_a_step_costs_so_much_and_so_much_for_each_image(
     each: float,
     first: float,
     seconds: float,
+    tried: list[int],
 ) -> None:
     model = tiny(settings={"stages.game.batch_size": batch})
-    Timed(model, monkeypatch, base, each, first)
+    clock = Timed(model, monkeypatch, base, each, first)
     assert estimate(model).stages == {"game": 6 * seconds}
+    assert clock.sizes == tried
+
+
+def test_steps_are_played_as_in_the_middle_of_training(
+    tiny: Callable[..., gantk.Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=2'")
+    step, game = model.step, model.built.stages[1]
+    seen: list[tuple[torch.Tensor, float]] = []
+    stood: list[tuple[bool, ...]] = []
+
+    def played(batch: Batch, *values: Any, done: float = 0.0) -> Any:
+        seen.append((batch.images, done))
+        return step(batch, *values, done=done)
+
+    def entered(model: gantk.Model, done: float) -> None:
+        assert done == 0.5
+        assert model.discriminator is not None
+        stood.append((model.generator.training, model.discriminator.training, model.noise.training))
+        assert not any(parameter.requires_grad for parameter in model.noise.parameters())
+
+    monkeypatch.setattr(model, "step", played)
+    monkeypatch.setattr(game, "each", entered)
+    assert not estimate(model).reasons
+    assert set(stood) == {(True, True, False)}
+    images = torch.cat([images.flatten() for images, _ in seen])
+    assert -1 <= images.min() < -0.9
+    assert 0.9 < images.max() <= 1
+    assert {done for _, done in seen} == {0.5}
