@@ -352,6 +352,9 @@ class Metric(Part, ABC):
     """The extractor that it insists on, with options, as the name of a score demands; `None` for any."""
     costly: ClassVar[bool] = False
     """Whether it takes so long that `gantk evaluate` computes it only where it is named."""
+    better: ClassVar[Mapping[str, str]] = {}
+    """Figure → `lower` or `higher`, whichever is better, as `{"precision": "higher"}`; figures that only tell
+    something, such as a floor, are left out. `gantk compare` marks by it which run is ahead."""
 
     @abstractmethod
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

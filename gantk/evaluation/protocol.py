@@ -8,11 +8,23 @@ these, and a table says so. All others must be equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["NAMES", "NOTED", "WORDS", "Features", "Generated", "Protocol", "RealImages", "differences", "flat", "line"]
+__all__ = [
+    "NAMES",
+    "NOTED",
+    "WORDS",
+    "Features",
+    "Generated",
+    "Protocol",
+    "RealImages",
+    "differences",
+    "flat",
+    "line",
+    "shared_line",
+]
 
 
 @dataclass(frozen=True)
@@ -151,18 +163,51 @@ def differences(one: Protocol, other: Protocol) -> dict[str, tuple[Any, Any]]:
 
 def line(protocol: Protocol) -> str:
     """The protocol as one line, under a table."""
-    real, made, features = protocol.real, protocol.generated, protocol.features
+    made = protocol.generated
+    generated = f"generated: {made.images:,} × {made.source}{_how(made)}"
+    return "; ".join([*_real(protocol), generated, *_features(protocol), _versions([protocol])])
+
+
+def shared_line(protocols: Sequence[Protocol]) -> str:
+    """The protocols of a column as one line: what all share, and what they have instead where they may differ."""
+    first, made = protocols[0], [each.generated for each in protocols]
+    how = [f"generated: {made[0].images:,} each", made[0].quantized]
+    if seeds := sorted({each.seed for each in made if each.seed is not None}):
+        how.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}")
+    drawn = [each for each in made if each.weights]
+    if averaged := {bool(each.averaged) for each in drawn}:
+        texts = ("weights not averaged", "averaged weights", "averaged weights where a model has them")
+        how.append(texts[2] if len(averaged) == 2 else texts[averaged.pop()])
+    if any(each.refined for each in drawn):
+        how.append("refined" if all(each.refined for each in drawn) else "refined where a model has a refiner")
+    how += ["/".join(sorted({each.dtype for each in drawn}))] if drawn else []
+    labels = sorted({each.labels for each in made})
+    how += [f"labels {' / '.join(labels)}"] if labels != ["none"] else []
+    return "; ".join([*_real(first), ", ".join(how), *_features(first), _versions(protocols)])
+
+
+def _real(protocol: Protocol) -> list[str]:
+    real = protocol.real
     of = "" if real.images == real.of else f" of {real.of:,}"
     said = [f"real: {real.images:,}{of} × {real.data} ({real.content[:8]})"]
     if protocol.held_out is not None:
         said.append(f"held out: {protocol.held_out.images:,} × {protocol.held_out.data}")
-    said.append(f"generated: {made.images:,} × {made.source}{_how(made)}")
-    if features is not None:
-        error = "" if features.test_error is None else f", test error {features.test_error:.2%}"
-        resize = "not resized" if features.resize == "none" else f"resized {features.resize}"
-        said.append(f"features: {features.extractor} ({features.hash[:8]}{error}), {features.dim} numbers, {resize}")
-    said.append(", ".join(f"{name} {version}" for name, version in protocol.versions.items()))
-    return "; ".join(said)
+    return said
+
+
+def _features(protocol: Protocol) -> list[str]:
+    features = protocol.features
+    if features is None:
+        return []
+    error = "" if features.test_error is None else f", test error {features.test_error:.2%}"
+    resize = "not resized" if features.resize == "none" else f"resized {features.resize}"
+    return [f"features: {features.extractor} ({features.hash[:8]}{error}), {features.dim} numbers, {resize}"]
+
+
+def _versions(protocols: Sequence[Protocol]) -> str:
+    names = dict.fromkeys(name for each in protocols for name in each.versions)
+    found = {name: sorted({each.versions[name] for each in protocols if name in each.versions}) for name in names}
+    return ", ".join(f"{name} {'/'.join(versions)}" for name, versions in found.items())
 
 
 def _how(made: Generated) -> str:

@@ -68,6 +68,16 @@ class MetricContract(PartContract):
         unknown = self._metric().needs - NEEDS
         assert not unknown, f"needs {sorted(unknown)}, which no comparison has; it has {sorted(NEEDS)}."
 
+    def test_says_which_values_are_better(self) -> None:
+        metric, figures = self._metric(), self._measured(self._model())
+        for figure, direction in metric.better.items():
+            assert direction in ("lower", "higher"), (
+                f"better has {direction!r:.40} for '{figure}'; 'lower' or 'higher' is expected."
+            )
+        assert not metric.better or figures.keys() & metric.better.keys(), (
+            f"better speaks of {sorted(metric.better)}, and compute returned none of them: {sorted(figures)}."
+        )
+
     def test_stands_on_so_many_images(self) -> None:
         least = self._metric().least(self._comparison(self._model()))
         assert type(least) is int, f"least returned {least!r:.60}; a number of images is expected."

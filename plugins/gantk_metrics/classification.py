@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from gantk import Metric, require
 from gantk.errors import FitError
@@ -23,6 +24,7 @@ class ScoreOfClasses(Metric):
 
     needs = frozenset({"probabilities"})
     paper = "Salimans et al. 2016, arXiv 1606.03498"
+    better: ClassVar = {"class_score": "higher"}
 
     def __init__(self, *, splits: int = 10) -> None:
         super().__init__()
@@ -47,6 +49,7 @@ class Confidence(Metric):
 
     needs = frozenset({"probabilities"})
     paper = "Zhong et al. 2018, arXiv 1807.03923, Table V"
+    better: ClassVar = {"confident": "higher"}
 
     def __init__(self, *, above: float = 0.9) -> None:
         super().__init__()
@@ -67,6 +70,7 @@ class Classes(Metric):
     """
 
     needs = frozenset({"probabilities"})
+    better: ClassVar = {"classes": "higher", "class_divergence": "lower"}
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         generated, real = (side.probabilities.argmax(1) for side in (comparison.generated, comparison.real))
@@ -87,6 +91,7 @@ class Accuracy(Metric):
 
     needs = frozenset({"probabilities", "generated labels"})
     paper = "Zhong et al. 2018, arXiv 1807.03923, Table VII"
+    better: ClassVar = {"accuracy": "higher"}
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         figures = {}

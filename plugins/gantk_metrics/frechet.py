@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from gantk import Metric
 from gantk.measures import Comparison, frechet_estimate, frechet_floor
@@ -20,6 +21,7 @@ class FrechetDistance(Metric):
     """
 
     paper = "Heusel et al. 2017, arXiv 1706.08500; Chong & Forsyth 2020, arXiv 1911.07023"
+    better: ClassVar = {"frechet": "lower", "frechet_infinity": "lower"}
 
     def least(self, comparison: Comparison) -> int:
         """One more than there are features: with fewer, the covariances have no inverse and the distance no meaning."""

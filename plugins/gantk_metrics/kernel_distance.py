@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from gantk import Metric, require
 from gantk.measures import Comparison, kernel_distance
@@ -24,6 +25,7 @@ class KernelMetric(Metric):
     """
 
     paper = "Bińkowski et al. 2018, arXiv 1801.01401"
+    better: ClassVar = {"kernel_distance": "lower"}
 
     def __init__(self, *, subsets: int = 100, size: int = 1000, degree: int = 3) -> None:
         super().__init__()

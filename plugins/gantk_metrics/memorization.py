@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from gantk import Metric
 from gantk.measures import Comparison, memorization
@@ -20,6 +21,7 @@ class MemorizationMetric(Metric):
     """
 
     paper = "Alaa et al. 2022, arXiv 2102.08921"
+    better: ClassVar = {"near_copies": "lower"}
 
     def least(self, comparison: Comparison) -> int:
         return 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 from gantk import Metric, require
 from gantk.measures import Comparison, compare_manifolds
@@ -24,6 +25,7 @@ class PRDC(Metric):
     """
 
     paper = "Kynkäänniemi et al. 2019, arXiv 1904.06991; Naeem et al. 2020, arXiv 2002.09797"
+    better: ClassVar = dict.fromkeys(("precision", "recall", "density", "coverage"), "higher")
 
     def __init__(self, *, k: int = 5) -> None:
         super().__init__()

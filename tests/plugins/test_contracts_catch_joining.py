@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -149,6 +149,14 @@ class Tensors(Metric):
         return {"brightness": comparison.generated.features.mean()}  # type: ignore[dict-item]
 
 
+class Upwards(Brightness):
+    better: ClassVar = {"brightness": "up"}
+
+
+class Misnamed(Brightness):
+    better: ClassVar = {"lightness": "higher"}
+
+
 class Waking(Brightness):
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         assert comparison.model is not None
@@ -188,6 +196,8 @@ CASES = [
     (AddonContract, Forgetful, "test_remembers_what_it_declares", "declare the numbers"),
     (LossContract, Counting, "test_remembers_what_it_declares", "changed turns of the part"),
     (MetricContract, Tensors, "test_measures_numbers", "a float is expected"),
+    (MetricContract, Upwards, "test_says_which_values_are_better", "'lower' or 'higher' is expected"),
+    (MetricContract, Misnamed, "test_says_which_values_are_better", "returned none of them"),
     (MetricContract, Waking, "test_leaves_the_model_alone", "training mode"),
     (ExtractorContract, Relative, "test_an_image_alone_has_the_same_features", "rest of the batch"),
     (ExtractorContract, Short, "test_features_are_vectors", "is expected"),

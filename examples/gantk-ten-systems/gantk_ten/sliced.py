@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch.nn.functional import normalize
@@ -21,6 +22,7 @@ class SlicedWasserstein(Metric):
     """
 
     paper = "Bonneel et al. 2015, doi:10.1007/s10851-014-0506-3"
+    better: ClassVar = {"distance": "lower"}
 
     def __init__(self, *, directions: int = 64) -> None:
         super().__init__()
