@@ -10,6 +10,7 @@ import pytest
 
 import gantk
 from gantk import Model
+from gantk.building.player_settings import without
 from gantk.errors import FitError, UsageError
 from gantk.run.folder import Run
 
@@ -43,15 +44,20 @@ def test_a_loss_brings_its_papers_settings(tiny: Build, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "loss", "kept"),
+    ("recipe", "loss", "kept", "got"),
     [
-        ("wgan", "wgan-gp", {"discriminator": ("rmsprop", 5e-5), "generator": ("rmsprop", 5e-5)}),
-        ("autodecoder", "wgan-gp", {"discriminator": ("adam", 2e-4), "generator": ("adam", 2e-4)}),
-        ("wgan-gp", "wasserstein", {"discriminator": ("adam", 1e-4), "generator": ("adam", 1e-4)}),
+        ("wgan", "wgan-gp", {"discriminator": ("rmsprop", 5e-5), "generator": ("rmsprop", 5e-5)}, "repeats=5"),
+        ("autodecoder", "wgan-gp", {"discriminator": ("adam", 2e-4), "generator": ("adam", 2e-4)}, "repeats=5"),
+        (
+            "wgan-gp",
+            "wasserstein",
+            {"discriminator": ("adam", 1e-4), "generator": ("adam", 1e-4)},
+            "repeats=5, clip_weights=0.01",
+        ),
     ],
 )
 def test_a_recipes_own_settings_stay_and_that_is_said(
-    recipe: str, loss: str, kept: dict[str, Any], tiny: Build
+    recipe: str, loss: str, kept: dict[str, Any], got: str, tiny: Build
 ) -> None:
     discriminator = "dcgan:width=4,code=true,norm=layer" if recipe == "autodecoder" else "dcgan:width=4"
     model = tiny(recipe, loss=loss, discriminator=discriminator)
@@ -60,6 +66,16 @@ def test_a_recipes_own_settings_stay_and_that_is_said(
     assert len(notes) == 2
     assert f"where loss {loss} brings" in notes[0]
     assert "take that over with --set stages.game.discriminator." in notes[0]
+    assert [note for note in model.built.notes if note.startswith("player") and " got " in note] == [
+        f"player discriminator of stage game got {got}, which loss {loss} brings."
+    ]
+
+
+def test_a_recipes_code_keeps_each_setting_that_it_gives_and_its_optimizer_whole() -> None:
+    brought = {"optimizer": "adam", "lr": 1e-4, "repeats": 5, "clip_weights": 0.1}
+    assert without(brought, ()) == brought
+    assert without(brought, {"repeats"}) == {"optimizer": "adam", "lr": 1e-4, "clip_weights": 0.1}
+    assert without(brought, {"optimizer", "clip_weights"}) == {"repeats": 5}
 
 
 def test_nothing_is_said_of_a_recipes_own_loss(tiny: Build) -> None:
@@ -94,8 +110,8 @@ SMALL = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4", "noise"
 
 
 def test_a_part_of_a_recipe_can_be_left_out() -> None:
-    def built(recipe: str, without: Any, **parts: Any) -> Model:
-        return gantk.build(recipe, without=without, **{**SMALL, **parts})
+    def built(recipe: str, names: Any, **parts: Any) -> Model:
+        return gantk.build(recipe, without=names, **{**SMALL, **parts})
 
     assert losses(built("degan", ())) == ["nonsaturating", "hidden"]
     for name in ("hidden", "loss.hidden", "gantk:hidden", ["hidden"]):
