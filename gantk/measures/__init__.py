@@ -16,13 +16,16 @@ from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.manifold import Manifolds, compare_manifolds
 from gantk.measures.neighbours import Neighbours
 from gantk.measures.side import Side
+from gantk.measures.ssim import ms_ssim, ssim_scales
 from gantk.measures.twonn import TwoNN, two_nn
+from gantk.measures.variety import Diversity, diversity
 
 __all__ = [
     "NEEDS",
     "ClassBalance",
     "ClassScore",
     "Comparison",
+    "Diversity",
     "Frechet",
     "KernelDistance",
     "LevinaBickel",
@@ -38,6 +41,7 @@ __all__ = [
     "class_score",
     "compare_manifolds",
     "confident_share",
+    "diversity",
     "frechet_distance",
     "frechet_estimate",
     "frechet_floor",
@@ -46,8 +50,10 @@ __all__ = [
     "measure",
     "memorization",
     "missing",
+    "ms_ssim",
     "nearest_training",
     "present_classes",
     "squared_mmd",
+    "ssim_scales",
     "two_nn",
 ]

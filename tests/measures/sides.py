@@ -45,3 +45,22 @@ def comparison(
         side(generated, 11, "generated", noise=noise, extractor=extractor),
         side(held_out, 21, "held out", extractor=extractor) if held_out else None,
     )
+
+
+class Classifier(Extractor):
+    """Knows the classes of these images, by the distance to the mean of each."""
+
+    dim = 12
+    class_count = CLASSES
+
+    def __init__(self) -> None:
+        super().__init__()
+        means = [images(200, 0, torch.full((200,), each)).float().mean(0) for each in range(CLASSES)]
+        self.register_buffer("means", torch.stack(means).flatten(1) / 127.5 - 1)
+        self.means: Tensor
+
+    def forward(self, found: Tensor) -> Tensor:
+        return found.flatten(1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        return torch.softmax(-20 * torch.cdist(features, self.means).square(), 1)

@@ -8,32 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sides import CLASSES, SHAPE, comparison, images, of_images, side
+from sides import SHAPE, Classifier, comparison, images, of_images, side
 from torch import Tensor
 
-from gantk import Extractor
 from gantk.errors import FitError, UsageError
 from gantk.measures import Comparison, class_balance, class_score, confident_share, measure
 from gantk_metrics.classification import Accuracy, Classes, Confidence, ScoreOfClasses
 from gantk_metrics.pixels import Pixels
-
-
-class NearestMean(Extractor):
-    """Knows the classes of the images in `sides`, by the distance to the mean of each."""
-
-    dim = 12
-    class_count = CLASSES
-
-    def __init__(self, image_shape: tuple[int, int, int] = SHAPE) -> None:
-        super().__init__()
-        means = [images(200, 0, torch.full((200,), each)).float().mean(0) for each in range(CLASSES)]
-        self.register_buffer("means", torch.stack(means).flatten(1) / 127.5 - 1)
-
-    def forward(self, found: Tensor) -> Tensor:
-        return found.flatten(1)
-
-    def classify(self, features: Tensor) -> Tensor:
-        return torch.softmax(-20 * torch.cdist(features, self.means).square(), 1)  # type: ignore[arg-type]
 
 
 def probabilities(n: int, classes: int, seed: int = 0) -> Tensor:
@@ -93,7 +74,7 @@ def test_balance_beside_that_of_the_data() -> None:
 
 
 def test_samples_as_good_as_real_images_have_their_figures_and_noise_costs_confidence() -> None:
-    good, noisy = (comparison(extractor=NearestMean(), generated=300, noise=noise) for noise in (0, 120))
+    good, noisy = (comparison(extractor=Classifier(), generated=300, noise=noise) for noise in (0, 120))
     assert measure(Confidence(), good) == pytest.approx({"confident": 1, "confident_real": 1}, abs=0.05)
     assert measure(Confidence(), noisy)["confident"] < 0.96
     score = measure(ScoreOfClasses(), good)
@@ -103,7 +84,7 @@ def test_samples_as_good_as_real_images_have_their_figures_and_noise_costs_confi
 
 
 def test_a_generator_of_a_single_class_is_caught() -> None:
-    extractor = NearestMean()
+    extractor = Classifier()
     whole = comparison(extractor=extractor)
     classes = torch.full((200,), 1)
     one = of_images(images(200, 5, classes), "one class", extractor=extractor)
@@ -117,7 +98,7 @@ def test_a_generator_of_a_single_class_is_caught() -> None:
 
 
 def test_labels_that_are_wrong_cost_accuracy() -> None:
-    extractor = NearestMean()
+    extractor = Classifier()
     right = side(150, 1, "real", extractor=extractor)
     wrong = of_images(images(150, 5, torch.arange(150) % 3), "generated", (torch.arange(150) + 1) % 3, extractor)
     assert measure(Accuracy(), Comparison(right, wrong)) == {"accuracy": 0, "accuracy_real": 1}
@@ -129,7 +110,7 @@ def test_labels_that_are_wrong_cost_accuracy() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(FitError, match="Pixels has no class probabilities"):
         measure(Confidence(), comparison(extractor=Pixels(SHAPE)))
-    two = of_images(images(40, 5, torch.arange(40) % 2), "two", torch.arange(40) % 2, NearestMean())
+    two = of_images(images(40, 5, torch.arange(40) % 2), "two", torch.arange(40) % 2, Classifier())
     with pytest.raises(FitError, match="tells 3 classes apart, and two has 2"):
         measure(Accuracy(), Comparison(two, two))
     with pytest.raises(UsageError, match="splits is from 1 to 5"):

@@ -246,6 +246,18 @@ class TestAccuracy(MetricContract):
     plugin = "accuracy"
 
 
+class TestDiversityOfPixels(MetricContract):
+    plugin = "diversity"
+
+
+class TestRelativeDiversity(MetricContract):
+    plugin = "rdd"
+
+
+class TestMultiScaleSimilarity(MetricContract):
+    plugin = "ms-ssim:pairs=70"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
