@@ -1,4 +1,4 @@
-"""What must be fast: native code behind tensors, and a plain-torch reference of each operation."""
+"""Fast operations in native code, each with a plain-torch reference."""
 
 from gantk.ops.knn import knn_distances
 from gantk.ops.losses import code_loss, hidden_loss, vae_loss

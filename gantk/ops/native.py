@@ -1,6 +1,6 @@
-"""The native code of this installation: the modules, why one is missing, and the instruction sets.
+"""The native code of this installation: its modules, why one is missing, and the instruction sets.
 
-What is not there is not an error: every operation has a plain-torch reference. `gantk doctor` prints `state()`.
+Missing native code is not an error: every operation has a plain-torch reference. `gantk doctor` prints `state()`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 INSTRUCTION_SETS = ("portable", "avx2", "avx512vnni", "amx")
-"""What `GANTK_CPU` can be; each holds all that the ones before it hold."""
+"""The values of `GANTK_CPU`; each instruction set includes the previous ones."""
 
 _BUILD = Path(__file__).with_name("_build.json")
 _MODULES = {"cpu": "_native", "cuda": "_native_cuda"}
@@ -42,43 +42,43 @@ _MODULES = {"cpu": "_native", "cuda": "_native_cuda"}
 
 @dataclass(frozen=True)
 class NativeState:
-    """One of the two native modules, as it was built and as it is here."""
+    """The state of one of the two native modules."""
 
     available: bool
     reason: str
-    """Why it is not available, which GANTK_CPU may be to blame for; empty where it is."""
+    """Why it is not available, possibly because of GANTK_CPU; empty if it is."""
     compiler: str
     compiled: tuple[str, ...]
-    """CPU: the instruction sets that the compiler knew. CUDA: the architectures."""
+    """CPU: the compiled instruction sets. CUDA: the compiled architectures."""
     usable: tuple[str, ...] = ()
-    """CPU: those of them that this machine has; the best one last."""
+    """CPU: those that this machine supports; the best one last."""
     chosen: str = ""
     """CPU: the one in use."""
 
 
 def cpu() -> ModuleType | None:
-    """The CPU's kernels; None where there are none (`state("cpu")` says why).
+    """The CPU kernels, or None if there are none (`state("cpu")` says why).
 
     Raises:
-        OptionError: `GANTK_CPU` names no instruction set, or one that this machine or build does not have.
+        OptionError: `GANTK_CPU` is not an instruction set, or one that this machine or build does not support.
     """
     module = _load("_native")
     return None if isinstance(module, str) else _configured(module)
 
 
 def cuda() -> ModuleType | None:
-    """CUDA's kernels; None where there are none (`state("cuda")` says why). A GPU need not be there."""
+    """The CUDA kernels, or None if there are none (`state("cuda")` says why). Does not check for a GPU."""
     module = _load("_native_cuda")
     return None if isinstance(module, str) else module
 
 
 def available(part: str) -> bool:
-    """Whether there is native code for `part`, `cpu` or `cuda`; `GANTK_CPU` is not looked at yet."""
+    """Whether there is native code for `part`, `cpu` or `cuda`; does not read `GANTK_CPU`."""
     return not isinstance(_load(_MODULES[part]), str)
 
 
 def state(part: str) -> NativeState:
-    """What there is of the native code for `part`: `cpu` or `cuda`."""
+    """The state of the native code for `part`: `cpu` or `cuda`."""
     build = _build_record().get(part, {})
     about = (str(build.get("compiler", "")), tuple(build.get("targets", ())))
     module = _load(_MODULES[part])
@@ -94,21 +94,21 @@ def state(part: str) -> NativeState:
 
 
 def instruction_set() -> str:
-    """The CPU's instruction set that native code uses; `portable` where there is no native code."""
+    """The instruction set used by native code on the CPU; `portable` without native code."""
     module = cpu()
     return "portable" if module is None else str(module.chosen())
 
 
 @contextmanager
 def using(name: str) -> Iterator[None]:
-    """Native code in the block uses a lower instruction set, in all threads of the process: for tests and benchmarks.
+    """Make native code use a lower instruction set, in all threads of the process: for tests and benchmarks.
 
     Raises:
-        OptionError: there is no such instruction set, or not here.
+        OptionError: there is no such instruction set, or it is not available.
     """
     module = cpu()
     if module is None:
-        raise OptionError(f"instruction set '{name}': there is no native code here: {state('cpu').reason}.")
+        raise OptionError(f"instruction set '{name}': native code is not available: {state('cpu').reason}.")
     before = module.chosen()
     _choose(module, name, "instruction set")
     try:
@@ -119,21 +119,21 @@ def using(name: str) -> Iterator[None]:
 
 @functools.cache
 def warn_missing(operation: str, device: str = "cpu") -> None:
-    """Warn, once per process for each operation, that its slow reference is used for want of native code.
+    """Warn, once per process and operation, that its slow reference is used because native code is missing.
 
-    Call it where the reference is many times slower and somebody would wonder, and only for data of any size.
+    Call it only if the reference is many times slower, and the data is large enough to matter.
     """
     part = "cuda" if device == "cuda" else "cpu"
     warnings.warn(
-        f"{operation} runs on plain torch operations, many times slower than native code: {state(part).reason}. "
-        "gantk doctor shows the state; docs/native.md says how to build it.",
+        f"{operation} uses plain torch operations, many times slower than native code: {state(part).reason}. "
+        "gantk doctor shows the state; docs/native.md explains how to build native code.",
         SlowFallback,
         stacklevel=_level_outside(),
     )
 
 
 def _level_outside() -> int:
-    """The level, as `warnings.warn` counts them for whoever calls this, of the nearest frame not gantk's or torch's."""
+    """The `stacklevel` for `warnings.warn` of the nearest frame outside gantk and torch."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("gantk", "torch"):
         frame, level = frame.f_back, level + 1
@@ -142,7 +142,7 @@ def _level_outside() -> int:
 
 @functools.cache
 def _load(name: str) -> ModuleType | str:
-    """The module, or why it is not available."""
+    """The module, or the reason why it is not available."""
     full = f"gantk.ops.{name}"
     if importlib.util.find_spec(full) is None:
         return f"this installation has no {full}"
@@ -154,7 +154,7 @@ def _load(name: str) -> ModuleType | str:
 
 @functools.cache
 def _configured(module: ModuleType) -> ModuleType:
-    """The module, with the instruction set of GANTK_CPU as it was when native code was first needed."""
+    """The module with the instruction set of GANTK_CPU, which is read when native code is first needed."""
     if wanted := os.environ.get("GANTK_CPU"):
         _choose(module, wanted, "GANTK_CPU")
     return module
@@ -171,7 +171,7 @@ def _choose(module: ModuleType, name: str, what: str) -> None:
 
 @functools.cache
 def _build_record() -> dict[str, dict[str, Any]]:
-    """What setup.py wrote down."""
+    """The record written by setup.py."""
     try:
         record: dict[str, dict[str, Any]] = json.loads(_BUILD.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -266,7 +266,7 @@ def test_want_of_native_code_is_said_in_one_line(plane: Any, call: Any, monkeypa
         warnings.simplefilter("always")
         done = call("intrinsic-dim", "plane.npy", *RING).worked()
     assert done.err.count("\n") == 1
-    assert done.err.startswith("gantk: warning: gantk.ops.knn_distances runs on plain torch")
+    assert done.err.startswith("gantk: warning: gantk.ops.knn_distances uses plain torch")
 
 
 @pytest.mark.slow

@@ -218,5 +218,5 @@ def test_an_operator_without_native_code_says_so(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("other", [torch.zeros(4, 8), torch.zeros(4, 9, dtype=torch.float64)])
 def test_the_operator_itself_refuses_what_it_would_read_beyond(other: Tensor) -> None:
-    with pytest.raises(FitError, match="two tensors alike"):
+    with pytest.raises(FitError, match="two tensors of the same shape"):
         torch.ops.gantk.norm_loss(torch.zeros(4, 9), other, 2)

@@ -109,7 +109,7 @@ def test_a_slow_fallback_warns_once_for_each_operation(monkeypatch: pytest.Monke
             native.warn_missing("knn_distances")
         native.warn_missing("another")
     assert [warning.category for warning in caught] == [SlowFallback] * 2
-    assert "knn_distances runs on plain torch operations" in str(caught[0].message)
+    assert "knn_distances uses plain torch operations" in str(caught[0].message)
     assert "it was a test" in str(caught[0].message)
     assert "gantk doctor" in str(caught[0].message)
 
@@ -130,7 +130,7 @@ def test_an_installation_without_a_record_says_what_it_lacks(monkeypatch: pytest
     monkeypatch.setattr(native, "_BUILD", tmp_path / "no such file")
     monkeypatch.setattr(native.importlib.util, "find_spec", lambda name: None)
     assert native.state("cuda").reason == "this installation has no gantk.ops._native_cuda"
-    with pytest.raises(OptionError, match="there is no native code here"):
+    with pytest.raises(OptionError, match="native code is not available"):
         native.using("portable").__enter__()
     assert native.instruction_set() == "portable"
 

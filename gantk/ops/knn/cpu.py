@@ -1,4 +1,4 @@
-"""From tensors to the pointers and sizes of the native search on the CPU."""
+"""Call the native search on the CPU with pointers and sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FUNCTIONS = {torch.uint8: "knn_u8", torch.float32: "knn_f32", torch.float64: "kn
 def search(
     x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int, progress: Callable[[float], object] | None
 ) -> tuple[Tensor, Tensor]:
-    """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` where they are not asked for."""
+    """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` if they are not requested."""
     x = x.contiguous()
     among = x if reference is None else reference.contiguous()
     squared = torch.empty((len(x), k), dtype=torch.float64)

@@ -1,17 +1,17 @@
 """Exact nearest neighbours among bytes on a GPU.
 
-Squared distances between uint8 vectors are integers, which the tensor cores' 8-bit products give exactly. What is near
-is found without selecting among all pairs:
+Squared distances between uint8 vectors are integers, which the 8-bit products of tensor cores compute exactly. The
+search avoids a selection among all pairs:
 
-1. Every row's distances to a random sample of the columns give a threshold: somewhat more than k columns should be
-   within it.
-2. One pass over all pairs appends what is within its row's threshold to the row's list. Among one set of points, each
-   pair is looked at once, for both of its rows.
-3. A list that holds at least k and has not overflowed holds the k nearest, whatever the sample was.
-4. The few other rows are searched again, against everything.
+1. The distances from each row to a random sample of the columns give a threshold: slightly more than k columns should
+   be within it.
+2. One pass over all pairs appends the columns within a row's threshold to the row's list. In a search among one set of
+   points, each pair is computed once, for both of its rows.
+3. A list with at least k entries that has not overflowed contains the k nearest, whatever the sample was.
+4. The few other rows are searched again, against all columns.
 
-The order in a list is left to chance; keys (squared distance, index) are sorted, so results are not: of equally far
-columns, the one with the smaller index comes first.
+The order within a list is random, but the keys (squared distance, index) are sorted, so results are deterministic: ties
+are broken by the smaller index.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = ["Progress", "collect", "sample_thresholds", "search", "why_not"]
 Progress = Callable[[int, int], object]
 
 LAUNCH = 2**44
-"""Products of two bytes in one launch: some hundredths of a second."""
+"""Number of byte products per launch: a few hundredths of a second."""
 SLICE = 32768
-"""Dimensions at a time where there are too many for 32 bits; a multiple of 64."""
+"""Number of dimensions processed at a time if there are too many for 32 bits; a multiple of 64."""
 
 
 def search(
@@ -45,19 +45,19 @@ def search(
     plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Find each row's k nearest among the other rows, or among those of `reference`.
+    """Find the k nearest neighbours of each row among the other rows, or among those of `reference`.
 
     Args:
         x: `[N, D]` uint8 on a CUDA device.
         k: from 1 to N − 1, or to the number of rows of the reference.
         reference: `[M, D]` uint8 on the same device.
-        progress: told of rows done, and of N.
-        kernels, plan: other kernels and another plan than this installation's, for tests.
-        list_bytes: bytes for lists at one time; half of what is free unless told. Where the lists of all rows exceed
-            it, a search among the rows themselves takes up to twice as long.
+        progress: receives the number of rows done, and N.
+        kernels, plan: replacements for this installation's kernels and plan, for tests.
+        list_bytes: memory for lists in bytes; by default, half of the free memory. If the lists of all rows exceed it,
+            a search among the rows themselves takes up to twice as long.
 
     Returns:
-        squared distances `[N, k]` int64, ascending, and indices `[N, k]` int64; of equal ones the smaller index first.
+        squared distances `[N, k]` int64, ascending, and indices `[N, k]` int64; ties are broken by the smaller index.
 
     Raises:
         UsageError: k is out of range, there are too many points for one search, or there is no native CUDA code.
@@ -72,7 +72,7 @@ def search(
     if x.shape[1] > kernels.largest_dimension:
         found.bits = len(among).bit_length()
         if x.shape[1] * 255**2 >= 2 ** (63 - found.bits):
-            raise UsageError(f"{len(among)} points of {x.shape[1]} numbers are too many for one search.")
+            raise UsageError(f"{len(among)} points of {x.shape[1]} dimensions are too many for one search.")
         distances = _WideDistances(kernels, x, among)
     else:
         rows = pack(x)
@@ -93,7 +93,7 @@ def search(
 
 
 def check_k(k: int, points: int, own: bool) -> None:
-    """Refuse a k that there are not enough points for."""
+    """Raise `UsageError` if there are too few points for k."""
     if not 1 <= k <= points - own:
         raise UsageError(f"k is from 1 to {points - own} for {points} points, not {k}.")
 
@@ -105,7 +105,7 @@ class _Found:
         self.distances = torch.empty((rows, k), dtype=torch.int64, device=device)
         self.indices = torch.empty_like(self.distances)
         self.bits = INDEX.bit_length()
-        """The lower bits of a key, which are the column's index."""
+        """The number of lower bits of a key, which contain the column's index."""
 
     def store(self, rows: Tensor, keys: Tensor) -> None:
         self.distances[rows] = keys >> self.bits
@@ -136,10 +136,10 @@ def collect(
     list_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """What is within each row's threshold: rows' numbers, their keys `[…, capacity]`, and counts as `Near.keys` gives.
+    """Yield the columns within each row's threshold: row indices, keys `[…, capacity]`, and counts as in `Near.keys`.
 
-    Every row comes once. `own` are the indices of the rows among the columns, where they are there. Rows that are the
-    columns, all of them, are looked at as pairs.
+    Every row occurs once. `own` are the indices of the rows among the columns, if they are columns. If all rows are the
+    columns, each pair is computed once.
     """
     total = len(rows)
     group = max(kernels.tile, (list_bytes or _free_bytes(rows.data.device) // 2) // (8 * capacity))
@@ -183,7 +183,7 @@ def _free_bytes(device: torch.device) -> int:
 
 
 Distances = Callable[[Tensor, int, int], Tensor]
-"""Squared distances of the rows with these numbers to columns first … last − 1: `[rows, last − first]`, integers."""
+"""Squared distances of the rows with these indices to columns first … last − 1: `[rows, last − first]`, integers."""
 
 
 class _PackedDistances:
@@ -195,7 +195,7 @@ class _PackedDistances:
 
 
 class _WideDistances:
-    """The sum over slices of dimensions, each of which fits 32 bits."""
+    """Sums over slices of dimensions, each of which fits into 32 bits."""
 
     def __init__(self, kernels: Kernels, x: Tensor, among: Tensor) -> None:
         self._kernels, self._x, self._among = kernels, x, among
@@ -214,7 +214,7 @@ def nearest_dense(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The k smallest keys of some rows, from all their distances; a key's lower `bits` bits are the column's index.
 
-    Gives numbers of rows and `[…, k]` keys; `own` leaves each row itself out.
+    Yields row indices and `[…, k]` keys; `own` excludes each row itself.
     """
     height = min(2048, max(1, len(ids)))
     width = max(k, BLOCK // height)

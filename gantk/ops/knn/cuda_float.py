@@ -1,10 +1,10 @@
 """Nearest neighbours among floats on a GPU, as exact as direct differences in float64.
 
-The byte search screens: numbers x are rounded to q = round((x − low) / step), so that, with e_i = |x_i − (step · q_i +
-low)|, the triangle inequality gives |d_ij − step · |q_i − q_j|| ≤ e_i + e_j. The list of a row is a set of candidates;
-their distances are computed directly, and U, the k-th smallest of them, is no less than the k-th smallest of all. What
-could be as near as U has |q_i − q_j| ≤ (U + e_i + max e) / step. Where the list was made with at least that threshold,
-its k nearest are the row's; other rows are searched again with it.
+The byte search is used as a filter: x is quantized to q = round((x − low) / step). With the quantization error e_i =
+|x_i − (step · q_i + low)|, the triangle inequality gives |d_ij − step · |q_i − q_j|| ≤ e_i + e_j. The list of a row is
+a set of candidates, whose distances are computed directly; U, the k-th smallest of them, is an upper bound of the k-th
+smallest of all. Every point at most U away has |q_i − q_j| ≤ (U + e_i + max e) / step. If the list was made with at
+least that threshold, it contains the row's k nearest; other rows are searched again with that threshold.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ def search_float(
     plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Find each row's k nearest among the other rows, or among those of `reference`.
+    """Find the k nearest neighbours of each row among the other rows, or among those of `reference`.
 
     Args:
-        x: `[N, D]` float32 or float64 on a CUDA device; their squared distances are finite in float64.
+        x: `[N, D]` float32 or float64 on a CUDA device, with squared distances that are finite in float64.
         k, reference, progress, kernels, plan, list_bytes: as for the search among bytes.
 
     Returns:
-        squared distances `[N, k]` float64, ascending, and indices `[N, k]` int64; of equal ones the smaller index
-        first.
+        squared distances `[N, k]` float64, ascending, and indices `[N, k]` int64; ties are broken by the smaller index.
 
     Raises:
         UsageError: k is out of range, or there is no native CUDA code.
@@ -89,7 +88,7 @@ def search_float(
 
 
 class _Screen:
-    """The points in 8 bits, and how far that is from them."""
+    """The points quantized to 8 bits, and their quantization errors."""
 
     def __init__(self, rows: ByteRows, columns: ByteRows, errors: Tensor, error: float, step: float) -> None:
         self.rows, self.columns = rows, columns
@@ -97,7 +96,7 @@ class _Screen:
 
     @classmethod
     def of(cls, x: Tensor, among: Tensor, kernels: Kernels) -> _Screen | None:
-        """None where 8 bits cannot screen: too many dimensions for the kernels, or a range beyond float64."""
+        """None if quantization is not possible: too many dimensions for the kernels, or a range beyond float64."""
         if not 1 <= x.shape[1] <= kernels.largest_dimension:
             return None
         low = min(float(x.min()), float(among.min()))
@@ -110,7 +109,7 @@ class _Screen:
         return cls(rows, columns, errors, float(others.max()), step)
 
     def threshold(self, ids: Tensor, squared: Tensor) -> Tensor:
-        """The squared distance in 8 bits that nothing within these squared distances of the rows exceeds."""
+        """An upper bound of the quantized squared distance of all points within these squared distances of the rows."""
         reach = squared.sqrt() * (1 + ROUNDING) + self._errors[ids] + self._error
         return ((reach / self._step).square() * (1 + ROUNDING) + 1).clamp(max=2**31 - 1).int()
 
@@ -119,7 +118,7 @@ def _quantised(x: Tensor, low: float, step: float) -> tuple[ByteRows, Tensor]:
     data = torch.empty(x.shape, dtype=torch.uint8, device=x.device)
     errors = torch.empty(len(x), dtype=torch.float64, device=x.device)
     for part in parts(*x.shape):
-        # The difference is taken first: low + step · level would be rounded to as many digits as low leaves.
+        # The difference is computed first: low + step · level would lose digits if low is large.
         above = x[part].double() - low
         levels = (above / step).round_().clamp_(0, 255)
         errors[part] = (above - levels * step).norm(dim=1) * (1 + ERROR_MARGIN) + step * ERROR_MARGIN
@@ -128,11 +127,11 @@ def _quantised(x: Tensor, low: float, step: float) -> tuple[ByteRows, Tensor]:
 
 
 def _nearest_of(x: Tensor, among: Tensor, ids: Tensor, keys: Tensor, counts: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The candidates in lists of keys, nearest first, and their squared distances; infinite where there are none."""
+    """The candidates in lists of keys, nearest first, and their squared distances, padded with infinity."""
     nobody = len(among)
     candidates = torch.where(keys == FAR, nobody, keys & INDEX).sort(dim=1).values
     candidates = candidates[:, : max(k, int(counts.max()))]
-    # A list that has overflowed is of no use; with as many candidates as it holds, it would be the most work.
+    # A list that has overflowed is useless, and would be the most expensive.
     candidates = candidates.masked_fill(counts[:, None] < 0, nobody)
     squared = torch.full(candidates.shape, math.inf, dtype=torch.float64, device=x.device)
     places, columns = (candidates < nobody).nonzero(as_tuple=True)
@@ -146,7 +145,7 @@ def _nearest_of(x: Tensor, among: Tensor, ids: Tensor, keys: Tensor, counts: Ten
 def _nearest_dense(
     x: Tensor, among: Tensor, ids: Tensor, k: int, own: bool, progress: Progress | None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Direct differences of some rows to all columns: numbers of rows, squared distances, indices."""
+    """Direct differences of some rows to all columns: row indices, squared distances, indices."""
     height, depth = 64, min(512, max(1, x.shape[1]))
     width = max(1, BLOCK // (height * depth))
     for part in parts(len(ids), 1, height):

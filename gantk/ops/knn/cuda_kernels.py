@@ -1,4 +1,4 @@
-"""The kernels of the CUDA search, and what they work on."""
+"""The kernels of the CUDA search, and their data structures."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 FAR = 2**63 - 1
-"""A key beyond all others."""
+"""A key greater than all others."""
 INDEX = 2**32 - 1
-"""The part of a key that is the column's index; the squared distance lies above it."""
+"""The bits of a key that contain the column's index; the squared distance is in the bits above."""
 BLOCK = 2**24
-"""Pairs, entries of lists or numbers that are worked on at a time outside of the kernels."""
+"""Number of pairs, list entries or values processed at a time outside of the kernels."""
 
 
 @dataclass(frozen=True, eq=False)
 class ByteRows:
-    """Rows as the kernels want them: `[N, stride]` uint8, filled up with zeros to a multiple of 64; and norms."""
+    """Rows in the layout of the kernels: `[N, stride]` uint8, zero-padded to a multiple of 64; and their norms."""
 
     data: Tensor
     norms: Tensor
@@ -52,14 +52,14 @@ class ByteRows:
 
 @dataclass(frozen=True, eq=False)
 class Near:
-    """What the kernels append to: see `NearLists` in csrc/knn/knn_cuda.h."""
+    """The lists that the kernels append to: see `NearLists` in csrc/knn/knn_cuda.h."""
 
     thresholds: Tensor
-    """`[N]` int32: the largest squared distance that is taken."""
+    """`[N]` int32: the maximum squared distance of an entry."""
     lists: Tensor
-    """`[N, capacity]` int64: keys in no order."""
+    """`[N, capacity]` int64: keys in any order."""
     counts: Tensor
-    """`[N]` int32: how many there were, which may be more than fit."""
+    """`[N]` int32: number of entries found, which may exceed the capacity."""
 
     @classmethod
     def below(cls, thresholds: Tensor, capacity: int) -> Near:
@@ -70,9 +70,9 @@ class Near:
         return Near(self.thresholds[which], self.lists[which], self.counts[which])
 
     def keys(self, own: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The keys, FAR where there are none, and how many there are in each row; −1 where more came than fit.
+        """The keys, padded with FAR, and the number of entries in each row; −1 if the list has overflowed.
 
-        `own` are the rows' own indices, where they are among the columns.
+        `own` are the rows' own indices, if they are among the columns.
         """
         capacity = self.lists.shape[1]
         places = torch.arange(capacity, device=self.lists.device)
@@ -90,21 +90,21 @@ class Kernels(Protocol):
 
     tile: int
     band: int
-    """Rows that run side by side: those of a launch are a multiple of them."""
+    """Number of rows processed side by side; a launch has a multiple of them."""
     largest_dimension: int
 
     def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
         """All squared distances, `[rows, columns]` int32."""
 
     def collect(self, rows: ByteRows, columns: ByteRows, near: Near) -> None:
-        """Append every row's near columns to its list."""
+        """Append the columns within every row's threshold to its list."""
 
     def collect_pairs(self, points: ByteRows, first: int, last: int, near: Near) -> None:
-        """The same for both of each pair i < j of points with first ≤ i < last; first is a multiple of the tile."""
+        """As `collect`, for both points of each pair i < j with first ≤ i < last; first is a multiple of the tile."""
 
 
 class NativeKernels:
-    """The kernels of csrc/knn/knn.cu. They run on the current stream of the tensors' device."""
+    """The kernels of csrc/knn/knn.cu, which run on the current stream of the tensors' device."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -147,28 +147,28 @@ def _lists(near: Near, rows: int) -> tuple[int, int, int, int]:
 
 
 def _where(rows: ByteRows) -> tuple[int, int]:
-    """The device's number and the stream's handle; both 0 for the emulation, which works on the CPU's tensors."""
+    """The device index and the stream handle; both 0 for the emulation, which works on CPU tensors."""
     device = rows.data.device
     return (device.index or 0, torch.cuda.current_stream(device).cuda_stream) if device.type == "cuda" else (0, 0)
 
 
 def why_not(device: torch.device) -> str:
-    """Why the kernels cannot be used on a device; empty where they can."""
+    """Why the kernels cannot be used on a device; empty if they can."""
     if native.cuda() is None:
         return native.state("cuda").reason
     if device.type != "cuda":
-        return f"{device.type} is no CUDA device"
+        return f"{device.type} is not a CUDA device"
     if torch.version.hip:
-        return "the kernels are for NVIDIA's GPUs"
+        return "the kernels need an NVIDIA GPU"
     major, minor = torch.cuda.get_device_capability(device)
-    return "" if major >= 8 else f"the GPU's compute capability is {major}.{minor}, and the kernels need 8.0"
+    return "" if major >= 8 else f"the GPU's compute capability is {major}.{minor}, but the kernels need 8.0"
 
 
 def kernels_here() -> Kernels:
     """The kernels of this installation.
 
     Raises:
-        UsageError: there are none; `why_not` says so before.
+        UsageError: there are none; check `why_not` before.
     """
     module = native.cuda()
     if module is None:
@@ -177,7 +177,7 @@ def kernels_here() -> Kernels:
 
 
 def pack(x: Tensor) -> ByteRows:
-    """`[N, D]` uint8 as the kernels want it; D is 33024 at most, lest squared distances exceed 31 bits."""
+    """`[N, D]` uint8 in the layout of the kernels; D is at most 33024, so that squared distances fit into 31 bits."""
     count, dimension = x.shape
     stride = max(64, -(-dimension // 64) * 64)
     data = x.contiguous()
@@ -191,6 +191,6 @@ def pack(x: Tensor) -> ByteRows:
 
 
 def parts(rows: int, width: int, block: int | None = None) -> Iterator[slice]:
-    """Slices of rows that have about `block` (BLOCK unless told) numbers, `width` in a row."""
+    """Slices of rows with about `block` (default: BLOCK) values, `width` per row."""
     step = max(1, (BLOCK if block is None else block) // max(1, width))
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))

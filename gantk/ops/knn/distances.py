@@ -19,16 +19,16 @@ __all__ = ["check_values", "knn_distances"]
 Progress = Callable[[float], object]
 
 MANY = 2**31
-"""Multiplications, above which the plain-torch search is worth a warning: some seconds."""
+"""Number of multiplications from which the plain-torch search warns: a few seconds."""
 
 PART = 2**24
-"""Values that are looked at together for one that is not finite."""
+"""Number of values checked at a time."""
 
 LARGEST = 1e150
-"""Magnitude of a value: float64 holds the sum of many squares of what is below."""
+"""Maximum magnitude of a value: sums of many squares stay finite in float64."""
 
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
-"""Whom the search that is running tells: no operator's schema can hold a function."""
+"""The progress callback of the running search: an operator's schema cannot contain a function."""
 
 
 @overload
@@ -64,28 +64,28 @@ def knn_distances(
     block: SupportsIndex | None = None,
     progress: Progress | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Euclidean distances from each point to its k nearest neighbours, exactly.
+    """Compute the exact Euclidean distances from each point to its k nearest neighbours.
 
-    Among uint8 points, as images are, squared distances are computed as integers, without rounding, whatever their
-    size: that is also the fastest way (docs/ops.md). Distances among float points are those of direct differences in
-    float64. A point is never its own neighbour, and another point that equals it is one, at distance 0. Of neighbours
-    equally far, the one with the smaller index comes first. The result does not depend on the number of threads
-    (`torch.set_num_threads`). torch.compile leaves a call out of its graph, as what is checked depends on the values;
-    `torch.ops.gantk.knn_distances` is the operator itself, unchecked.
+    For uint8 points, such as images, squared distances are computed as integers without rounding; this is also the
+    fastest way (docs/ops.md). For float points, distances are computed from direct differences in float64. A point is
+    never its own neighbour, but an exact duplicate of it is one, at distance 0. Ties are broken by the smaller index.
+    The result does not depend on the number of threads (`torch.set_num_threads`). A call breaks the graph of
+    torch.compile, because the checks depend on the values; `torch.ops.gantk.knn_distances` is the unchecked operator.
 
     Args:
-        x: points `[N, D]`, or `[N, C, H, W]` as images are; uint8 or any float type, on the CPU or a CUDA device.
-        k: how many neighbours, from 1 to N - 1, or to M where there is a reference.
-        reference: points `[M, …]` of x's type, shape and device, among which to search; without it, among x itself.
-        return_indices: whether to return the neighbours' indices too.
-        block: how many points are looked at together, which memory beside the results grows with; chosen unless given.
-        progress: told what share of the search is done, 0 to 1, some times a second.
+        x: points `[N, D]`, or images `[N, C, H, W]`; uint8 or any float dtype, on the CPU or a CUDA device.
+        k: number of neighbours, from 1 to N - 1, or to M with a reference.
+        reference: points `[M, …]` to search, of x's dtype, shape and device; by default x itself.
+        return_indices: whether to return the indices of the neighbours too.
+        block: number of points processed together, which determines the memory besides the results; by default chosen
+            automatically.
+        progress: receives the fraction of the search done, 0 to 1, several times a second.
 
     Returns:
         distances `[N, k]`, float64, ascending; with `return_indices` also indices `[N, k]`, int64.
 
     Raises:
-        UsageError: x or the reference is not such, holds a value that is not finite, or has too few points for k.
+        UsageError: x or the reference is invalid, contains non-finite values, or has too few points for k.
     """
     points = _points(x, "x")
     among = points if reference is None else _points(reference, "reference")
@@ -95,23 +95,23 @@ def knn_distances(
         reference.shape[1:],
     ):
         raise UsageError(
-            f"x's points are {_described(x)} and the reference's {_described(reference)}; both must be the same."
+            f"points of x are {_described(x)}, but those of the reference {_described(reference)}; expected the same."
         )
     most = len(among) - (reference is None)
     if most < 1:
         raise UsageError(
-            "x is one point, without a neighbour: give 2 at least."
+            "x is one point, which has no neighbours: expected at least 2."
             if reference is None and len(x)
-            else f"{'x' if reference is None else 'reference'} holds no points: the reference set is empty."
+            else f"{'x' if reference is None else 'reference'} contains no points: the reference set is empty."
         )
     k = _whole("k", k)
     if not 1 <= k <= most:
         raise UsageError(f"k is from 1 to {most} among {len(among)} points, not {k}.")
     block = _whole("block", 0 if block is None else block)
     if block < 0:
-        raise UsageError(f"block is a number of points, 1 or more, or 0 to have it chosen, not {block}.")
+        raise UsageError(f"block is a number of points, 1 or more, or 0 for automatic, not {block}.")
     if progress is not None and not callable(progress):
-        raise UsageError(f"progress is a function of the share that is done, not {progress!r}.")
+        raise UsageError(f"progress is a function of the fraction done, not {progress!r}.")
     told = _progress.set(progress)
     try:
         among_others = None if reference is None else among
@@ -131,25 +131,25 @@ def _whole(name: str, number: SupportsIndex) -> int:
             return operator.index(number)
     except TypeError:
         pass
-    raise UsageError(f"{name} is a whole number, not {number!r}.")
+    raise UsageError(f"{name} is an integer, not {number!r}.")
 
 
 def _points(x: Tensor, name: str) -> Tensor:
     """`[N, D]`, contiguous: uint8, float32 or float64."""
     if not isinstance(x, Tensor):
-        raise UsageError(f"{name} is a tensor, not {type(x).__name__}: torch.from_numpy takes an array.")
+        raise UsageError(f"{name} is a tensor, not {type(x).__name__}: convert arrays with torch.from_numpy.")
     if x.layout != torch.strided:
         raise UsageError(
-            f"{name} is a dense tensor, not {str(x.layout).removeprefix('torch.')}: x.to_dense() makes one."
+            f"{name} is a dense tensor, not {str(x.layout).removeprefix('torch.')}: convert it with x.to_dense()."
         )
     if x.dtype != torch.uint8 and not x.is_floating_point():
-        raise UsageError(f"{name} is uint8, as images are stored, or float, not {x.dtype}: x.float() converts it.")
+        raise UsageError(f"{name} is uint8, such as images, or float, not {x.dtype}: convert it with x.float().")
     if x.ndim < 2 or 0 in x.shape[1:]:
-        raise UsageError(f"{name} is [N, D] or [N, C, H, W], points of one number at least, not {list(x.shape)}.")
+        raise UsageError(f"{name} is [N, D] or [N, C, H, W] with non-empty points, not {list(x.shape)}.")
     if x.device.type not in ("cpu", "cuda"):
-        raise UsageError(f"{name} is on the CPU or a CUDA device, not on {x.device.type}: x.cpu() moves it.")
+        raise UsageError(f"{name} is on the CPU or a CUDA device, not on {x.device.type}: move it with x.cpu().")
     if x.requires_grad and torch.is_grad_enabled():
-        raise UsageError(f"{name} requires gradients, and these distances have none: give {name}.detach().")
+        raise UsageError(f"{name} requires gradients, but these distances have none: pass {name}.detach().")
     points = x.detach().flatten(1)
     if points.dtype not in (torch.uint8, torch.float64):
         points = points.float()
@@ -159,16 +159,18 @@ def _points(x: Tensor, name: str) -> Tensor:
 
 
 def check_values(points: Tensor, name: str) -> None:
-    """Refuse `[N, D]` points that have no distances; raises `UsageError`."""
+    """Raise `UsageError` if `[N, D]` points contain non-finite or too large values."""
     if not points.is_floating_point():
         return
     rows = max(1, PART // points.shape[1])
     for first in range(0, len(points), rows):
         part = points[first : first + rows]
         if not bool(part.isfinite().all()):
-            raise UsageError(f"{name} holds NaN or infinite values, which have no distances: leave those points out.")
+            raise UsageError(f"{name} contains NaN or infinite values: remove those points.")
         if float(part.abs().amax()) > LARGEST:
-            raise UsageError(f"{name} holds values beyond {LARGEST}, whose squares overflow: scale the points.")
+            raise UsageError(
+                f"{name} contains values above {LARGEST} in magnitude, whose squares overflow: scale the points."
+            )
 
 
 def _described(x: Tensor) -> str:
@@ -205,7 +207,7 @@ def _fake(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int
 
 
 def _no_gradient(ctx: Any, *grads: Tensor) -> None:
-    raise UsageError("the distances of gantk.ops.knn_distances have no gradient; give it detached points.")
+    raise UsageError("the distances of gantk.ops.knn_distances have no gradient: pass detached points.")
 
 
 Library: Any = torch.library.Library  # untyped, in torch

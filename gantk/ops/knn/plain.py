@@ -1,4 +1,4 @@
-"""The search in plain torch: what the native one must agree with, and what runs where there is none."""
+"""The search in plain torch: the reference for the native one, and the fallback."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 __all__ = ["search"]
 
 VALUES = 2**24
-"""Values of points, or distances, that are held together in float64: 128 MiB."""
+"""Number of float64 values held at a time: 128 MiB."""
 
 
 def search(
     x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int, progress: Callable[[float], object] | None
 ) -> tuple[Tensor, Tensor]:
-    """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` where they are not asked for."""
+    """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` if they are not requested."""
     among = x if reference is None else reference
     columns = max(1, min(len(among), VALUES // x.shape[1]))
     rows = block or max(1, VALUES // max(columns, x.shape[1]))
@@ -34,7 +34,7 @@ def search(
 
 
 def _nearest(x: Tensor, among: Tensor, k: int, own: int | None, columns: int) -> tuple[Tensor, Tensor]:
-    """Squared distances and indices; `own` is the index of the first of x where x lies among the others."""
+    """Squared distances and indices; `own` is the index of x's first row in `among`, if x is a part of it."""
     squared_of = _squared_of_bytes if x.dtype == torch.uint8 else _squared_of_floats
     best = torch.empty((len(x), 0), dtype=torch.float64, device=x.device)
     indices = torch.empty((len(x), 0), dtype=torch.int64, device=x.device)
@@ -45,14 +45,14 @@ def _nearest(x: Tensor, among: Tensor, k: int, own: int | None, columns: int) ->
             squared[torch.arange(own, own + len(x), device=x.device)[:, None] == numbers] = torch.inf
         squared = torch.cat([best, squared], 1)
         numbers = torch.cat([indices, numbers.expand(len(x), -1)], 1)
-        # Stable: of equal ones, the smaller index first. One more than k, as the point itself may be among them.
+        # Stable, so that ties are in order of the index. One more than k, as the point itself may be among them.
         best, places = (t[:, : k + 1] for t in squared.sort(dim=1, stable=True))
         indices = numbers.gather(1, places)
     return best[:, :k], indices[:, :k]
 
 
 def _squared_of_bytes(x: Tensor, reference: Tensor) -> Tensor:
-    """In float64, where integers below 2^53 are exact."""
+    """Computed in float64, which represents integers below 2^53 exactly."""
     a, b = x.double(), reference.double()
     return a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
 

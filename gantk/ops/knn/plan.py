@@ -1,8 +1,8 @@
-"""What a search for nearest neighbours goes by on every device: how it guesses, how long lists are, what bounds it.
+"""The parameters of the nearest-neighbour search on every device: sample sizes, list lengths, error bounds.
 
-A random sample of the columns gives each row a threshold that somewhat more than k columns should be within; what is
-within it goes to the row's list. A list that holds at least k and has not overflowed holds the k nearest, whatever the
-sample was, and the few other rows are searched again. So nothing here changes a result, and all of it the time taken.
+A random sample of the columns gives each row a threshold that slightly more than k columns should be within; these
+columns are appended to the row's list. A list with at least k entries that has not overflowed contains the k nearest,
+whatever the sample was; the few other rows are searched again. So these parameters affect only the speed.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from dataclasses import dataclass
 __all__ = ["ERROR_MARGIN", "ROUNDING", "Plan"]
 
 RISK = 0.005
-"""The share of rows whose threshold is too low, and which are searched again."""
+"""Expected fraction of rows whose threshold is too low, so that they are searched again."""
 
 OVERFLOW = 0.001
-"""The share of rows with more columns within their threshold than their list holds, where lists do not shrink."""
+"""Expected fraction of rows whose list overflows, if lists do not shrink."""
 
 LEAST, SHARE = 64, 16
-"""Columns of a sample: so many at least, and one of so many at most."""
+"""A sample has at least LEAST columns, and at most 1 / SHARE of them."""
 
 MOST_RANKS = 32
-"""The greatest rank that the CPU's kernels keep for each row."""
+"""The maximum rank that the CPU kernels track for each row."""
 
 ROUNDING = 1e-9
-"""More than the relative error of a distance, or of a number of a few operations on distances, in float64."""
+"""Upper bound of the relative error of distances, and of a few operations on them, in float64."""
 
 ERROR_MARGIN = 1e-6
-"""More than the relative error of a point's distance from its place on the grid of bytes; and its error in steps."""
+"""Upper bound of the relative error of a point's quantization error, and of its absolute error in steps."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How thresholds are found: the `rank`-th smallest of the distances to `sample` columns; and how long lists are."""
+    """A row's threshold is the `rank`-th smallest distance to `sample` columns; lists have `capacity` entries."""
 
     sample: int
     rank: int
@@ -41,9 +41,9 @@ class Plan:
 
     @classmethod
     def for_lists(cls, columns: int, k: int) -> Plan | None:
-        """For lists that take what comes, as the GPU's; None where searching everything costs no more.
+        """The plan for append-only lists, as on the GPU; None if a full search is at least as fast.
 
-        A row's list has Gamma(rank) · columns / sample entries, and is as long as OVERFLOW allows.
+        A row's list has Gamma(rank) · columns / sample entries; its capacity follows from OVERFLOW.
         """
         if columns < 4096 or k > columns // SHARE:
             return None
@@ -56,9 +56,9 @@ class Plan:
 
     @classmethod
     def for_shrinking_lists(cls, columns: int, k: int, *, exact: bool) -> Plan:
-        """For lists that drop all but the nearest when they are full, as the CPU's; rank 0 is no guess.
+        """The plan for lists that are reduced to the nearest when they are full, as on the CPU; rank 0: no threshold.
 
-        Where bytes only screen, several times as many columns pass as are nearest: lists are longer.
+        If bytes are only a filter for floats, several times more columns than the nearest pass it, so lists are longer.
         """
         capacity = k + k // 2 + 64 if exact else 6 * k + 64
         if columns < LEAST * SHARE:
@@ -69,12 +69,12 @@ class Plan:
 
 
 def _sample(columns: int, k: int, expected: float) -> int:
-    """How many columns hold so many of the k nearest of a row, on average."""
+    """The number of columns that contain `expected` of a row's k nearest on average."""
     return max(LEAST, min(math.ceil(expected * columns / k), columns // SHARE))
 
 
 def _rank(expected: float) -> int:
-    """The rank that Poisson(expected) columns of a sample, those of the k nearest that are in it, rarely reach."""
+    """The rank rarely reached by the number of a row's k nearest in a sample, which is Poisson(expected)."""
     rank = 1
     while 1 - _poisson_below(rank, expected) >= RISK:
         rank += 1

@@ -1,4 +1,4 @@
-"""Losses that go over memory once forward and once backward."""
+"""Fused losses: one pass over memory in the forward, and one in the backward."""
 
 from gantk.ops.losses.fused import code_loss, hidden_loss, vae_loss
 

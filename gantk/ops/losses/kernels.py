@@ -1,4 +1,4 @@
-"""From tensors to the pointers and sizes of the native losses; the same calls for the CPU and for CUDA."""
+"""Call the native losses with pointers and sizes, in the same way on the CPU and CUDA."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = [
     "vae_forward",
 ]
 
-# These are csrc/losses' numbers for the same things.
+# These constants match csrc/losses.
 TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 DISTANCES = {"mse": 0, "l1": 1, "bce": 2}
 NORMS = {2: 0, 1: 1}
 
 DEVICES = frozenset(device for device in ("cpu", "cuda") if native.available(device))
-"""Where there is native code. Known on import: torch.compile cannot trace the loading of a module."""
+"""Devices with native code. Determined on import, because torch.compile cannot trace the loading of a module."""
 
 
 def wide_dtype(x: Tensor) -> torch.dtype:
-    """In what the loss of these inputs comes."""
+    """The dtype of the loss for these inputs."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether native code takes these together: it is there for their device, and their types fit."""
+    """Whether native code supports these tensors together: their device and their dtypes."""
     device = tensors[0].device
     if device.type not in DEVICES or any(x.device != device or x.dtype not in TYPES for x in tensors):
         return False
@@ -48,10 +48,13 @@ def serves(*tensors: Tensor) -> bool:
 
 
 def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as blocks of memory in the same order, images one after the other; copied only where they are not."""
+    """Both tensors as dense memory in the same order, image by image; copied only if necessary."""
     if a.shape != b.shape or a.device != b.device or (a.dtype == torch.float64) != (b.dtype == torch.float64):
-        # gantk.ops has looked already; who calls torch.ops.gantk has not.
-        raise FitError(f"two tensors alike are wanted, not {list(a.shape)} {a.dtype} and {list(b.shape)} {b.dtype}.")
+        # gantk.ops has checked this already; direct callers of torch.ops.gantk have not.
+        raise FitError(
+            f"expected two tensors of the same shape, device and dtype, not {list(a.shape)} {a.dtype} and "
+            f"{list(b.shape)} {b.dtype}."
+        )
     if a.is_contiguous() and b.is_contiguous():
         return a, b
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(a.dim())
@@ -61,7 +64,7 @@ def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
-    """The loss, and the distance of each row, which its gradient needs."""
+    """The loss, and the distance of each row, which the gradient needs."""
     a, b = dense_alike(a, b)
     loss = a.new_empty((), dtype=wide_dtype(a))
     norms = a.new_empty(len(a), dtype=loss.dtype)
@@ -71,10 +74,10 @@ def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
 
 
 def keeps_gradient(a: Tensor, b: Tensor) -> bool:
-    """Whether the forward of a norm loss may leave the gradient of the loss for its backward.
+    """Whether the forward of a norm loss may compute the gradient for the backward.
 
-    Not that of halves: it would be rounded before the loss's own gradient scales it, and what a gradient scaler is
-    there to save would have vanished by then. Not where torch.compile plans what is kept. CUDA has no kernel for it.
+    Not in half precision: the gradient would be rounded before a gradient scaler has multiplied it, so small values
+    would vanish. Not under torch.compile, which plans the saved tensors itself. CUDA has no kernel for it.
     """
     return _exact(a, b) and a.device.type == "cpu" and not torch.compiler.is_compiling()
 
@@ -84,9 +87,9 @@ def _exact(a: Tensor, b: Tensor) -> bool:
 
 
 def norm_forward_with_gradient(a: Tensor, b: Tensor, p: int, of_b: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss, the distance of each row, and the loss's gradient: that of a, or that of b, which is its opposite."""
+    """The loss, the distance of each row, and the gradient with respect to a or b, which is the negative of a's."""
     if not _exact(a, b):
-        raise FitError(f"gradients are kept of two float32 or two float64 tensors, not of {a.dtype} and {b.dtype}.")
+        raise FitError(f"expected two float32 or two float64 tensors, not {a.dtype} and {b.dtype}.")
     a, b = dense_alike(a, b)
     loss = a.new_empty((), dtype=wide_dtype(a))
     norms = a.new_empty(len(a), dtype=loss.dtype)
@@ -97,7 +100,7 @@ def norm_forward_with_gradient(a: Tensor, b: Tensor, p: int, of_b: bool) -> tupl
 
 
 def scale_gradient(gradient: Tensor, factor: float, opposite: bool) -> Tensor | None:
-    """Multiply a kept gradient in its place; the opposite of that, where it is asked for."""
+    """Multiply a gradient in place; return the negative of the result, if requested."""
     if factor == 1 and not opposite:
         return None
     found = torch.empty_like(gradient) if opposite else None
@@ -147,7 +150,7 @@ def vae_backward(
 
 
 class _Gradients:
-    """Room for the gradients that are needed."""
+    """Memory for the gradients that are needed."""
 
     def __init__(self, *inputs: tuple[Tensor, bool]) -> None:
         of_all = [torch.empty_like(x) if needed else None for x, needed in inputs]
@@ -161,7 +164,7 @@ def _pair(a: Tensor, b: Tensor) -> tuple[int, ...]:
 
 
 def _call(name: str, like: Tensor, *arguments: Any, sums: Sequence[tuple[int, int]] = ()) -> None:
-    """Call a native function where the tensors are; `sums` are the rows and columns of what a forward adds up."""
+    """Call a native function on the tensors' device; `sums` are the rows and columns of a forward's sums."""
     _CALLERS[like.device.type](name, like, sums, arguments)
 
 
@@ -171,22 +174,22 @@ def _call_cpu(name: str, _: Tensor, __: Sequence[tuple[int, int]], arguments: tu
 
 def _call_cuda(name: str, like: Tensor, sums: Sequence[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
     module = _module("cuda", native.cuda())
-    # Freed before the kernels have run, but only to what follows them on the same stream.
+    # Freed before the kernels have run, but reused only by later work on the same stream.
     room = like.new_empty(room_for(module, sums), dtype=torch.float64)
     stream = torch.cuda.current_stream(like.device).cuda_stream
     getattr(module, name)(like.device.index, stream, room.data_ptr(), *arguments)
 
 
 def room_for(module: ModuleType, sums: Sequence[tuple[int, int]]) -> int:
-    """How many numbers CUDA's first kernel leaves to the second: one for each span of a row."""
+    """The number of partial sums that the first CUDA kernel passes to the second: one for each span of a row."""
     return sum(rows * max(1, -(-columns // module.loss_span)) for rows, columns in sums)
 
 
 def _module(part: str, module: ModuleType | None) -> ModuleType:
     if module is None:
         raise WorkError(
-            f"torch.ops.gantk's losses need native code for {part}, which is not here: {native.state(part).reason}; "
-            "gantk.ops has the same losses for everybody."
+            f"the losses of torch.ops.gantk need native code for {part}, which is not available: "
+            f"{native.state(part).reason}; use the same losses from gantk.ops, which have a fallback."
         )
     return module
 

@@ -1,7 +1,7 @@
-"""The native losses as operators of torch's dispatcher: schema, CPU and CUDA kernels, fake tensors, autograd.
+"""The native losses as custom operators of torch: schema, CPU and CUDA kernels, fake tensors, autograd.
 
-`Library` with `register_autograd` is the cheapest of the documented ways to register them; docs/native.md has the
-figures. Second derivatives go through the plain-torch reference.
+`Library` with `register_autograd` has the lowest overhead of the documented ways to register them; docs/native.md has
+the figures. Second derivatives use the plain-torch reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gantk.ops.losses import kernels, reference
 __all__ = ["norm_loss", "norm_loss_with_gradient", "vae_loss"]
 
 _Library: Any = torch.library.Library  # torch's annotations of it are incomplete
-_library = _Library("gantk", "FRAGMENT")  # the operators live as long as it does
+_library = _Library("gantk", "FRAGMENT")  # the operators exist as long as this object
 
 
 def _define(
@@ -69,7 +69,7 @@ def _fake_vae_backward(
 
 
 norm_loss = _define("norm_loss(Tensor a, Tensor b, int p) -> (Tensor, Tensor)", kernels.norm_forward, _fake_norm)
-# Its third result belongs to the backward, which gives it away.
+# Its third result is reserved for the backward, which returns it as a gradient.
 norm_loss_with_gradient = _define(
     "norm_loss_with_gradient(Tensor a, Tensor b, int p, bool of_b) -> (Tensor, Tensor, Tensor)",
     kernels.norm_forward_with_gradient,
@@ -95,7 +95,7 @@ _vae_loss_backward = _define(
 
 
 def _in_places(found: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
-    """The gradients at their inputs' places, None where none is needed."""
+    """The gradients in the order of the inputs, None if not needed."""
     rest = iter(found)
     return [next(rest) if needed else None for needed in needs]
 
@@ -103,8 +103,8 @@ def _in_places(found: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | 
 def _differentiable(
     function: Callable[..., Tensor], inputs: Sequence[Tensor], needs: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
-    """The gradients by way of the reference, so that they can be differentiated again."""
-    # Views, for the same tensor given twice to be two inputs.
+    """The gradients of the reference, which can be differentiated again."""
+    # Views, so that the same tensor given twice is two inputs.
     views = [x.view_as(x) if needed else x for x, needed in zip(inputs, needs, strict=True)]
     wanted = [x for x, needed in zip(views, needs, strict=True) if needed]
     found = torch.autograd.grad(
@@ -113,7 +113,7 @@ def _differentiable(
     return _in_places(found, needs)
 
 
-# In a backward, gradients are enabled exactly where somebody wants to differentiate it again.
+# In a backward, gradients are enabled only with create_graph=True.
 
 
 def _keep_norm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -146,7 +146,7 @@ def _kept_gradient(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | No
         return (None,) * 4
     a, b, norms = ctx.saved_tensors
     needs = ctx.needs_input_grad[:2]
-    # Given away, because who gets it may write to it; another backward of the same graph computes it anew.
+    # Not kept, because the receiver may write to it; another backward of the same graph recomputes it.
     kept, ctx.kept = ctx.kept, None
     if torch.is_grad_enabled():
         again = _differentiable(lambda a, b: reference.norm_loss(a, b, ctx.p), (a, b), needs, grad)
@@ -158,8 +158,8 @@ def _kept_gradient(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | No
 
 
 def _both_gradients(kept: Tensor, grad: Tensor, own: bool, other: bool) -> tuple[Tensor | None, Tensor | None]:
-    """From the gradient of one input that of grad × loss, in its place, and the other's, which is the opposite."""
-    if type(grad) is not Tensor:  # one that is traced has no number to look at
+    """Scale the gradient of one input by grad, in place, and derive the other's, which is its negative."""
+    if type(grad) is not Tensor:  # a traced tensor has no value
         scaled = kept * grad
         return scaled if own else None, -scaled if other else None
     factor = grad.item()
