@@ -210,9 +210,9 @@ A, EMPTY = torch.zeros(3, 4), torch.zeros(0, 4)
     [
         (lambda: hidden_loss(A, A[:2]), r"\[3, 4\] and \[2, 4\]; generate as many"),
         (lambda: hidden_loss(EMPTY, EMPTY), r"mean over the batch, but real is \[0, 4\]"),
-        (lambda: hidden_loss(A[0], A[0]), "first dimension is the batch"),
+        (lambda: hidden_loss(A[0], A[0]), "expected a batch as the first dimension"),
         (lambda: hidden_loss(A.int(), A), "real is int32; convert it to float32"),
-        (lambda: hidden_loss(A.to_sparse(), A), r"real is a dense tensor, not sparse_coo; real.to_dense\(\)"),
+        (lambda: hidden_loss(A.to_sparse(), A), r"real is a dense tensor, not sparse_coo; use real.to_dense\(\)"),
         (lambda: hidden_loss(A, A.to("meta")), "fake is on meta, the others on cpu"),
         (lambda: code_loss(A, A.T), r"a and b are compared element by element, but they are \[3, 4\] and \[4, 3\]"),
         (lambda: code_loss(A.bool(), A.bool()), "a is bool"),
