@@ -24,6 +24,7 @@ COMMANDS = {
     "interpolate": "interpolate",
     "reconstruct": "reconstruct",
     "evaluate": "evaluate",
+    "neighbors": "neighbors",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, naming_data, opened, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar
 from gantk.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def command(
         image_errors,
         reconstructed,
     )
-    from gantk.report.pictures import PICTURES, check_grid, save_picture, try_place, writable
+    from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture, try_place, writable
     from gantk.report.reconstruction import ErrorRow, error_table, picture_of
     from gantk.seeds import rng_for
 
@@ -90,7 +90,7 @@ def command(
     check_grid(output, 8 * (len(images) or count), model.image_shape, 8)
     with naming(found):
         check_reads_codes(model)
-        _check_drawable(model)
+        check_drawable(model.image_shape)
     for each in spoilt:
         each.check(model.image_shape)
     sets, note = _sets(model, images, data, subset, seed)
@@ -127,15 +127,6 @@ def _degradation(text: str) -> Degradation:
 
     with naming(f"--degrade {text}"):
         return Degradation.parse(text)
-
-
-def _check_drawable(model: Model) -> None:
-    """Refuse images that cannot be drawn, before any work is done."""
-    import torch
-
-    from gantk.report.pictures import coloured
-
-    coloured(torch.empty(0, *model.image_shape))
 
 
 class _Set:
@@ -185,7 +176,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
     import torch
 
     from gantk.building.construct import construct
-    from gantk.measures.reconstruction import COLOURS, held_out
+    from gantk.measures.reconstruction import held_out
     from gantk.seeds import rng_for
 
     if data is not None:
@@ -196,14 +187,7 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
         source = own.source
         kind = "training images (none are held out)" if own.seen else "held-out images"
         name = f"{kind}, {own.name}"
-    if source.image_shape != model.image_shape:
-        channels, height, width = model.image_shape
-        color = f",color={COLOURS[channels]}" if channels in COLOURS else ""
-        raise DataError(
-            f"{name}: its images are {list(source.image_shape)}, but the model's are {[channels, height, width]} "
-            f"(channels, height, width): use --data with images of that shape; a folder converts its images with "
-            f"size=[{height},{width}]{color}."
-        )
+    check_shape(name, source, model)
     with progress_bar("reading images") as progress:
         source.prepare(progress)
     order = torch.randperm(len(source), generator=rng_for(seed, "subset"))[:subset]

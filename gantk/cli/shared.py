@@ -15,10 +15,11 @@ from gantk.errors import DataError, UsageError
 from gantk.files import place
 
 if TYPE_CHECKING:
+    from gantk.data import DataSource
     from gantk.model import Model
     from gantk.run.folder import Run
 
-__all__ = ["PLACE", "SEED", "STEP", "counted", "naming", "naming_data", "opened", "progress_bar"]
+__all__ = ["PLACE", "SEED", "STEP", "check_shape", "counted", "naming", "naming_data", "opened", "progress_bar"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -52,6 +53,25 @@ def opened(path: Path, step: int | None) -> tuple[Run, Model]:
         run.at(step)  # its error names the run
     with naming(run.model_toml):
         return run, load(run, step=step)
+
+
+def check_shape(name: str, source: DataSource, model: Model) -> None:
+    """Refuse images of another shape than the model's.
+
+    Raises:
+        DataError: they are; the message says how to name such images.
+    """
+    from gantk.measures.reconstruction import COLOURS
+
+    if source.image_shape == model.image_shape:
+        return
+    channels, height, width = model.image_shape
+    color = f",color={COLOURS[channels]}" if channels in COLOURS else ""
+    raise DataError(
+        f"{name}: its images are {list(source.image_shape)}, but the model's are {[channels, height, width]} "
+        f"(channels, height, width): use --data with images of that shape; a folder converts its images with "
+        f"size=[{height},{width}]{color}."
+    )
 
 
 def counted(count: int, thing: str) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "JPEG",
     "PICTURES",
     "aside_of",
+    "check_drawable",
     "check_grid",
     "coloured",
     "grid",
@@ -109,6 +110,11 @@ def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int |
         f"-o {output}: {count:,} images of {height}×{width} make a grid of {sides[0]:,}×{sides[1]:,} pixels; {limit}: "
         f"use at most {fit:,} images, or a folder."
     )
+
+
+def check_drawable(image_shape: ImageShape) -> None:
+    """Refuse images that no picture can show before any work is done; raises `UsageError`."""
+    coloured(torch.empty(0, *image_shape))
 
 
 def coloured(images: Tensor) -> Tensor:
