@@ -350,11 +350,15 @@ class Metric(Part, ABC):
     `held out` and `model`; the images themselves are always there."""
     extractor: str | None = None
     """The extractor that it insists on, with options, as the name of a score demands; `None` for any."""
+    collapses: ClassVar[Mapping[str, float]] = {}
+    """Figures that fall when the generator collapses, such as coverage → the share of their greatest value in a
+    training below which it warns: 0.5 where one halves, 1 where it falls at all."""
     costly: ClassVar[bool] = False
     """Whether it takes so long that `gantk evaluate` computes it only where it is named."""
     better: ClassVar[Mapping[str, str]] = {}
     """Figure → `lower` or `higher`, whichever is better, as `{"precision": "higher"}`; figures that only tell
-    something, such as a floor, are left out. `gantk compare` marks by it which run is ahead."""
+    something, such as a floor, are left out. `gantk compare` marks by it which run is ahead, and
+    `train.keep_best` keeps the best checkpoint by it."""
 
     @abstractmethod
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

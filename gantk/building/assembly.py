@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gantk.building.assembler import Assembler
-from gantk.building.checks import check_shapes, notes_on_batches, notes_on_movers
+from gantk.building.checks import better_when, check_shapes, notes_on_batches, notes_on_movers
 from gantk.building.construct import construct, part_class
 from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
@@ -229,6 +229,8 @@ def assemble(
         if stage.batch_size % train.devices:
             sizes = f"{stage.batch_size} images per batch is not divisible by {train.devices} devices"
             raise UsageError(f"stage '{stage.name}': {sizes}.")
+    if train.keep_best:
+        better_when(model, train.keep_best)
     if for_training:
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):

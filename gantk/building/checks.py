@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from gantk.building.spec import bare_name
-from gantk.errors import FitError, GantkError, calling
+from gantk.errors import FitError, GantkError, OptionError, calling, nearest
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.options import read_options, write_options, write_part
-from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, Part, Verdict
+from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, Metric, Part, Verdict
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
 from gantk.schedule import Batch, Binding, Play, Stage
@@ -21,7 +21,15 @@ from gantk.schedule.objective import SharedPlay, joining
 from gantk.schedule.states import States
 from gantk.schedule.step import overlap
 
-__all__ = ["check_needs", "check_shapes", "larger_than_data", "missing_needs", "notes_on_batches", "notes_on_movers"]
+__all__ = [
+    "better_when",
+    "check_needs",
+    "check_shapes",
+    "larger_than_data",
+    "missing_needs",
+    "notes_on_batches",
+    "notes_on_movers",
+]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior"})
@@ -250,3 +258,17 @@ def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int, c
         _expect(verdict.classes, (2, class_count), "classes of discriminator", discriminator)
     if verdict.code is not None:
         _expect(verdict.code, (2, noise_dim), "code of discriminator", discriminator)
+
+
+def better_when(model: Model, figure: str) -> str:
+    """Whether a figure of a metric, as `frechet/frechet`, is better when it is `lower` or `higher`.
+
+    Raises:
+        OptionError: the model has no such figure, or its metric does not say.
+    """
+    metrics = {name: part for name, part in model.metric.items() if isinstance(part, Metric)}
+    known = {f"{name}/{each}": way for name, part in metrics.items() for each, way in part.better.items()}
+    if figure in known:
+        return known[figure]
+    mend = nearest(figure, known) if known else " No metric here has such figures: add one with --metric."
+    raise OptionError(f"train.keep_best: there is no figure '{figure}' that ranks checkpoints.{mend}")

@@ -36,6 +36,8 @@ class TrainSettings:
         measure_every: steps between measurements, where a part of the model measures something.
         measure_samples: images that metrics generate, and real ones that they compare them with.
         extractor: what computes the features that metrics compare, as pixels or classifier:data=mnist.
+        keep_best: keep the best checkpoint beside the newest ones, by the figure of a metric, as prdc/coverage; it is
+            written whenever a measurement is the best so far. Empty for none.
         ema: decay per step of the exponential moving average of the generator's weights, used for sampling; 0 for none.
         ema_half_life: images after which a weight's share of that average has halved, in place of ema; 0 for ema.
         ema_warmup: the half-life is at most this share of the images so far; 0 for no warm-up.
@@ -54,6 +56,7 @@ class TrainSettings:
     measure_every: int = 500
     measure_samples: int = 1000
     extractor: str = "pixels"
+    keep_best: str = ""
     ema: float = 0.0
     ema_half_life: int = 0
     ema_warmup: float = 0.0

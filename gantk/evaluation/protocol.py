@@ -8,7 +8,7 @@ these, and a table says so. All others must be equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -161,11 +161,11 @@ def differences(one: Protocol, other: Protocol) -> dict[str, tuple[Any, Any]]:
     return {path: (first.get(path), second.get(path)) for path in sorted(differing, key=is_noted)}
 
 
-def line(protocol: Protocol) -> str:
-    """The protocol as one line, under a table."""
-    made = protocol.generated
-    generated = f"generated: {made.images:,} × {made.source}{_how(made)}"
-    return "; ".join([*_real(protocol), generated, *_features(protocol), _versions([protocol])])
+def line(*protocols: Protocol) -> str:
+    """The protocol as one line, under a table: of several that differ in checkpoints and seeds alone, one for all."""
+    first = protocols[0]
+    generated = _generated([each.generated for each in protocols])
+    return "; ".join([*_real(first), generated, *_features(first), _versions(protocols)])
 
 
 def shared_line(protocols: Sequence[Protocol]) -> str:
@@ -210,11 +210,21 @@ def _versions(protocols: Sequence[Protocol]) -> str:
     return ", ".join(f"{name} {'/'.join(versions)}" for name, versions in found.items())
 
 
-def _how(made: Generated) -> str:
-    if not made.weights:
-        return f" ({made.content[:8]}), {made.quantized}"
-    how = [f"step {made.step}"] if made.step is not None else []
-    how += [f"seed {made.seed}", "averaged weights" if made.averaged else "weights not averaged", made.dtype]
-    how += ["refined"] if made.refined else []
-    how += [f"labels {made.labels}"] if made.labels != "none" else []
-    return f" ({made.weights[:8]}), {', '.join(how)}, {made.quantized}"
+def _generated(samples: Sequence[Generated]) -> str:
+    first = samples[0]
+    hashes = ", ".join(_each(each.weights[:8] or each.content[:8] for each in samples))
+    said = f"generated: {first.images:,} × {first.source} ({hashes})"
+    if not first.weights:
+        return f"{said}, {first.quantized}"
+    steps, seeds = _each(each.step for each in samples if each.step is not None), _each(each.seed for each in samples)
+    how = [f"step{'s' * (len(steps) > 1)} {', '.join(steps)}"] if steps else []
+    how += [f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"]
+    how += ["averaged weights" if first.averaged else "weights not averaged", first.dtype]
+    how += ["refined"] if first.refined else []
+    how += [f"labels {first.labels}"] if first.labels != "none" else []
+    return f"{said}, {', '.join(how)}, {first.quantized}"
+
+
+def _each(values: Iterable[Any]) -> list[str]:
+    """Every value once, in order."""
+    return [str(value) for value in dict.fromkeys(values)]

@@ -129,10 +129,10 @@ def _number(value: float) -> float | str:
 
 
 def newest_figures(scores: Sequence[Score]) -> dict[str, float]:
-    """The figures of what was measured last, as `frechet/distance`: means over the seeds of one checkpoint."""
+    """The figures of the newest checkpoint that was measured, as `frechet/distance`: means over its seeds."""
     if not scores:
         return {}
-    last = max(scores, key=lambda score: score.when).protocol.generated
+    last = max(scores, key=lambda score: (score.protocol.generated.step or 0, score.when)).protocol.generated
     found: dict[str, list[float]] = {}
     for score in scores:
         made = score.protocol.generated

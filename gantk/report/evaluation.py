@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Mapping, Sequence
 
-from gantk.evaluation.protocol import line
+import numpy as np
+
+from gantk.errors import GantkError
+from gantk.evaluation.protocol import Features, Protocol, line
+from gantk.evaluation.real import short_name
 from gantk.evaluation.scores import Score
 from gantk.report.table import table
 
-__all__ = ["evaluation_text", "mean_and_spread"]
+__all__ = ["evaluation_text", "mean_and_spread", "short_metric"]
 
 
 def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str]) -> str:
@@ -19,7 +23,7 @@ def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str]) -> str
     found: dict[tuple[str, str], dict[int | None, list[float]]] = {}
     for score in scores:
         for name, value in score.figures.items():
-            columns = found.setdefault((score.name, name), {})
+            columns = found.setdefault((short_metric(score), name), {})
             columns.setdefault(score.protocol.generated.step, []).append(value)
     parts = []
     if found:
@@ -30,18 +34,31 @@ def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str]) -> str
             for name, columns in found.items()
         ]
         parts.append(table(_without_repetition(rows), ("METRIC", "FIGURE", *titles)))
-        parts.append("\n".join(_protocols(scores, seeds)))
+        spread = [] if len(seeds) == 1 else ["±: standard deviation over the sampling seeds"]
+        parts.append("\n".join([*_protocols(scores), *spread]))
     if left_out:
         parts.append("left out:\n" + table([(f"  {name}", reason) for name, reason in left_out.items()]))
     return "\n\n".join(parts) or "nothing was measured"
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
-    """`12.3` of one value; `12.3 ± 0.4` of several, with their standard deviation."""
-    mean = statistics.fmean(values)
+    """`12.3` of one value; `12.34 ± 0.41` of several, with two digits of their standard deviation."""
+    mean = float(np.mean(values))
     if len(values) == 1:
         return f"{mean:.4g}"
-    return f"{mean:.4g} ± {statistics.stdev(values):.2g}"
+    spread = float(np.std(values, ddof=1))
+    if not (math.isfinite(spread) and spread > 0):
+        return f"{mean:.4g} ± {spread:.2g}"
+    digits = min(8, max(0, 1 - math.floor(math.log10(spread))))
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
+
+
+def short_metric(score: Score) -> str:
+    """The metric without the options that are at their defaults, where it is installed: `prdc:k=3`, or `prdc`."""
+    try:
+        return short_name("metric", {"plugin": score.metric, **score.options})
+    except GantkError:
+        return score.name
 
 
 def _without_repetition(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -50,13 +67,11 @@ def _without_repetition(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]
     return [("" if row[0] == last else row[0], *row[1:]) for row, last in zip(rows, before, strict=False)]
 
 
-def _protocols(scores: Sequence[Score], seeds: Sequence[int | None]) -> list[str]:
-    """A line for each set of features: metrics that read images alone share the first one's."""
-    first = {score.protocol.features: score.protocol for score in reversed(scores)}
-    chosen = [protocol for features, protocol in first.items() if features is not None] or list(first.values())
-    several = "" if len(seeds) == 1 else f"; spread: standard deviation over the sampling seeds {_listed(seeds)}"
-    return [f"{line(protocol)}{several}" for protocol in reversed(chosen)]
-
-
-def _listed(seeds: Sequence[int | None]) -> str:
-    return ", ".join(map(str, seeds))
+def _protocols(scores: Sequence[Score]) -> list[str]:
+    """A line for each set of features: metrics that read images alone share another one's."""
+    groups: dict[Features | None, list[Protocol]] = {}
+    for score in scores:
+        groups.setdefault(score.protocol.features, []).append(score.protocol)
+    if len(groups) > 1:
+        groups.pop(None, None)
+    return [line(*sorted(group, key=lambda each: each.held_out is None)) for group in groups.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import shlex
@@ -61,6 +62,7 @@ class Run:
         self.start = self.path / "start"
         self.samples_folder = self.path / "samples"
         self.checkpoints_folder = self.path / "checkpoints"
+        self.best_file = self.checkpoints_folder / "best.json"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -210,15 +212,32 @@ class Run:
         """Where the checkpoint after a step is written before it gets its name."""
         return self.checkpoints_folder / f"{UNFINISHED}step-{step:07d}"
 
+    def best(self) -> dict[str, Any] | None:
+        """The best checkpoint, where training keeps one: its `step`, and the `figure` and `value` it is the best by.
+
+        Raises:
+            RunError: the file that says so is damaged.
+        """
+        try:
+            found = json.loads(self.best_file.read_text(encoding="utf-8"))
+            step, figure, value = int(found["step"]), str(found["figure"]), float(found["value"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.best_file} is damaged ({error}): remove it.") from error
+        return {"step": step, "figure": figure, "value": value} if self.checkpoint(step).is_dir() else None
+
     def clean(self, keep: int) -> None:
-        """Delete what a killed run left half written, and all but the newest `keep` checkpoints."""
+        """Delete what a killed run left half written, and all checkpoints but the newest `keep` and the best one."""
         if not self.checkpoints_folder.is_dir():
             return
         for entry in self.checkpoints_folder.iterdir():
             if entry.name.startswith(UNFINISHED):
                 shutil.rmtree(entry)
+        best = self.best()
         for step in self.steps()[:-keep]:
-            shutil.rmtree(self.checkpoint(step))
+            if best is None or step != best["step"]:
+                shutil.rmtree(self.checkpoint(step))
 
     @property
     def _lock_file(self) -> Path:

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from functools import cached_property
 from typing import Any
 
 import tomli_w
@@ -25,12 +24,8 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import Diverged, Interrupted, UsageError, calling
-from gantk.measures.figures import checked_figures
-from gantk.measures.in_training import Measurements
+from gantk.errors import Diverged, Interrupted, UsageError
 from gantk.model import Model
-from gantk.nn import evaluating
-from gantk.parts import Metric
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import (
@@ -44,12 +39,14 @@ from gantk.run.checkpoints import (
 )
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
-from gantk.run.log import Log
+from gantk.run.log import Log, read_log
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
+from gantk.training.curves import Curves
 from gantk.training.due import Due
+from gantk.training.measuring import Measuring
 from gantk.training.progress import Progress, Silent
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
@@ -121,7 +118,11 @@ class Trainer:
         self._change(place)
         self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
+        self.measuring = Measuring(self.model, self.data, self.spec, self.settings)
+        if self.fabric.is_global_zero:
+            self.measuring.check()
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
+        self.curves = Curves(self.run, self.model, self.settings.keep_best, read_log(self.run))
         every, minutes = self.settings, self.settings.every_minutes
         self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
@@ -130,6 +131,8 @@ class Trainer:
             for segment in segments(self.model, read_history(self.run), place.total):
                 self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
                 place = self._play(place, segment.until)
+            if best := self.curves.said():
+                self.progress.say(best)
         finally:
             self.progress.finish()
             if self.log:
@@ -206,11 +209,15 @@ class Trainer:
                 since, first = time.monotonic(), done + 1
             if self.picture_due(total) or last:
                 self._picture(stage, total)
+            measured: dict[str, float] = {}
             if last or total % self.settings.measure_every == 0:
-                self._measure(stage, done + 1, total)
+                measured = self._measure(stage, done + 1, total)
             reached = Place(place.stage, done + 1, total)
-            if self._same(self.checkpoint_due(total)) or last or self.stop:
+            best = self._same(self.curves.is_best(measured))
+            if self._same(self.checkpoint_due(total)) or last or best or self.stop:
                 self._checkpoint(reached, turns.optimizers)
+            if best and self.fabric.is_global_zero:
+                self.curves.keep(total, measured)
             if self.stop.signal is not None:
                 raise self._interrupted(reached, self.stop.signal)
             if total == until:
@@ -255,27 +262,18 @@ class Trainer:
         if self.log:
             self.log.write({**_entry(stage, done, total), "values": values, "images_per_second": round(rate, 1)})
 
-    @cached_property
-    def _measurements(self) -> Measurements:
-        return Measurements(self.data, self.settings.measure_samples, self.settings.extractor)
-
-    def _measure(self, stage: Stage, done: int, total: int) -> None:
+    def _measure(self, stage: Stage, done: int, total: int) -> dict[str, float]:
+        """What is measured after a step, by the names that it is logged by."""
         if not self.log:
-            return
-        values: dict[str, float] = {}
-        seed = derive_seed(self.seed, "measure")
-        metrics = {path: part for path, part in self.model.parts.items() if isinstance(part, Metric)}
-        with forked(seed), torch.no_grad(), evaluating(self.model):
-            found = self._measurements.measure(self.model, metrics, seed) if metrics else {}
-            for path, part in self.model.parts.items():
-                with calling(f"step {total}: {type(part).__name__}.measure", "the model"):
-                    own = checked_figures(part.measure(self.model), f"{type(part).__name__}.measure")
-                figures = {**found.get(path, {}), **own}
-                values |= {f"measure/{path}/{name}": value for name, value in figures.items()}
+            return {}
+        values = self.measuring.values(total)
         if values:
             said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
             self.progress.say(f"step {total}: {said}")
             self.log.write({**_entry(stage, done, total), "values": values})
+        for warning in self.curves.add(total, values):
+            self.progress.say(f"step {total}: warning: {warning}")
+        return values
 
     def _picture(self, stage: Stage, total: int) -> None:
         if not self.log:

@@ -71,6 +71,7 @@ class Classes(Metric):
 
     needs = frozenset({"probabilities"})
     better: ClassVar = {"classes": "higher", "class_divergence": "lower"}
+    collapses: ClassVar = {"classes": 1.0}
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         generated, real = (side.probabilities.argmax(1) for side in (comparison.generated, comparison.real))

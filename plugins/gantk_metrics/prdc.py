@@ -26,6 +26,7 @@ class PRDC(Metric):
 
     paper = "Kynkäänniemi et al. 2019, arXiv 1904.06991; Naeem et al. 2020, arXiv 2002.09797"
     better: ClassVar = dict.fromkeys(("precision", "recall", "density", "coverage"), "higher")
+    collapses: ClassVar = {"coverage": 0.5}
 
     def __init__(self, *, k: int = 5) -> None:
         super().__init__()

@@ -122,7 +122,8 @@ def test_a_line_says_the_whole_protocol() -> None:
 
 
 def test_the_newest_figures_are_means_over_the_seeds_of_one_checkpoint() -> None:
-    later = replace(score(9.0, protocol=changed(generated__weights="new")), when="2026-11-30T00:00:00+00:00")
+    new = changed(generated__weights="new", generated__step=900)
+    later = replace(score(9.0, protocol=new), when="2026-11-28T00:00:00+00:00")
     second = replace(later, figures={"distance": 11.0}, protocol=changed(later.protocol, generated__seed=1))
     assert newest_figures([score(), later, second]) == {"toy/distance": 10.0}
     assert newest_figures([]) == {}

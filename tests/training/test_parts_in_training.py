@@ -177,7 +177,7 @@ def test_metrics_are_measured_and_logged_and_change_nothing(register: Register, 
     measured = tiny(metric="looked", settings={"train.measure_every": 4, **EVERY_STEP})
     gantk.train(measured, tmp_path / "run", progress=Silent())
     run = tmp_path / "run"
-    steps = [k + 1 for k, values in enumerate(logged(run)) if "measure/metric.looked/draw" in values]
+    steps = [k + 1 for k, values in enumerate(logged(run)) if "measure/looked/draw" in values]
     assert steps == [4, 6], "every fourth step and the last"
     assert column(run, "looked/training") == [0, 0]
     assert column(run, "looked/gradients") == [0, 0]

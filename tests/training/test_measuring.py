@@ -1,0 +1,138 @@
+"""Metrics in training: the best checkpoint is kept, a collapse is told, and what cannot be measured is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+from logged import column
+
+import gantk
+from gantk import Metric
+from gantk.errors import FitError, OptionError, RunError
+from gantk.measures import Comparison
+from gantk.training.progress import Silent
+
+Build = Callable[..., gantk.Model]
+EVERY_STEP = {"train.measure_every": 1, "train.keep": 1, "train.checkpoint_every": 1}
+
+
+class Scripted(Metric):
+    """Says of step k what is written down for it."""
+
+    needs = frozenset[str]()
+    better: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {"distance": "lower", "coverage": "higher"}
+    collapses: ClassVar[Mapping[str, float]] = {"coverage": 0.5}
+    distances: ClassVar[list[float]] = [5.0, 3.0, 4.0, 2.0, 6.0, 6.0]
+    coverages: ClassVar[list[float]] = [0.5, 0.8, 0.3, 0.35, 0.6, 0.1]
+    asked = 0
+
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        at = Scripted.asked % 6
+        Scripted.asked += 1
+        return {"distance": self.distances[at], "coverage": self.coverages[at]}
+
+
+class Greedy(Scripted):
+    """Wants more images than there are."""
+
+    needs = frozenset({"features"})
+
+    def least(self, comparison: Comparison) -> int:
+        return 1000
+
+
+class Heard(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture(autouse=True)
+def toys(register: Callable[[str, str, type], None]) -> None:
+    Scripted.asked = 0
+    register("metric", "scripted", Scripted)
+    register("metric", "greedy", Greedy)
+
+
+def trained(tiny: Build, run: Path, **settings: Any) -> list[str]:
+    heard = Heard()
+    gantk.train(tiny(metric="scripted", settings={**EVERY_STEP, **settings}), run, progress=heard)
+    return heard.lines
+
+
+def test_the_best_checkpoint_is_kept_beside_the_newest(tiny: Build, tmp_path: Path) -> None:
+    lines = trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/distance"})
+    run = gantk.Run(tmp_path / "run")
+    assert run.steps() == [4, 6]
+    assert run.best() == {"step": 4, "figure": "scripted/distance", "value": 2.0}
+    assert lines[-1].startswith("best scripted/distance: 2 at step 4, of 6 that were measured; kept in ")
+    assert gantk.load(run, step=4)
+
+
+def test_higher_can_be_better_and_a_best_checkpoint_is_written_when_none_is_due(tiny: Build, tmp_path: Path) -> None:
+    trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/coverage", "train.checkpoint_every": 100})
+    run = gantk.Run(tmp_path / "run")
+    assert (run.steps(), run.best()) == ([2, 6], {"step": 2, "figure": "scripted/coverage", "value": 0.8})
+
+
+def test_a_resumed_training_knows_the_best(tiny: Build, tmp_path: Path) -> None:
+    where = {"train.keep_best": "scripted/distance", "stages.game.length": "4 steps"}
+    trained(tiny, tmp_path / "run", **where)
+    heard = Heard()
+    Scripted.asked = 4
+    gantk.train(
+        gantk.load(tmp_path / "run", data=tiny().built.data),
+        tmp_path / "run",
+        progress=heard,
+        settings={"stages.game.length": "6 steps"},
+    )
+    assert gantk.Run(tmp_path / "run").steps() == [4, 6]
+    assert "of 6 that were measured" in heard.lines[-1]
+
+
+def test_without_it_the_newest_are_kept(tiny: Build, tmp_path: Path) -> None:
+    trained(tiny, tmp_path / "run")
+    assert (gantk.Run(tmp_path / "run").steps(), gantk.Run(tmp_path / "run").best()) == ([6], None)
+
+
+def test_a_collapse_is_told_once_and_again_after_a_recovery(tiny: Build, tmp_path: Path) -> None:
+    warnings = [line for line in trained(tiny, tmp_path / "run") if "warning" in line]
+    assert warnings == [
+        "step 3: warning: scripted/coverage fell to 0.3 from 0.8 at step 2: the generator may collapse",
+        "step 6: warning: scripted/coverage fell to 0.1 from 0.8 at step 2: the generator may collapse",
+    ]
+
+
+def test_figures_are_logged_by_metric_and_figure(tiny: Build, tmp_path: Path) -> None:
+    trained(tiny, tmp_path / "run")
+    assert column(tmp_path / "run", "measure/scripted/distance") == Scripted.distances
+
+
+def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:
+    with pytest.raises(OptionError, match=r"no figure 'scripted/distanc'.*Did you mean 'scripted/distance'"):
+        tiny(metric="scripted", settings={"train.keep_best": "scripted/distanc"})
+    with pytest.raises(OptionError, match="add one with --metric"):
+        tiny(settings={"train.keep_best": "scripted/distance"})
+
+
+def test_a_metric_that_lacks_images_is_refused_before_the_first_step(tiny: Build, tmp_path: Path) -> None:
+    with pytest.raises(FitError, match=r"metric 'greedy': it needs 1,000 images .*train\.measure_samples"):
+        gantk.train(tiny(metric="greedy"), tmp_path / "run", progress=Silent())
+    assert not gantk.Run(tmp_path / "run").log_file.exists()
+
+
+def test_a_damaged_note_of_the_best_is_one_line(tiny: Build, tmp_path: Path) -> None:
+    trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/distance"})
+    run = gantk.Run(tmp_path / "run")
+    run.best_file.write_text(json.dumps({"step": "four"}))
+    with pytest.raises(RunError, match=r"best\.json is damaged"):
+        run.best()
