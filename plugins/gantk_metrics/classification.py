@@ -87,10 +87,10 @@ class Classes(Metric):
 class Accuracy(Metric):
     """How often a classifier sees the class that a conditional generator was told: `accuracy`, from 0 to 1.
 
-    `accuracy_real` is that of the real images, where they have labels.
+    `accuracy_real` is that of the real images and their labels.
     """
 
-    needs = frozenset({"probabilities", "generated labels"})
+    needs = frozenset({"probabilities", "labels", "generated labels"})
     paper = "Zhong et al. 2018, arXiv 1807.03923, Table VII"
     better: ClassVar = {"accuracy": "higher"}
 
@@ -98,13 +98,12 @@ class Accuracy(Metric):
         figures = {}
         for name, side in (("accuracy", comparison.generated), ("accuracy_real", comparison.real)):
             classes = len(side.source.classes or ())
-            if side.labels is None:
-                continue
-            probabilities = side.probabilities
+            labels, probabilities = side.labels, side.probabilities
+            assert labels is not None
             if probabilities.shape[1] != classes:
                 raise FitError(
                     f"the extractor tells {probabilities.shape[1]} classes apart, and {side.name} has {classes}: "
                     "choose one that was trained on these."
                 )
-            figures[name] = float((probabilities.argmax(1) == side.labels).double().mean())
+            figures[name] = float((probabilities.argmax(1) == labels).double().mean())
         return figures

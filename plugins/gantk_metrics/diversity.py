@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -37,9 +38,9 @@ class DiversityOfPixels(Metric):
 class RelativeDiversity(Metric):
     """The diversity of each class of generated images, relative to that of real ones: 1 is best, 0 is one image only.
 
-    Diversity is E |x - E x|² over pixels. A classifier says which class a generated image has; real ones have the class
-    of their label, or what the classifier says where they have none. `rdd` is the mean over the classes that have at
-    least a tenth of the share that they have among real images, `rdd_least` and `rdd_most` the extremes.
+    Diversity is E |x - E x|² over pixels, and a classifier says which class an image has, a real one as well. `rdd` is
+    the mean over the classes that have at least a tenth of the share that they have among real images, `rdd_least` and
+    `rdd_most` are the extremes.
     """
 
     needs = frozenset({"probabilities"})
@@ -47,7 +48,7 @@ class RelativeDiversity(Metric):
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         count = comparison.real.probabilities.shape[1]
-        generated, real = comparison.generated.probabilities.argmax(1), _classes(comparison.real, count)
+        generated, real = (side.probabilities.argmax(1) for side in (comparison.generated, comparison.real))
         present = present_classes(generated, real, count)
         relative = _by_class(comparison.generated, generated, count) / _by_class(comparison.real, real, count)
         relative = relative[present & relative.isfinite()]
@@ -59,45 +60,34 @@ class RelativeDiversity(Metric):
 class MultiScaleSimilarity(Metric):
     """How similar random pairs of generated images are, beside pairs of real ones; less is more diverse.
 
-    `ms_ssim` is the mean multi-scale structural similarity of pairs, of one class where both sides have labels, and
-    `ms_ssim_real` that of as many pairs of real images. Images below 176 pixels have fewer than its five scales:
-    compare at one size only.
+    `ms_ssim` is the mean multi-scale structural similarity of pairs, and `ms_ssim_real` that of as many pairs of real
+    images. Images below 176 pixels have fewer than its five scales: compare at one size only.
 
     Args:
         pairs: how many random pairs of each side, at least 1.
+        within_classes: compare images of one class only, of a generator that is told which.
     """
 
-    needs = frozenset[str]()
     paper = "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216; Odena et al. 2017, arXiv 1610.09585"
+    better: ClassVar = {"ms_ssim": "lower"}
 
-    def __init__(self, *, pairs: int = 1000) -> None:
+    def __init__(self, *, pairs: int = 1000, within_classes: bool = False) -> None:
         super().__init__()
         require(pairs >= 1, f"pairs must be at least 1, not {pairs}.")
         self.pairs = pairs
+        self.needs = frozenset({"labels", "generated labels"} if within_classes else ())
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
-        sides = {"ms_ssim": comparison.generated, "ms_ssim_real": comparison.real}
-        labelled = all(_labels(side) is not None for side in sides.values())
-        return {name: self._mean(side, _labels(side) if labelled else None) for name, side in sides.items()}
+        return {"ms_ssim": self._mean(comparison.generated), "ms_ssim_real": self._mean(comparison.real)}
 
-    def _mean(self, side: Side, classes: Tensor | None) -> float:
-        one, other = _pairs(len(side) if classes is None else classes, self.pairs)
+    def _mean(self, side: Side) -> float:
+        classes = side.labels if self.needs else torch.zeros(len(side), dtype=torch.int64)
+        assert classes is not None
+        one, other = _pairs(classes, self.pairs)
         total = 0.0
         for first, second in zip(torch.split(one, AT_ONCE), torch.split(other, AT_ONCE), strict=True):
             total += ms_ssim(side.source.images(first.numpy()), side.source.images(second.numpy())).sum().item()
         return total / len(one)
-
-
-def _classes(side: Side, count: int) -> Tensor:
-    labels = _labels(side)
-    if labels is None:
-        return side.probabilities.argmax(1)
-    if len(side.source.classes or ()) != count:
-        raise FitError(
-            f"the extractor tells {count} classes apart, and {side.name} has {len(side.source.classes or ())}: "
-            "choose one that was trained on these."
-        )
-    return labels
 
 
 def _by_class(side: Side, classes: Tensor, count: int) -> Tensor:
@@ -108,18 +98,11 @@ def _by_class(side: Side, classes: Tensor, count: int) -> Tensor:
     return found
 
 
-def _labels(side: Side) -> Tensor | None:
-    """Class indices, and not the vectors that some data sets have."""
-    return side.labels if side.labels is not None and side.labels.ndim == 1 else None
-
-
-def _pairs(classes: Tensor | int, count: int) -> tuple[Tensor, Tensor]:
-    """Indices of random pairs of different images, `[count]` each; of one class where classes `[N]` are given.
+def _pairs(classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Indices of random pairs of different images of one class, `[count]` each.
 
     A class is drawn as often as its images are, if it has two.
     """
-    if isinstance(classes, int):
-        classes = torch.zeros(classes, dtype=torch.int64)
     sizes = torch.bincount(classes)
     order = torch.argsort(classes, stable=True)
     starts = sizes.cumsum(0) - sizes

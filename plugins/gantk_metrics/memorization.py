@@ -15,9 +15,9 @@ class MemorizationMetric(Metric):
     """How many generated images are copies of training images, as features see them.
 
     `memorized` is the share that lies no farther from its nearest training image than that lies from its nearest other
-    one (1 - authenticity). New images do so too: `memorized_baseline` is their share, of held-out images where the data
-    set has some, else of training images that are compared with the rest. `near_copies` is the share that lies nearer,
-    for the spacing there, than all but 1 % of new images: about 0.01 if nothing is copied, 1 if everything is.
+    one (1 - authenticity). New images do so too: `memorized_baseline` is their share, of training images that are each
+    compared with the others. `near_copies` is the share that lies nearer, for the spacing there, than all but 1 % of
+    these: about 0.01 if nothing is copied, 1 if everything is. The real images must be those that were trained on.
     """
 
     paper = "Alaa et al. 2022, arXiv 2102.08921"
@@ -27,12 +27,7 @@ class MemorizationMetric(Metric):
         return 3
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
-        held_out = comparison.held_out
-        found = memorization(
-            comparison.real.features,
-            comparison.generated.features,
-            held_out.features if held_out is not None and len(held_out) else None,
-        )
+        found = memorization(comparison.real.features, comparison.generated.features)
         return {
             "memorized": found.memorized,
             "memorized_baseline": found.baseline,

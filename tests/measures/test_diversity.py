@@ -62,9 +62,10 @@ def test_one_image_of_each_class_is_caught() -> None:
     assert measure(RelativeDiversity(), collapsed)["rdd"] == 0
     single = Comparison(whole.real, of_images(repeated[:1].repeat(50, 1, 1, 1), "a single image"))
     assert measure(DiversityOfPixels(), single) == {"diversity": 0, "diversity_relative": 0}
-    found = measure(MultiScaleSimilarity(pairs=50), collapsed)
+    found = measure(MultiScaleSimilarity(pairs=50, within_classes=True), collapsed)
     assert found["ms_ssim"] == pytest.approx(1)
     assert found["ms_ssim_real"] < 0.9
+    assert measure(MultiScaleSimilarity(pairs=50), collapsed)["ms_ssim"] < 0.9, "images of different classes too"
 
 
 def test_relative_diversity_needs_classes_and_images_that_differ() -> None:

@@ -258,6 +258,10 @@ class TestMultiScaleSimilarity(MetricContract):
     plugin = "ms-ssim:pairs=70"
 
 
+class TestMultiScaleSimilarityWithinClasses(Variant, MetricContract):
+    plugin = "ms-ssim:pairs=20,within_classes=true"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 
