@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gantk.data import DataSource
-    from gantk.measures.nearest import Nearest
+    from gantk.measures.nearest import TrainingNeighbors
     from gantk.model import Model
     from gantk.parts import Extractor
 
@@ -62,8 +62,8 @@ def command(
 ) -> None:
     """Show samples of RUN beside their nearest training images, and whether it has memorized those.
 
-    A sample is suspect if it is nearer to a training image than that image is to any other training image. New images
-    are too, now and then; training images, each compared with the others, show how often.
+    A sample is suspect if it is as near to a training image as that image is to any other training image. Some new
+    images are, too: training images, each compared with the others, show how many.
     """
     from gantk.report.neighbors import drawn_shape, neighbors_picture, verdict
     from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture, try_place, writable
@@ -116,10 +116,10 @@ def _samples(model: Model, count: int, seed: int) -> Tensor:
     return torch.cat(drawn)
 
 
-def _nearest(drawn: Tensor, training: DataSource, extractor: str | None, k: int, seed: int) -> Nearest:
+def _nearest(drawn: Tensor, training: DataSource, extractor: str | None, k: int, seed: int) -> TrainingNeighbors:
     from gantk.building.construct import construct
     from gantk.data import ArraySource
-    from gantk.measures.nearest import Points, nearest_training
+    from gantk.measures.nearest import Points, training_neighbors
     from gantk.measures.side import Side
 
     points, samples = Points.of_images(training), drawn
@@ -131,4 +131,4 @@ def _nearest(drawn: Tensor, training: DataSource, extractor: str | None, k: int,
             _ = side.features
         points = Points.of_features(side)
     with progress_bar("searching") as progress:
-        return nearest_training(samples, points, k, seed, progress)
+        return training_neighbors(samples, points, k, seed, progress)

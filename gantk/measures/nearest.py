@@ -1,4 +1,4 @@
-"""The training images that are nearest to generated ones, and whether those are nearer than new images would be."""
+"""The k training images that are nearest to generated ones, in a training set that is read a part at a time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from gantk.data import DataSource
 from gantk.errors import UsageError
+from gantk.measures.copies import SAME, NearestTraining
 from gantk.measures.side import Side
 from gantk.ops import knn_distances
 from gantk.seeds import rng_for
 
-__all__ = ["Nearest", "Points", "nearest_training", "search"]
+__all__ = ["Points", "TrainingNeighbors", "search", "training_neighbors"]
 
 BLOCK = 2**26
 """Bytes of points that are read at a time."""
@@ -56,57 +57,55 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """The nearest training images of samples.
+class TrainingNeighbors:
+    """The nearest training images of N samples, and of training images that are left out of the training set in turn.
 
-    A sample is *closer* if it is nearer to its nearest training image than that image is to any other training image,
-    or equal to it. New images of the same kind are closer now and then; how often is told by training images that are
-    taken out of the training set, one at a time, and looked at in the same way.
+    What is said of the latter is what a model has that copies nothing.
     """
 
     distances: Tensor
     """`[N, k]` float64, ascending: Euclidean."""
     indices: Tensor
     """`[N, k]` int64: which training images these are."""
-    closer: Tensor
-    """`[N]` bool."""
-    training_closer: Tensor
-    """`[M]` bool: the same for M training images."""
+    samples: NearestTraining
+    """The nearest of each sample."""
+    left_out: NearestTraining
+    """The nearest of each of the training images that are left out."""
 
     @property
-    def copies(self) -> int:
-        """How many samples equal a training image."""
-        return int((self.distances[:, 0] == 0).sum())
-
-    @property
-    def share(self) -> float:
-        """The share of samples that are closer."""
-        return float(self.closer.double().mean())
+    def copied(self) -> float:
+        """The share of samples no farther from their nearest training image than that is from its nearest other."""
+        return _share(self.samples.copied)
 
     @property
     def expected(self) -> float:
-        """The share of training images that are."""
-        return float(self.training_closer.double().mean())
+        """The same share of the training images that are left out."""
+        return _share(self.left_out.copied)
+
+    @property
+    def equal(self) -> int:
+        """How many samples equal a training image."""
+        return int((self.samples.distance == 0).sum())
 
     @property
     def is_memorized(self) -> bool:
-        """Whether samples are closer more often than training images are, by more than chance."""
-        n, m = len(self.closer), len(self.training_closer)
-        together = float(torch.cat([self.closer, self.training_closer]).double().mean())
+        """Whether samples are copied more often than training images are, by more than chance."""
+        n, m = len(self.samples.copied), len(self.left_out.copied)
+        together = _share(torch.cat([self.samples.copied, self.left_out.copied]))
         error = math.sqrt(together * (1 - together) * (1 / n + 1 / m))
-        return self.share - self.expected > CERTAIN * error
+        return self.copied - self.expected > CERTAIN * error
 
 
-def nearest_training(
+def training_neighbors(
     samples: Tensor, training: Points, k: int = 5, seed: int = 0, progress: Progress | None = None
-) -> Nearest:
-    """Find the k nearest training images of each sample, and how often samples are closer than new images would be.
+) -> TrainingNeighbors:
+    """Find the k nearest training images of each sample, and how near new images would be.
 
     Args:
         samples: `[N, …]`, of the type and shape of the training points.
         training: read twice, a block at a time.
         k: from 1 to the number of training points.
-        seed: which N training points are compared with the others.
+        seed: which training points are left out, N of them or all.
         progress: told what share is done, 0 to 1.
 
     Raises:
@@ -116,15 +115,29 @@ def nearest_training(
         raise UsageError(f"there are {training.count} training images; {max(k, 3)} are needed.")
     told = progress or (lambda done: None)
     n = len(samples)
-    compared = torch.randperm(training.count, generator=rng_for(seed, "compared"))[:n].sort().values
-    queries = torch.cat([samples, training.read(compared.tolist())])
-    themselves = torch.cat([torch.full((n,), -1), compared])
+    chosen = torch.randperm(training.count, generator=rng_for(seed, "left out"))[:n].sort().values
+    queries = torch.cat([samples, training.read(chosen.tolist())])
+    themselves = torch.cat([torch.full((n,), -1), chosen])
     found, indices = search(queries, training, k, themselves[:, None], lambda done: told(done / 2))
     first = indices[:, 0]
-    left_out = torch.stack([first, themselves], dim=1)
-    own, _ = search(training.read(first.tolist()), training, 1, left_out, lambda done: told(0.5 + done / 2))
-    closer = (found[:, 0] < own[:, 0]) | (found[:, 0] == 0)
-    return Nearest(found[:n], indices[:n], closer[:n], closer[n:])
+    others = torch.stack([first, themselves], dim=1)
+    spacing, _ = search(training.read(first.tolist()), training, 1, others, lambda done: told(0.5 + done / 2))
+    found = torch.where(found <= _rounding(queries)[:, None], 0.0, found)
+    nearest = [
+        NearestTraining(first[part], found[part, 0], spacing[part, 0]) for part in (slice(None, n), slice(n, None))
+    ]
+    return TrainingNeighbors(found[:n], indices[:n], *nearest)
+
+
+def _rounding(points: Tensor) -> Tensor:
+    """`[N]`: the distances that rounding alone can make; 0 between bytes."""
+    if not points.is_floating_point():
+        return torch.zeros(len(points), dtype=torch.float64)
+    return SAME * points.flatten(1).double().square().sum(1).sqrt()
+
+
+def _share(of: Tensor) -> float:
+    return float(of.double().mean())
 
 
 def search(

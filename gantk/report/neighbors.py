@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from gantk.measures.nearest import Nearest
+from gantk.measures.nearest import TrainingNeighbors
 from gantk.parts import ImageShape
 from gantk.report.pictures import opaque
 
@@ -25,27 +25,27 @@ GAP, LINE, FRAME = 6, 16, 2
 RED, BLACK = (200, 30, 30), (0, 0, 0)
 
 
-def verdict(found: Nearest, name: str = "pixels") -> str:
+def verdict(found: TrainingNeighbors, name: str = "pixels") -> str:
     """What was found, in sentences.
 
     Args:
         found: the nearest training images of samples.
         name: what distances are computed on, as `pixels` or the features of an extractor.
     """
-    n, m = len(found.closer), len(found.training_closer)
+    n, m = len(found.samples.distance), len(found.left_out.distance)
     lines = [
-        f"{found.share:.1%} of {n:,} samples are nearer to a training image than that image is to any other; so are "
-        f"{found.expected:.1%} of {m:,} training images (distances of {name})."
+        f"{found.copied:.1%} of {n:,} samples are as near to a training image as that image is to any other, or "
+        f"nearer; so are {found.expected:.1%} of {m:,} training images (distances of {name})."
     ]
-    if found.copies:
-        copies = "1 sample equals" if found.copies == 1 else f"{found.copies:,} samples equal"
-        lines.append(f"{copies} a training image exactly.")
+    if found.equal:
+        equal = "1 sample equals" if found.equal == 1 else f"{found.equal:,} samples equal"
+        lines.append(f"{equal} a training image exactly.")
     if found.is_memorized:
         lines.append(
             "That is more than chance explains: the model may have memorized training images. Blurred images are near "
             "to many others too, so compare the pictures."
         )
-    elif not found.copies:
+    elif not found.equal:
         lines.append("That is no sign that the model has memorized training images.")
     return " ".join(lines)
 
@@ -57,11 +57,13 @@ def drawn_shape(shape: ImageShape) -> ImageShape:
     return channels, height * scale + LINE, width * scale
 
 
-def neighbors_picture(samples: Tensor, neighbors: Tensor, found: Nearest, words: str, unit: float = 1.0) -> Tensor:
+def neighbors_picture(
+    samples: Tensor, neighbors: Tensor, found: TrainingNeighbors, words: str, unit: float = 1.0
+) -> Tensor:
     """One uint8 RGB picture `[3, H, W]`: in each row a sample, then its nearest training images with their distances.
 
-    The nearest image has a red frame where the sample is nearer to it than any other training image is. Words follow
-    below.
+    The nearest image has a red frame where the sample is no farther from it than any other training image is. Words
+    follow below.
 
     Args:
         samples: uint8 `[n, C, H, W]`, the first of those that `found` is about.
@@ -79,7 +81,7 @@ def neighbors_picture(samples: Tensor, neighbors: Tensor, found: Nearest, words:
     step_x, step_y = width + GAP, height + LINE + GAP
     font = ImageFont.load_default(12)
     across = (k + 1) * step_x + 3 * GAP
-    words += " A red frame marks samples that are nearer."
+    words += " A red frame marks samples that are as near."
     lines = textwrap.wrap(words, max(20, int((across - 2 * GAP) * len(words) / font.getlength(words) * 0.97)))
     canvas = Image.new("RGB", (across, LINE + 2 * GAP + count * step_y + len(lines) * LINE), "white")
     pen = ImageDraw.Draw(canvas)
@@ -97,7 +99,7 @@ def neighbors_picture(samples: Tensor, neighbors: Tensor, found: Nearest, words:
         for column in range(k):
             left = second + column * step_x
             put(neighbors[row, column], left, top, f"{float(found.distances[row, column]) / unit:.4g}")
-            if column == 0 and bool(found.closer[row]):
+            if column == 0 and bool(found.samples.copied[row]):
                 box = (left - FRAME, top - FRAME, left + width + FRAME - 1, top + height + FRAME - 1)
                 pen.rectangle(box, outline=RED, width=FRAME)
     for index, line in enumerate(lines):

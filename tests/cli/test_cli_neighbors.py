@@ -16,7 +16,7 @@ def test_samples_beside_their_nearest_training_images(trained: Path, tmp_path: P
     arguments = ("-n", "3", "-k", "2", "--samples", "40", "--seed", "5")
     out = call("neighbors", "trained", *arguments, "-o", "new/near.png").worked().out
     assert "new/near.png shows 3 samples and the nearest training images" in out
-    assert "of 40 samples are nearer to a training image than that image is to any other" in out
+    assert "of 40 samples are as near to a training image as that image is to any other" in out
     drawn = np.array(Image.open(tmp_path / "new/near.png"))
     samples = to_uint8(api.load(trained).sample(3, seed=5))[:, 0].numpy()
     for row in range(3):
@@ -36,7 +36,7 @@ def test_features_of_an_extractor(trained: Path, tmp_path: Path, call) -> None:
 REFUSED = {
     "n=0": (["-n", "0"], 2, "gantk neighbors --help"),
     "k=0": (["-k", "0"], 2, "gantk neighbors --help"),
-    "too large": (["-n", "90000"], 2, "draw at most"),
+    "too large": (["-n", "90000"], 2, "the limit is 89,478,485 pixels"),
     "npz": (["-o", "a.npz"], 2, "expected NAME.png"),
     "extractor": (["-n", "1", "--samples", "1", "--extractor", "pixel"], 2, "Did you mean 'pixels'"),
     "no data": (["--data", "/gone/photos"], 1, "/gone/photos"),

@@ -11,7 +11,7 @@ from torch import Tensor
 from gantk.data import ArraySource
 from gantk.errors import UsageError
 from gantk.measures import Side, nearest
-from gantk.measures.nearest import Points, nearest_training, search
+from gantk.measures.nearest import Points, search, training_neighbors
 from gantk_metrics.pixels import Pixels
 
 
@@ -87,67 +87,67 @@ def test_fewer_points_than_wanted_are_told() -> None:
 
 def test_replayed_training_images_are_memorized() -> None:
     replayed = TRAINING[torch.randint(600, (200,), generator=rng(1))]
-    found = nearest_training(replayed, Points.of_images(ArraySource(TRAINING)))
-    assert found.copies == 200
-    assert found.share == 1.0
+    found = training_neighbors(replayed, Points.of_images(ArraySource(TRAINING)))
+    assert found.equal == 200
+    assert found.copied == 1.0
     assert found.is_memorized
 
 
 def test_training_images_with_a_little_noise_are_memorized() -> None:
     noise = torch.randint(-1, 2, (200, 1, 4, 4), generator=rng(2))
     near = (TRAINING[:200].int() + noise).clamp(0, 255).to(torch.uint8)
-    found = nearest_training(near, Points.of_images(ArraySource(TRAINING)))
-    assert found.copies == 0
-    assert found.share > 0.95
+    found = training_neighbors(near, Points.of_images(ArraySource(TRAINING)))
+    assert found.equal == 0
+    assert found.copied > 0.95
     assert found.is_memorized
     assert (found.indices[:, 0] == torch.arange(200)).float().mean() > 0.95
 
 
 @pytest.mark.parametrize("seed", range(40, 60, 4))
 def test_new_images_of_the_same_kind_are_not(seed: int) -> None:
-    found = nearest_training(blobs(300, seed), Points.of_images(ArraySource(TRAINING)), seed=seed)
-    assert abs(found.share - found.expected) < 0.15
-    assert 0.1 < found.expected < 0.6, "new images are closer now and then"
+    found = training_neighbors(blobs(300, seed), Points.of_images(ArraySource(TRAINING)), seed=seed)
+    assert abs(found.copied - found.expected) < 0.15
+    assert 0.1 < found.expected < 0.6, "some new images are as near"
     assert not found.is_memorized
 
 
 def test_images_of_another_kind_are_not() -> None:
     other = torch.randint(0, 256, (100, 1, 4, 4), generator=rng(3), dtype=torch.uint8)
-    found = nearest_training(other, Points.of_images(ArraySource(TRAINING)))
-    assert found.share < found.expected
+    found = training_neighbors(other, Points.of_images(ArraySource(TRAINING)))
+    assert found.copied < found.expected
     assert not found.is_memorized
 
 
-def test_whether_a_sample_is_closer_by_hand() -> None:
-    found = nearest_training(blobs(50, 60), Points.of_images(ArraySource(TRAINING)), k=2)
+def test_whether_a_sample_is_copied_by_hand() -> None:
+    found = training_neighbors(blobs(50, 60), Points.of_images(ArraySource(TRAINING)), k=2)
     to_training = distances_by_hand(blobs(50, 60), TRAINING)
     among = distances_by_hand(TRAINING, TRAINING)
     among.fill_diagonal_(torch.inf)
     near = to_training.argmin(1)
-    assert torch.equal(found.closer, to_training.min(1).values < among.min(1).values[near])
+    assert torch.equal(found.samples.copied, to_training.min(1).values <= among.min(1).values[near])
     assert found.distances.shape == found.indices.shape == (50, 2)
 
 
-def test_a_copy_of_an_image_that_is_there_twice_is_closer() -> None:
+def test_a_copy_of_an_image_that_is_there_twice_is_copied() -> None:
     doubled = torch.cat([TRAINING[:100], TRAINING[:100]])
-    found = nearest_training(TRAINING[:30], Points.of_images(ArraySource(doubled)))
-    assert found.share == found.expected == 1.0
-    assert found.copies == 30
+    found = training_neighbors(TRAINING[:30], Points.of_images(ArraySource(doubled)))
+    assert found.copied == found.expected == 1.0
+    assert found.equal == 30
 
 
 def test_features_of_pixels_are_as_near_as_pixels() -> None:
     samples, training = blobs(40, 70), ArraySource(TRAINING)
-    pixels = nearest_training(samples, Points.of_images(training))
+    pixels = training_neighbors(samples, Points.of_images(training))
     side, drawn = Side(training, Pixels((1, 4, 4))), Side(ArraySource(samples), Pixels((1, 4, 4)))
-    features = nearest_training(drawn.features, Points.of_features(side))
-    assert torch.equal(pixels.closer, features.closer)
+    features = training_neighbors(drawn.features, Points.of_features(side))
+    assert torch.equal(pixels.samples.copied, features.samples.copied)
     torch.testing.assert_close(features.distances * 127.5, pixels.distances, rtol=1e-4, atol=1e-3)
 
 
 def test_progress_runs_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest, "BLOCK", 100 * 16)
     told: list[float] = []
-    nearest_training(blobs(9, 80), Points.of_images(ArraySource(TRAINING)), progress=told.append)
+    training_neighbors(blobs(9, 80), Points.of_images(ArraySource(TRAINING)), progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert len(told) == 12
@@ -156,10 +156,10 @@ def test_progress_runs_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("count", "k"), [(2, 1), (4, 5)])
 def test_too_few_training_images(count: int, k: int) -> None:
     with pytest.raises(UsageError, match=f"there are {count} training images; {max(k, 3)} are needed"):
-        nearest_training(TRAINING[:2], Points.of_images(ArraySource(TRAINING[:count])), k)
+        training_neighbors(TRAINING[:2], Points.of_images(ArraySource(TRAINING[:count])), k)
 
 
 def test_as_many_neighbors_as_there_are_images() -> None:
-    found = nearest_training(TRAINING[:2], Points.of_images(ArraySource(TRAINING[5:9])), 4)
+    found = training_neighbors(TRAINING[:2], Points.of_images(ArraySource(TRAINING[5:9])), 4)
     assert sorted(found.indices[0].tolist()) == [0, 1, 2, 3]
     assert found.distances.isfinite().all()

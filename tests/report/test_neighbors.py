@@ -6,20 +6,25 @@ import numpy as np
 import pytest
 import torch
 
-from gantk.measures.nearest import Nearest
+from gantk.measures.copies import NearestTraining
+from gantk.measures.nearest import TrainingNeighbors
 from gantk.report.neighbors import FRAME, GAP, LINE, drawn_shape, neighbors_picture, verdict
 
 
-def found(share: float, expected: float, copies: int = 0, n: int = 1000) -> Nearest:
+def found(share: float, expected: float, copies: int = 0, n: int = 1000) -> TrainingNeighbors:
     distances = torch.ones(n, 2, dtype=torch.float64)
     distances[:copies] = 0
-    count = torch.arange(n)
-    return Nearest(distances, torch.zeros(n, 2, dtype=torch.int64), count < share * n, count < expected * n)
+    indices = torch.zeros(n, 2, dtype=torch.int64)
+
+    def near(part: float, distance: torch.Tensor) -> NearestTraining:
+        return NearestTraining(indices[:, 0], distance, torch.where(torch.arange(n) < part * n, 1.0, 0.5))
+
+    return TrainingNeighbors(distances, indices, near(share, distances[:, 0]), near(expected, torch.ones(n)))
 
 
 def test_the_verdict_compares_with_training_images() -> None:
     calm = verdict(found(0.26, 0.25))
-    assert "26.0% of 1,000 samples are nearer to a training image than that image is to any other" in calm
+    assert "26.0% of 1,000 samples are as near to a training image as that image is to any other, or nearer" in calm
     assert "so are 25.0% of 1,000 training images (distances of pixels)" in calm
     assert "no sign" in calm
     assert "may have memorized" in verdict(found(0.4, 0.25))
@@ -49,7 +54,7 @@ def test_every_image_is_drawn_in_its_place(channels: int) -> None:
             tile = drawn[:, top : top + 100, left : left + 80]
             assert (tile == levels[row, column]).all()
             framed = drawn[:, top + 50, left - FRAME].tolist() == [200, 30, 30]
-            assert framed == (column == 1 and bool(near.closer[row]))
+            assert framed == (column == 1 and bool(near.samples.copied[row]))
             below = drawn[:, top + 100 + FRAME : top + 100 + LINE, left : left + 80].float().mean()
             assert (below < 255) == (column > 0), "distances are written below the training images"
     assert np.ptp(drawn[:, -LINE:].numpy()) > 0, "the words are at the bottom"
