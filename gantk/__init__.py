@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gantk.parts import Verdict as Verdict
     from gantk.parts import require as require
     from gantk.recipe import Recipe as Recipe
+    from gantk.report.compare import compare as compare
     from gantk.report.show import show as show
     from gantk.run.folder import Run as Run
     from gantk.schedule import Binding as Binding
@@ -51,6 +52,7 @@ _WHERE = {
     "gantk.evaluation.evaluate": ("evaluate",),
     "gantk.model": ("Model",),
     "gantk.recipe": ("Recipe",),
+    "gantk.report.compare": ("compare",),
     "gantk.report.show": ("show",),
     "gantk.run.folder": ("Run",),
     "gantk.training": ("train",),

@@ -1,0 +1,73 @@
+"""`gantk compare`: the scores of runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gantk.cli.shared import PLACE
+
+__all__ = ["command"]
+
+SUFFIXES = (".md", ".csv", ".tex", ".png", ".svg", ".pdf")
+
+
+@click.command("compare")
+@click.argument("runs", type=PLACE, nargs=-1, required=True, metavar="RUN…")
+@click.option(
+    "--metrics",
+    "--metric",
+    "metrics",
+    metavar="NAME",
+    multiple=True,
+    help="Metric or figure, as prdc or precision; repeat for several. By default all that were measured alike.",
+)
+@click.option(
+    "--best", metavar="FIGURE", help="Take each run's best checkpoint by this figure, not the newest that was measured."
+)
+@click.option(
+    "-o", "--output", type=PLACE, metavar="FILE", help="Write a table (.md, .csv, .tex), or curves (.png, .svg, .pdf)."
+)
+def command(runs: tuple[Path, ...], metrics: tuple[str, ...], best: str | None, output: Path | None) -> None:
+    """Put the scores of runs side by side, with mean and spread over seeds.
+
+    RUN is a run that gantk evaluate measured, one of its checkpoints, a folder of runs, or images that it measured.
+    Runs that differ in nothing but the seed stand in one row. Numbers stand in one column only if they were measured
+    alike; a row is marked if it is better than all others by more than the spread explains. A picture shows the metrics
+    that were logged in training.
+
+    \b
+    gantk compare runs/dcgan-0 runs/dcgan-1 runs/wgan-0 runs/wgan-1
+    gantk compare runs/sweep -o table.tex
+    gantk compare runs/sweep --best frechet
+    gantk compare runs/dcgan runs/wgan -o curves.png
+    """
+    from gantk.report.compare import compare
+    from gantk.report.pictures import writable
+
+    if output is not None:
+        writable(output, SUFFIXES)
+        if output.suffix.lower() in SUFFIXES[3:]:
+            _curves(runs, metrics, output)
+            return
+    found = compare(runs, metrics=metrics, best=best)
+    if output is None:
+        click.echo(found)
+        return
+    found.save(output)
+    click.echo(f"written to {output}")
+
+
+def _curves(runs: tuple[Path, ...], metrics: tuple[str, ...], output: Path) -> None:
+    from gantk.evaluation.entries import found_entries, rows_of
+    from gantk.report.curves import curves_figure, logged_curves
+    from gantk.report.pictures import save_figure
+
+    entries = found_entries(runs)
+    rows = rows_of(entries, [None] * len(entries))
+    curves = logged_curves(rows, metrics)
+    save_figure(curves_figure(rows, curves), output)
+    for name, reason in curves.refused.items():
+        click.echo(f"not drawn: {name}: {reason}")
+    click.echo(f"written to {output}")
