@@ -14,7 +14,9 @@ from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
 from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
 from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.manifold import Manifolds, compare_manifolds
+from gantk.measures.nearest_label import nearest_label_accuracy
 from gantk.measures.neighbours import Neighbours
+from gantk.measures.reconstruction import Error, ImageErrors, image_errors
 from gantk.measures.side import Side
 from gantk.measures.ssim import ms_ssim, ssim_scales
 from gantk.measures.twonn import TwoNN, two_nn
@@ -26,7 +28,9 @@ __all__ = [
     "ClassScore",
     "Comparison",
     "Diversity",
+    "Error",
     "Frechet",
+    "ImageErrors",
     "KernelDistance",
     "LevinaBickel",
     "Manifolds",
@@ -45,12 +49,14 @@ __all__ = [
     "frechet_distance",
     "frechet_estimate",
     "frechet_floor",
+    "image_errors",
     "intrinsic_dimension",
     "kernel_distance",
     "measure",
     "memorization",
     "missing",
     "ms_ssim",
+    "nearest_label_accuracy",
     "nearest_training",
     "present_classes",
     "squared_mmd",

@@ -262,6 +262,18 @@ class TestMultiScaleSimilarityWithinClasses(Variant, MetricContract):
     plugin = "ms-ssim:pairs=20,within_classes=true"
 
 
+class TestNearestNeighborAccuracy(MetricContract):
+    plugin = "nearest-neighbor-accuracy"
+
+
+class TestIntrinsicDimension(MetricContract):
+    plugin = "intrinsic-dimension:k=5"
+
+
+class TestReconstruction(MetricContract):
+    plugin = "reconstruction:images=20"
+
+
 class TestDigits(DataContract):
     plugin = "digits"
 

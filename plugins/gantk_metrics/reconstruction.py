@@ -1,0 +1,55 @@
+"""How well a model reconstructs images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gantk import Metric, require
+from gantk.data import to_float
+from gantk.measures import Comparison, Side, image_errors
+
+__all__ = ["Reconstruction"]
+
+
+class Reconstruction(Metric):
+    """The error of images that a model encodes and generates again from their codes: lower is better.
+
+    A model encodes images with its discriminator, if that predicts codes, else with its generator, if that can encode.
+    `reconstruction_squared` and `reconstruction_absolute` are the mean errors per pixel, in [-1, 1], over held-out
+    images, and `reconstruction_squared_seen` is that over as many training images: far below, the model overfits.
+
+    Args:
+        images: how many images of each are taken at most, at least 1.
+    """
+
+    needs = frozenset({"model", "held out"})
+    paper = "Shao et al., A Survey of DCGAN based Unsupervised Decoding and Image Generation"
+    better: ClassVar = {"reconstruction_squared": "lower", "reconstruction_absolute": "lower"}
+
+    def __init__(self, *, images: int = 2000) -> None:
+        super().__init__()
+        require(images >= 1, f"images must be at least 1, not {images}.")
+        self.images = images
+
+    def least(self, comparison: Comparison) -> int:
+        return 1
+
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        model, held_out = comparison.model, comparison.held_out
+        assert model is not None
+        assert held_out is not None
+        new, seen = (image_errors(model, self._some(side)).again for side in (held_out, comparison.real))
+        return {
+            "reconstruction_squared": new.squared,
+            "reconstruction_absolute": new.absolute,
+            "reconstruction_squared_seen": seen.squared,
+        }
+
+    def _some(self, side: Side) -> Iterator[Tensor]:
+        chosen = torch.randperm(len(side))[: self.images].sort().values
+        for part in torch.split(chosen, 256):
+            yield to_float(side.source.images(part.numpy()))
