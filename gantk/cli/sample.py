@@ -13,6 +13,7 @@ from gantk.errors import UsageError
 
 if TYPE_CHECKING:
     from gantk.measures.samples import Samples
+    from gantk.model import Model
 
 __all__ = ["command"]
 
@@ -38,9 +39,17 @@ __all__ = ["command"]
     metavar="TEXT",
     help="Condition of the images, such as a class; repeat to alternate between several.",
 )
+@click.option("--by-class", is_flag=True, help="Take the classes in turn: in a grid, each has a column.")
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
 def command(
-    run: Path, step: int | None, count: int, output: Path, seed: int, conditions: tuple[str, ...], no_refiner: bool
+    run: Path,
+    step: int | None,
+    count: int,
+    output: Path,
+    seed: int,
+    conditions: tuple[str, ...],
+    by_class: bool,
+    no_refiner: bool,
 ) -> None:
     """Generate images with RUN or one of its checkpoints.
 
@@ -56,12 +65,27 @@ def command(
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner.")
+    columns = None
+    if by_class:
+        conditions = _classes(run, model, conditions)
+        columns = len(conditions)
     if output.suffix.lower() in PICTURES:
-        check_grid(output, count, model.image_shape)
+        check_grid(output, count, model.image_shape, columns)
     with progress_bar("generating images") as progress:
         batches = labelled_batches(model, count, seed, not no_refiner, conditions)
-        save_images(_watched(batches, count, progress), count, output)
+        save_images(_watched(batches, count, progress), count, output, columns)
     click.echo(f"{counted(count, 'image')} written to {output}")
+
+
+def _classes(run: Path, model: Model, conditions: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a conditional model's classes."""
+    if conditions:
+        raise UsageError("--by-class takes all classes in turn: leave out --condition, or --by-class.")
+    if model.condition is None or "classes" not in model.built.shape:
+        raise UsageError(
+            f"{run} is not conditional on classes: build one with --condition class, or leave out --by-class."
+        )
+    return tuple(map(str, model.built.shape["classes"]))
 
 
 def _watched(batches: Iterable[Samples], count: int, progress: Callable[[float], object]) -> Iterator[Samples]:

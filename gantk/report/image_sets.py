@@ -21,21 +21,27 @@ from gantk.report.pictures import PICTURES, aside_of, grid_of, picture, save_pic
 __all__ = ["KINDS", "save_images"]
 
 
-def save_images(batches: Iterable[Samples], count: int, output: Path) -> None:
+def save_images(batches: Iterable[Samples], count: int, output: Path, columns: int | None = None) -> None:
     """Write `count` images in [-1, 1], which come in batches, no more than one of which is held.
 
     They become one grid (`.png`, `.jpg`), arrays (`.npz`: `arr_0`, uint8 `[count, H, W, C]`, and `labels` where the
     images have some), a zip of PNGs (`.zip`), or a folder of PNGs. What is written has its name once it is whole.
 
+    Args:
+        batches: images, with labels where they have some.
+        count: how many images there are in all.
+        output: where to write.
+        columns: images per row of a grid; as square as possible where not given.
+
     Raises:
         UsageError: a PNG cannot show so many channels.
         WorkError: the place cannot be written to.
     """
-    _WRITERS.get(output.suffix.lower(), _save_folder)(batches, count, output)
-
-
-def _save_grid(batches: Iterable[Samples], count: int, path: Path) -> None:
-    save_picture(grid_of((batch.images for batch in batches), count), path)
+    suffix = output.suffix.lower()
+    if suffix in PICTURES:
+        save_picture(grid_of((batch.images for batch in batches), count, columns), output)
+    else:
+        _WRITERS.get(suffix, _save_folder)(batches, count, output)
 
 
 def _save_arrays(batches: Iterable[Samples], count: int, path: Path) -> None:
@@ -104,7 +110,6 @@ def _member(archive: zipfile.ZipFile, name: str, compression: int) -> IO[bytes]:
 _WRITERS: Mapping[str, Callable[[Iterable[Samples], int, Path], None]] = {
     ".npz": _save_arrays,
     ".zip": _save_zip,
-    **dict.fromkeys(PICTURES, _save_grid),
 }
 
 KINDS = (*PICTURES, ".npz", ".zip", "")

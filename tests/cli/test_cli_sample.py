@@ -291,3 +291,23 @@ def test_batches_are_the_images_of_one_draw(trained: Path) -> None:
     found = list(sample_batches(model, CHUNK + 8, seed=3))
     assert [len(batch) for batch in found] == [CHUNK, 8]
     assert torch.equal(torch.cat(found), model.sample(CHUNK + 8, seed=3))
+
+
+def test_a_grid_by_class_has_a_column_for_each(tmp_path: Path, call, small_build: list[str]) -> None:
+    call(*small_build, "--condition", "class", "-o", "by-class").worked()
+    call("train", "by-class").worked()
+    call("sample", "by-class", "--by-class", "-n", "20", "-o", "grid.png").worked()
+    call("sample", "by-class", "--by-class", "-n", "20", "-o", "array.npz").worked()
+    model = api.load(tmp_path / "by-class")
+    expected = as_bytes(model.sample(20, seed=0, condition=[str(digit) for digit in range(10)]))[..., 0]
+    assert near(cut(tmp_path / "grid.png", 2, 10), expected)
+    with np.load(tmp_path / "array.npz") as file:
+        assert near(file["arr_0"][..., 0], expected)
+        assert file["labels"].tolist() == [*range(10)] * 2
+    error = call("sample", "by-class", "--by-class", "--condition", "3").error(2)
+    assert "leave out --condition, or --by-class" in error
+
+
+def test_a_model_without_classes_has_no_grid_of_them(trained: Path, tmp_path: Path, call) -> None:
+    assert "build one with --condition class" in call("sample", "trained", "--by-class").error(2)
+    assert not (tmp_path / "grid.png").exists()
