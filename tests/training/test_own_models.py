@@ -97,6 +97,14 @@ def test_the_recipe_gives_the_schedule_and_the_losses_that_are_missing(
     assert [name for name, _ in model.losses] == ["wasserstein" if recipe == "wgan" else "nonsaturating"]
 
 
+def test_a_model_by_hand_takes_the_seed_and_the_settings_of_its_training(images: ArraySource, tmp_path: Path) -> None:
+    model = by_hand()
+    gantk.train(model, tmp_path / "run", data=images, seed=3, settings=SHORT, progress=Silent())
+    assert model.built.spec["seed"] == 3
+    assert model.built.stages[0].length == "2 steps"
+    assert not (tmp_path / "run/history.toml").exists()
+
+
 def test_by_hand_what_is_missing_is_named(images: ArraySource) -> None:
     with pytest.raises(UsageError, match=r"put together by hand: say what it is trained on, as data=…"):
         gantk.train(by_hand())

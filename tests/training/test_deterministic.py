@@ -1,0 +1,54 @@
+"""Training asks torch for deterministic kernels, and leaves torch as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from gantk.training.begin import deterministic
+
+FILLING = torch.utils.deterministic
+
+
+def state() -> tuple[bool, bool, bool]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        FILLING.fill_uninitialized_memory,
+    )
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was() -> Iterator[None]:
+    enabled, warns, fills = state()
+    yield
+    torch.use_deterministic_algorithms(enabled, warn_only=warns)
+    FILLING.fill_uninitialized_memory = fills
+
+
+def fail_within() -> None:
+    with deterministic():
+        assert state() == (True, True, False)
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        raise ValueError("failed")
+
+
+@pytest.mark.parametrize("before", [(False, False, True), (True, False, True), (True, True, False)])
+def test_torch_is_left_as_it_was_even_where_training_fails(
+    before: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+    FILLING.fill_uninitialized_memory = before[2]
+    with pytest.raises(ValueError, match="failed"):
+        fail_within()
+    assert state() == before
+
+
+def test_the_workspace_that_a_user_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    with deterministic():
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
