@@ -50,7 +50,7 @@ def row(folder: Path, name: str, values: Mapping[int, float], lr: float = 2e-4, 
     ]
 
 
-def logged(run: Path, curve: Mapping[int, float], name: str = "measure/metric.prdc/precision") -> Path:
+def logged(run: Path, curve: Mapping[int, float], name: str = "measure/prdc/precision") -> Path:
     """The same run with a curve in its log."""
     lines = [{"step": step, "stage": "game", "values": {name: value}} for step, value in curve.items()]
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

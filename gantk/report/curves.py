@@ -25,7 +25,7 @@ __all__ = ["FIGURES", "Curves", "curves_figure", "logged_curves"]
 FIGURES = (".png", ".svg", ".pdf")
 """Suffixes of what curves are drawn into."""
 
-HEAD, METRIC = "measure/", "metric."
+HEAD = "measure/"
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 
 Curve = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -100,8 +100,8 @@ def _measured(entry: Entry) -> dict[str, Curve]:
 
 
 def _short(name: str) -> str:
-    """`measure/metric.prdc/precision` → `prdc/precision`."""
-    return name.removeprefix(HEAD).removeprefix(METRIC)
+    """`measure/prdc/precision` → `prdc/precision`."""
+    return name.removeprefix(HEAD)
 
 
 def _is_called(wanted: str, name: str) -> bool:
@@ -111,9 +111,8 @@ def _is_called(wanted: str, name: str) -> bool:
 
 def _metric(name: str, entry: Entry) -> Mapping[str, Any] | None:
     """What `model.toml` says of the metric that a logged name is of."""
-    path = name.removeprefix(HEAD)
-    called = path.removeprefix(METRIC).partition("/")[0]
-    parts = (entry.spec or {}).get("metric", ()) if path.startswith(METRIC) else ()
+    called = name.removeprefix(HEAD).partition("/")[0]
+    parts = (entry.spec or {}).get("metric", ())
     return next((part for part in parts if str(part["plugin"]).rpartition(":")[2] == called), None)
 
 

@@ -57,7 +57,7 @@ def test_what_was_not_evaluated_or_logged_is_told(trained: Path, call) -> None:
 
 
 def test_curves_are_drawn_without_scores(trained: Path, tmp_path: Path, call) -> None:
-    values = [{"step": n, "stage": "game", "values": {"measure/metric.prdc/recall": n / 10}} for n in (4, 8)]
+    values = [{"step": n, "stage": "game", "values": {"measure/prdc/recall": n / 10}} for n in (4, 8)]
     with (trained / "log.jsonl").open("a") as file:
         file.writelines(f"{json.dumps(line)}\n" for line in values)
     assert call("compare", "trained", "-o", "curves.png").worked().out == "written to curves.png\n"
