@@ -25,6 +25,7 @@ COMMANDS = {
     "reconstruct": "reconstruct",
     "evaluate": "evaluate",
     "neighbors": "neighbors",
+    "noise": "noise",
     "compare": "compare",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
