@@ -29,8 +29,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import gantk
+from gantk.building.assembly import open_data
 from gantk.construct import construct
 from gantk.data import to_float
+from gantk.data.content import content_of
 from gantk.errors import DataError, Diverged, Interrupted
 from gantk.nn import evaluating
 from gantk.run.checkpoints import WEIGHTS, Place, load_training, save
@@ -204,7 +206,8 @@ def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) ->
             of_noise = {key.removeprefix("noise."): value for key, value in weights.items() if key.startswith("noise.")}
             model.noise.load_state_dict(of_noise)
             run.create(model.built.spec)
-            save(run, model, Place(stage=1, total=model.built.stages[0].steps(60_000)), {}, keep=1)
+            place = Place(stage=1, total=model.built.stages[0].steps(60_000))
+            save(run, model, place, {}, content_of(open_data(model.built.spec)), keep=1)
             return
 
 
