@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
-from gantk.cli.shared import PLACE, naming_data, progress_bar
-
-if TYPE_CHECKING:
-    from gantk.evaluation.sides import Progress
+from gantk.cli.shared import PLACE, naming_data, progress_shown
 
 __all__ = ["command"]
 
@@ -96,7 +92,11 @@ def command(
     from gantk.report.evaluation import evaluation_text
 
     moved = naming_data("name it with --data") if data is None else nullcontext()
-    with redirect_stdout(sys.stderr), moved, _shown() as progress:  # a plugin that prints must not spoil the JSON
+    with (
+        redirect_stdout(sys.stderr),
+        moved,
+        progress_shown() as progress,
+    ):  # a plugin that prints must not spoil the JSON
         found = evaluate(
             what,
             metrics=list(metrics) or None,
@@ -116,20 +116,3 @@ def command(
         click.echo(json.dumps(written, indent=2, allow_nan=False))
     else:
         click.echo(evaluation_text(found, found.left_out))
-
-
-@contextmanager
-def _shown() -> Iterator[Progress]:
-    """A progress bar for what is being done, one at a time."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        current: dict[str, Any] = {"doing": None, "bar": None}
-
-        def tell(doing: str, share: float) -> None:
-            if doing != current["doing"]:
-                stack.close()
-                current.update(doing=doing, bar=stack.enter_context(progress_bar(doing)))
-            current["bar"](share)
-
-        yield tell

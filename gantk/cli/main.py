@@ -27,6 +27,7 @@ COMMANDS = {
     "neighbors": "neighbors",
     "noise": "noise",
     "compare": "compare",
+    "sweep": "sweep",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

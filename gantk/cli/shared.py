@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from gantk.model import Model
     from gantk.run.folder import Run
 
-__all__ = ["PLACE", "SEED", "STEP", "check_shape", "counted", "naming", "naming_data", "opened", "progress_bar"]
+__all__ = [
+    "PLACE",
+    "SEED",
+    "STEP",
+    "check_shape",
+    "counted",
+    "naming",
+    "naming_data",
+    "opened",
+    "progress_bar",
+    "progress_shown",
+]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 
@@ -108,3 +119,18 @@ def progress_bar(label: str) -> Iterator[Callable[[float], object]]:
     width: dict[str, Any] = {"dynamic_ncols": True} if wide else {"ncols": 80}
     with tqdm(total=1.0, desc=label, disable=not shown, file=sys.stderr, leave=False, bar_format=shape, **width) as bar:
         yield lambda done: bar.update(done - bar.n)
+
+
+@contextmanager
+def progress_shown() -> Iterator[Callable[[str, float], object]]:
+    """Yield a function that receives what is being done and the fraction done, and draws one bar at a time."""
+    with ExitStack() as stack:
+        current: dict[str, Any] = {"doing": None, "bar": None}
+
+        def tell(doing: str, share: float) -> None:
+            if doing != current["doing"]:
+                stack.close()
+                current.update(doing=doing, bar=stack.enter_context(progress_bar(doing)))
+            current["bar"](share)
+
+        yield tell

@@ -1,0 +1,128 @@
+"""`gantk sweep`: a grid of builds, trained, evaluated and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gantk.cli.build import parts_of_a_model
+from gantk.cli.shared import PLACE, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gantk.run.folder import Run
+
+__all__ = ["command"]
+
+
+@click.command("sweep")
+@click.argument("recipe", required=False)
+@parts_of_a_model
+@click.option("--without", metavar="PART", multiple=True, help="Remove a part of the recipe; repeat for several.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="PATH=A|B",
+    multiple=True,
+    help="Change any setting of model.toml, to each value in turn.",
+)
+@click.option("--seeds", default="0:1", show_default=True, metavar="A:B", help="Random seeds: 0:3, or a list as 0,4,7.")
+@click.option("-o", "--output", type=PLACE, metavar="FOLDER", required=True, help="The folder of the runs.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs to train at once.")
+@click.option(
+    "--metrics", metavar="PART", multiple=True, help="Metric to evaluate trained runs by; repeat for several."
+)
+@click.option("--extractor", metavar="PART", help="Extractor of the features, as for gantk evaluate.")
+@click.option(
+    "-n", "count", type=click.IntRange(min=1), help="Number of generated images to evaluate; 10000 by default."
+)
+@click.option("--dry-run", is_flag=True, help="Print the runs and how far they are; write nothing.")
+@click.option("--no-train", is_flag=True, help="Create the runs only; train them elsewhere with gantk train.")
+def command(
+    recipe: str | None,
+    without: tuple[str, ...],
+    settings: tuple[str, ...],
+    seeds: str,
+    output: Path,
+    jobs: int,
+    metrics: tuple[str, ...],
+    extractor: str | None,
+    count: int | None,
+    dry_run: bool,
+    no_train: bool,
+    **parts: Any,
+) -> None:
+    """Build every combination of values, train the runs, and compare them.
+
+    Wherever gantk build takes a value, alternatives are divided by |, in quotes because of the shell. Every combination
+    becomes an ordinary run in FOLDER, named after what varies. Ctrl-C saves and stops; the same command again resumes,
+    and adds what is new. With --metrics, trained runs are evaluated and compared.
+
+    \b
+    gantk sweep dcgan --set "stages.game.*.lr=1e-4|2e-4" --seeds 0:3 -o runs/lr --metrics frechet
+    gantk sweep "dcgan|wgan-gp" --data digits --seeds 0:3 -o runs/losses --jobs 2
+    """
+    from gantk.errors import WorkError
+    from gantk.run.folder import Run
+    from gantk.sweeps.folder import begin, states
+    from gantk.sweeps.grid import Grid, seeds_of
+    from gantk.sweeps.work import train_all
+
+    chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
+    grid = Grid(recipe, chosen, settings, seeds_of(seeds))
+    if dry_run:
+        _show([Run(output / cell.name) for cell in grid.cells()])
+        return
+    runs = begin(output, grid, without, _say)
+    if no_train:
+        _show(runs)
+        return
+    found = states(runs)
+    failed = {str(run): state.state for run, state in found if state.state.startswith("damaged")}
+    elsewhere = [run for run, state in found if state.state == "training now"]
+    todo = [r for r, state in found if state.state != "finished" and str(r) not in failed and r not in elsewhere]
+    failed |= train_all(todo, jobs, _say)
+    finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
+    if metrics and finished:
+        _measured(finished, metrics, extractor, count)
+    else:
+        _show(runs)
+    if elsewhere:
+        _say(f"{counted(len(elsewhere), 'run')} trained by another process: {', '.join(map(str, elsewhere))}")
+    if failed:
+        said = "; ".join(f"{run}: {reason}" for run, reason in failed.items())
+        raise WorkError(f"{len(failed)} of {counted(len(runs), 'run')} failed: {said}.")
+
+
+def _say(text: str) -> None:
+    click.echo(f"gantk: {text}", err=True)
+
+
+def _show(runs: Sequence[Run]) -> None:
+    """A table of the runs and how far they are."""
+    from gantk.report.table import table
+    from gantk.sweeps.folder import states
+
+    rows = []
+    for run, state in states(runs):
+        there = run.model_toml.exists()
+        rows.append(
+            (str(run), f"{state.step:,} of {state.steps:,} steps" if there else "", state.state if there else "new")
+        )
+    click.echo(table(rows, ("RUN", "TRAINED", "STATE")))
+
+
+def _measured(runs: Sequence[Run], metrics: tuple[str, ...], extractor: str | None, count: int | None) -> None:
+    """Evaluate trained runs, as far as that was not done before, and compare them."""
+    from gantk.cli.shared import progress_shown
+    from gantk.evaluation.evaluate import evaluate
+    from gantk.report.compare import compare
+
+    for number, run in enumerate(runs, 1):
+        _say(f"evaluating {number} of {len(runs)}: {run}")
+        with progress_shown() as progress:
+            evaluate(run, metrics=list(metrics), extractor=extractor, n=count, progress=progress)
+    click.echo(compare(runs))

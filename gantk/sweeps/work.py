@@ -1,0 +1,128 @@
+"""Training the runs of a sweep: in this process one after the other, or several at once as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from gantk.building.assembly import assemble
+from gantk.building.code import code_flags
+from gantk.errors import GantkError, Interrupted
+from gantk.run.folder import Run
+from gantk.training import train
+from gantk.training.signals import stop_on_signals
+
+__all__ = ["train_all"]
+
+Say = Callable[[str], object]
+
+PAUSE = 0.2
+"""Seconds between two looks at the processes."""
+
+AGAIN = "resume with the same gantk sweep"
+
+
+def train_all(runs: Sequence[Run], jobs: int, say: Say) -> dict[str, str]:
+    """Train runs from where they stand.
+
+    Args:
+        runs: those that are not finished.
+        jobs: how many at once; one is trained in this process.
+        say: is told what happens.
+
+    Returns:
+        run → why its training failed; the others go on.
+
+    Raises:
+        Interrupted: SIGINT or SIGTERM came; what was being trained is saved.
+    """
+    return _one_by_one(runs, say) if jobs == 1 else _at_once(runs, jobs, say)
+
+
+def _one_by_one(runs: Sequence[Run], say: Say) -> dict[str, str]:
+    failed = {}
+    for number, run in enumerate(runs, 1):
+        say(f"training {number} of {len(runs)}: {run}")
+        try:
+            train(assemble(run.spec()), run)
+        except Interrupted as error:
+            raise _stopped(error.signal_number) from error
+        except GantkError as error:
+            failed[str(run)] = str(error).rstrip(".")
+            say(f"{run} failed: {failed[str(run)]}")
+    return failed
+
+
+def _stopped(number: int) -> Interrupted:
+    return Interrupted(f"stopped by {signal.Signals(number).name}; everything is saved, {AGAIN}", number)
+
+
+@dataclass(frozen=True)
+class _Job:
+    run: Run
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
+    """What it wrote to standard error."""
+
+    def last_line(self) -> str:
+        self.said.seek(0)
+        lines = [line for line in self.said.read().decode(errors="replace").splitlines() if line.strip()]
+        return lines[-1].removeprefix("gantk: ").removeprefix("error: ").rstrip(".") if lines else "it said nothing"
+
+
+def _at_once(runs: Sequence[Run], jobs: int, say: Say) -> dict[str, str]:
+    waiting, running, failed = list(runs), list[_Job](), dict[str, str]()
+    with stop_on_signals() as stop:
+        stop.doing = "stopping the trainings"
+        try:
+            told = False
+            while running or (waiting and not stop):
+                while waiting and not stop and len(running) < jobs:
+                    say(f"training {len(runs) - len(waiting) + 1} of {len(runs)}: {waiting[0]}")
+                    running.append(_start(waiting.pop(0), jobs))
+                if stop.signal is not None and not told:
+                    _tell(running, stop.signal)
+                    told = True
+                time.sleep(PAUSE)
+                for job in [job for job in running if job.process.poll() is not None]:
+                    running.remove(job)
+                    if job.process.returncode and not stop:
+                        failed[str(job.run)] = job.last_line()
+                        say(f"{job.run} failed: {job.last_line()}")
+                    job.said.close()
+        finally:
+            _tell(running, signal.SIGTERM)  # a second signal: nobody waits any longer
+        if stop.signal is not None:
+            raise _stopped(stop.signal.value)
+    return failed
+
+
+def _start(run: Run, jobs: int) -> _Job:
+    """A process of its own, which a Ctrl-C on the terminal does not reach: it is told once, by this one."""
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    environment = {"OMP_NUM_THREADS": threads, **os.environ}
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its job
+    command = [sys.executable, "-m", "gantk", "train", str(run), *shlex.split(code_flags())]
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,
+    )
+    return _Job(run, process, said)
+
+
+def _tell(running: Sequence[_Job], number: signal.Signals) -> None:
+    for job in running:
+        if job.process.poll() is None:
+            job.process.send_signal(number)
