@@ -110,9 +110,7 @@ def _named(kind: str, value: Any) -> Any:
 
 
 def _is_code(value: Any) -> bool:
-    return (
-        inspect.isclass(value) or callable(value) or isinstance(value, nn.Module) or hasattr(value, "sample")
-    ) and not isinstance(value, (str, Mapping))
+    return callable(value) or hasattr(value, "sample")
 
 
 def _name(kind: str, code: Any, called: str = "") -> str:
@@ -149,7 +147,7 @@ def give_file(path: str | os.PathLike[str]) -> None:
     """
     module = load_code(path)
     for name, thing in vars(module).items():
-        own = getattr(thing, "__module__", "") == module.__name__ or not (inspect.isclass(thing) or callable(thing))
+        own = getattr(thing, "__module__", "") == module.__name__ or not callable(thing)
         if name.startswith("_") or not _is_code(thing) or not (own or isinstance(thing, nn.Module)):
             continue
         for kind in KINDS:

@@ -57,5 +57,5 @@ def _moved(model: Model, device: str | torch.device) -> Model:
     try:
         return model.to(device)
     except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        reason = str(error).partition("\n")[0].rstrip(".")
         raise UsageError(f"device '{device}' is not available on this machine: {reason}.") from error

@@ -9,7 +9,6 @@ from typing import Any
 
 from gantk.building.spec import bare_name
 from gantk.errors import OptionError
-from gantk.kinds import kind_named
 from gantk.options import CONTEXT, check_options, read_options
 from gantk.registry import Given, find, give, registered_as
 
@@ -28,7 +27,7 @@ def resolved(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
     checked = check_options(factory, given, f"{kind} '{bare_name(table)}'")
     options = {o.name: checked.get(o.name, o.default) for o in read_options(factory).values()}
     if isinstance(plugin, Given):
-        options = {name: value for name, value in options.items() if _is_plain(value)}
+        options = {name: value for name, value in options.items() if value is None or _is_plain(value)}
         for name in checked.keys() - options.keys():
             raise OptionError(
                 f"{kind} '{bare_name(table)}': a run holds numbers and texts, not {name}={checked[name]!r:.60}; "
@@ -44,7 +43,7 @@ def recorded(kind: str, table: Mapping[str, Any], part: Any, context: Mapping[st
     """
     plugin = find(kind, table["plugin"])
     own = type(part)
-    if not isinstance(plugin, Given) or plugin.thing is not part or not isinstance(part, kind_named(kind).base):
+    if not isinstance(plugin, Given) or plugin.thing is not part:
         return table
     arguments, options = part.constructed
     try:
@@ -70,7 +69,7 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):
         return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
-    return value is None or isinstance(value, (bool, int, float, str, PurePath))
+    return isinstance(value, (bool, int, float, str, PurePath))
 
 
 def plain(value: Any) -> Any:

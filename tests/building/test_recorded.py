@@ -50,7 +50,7 @@ class Counting(Mixed):
 class Hidden(Counting):
     """Its arguments never reach gantk."""
 
-    def __new__(cls, *arguments: Any) -> Any:
+    def __new__(cls, class_count: int, dim: int = 6) -> Any:
         return super().__new__(cls)
 
 
@@ -82,6 +82,8 @@ def test_numbers_texts_lists_and_tables_of_them_are_written(
         {"parts": nn.ReLU},
         {"named": {"a": 1, "b": nn.ReLU}},
         {"named": {1: 2}},
+        {"named": {"a": None}},
+        {"parts": [4, None]},
         {"color": 3},
     ],
 )
