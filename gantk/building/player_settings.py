@@ -79,9 +79,8 @@ def notes_on_brought(stages: Iterable[Stage], losses: Mapping[str, Any], said: C
         for player in stage.players:
             held = {id(loss) for loss in losses_of(player.objective)}
             for name, loss in losses.items():
-                brought = loss.settings.get(player.role, {})
-                if id(loss) in held and brought:
-                    yield from _told(stage, player, name, brought, said)
+                if id(loss) in held:
+                    yield from _told(stage, player, name, loss.settings.get(player.role, {}), said)
 
 
 def _told(stage: Stage, player: Player, loss: str, brought: Mapping[str, Any], said: Collection[str]) -> Iterator[str]:

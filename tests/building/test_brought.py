@@ -10,7 +10,7 @@ import pytest
 
 import gantk
 from gantk import Model
-from gantk.building.player_settings import without
+from gantk.building.player_settings import notes_on_brought, without
 from gantk.errors import FitError, UsageError
 from gantk.run.folder import Run
 
@@ -81,6 +81,11 @@ def test_a_recipes_code_keeps_each_setting_that_it_gives_and_its_optimizer_whole
 def test_nothing_is_said_of_a_recipes_own_loss(tiny: Build) -> None:
     for recipe in ("wgan", "wgan-gp"):
         assert not [note for note in tiny(recipe).built.notes if note.startswith("player")]
+
+
+def test_nothing_is_said_to_players_that_do_not_have_the_loss(tiny: Build) -> None:
+    stages = tiny("wgan").built.stages
+    assert not [*notes_on_brought(stages, {"wgan-gp": gantk.construct("loss", "wgan-gp")})]
 
 
 def test_what_a_user_says_goes_over_both_and_needs_no_note(tiny: Build) -> None:
