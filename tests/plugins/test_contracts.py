@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import gantk
 from gantk.options import parse_part
 from gantk.parts import ImageShape
 from gantk.registry import plugins
@@ -203,6 +204,28 @@ class TestPixels(ExtractorContract):
 
 class TestPixelsAveraged(Variant, ExtractorContract):
     plugin = "pixels:size=4"
+
+
+class TestDiscriminatorFeatures(ExtractorContract):
+    plugin = "discriminator:run=..."
+
+    @pytest.fixture(autouse=True)
+    def _run(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A run, built once for all tests."""
+        run = tmp_path_factory.getbasetemp() / "judged"
+        if not run.exists():
+            parts = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+            gantk.build(data="digits", **parts).save(run)
+        monkeypatch.setattr(type(self), "plugin", f"discriminator:run='{run}'")
+
+
+class TestEfficientNetLite0(ExtractorContract):
+    plugin = "efficientnet-lite0"
+    shapes = ((1, 28, 28), (3, 40, 30))
+
+    @pytest.fixture(autouse=True)
+    def _installed(self) -> None:
+        pytest.importorskip("efficientnet_lite_pytorch", reason="gantk[imagenet] is not installed")
 
 
 class TestClassifier(ExtractorContract):

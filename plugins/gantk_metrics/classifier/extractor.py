@@ -7,7 +7,6 @@ import inspect
 import math
 import sys
 
-import safetensors.torch
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -19,6 +18,7 @@ from gantk_metrics import images as conversion
 from gantk_metrics.cache import Weights, kept
 from gantk_metrics.classifier import network, training
 from gantk_metrics.classifier.examples import Split, read
+from gantk_metrics.hashing import hash_of
 
 __all__ = ["Classifier"]
 
@@ -95,10 +95,7 @@ class Classifier(Extractor):
 
     def fingerprint(self) -> str:
         """A hash of its weights and of all that they follow from: the data set's content, and not its name."""
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        found = hashlib.blake2b(f"{self.key} {self.resize}".encode(), digest_size=16)
-        found.update(safetensors.torch.save(weights))
-        return found.hexdigest()
+        return hash_of(self, self.key, self.resize)
 
 
 def _key(split: Split, settings: training.Settings) -> str:

