@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 import gantk
@@ -226,6 +229,45 @@ class TestEfficientNetLite0(ExtractorContract):
     @pytest.fixture(autouse=True)
     def _installed(self) -> None:
         pytest.importorskip("efficientnet_lite_pytorch", reason="gantk[imagenet] is not installed")
+
+
+def _needs_fidelity() -> Any:
+    try:
+        return importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
+    except Exception as error:  # noqa: BLE001  (torchvision for another torch fails in any way)
+        pytest.skip(f"torch-fidelity, of gantk[fid], cannot be imported: {error}")
+
+
+class TestInception(ExtractorContract):
+    plugin = "inception:weights=..."
+    shapes = ((1, 28, 28), (3, 40, 30))
+
+    @pytest.fixture(autouse=True)
+    def _drawn(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Weights that were drawn, in a file, once for all tests."""
+        fidelity = _needs_fidelity()
+        path = tmp_path_factory.getbasetemp() / "inception.safetensors"
+        if not path.exists():
+
+            class Drawn(fidelity.FeatureExtractorInceptionV3):  # type: ignore[misc, name-defined]
+                def load_state_dict(self, *_: Any) -> None:
+                    """It keeps those that it drew."""
+
+            empty = tmp_path_factory.mktemp("empty") / "weights.pth"
+            torch.save({}, empty)
+            save_file(Drawn("drawn", ["2048"], str(empty)).state_dict(), path)
+        monkeypatch.setattr(type(self), "plugin", f"inception:weights='{path}'")
+
+
+class TestDINOv2(ExtractorContract):
+    plugin = "dinov2:model=small,download=true"
+    shapes = ((3, 32, 32),)
+
+    @pytest.fixture(autouse=True)
+    def _downloaded(self) -> None:
+        _needs_fidelity()
+        if not list(Path(torch.hub.get_dir()).glob("checkpoints/dinov2_vits14*")):
+            pytest.skip("DINOv2 is not in torch's cache, and tests download nothing")
 
 
 class TestClassifier(ExtractorContract):

