@@ -94,6 +94,12 @@ def test_code_in_a_file_is_named_with_its_options(tmp_path: Path) -> None:
     assert named("noise", f"{path}:flat:dim=3") == {"plugin": "python:flat", "dim": "3"}
 
 
+def test_code_in_a_file_goes_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def flat(n):\n    import torch\n\n    return torch.zeros(n, 2)\n\n\nother = flat\n")
+    assert named("noise", f"{path}:other") == {"plugin": "python:other"}
+
+
 def test_a_file_is_not_yet_a_part() -> None:
     with pytest.raises(OptionError, match=r"^noise: ' mine\.py ' is a file; name what is in it, as mine\.py:NAME\."):
         named("noise", " mine.py ")
