@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -9,8 +10,9 @@ from gantk.errors import UsageError, nearest
 from gantk.evaluation.columns import better_of, key_of
 from gantk.evaluation.entries import Entry
 from gantk.evaluation.scores import Score
+from gantk.run.folder import Run
 
-__all__ = ["best_step", "figure_names", "is_called"]
+__all__ = ["best_step", "figure_names", "is_called", "kept_in_training"]
 
 
 def figure_names(scores: Sequence[Score]) -> list[str]:
@@ -50,3 +52,14 @@ def best_step(entry: Entry, name: str) -> tuple[int | None, int]:
     means = {step: statistics.fmean(values) for step, values in max(alike.values(), key=len).items()}
     sign = 1 if better == "lower" else -1
     return min(means, key=lambda step: sign * means[step]), len(means)
+
+
+def kept_in_training(entry: Entry, step: int | None) -> str:
+    """What training says of a checkpoint that it kept as the best, and out of how many; empty of any other one."""
+    run = Run(entry.name)
+    best = run.best() if entry.spec is not None else None
+    if best is None or best["step"] != step or step == run.steps()[-1]:
+        return ""
+    measured = run.log.get(f"measure/{best['figure']}")
+    count = 0 if measured is None else sum(math.isfinite(value) for value in measured)
+    return f"step {step:,} of {entry.name} was kept in training as the best of {count} by {best['figure']}"

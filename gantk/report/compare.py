@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gantk.errors import RunError, UsageError, nearest
-from gantk.evaluation.best import best_step, figure_names, is_called
+from gantk.evaluation.best import best_step, figure_names, is_called, kept_in_training
 from gantk.evaluation.columns import Cell, Column, columns_of
 from gantk.evaluation.entries import Entry, Row, differing_settings, found_entries, rows_of
 from gantk.evaluation.protocol import shared_line
@@ -41,6 +41,8 @@ class ComparedRuns:
     """Metric → the fields of its protocol that differ, so that its numbers do not stand in one column."""
     best: str | None = None
     """The figure by which checkpoints were chosen; the newest that were measured where there is none."""
+    kept: tuple[str, ...] = ()
+    """What is said of checkpoints that training kept as the best ones, and out of how many."""
 
     def __str__(self) -> str:
         return KINDS[""](self._grid())
@@ -131,6 +133,7 @@ class ComparedRuns:
         notes += [f"not compared: {name}: {reason}" for name, reason in self.refused.items()]
         if self.best is not None:
             notes.append(f"checkpoints were chosen by {self.best}, each the best of so many that were measured")
+        notes += self.kept
         if len(self.rows) > 1 and (settings := differing_settings(self.rows)):
             said = [f"{path} ({', '.join(map(_value, values))})" for path, values in settings.items()]
             more = f", and {len(said) - MOST} more settings" if len(said) > MOST else ""
@@ -177,7 +180,8 @@ def compare(
         raise UsageError(f"nothing was measured alike: {said}; measure all alike with gantk evaluate.")
     steps = dict(zip(entries, chosen, strict=True))
     said_steps = tuple(_steps([steps[entry] for entry in row.entries], best) for row in rows)
-    return ComparedRuns(tuple(rows), tuple(columns), said_steps, refused, best)
+    kept = tuple(filter(None, (kept_in_training(entry, step) for entry, (step, _) in steps.items())))
+    return ComparedRuns(tuple(rows), tuple(columns), said_steps, refused, best, kept)
 
 
 def _checkpoint(entry: Entry, best: str | None) -> tuple[int | None, int]:

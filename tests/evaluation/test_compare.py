@@ -223,6 +223,17 @@ def test_the_newest_checkpoint_stands_for_a_run_or_the_best_of_so_many(tmp_path:
         compare([tmp_path], best="precision")
 
 
+def test_a_checkpoint_that_training_kept_as_the_best_says_out_of_how_many(tmp_path: Path) -> None:
+    run = logged(laid(tmp_path / "a"), {100: 0.1, 200: 0.3, 300: 0.2})
+    for step in (200, 300):
+        scored(run, {"precision": step / 1000}, PRDC, generated__step=step)
+        (run / f"checkpoints/step-{step:07d}").mkdir(parents=True)
+    (run / "checkpoints/best.json").write_text('{"step": 200, "figure": "prdc/precision", "value": 0.3}')
+    assert "best" not in str(compare([run])), "the newest one was not chosen"
+    said = "step 200 of .*a was kept in training as the best of 3 by prdc/precision"
+    assert re.search(said, str(compare([run / "checkpoints/step-0000200"])))
+
+
 def test_scores_of_weights_that_are_gone_do_not_count(tmp_path: Path) -> None:
     run = scored(laid(tmp_path / "a"), {"frechet": 1.0}, generated__weights="before --fresh")
     made = score(metric=FRECHET, protocol=changed(generated__weights="now"))
