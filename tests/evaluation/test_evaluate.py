@@ -132,7 +132,7 @@ def test_usual_metrics_leave_out_what_cannot_be_computed(run: gantk.Run, images:
     found = gantk.evaluate(run, extractor="two", n=20, data=images)
     names = {score.metric for score in found}
     assert {"gantk:mean-gap", "gantk:brightness"} <= names
-    assert found.left_out["greedy"] == "it needs 1,000,000 images of each side, and the data given has 40"
+    assert found.left_out["greedy"].startswith("it needs 1,000,000 images of each side")
     assert found.left_out["agreement"] == "generated images have no labels"
     assert found.left_out["held-out-size"] == "the data set holds out no images"
     assert "takes long; name it with --metrics toy-costly" in found.left_out["toy-costly"]
