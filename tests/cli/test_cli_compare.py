@@ -12,20 +12,20 @@ import pytest
 
 
 @pytest.fixture
-def two(trained: Path, tmp_path: Path, call) -> Path:
-    """Two runs that differ in their seed, and one more, evaluated; in `runs`."""
-    for number, (name, learning_rate) in enumerate((("a-0", "2e-4"), ("a-1", "2e-4"), ("b", "1e-3"))):
-        run = tmp_path / "runs" / name
-        shutil.copytree(trained, run)
-        text = (run / "model.toml").read_text().replace("seed = 0\n", f"seed = {number % 2}\n")
+def three(trained: Path, tmp_path: Path, call) -> Path:
+    """Two runs that differ in their seed, and one of another learning rate, evaluated; in `runs`."""
+    call(
+        "evaluate", "trained", "--metrics", "prdc", "--extractor", "pixels:size=4", "-n", "40", "--real", "60"
+    ).worked()
+    for name, seed, learning_rate in (("a-0", 0, "0.0002"), ("a-1", 1, "0.0002"), ("b", 0, "0.001")):
+        run = Path(shutil.copytree(trained, tmp_path / "runs" / name))
+        text = (run / "model.toml").read_text().replace("seed = 0\n", f"seed = {seed}\n")
         (run / "model.toml").write_text(text.replace("lr = 0.0002", f"lr = {learning_rate}"))
-        wanted = ("--metrics", "prdc", "--extractor", "pixels:size=4", "-n", "40", "--real", "60")
-        call("evaluate", f"runs/{name}", *wanted).worked()
     return tmp_path / "runs"
 
 
-def test_runs_are_compared_and_written(two: Path, tmp_path: Path, call, contents) -> None:
-    before = contents(two)
+def test_runs_are_compared_and_written(three: Path, tmp_path: Path, call, contents) -> None:
+    before = contents(three)
     out = call("compare", "runs").worked().out
     assert re.search(r"^MODEL +SEEDS +STEP +precision ↑ +recall ↑ +density ↑ +coverage ↑$", out, re.MULTILINE)
     assert re.search(r"^a +0, 1 +8 ", out, re.MULTILINE)
@@ -37,14 +37,14 @@ def test_runs_are_compared_and_written(two: Path, tmp_path: Path, call, contents
         assert call("compare", "runs", "-o", f"t.{suffix}").worked().out == f"written to t.{suffix}\n"
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [line["model"] for line in csv.DictReader(file)] == ["a", "b"]
-    assert contents(two) == before
+    assert contents(three) == before
 
 
-def test_swapped_protocols_are_refused(two: Path, call) -> None:
-    scores = json.loads((two / "b/metrics.json").read_text())
+def test_swapped_protocols_are_refused(three: Path, call) -> None:
+    scores = json.loads((three / "b/metrics.json").read_text())
     for score in scores:
         score["protocol"]["generated"]["images"] = 41
-    (two / "b/metrics.json").write_text(json.dumps(scores))
+    (three / "b/metrics.json").write_text(json.dumps(scores))
     said = call("compare", "runs").error(2)
     assert "number of generated images (generated.images): 40 in runs/a-0, 41 in runs/b" in said
 

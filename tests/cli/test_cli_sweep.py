@@ -69,9 +69,7 @@ def test_stopping_saves_and_leaves_the_rest(
     sweep = [*sweep, "--set", SLOW, "--seeds", "0:3", "-o", "s", "--jobs", str(jobs)]
     going = start(*sweep, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wanted = [tmp_path / f"s/seed={seed}/log.jsonl" for seed in range(jobs)]
-    for _ in range(600):
-        if all(log.exists() and log.stat().st_size for log in wanted):
-            break
+    while going.poll() is None and not all(log.exists() and log.stat().st_size for log in wanted):
         time.sleep(0.2)
     going.send_signal(number)
     err = going.communicate(timeout=100)[1].decode()
