@@ -25,7 +25,7 @@ def count(n: Any) -> int:
     except TypeError:
         found = -1
     if found < 0:
-        raise UsageError(f"n is a number of images, a whole number of 0 or more, not {n!r}.")
+        raise UsageError(f"n is a number of images, 0 or more, not {n!r}.")
     return found
 
 
@@ -37,8 +37,8 @@ def check_room(n: int, image_shape: ImageShape) -> None:
     most = memory // (4 * math.prod(image_shape))
     if n > most:
         raise UsageError(
-            f"{n:,} images of {list(image_shape)} do not fit into memory, which holds {most:,} at most: draw fewer "
-            "at a time, or write them into a folder with gantk sample."
+            f"{n:,} images of {list(image_shape)} do not fit into memory, which has room for {most:,}: generate fewer "
+            "at a time, or write them to a folder with gantk sample."
         )
 
 
@@ -57,9 +57,9 @@ def noise_vectors(noise: Any, dim: int) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         raise UsageError(f"noise is a tensor {wanted}, not a {type(noise).__name__}.") from None
     if given.is_meta:
-        raise UsageError("noise on the device 'meta' has no values: move it to a real one.")
+        raise UsageError("noise on the device 'meta' has no values: move it to another device.")
     if given.is_complex() or given.dtype == torch.bool:
-        raise UsageError(f"noise holds real numbers, not {given.dtype}.")
+        raise UsageError(f"noise is real, not {given.dtype}.")
     if given.dim() != 2 or given.shape[1] != dim:
         flat = given.dim() > 2 and given.shape[0] * dim == given.numel()
         mend = "; write noise.flatten(1)" if flat else ""
@@ -79,18 +79,18 @@ def conditions(condition: Condition | None, asked: str | Sequence[str] | Tensor,
         UsageError: the model is not conditional, or these are not its conditions.
     """
     if condition is None:
-        raise UsageError("this model is not conditional: build one with --condition, or leave the condition out.")
+        raise UsageError("this model is not conditional: build one with --condition, or leave out the condition.")
     if hasattr(asked, "__array__") and not isinstance(asked, Tensor):
         asked = torch.as_tensor(asked)
     if not isinstance(asked, Tensor):
         texts = list(asked) if isinstance(asked, (list, tuple)) else [asked]
         if not texts:
-            raise UsageError("the list of conditions is empty: give at least one, or leave it out.")
+            raise UsageError("the list of conditions is empty: give at least one, or leave out it.")
         each = torch.cat([_meant(condition, str(text)) for text in texts])
         return each[torch.arange(n, device=each.device) % len(each)]
     if asked.shape not in ((condition.dim,), (n, condition.dim)):
         wanted = f"[{condition.dim}] or [{n}, {condition.dim}]"
-        raise UsageError(f"a condition here is {wanted}, not {list(asked.shape)}.")
+        raise UsageError(f"expected conditions {wanted}, not {list(asked.shape)}.")
     return asked.expand(n, -1)
 
 
@@ -100,5 +100,5 @@ def _meant(condition: Condition, text: str) -> Tensor:
     with calling(name, f"told('{text}')"):
         found = condition.told(text)
     if list(found.shape) != wanted:
-        raise FitError(f"{name}: told('{text}') returned {list(found.shape)}; {wanted} is expected.")
+        raise FitError(f"{name}: told('{text}') returned {list(found.shape)}; expected {wanted}.")
     return found

@@ -21,7 +21,7 @@ def place(path: str | os.PathLike[str]) -> Path:
         UsageError: it is not a path.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise UsageError(f"expected a path, as 'runs/x', not {path!r:.60}.")
+        raise UsageError(f"expected a path, such as 'runs/x', not {path!r:.60}.")
     return Path(os.path.expanduser(path))  # Path.expanduser fails where nobody is called so
 
 

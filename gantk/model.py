@@ -37,7 +37,7 @@ def _noise(step: Step) -> Tensor:
 
 def _condition(step: Step) -> Tensor:
     if "condition" not in step.parts:
-        raise FitError("a condition is read, and this model has none: add one with --condition.")
+        raise FitError("this model has no condition, but one is needed: add one with --condition.")
     return step.use("condition", Condition).of(step["labels"])
 
 
@@ -128,8 +128,8 @@ class Model(nn.Module):
         """
         if self._built is None:
             raise UsageError(
-                "this model was put together by hand, without a recipe and data: "
-                "gantk.train(model, data=…) and gantk.save(model, RUN, data=…) give it both."
+                "this model was built by hand, without a recipe and data: "
+                "use gantk.train(model, data=…) or gantk.save(model, RUN, data=…)."
             )
         return self._built
 
@@ -283,7 +283,7 @@ class Model(nn.Module):
         with calling(name, f"draw({CHUNK})"):
             drawn = self.condition.draw(CHUNK, rng)
         if list(drawn.shape) != wanted:
-            raise FitError(f"{name}: draw({CHUNK}) returned {list(drawn.shape)}; {wanted} is expected.")
+            raise FitError(f"{name}: draw({CHUNK}) returned {list(drawn.shape)}; expected {wanted}.")
         return torch.cat([noise, drawn.to(noise)], dim=1)
 
     @torch.no_grad()
@@ -306,7 +306,7 @@ class Model(nn.Module):
         """Noise on this model's device, of the type that its generator reads."""
         given = asked.noise_vectors(noise, self.noise_dim)
         if torch.device(self.device).type == "meta":
-            raise UsageError("this model is on the device 'meta' and has no values: move it to a real one.")
+            raise UsageError("this model is on the device 'meta' and has no values: move it to another device.")
         types = (p.dtype for p in self.sampler("generator").parameters() if p.is_floating_point())
         return given.to(self.device, next(types, torch.get_default_dtype()))
 

@@ -123,7 +123,7 @@ def typed_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
     given = _renamed(given, getattr(factory, "renamed", {}), what)
     for name in given:
         if name in CONTEXT:
-            raise OptionError(f"{what}: '{name}' follows from the other parts and cannot be set.")
+            raise OptionError(f"{what}: '{name}' is determined by other parts and cannot be set.")
         if name not in options:
             raise OptionError(f"{what} has no option '{name}'.{nearest(name, options)}")
     return {name: convert(value, options[name].type, f"{what}: {name}") for name, value in given.items()}
@@ -135,7 +135,7 @@ def _renamed(given: Mapping[str, Any], names: Mapping[str, str], what: str) -> d
     for old in names.keys() & given.keys():
         new = names[old]
         if new in found:
-            raise OptionError(f"{what}: {old} is the old name of {new}; give {new} only.")
+            raise OptionError(f"{what}: {old} is the old name of {new}; use only {new}.")
         warnings.warn(f"{what}: {old} is called {new} now.", GantkWarning, stacklevel=4)
         found[new] = found.pop(old)
     return found

@@ -82,7 +82,7 @@ class Part(nn.Module):
         super().__init_subclass__(**options)
         for name in ("joins", "transform", "shown_shape", "measure", "speaks_to", "roles", "stages"):
             if not callable(found := getattr(cls, name)):
-                raise BrokenPlugin(f"{cls.__name__}.{name} is a method of parts, and here a {type(found).__name__}.")
+                raise BrokenPlugin(f"{cls.__name__}.{name} is a method of parts, but here a {type(found).__name__}.")
 
     def joins(self, binding: Binding) -> bool:
         """Whether this part transforms images, speaks and remembers in a game; losses join what a recipe gives them to.
@@ -324,7 +324,7 @@ class Extractor(Part, ABC):
         Raises:
             FitError: it was not trained on classes.
         """
-        raise FitError(f"{type(self).__name__} has no class probabilities; choose an extractor with classes.")
+        raise FitError(f"{type(self).__name__} has no class probabilities; use an extractor with classes.")
 
     def fingerprint(self) -> str:
         """A hash of what it computes: the text of its class, its options and its weights."""

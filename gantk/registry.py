@@ -203,15 +203,15 @@ def find(kind: str, name: str) -> Plugin:
     if matches:
         claims = " and ".join(p.package for p in matches)
         choices = " or ".join(p.qualified for p in matches)
-        raise UnknownName(f"{kind} '{bare}' is claimed by {claims}; say which: {choices}.")
+        raise UnknownName(f"{kind} '{bare}' is claimed by {claims}; use {choices}.")
     if package == PYTHON:
         raise UnknownName(
-            f"{kind} '{bare}' was given from Python, and this process does not know it: give it again, as "
-            f"gantk.load(…, {kind}=…), or name the file that defines it, as --code FILE.py."
+            f"{kind} '{bare}' was given from Python and is unknown in this process: give it again with "
+            f"gantk.load(…, {kind}=…), or with --code FILE.py, the file that defines it."
         )
     if package and any(p.name == bare for p in known):
         owners = ", ".join(p.qualified for p in known if p.name == bare)
-        raise UnknownName(f"package '{package}' has no {kind} '{bare}'; there is {owners}.")
+        raise UnknownName(f"package '{package}' has no {kind} '{bare}'; available: {owners}.")
     others = [each for each in KINDS if each != kind and any(p.name == bare for p in plugins(each))]
     if others:
         meant = ", ".join(f"a {'data set' if each == 'data' else each}" for each in others)

@@ -24,7 +24,7 @@ __all__ = ["check_seed", "derive_seed", "forked", "rng_for", "seed_everything"]
 def check_seed(seed: Any) -> int:
     """A seed in its range; `UsageError` for anything else."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= operator.index(seed) < 2**63:
-        raise UsageError(f"a seed is a whole number from 0 to 2^63-1, not {seed!r}.")
+        raise UsageError(f"a seed is an integer from 0 to 2^63-1, not {seed!r}.")
     return operator.index(seed)
 
 

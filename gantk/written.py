@@ -97,7 +97,7 @@ def parse_options(text: str) -> dict[str, Any]:
         if name is None:
             raise OptionError(f"'{text[at:]}' is not an option; expected option=value.")
         if name.group(1) in options:
-            raise OptionError(f"'{text}' has {name.group(1)}= twice; give it once.")
+            raise OptionError(f"'{text}' contains {name.group(1)}= twice; give it once.")
         end = _end(text, name.end(), _NEXT_OPTION)
         options[name.group(1)] = Written(text[name.end() : end])
         following = _NEXT_OPTION.match(text, end)

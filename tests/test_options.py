@@ -312,7 +312,7 @@ def test_check_options_converts() -> None:
         ({"dim": 1, "sampel": True}, "noise 'de' has no option 'sampel'. Did you mean 'sample'?"),
         ({"dim": 1, "zzz": 1}, "noise 'de' has no option 'zzz'. Known: dim, norm, sample, widths."),
         ({"dim": 1, "others": 1}, "noise 'de' has no option 'others'. Known: dim, norm, sample, widths."),
-        ({"dim": 1, "noise_dim": 3}, "noise 'de': 'noise_dim' follows from the other parts and cannot be set."),
+        ({"dim": 1, "noise_dim": 3}, "noise 'de': 'noise_dim' is determined by other parts and cannot be set."),
         ({}, "noise 'de' needs dim=… (int): how many numbers, at least 1; a second line of the same."),
         ({"dim": "x"}, "noise 'de': dim takes int, not 'x'."),
     ],

@@ -107,7 +107,7 @@ def test_two_packages_that_claim_a_name(site: Path) -> None:
     install(site, "beta", "[gantk.noise]\nones = ones_b:Ones\n", ones_b=GOOD)
     with pytest.raises(UnknownName) as clash:
         find("noise", "ones")
-    assert str(clash.value) == "noise 'ones' is claimed by alpha and beta; say which: alpha:ones or beta:ones."
+    assert str(clash.value) == "noise 'ones' is claimed by alpha and beta; use alpha:ones or beta:ones."
     assert find("noise", "beta:ones").target == "ones_b:Ones"
 
 
@@ -122,7 +122,7 @@ def test_a_third_party_cannot_shadow_a_bundled_plugin(site: Path) -> None:
     ("kind", "name", "message"),
     [
         ("noise", "gausian", "there is no noise 'gausian'. Did you mean 'gaussian'?"),
-        ("noise", "other:gaussian", "package 'other' has no noise 'gaussian'; there is gantk:gaussian."),
+        ("noise", "other:gaussian", "package 'other' has no noise 'gaussian'; available: gantk:gaussian."),
         ("noise", "gantk:gausian", "there is no noise 'gantk:gausian'. Did you mean 'gaussian'?"),
         (
             "recipe",
@@ -144,7 +144,7 @@ def test_unknown_names(kind: str, name: str, message: str) -> None:
 
 
 def test_options_are_no_context() -> None:
-    with pytest.raises(OptionError, match=r"noise 'gaussian': dim is no context; .*, as 'gaussian:dim=…'\."):
+    with pytest.raises(OptionError, match=r"noise 'gaussian': dim is not a context argument; use 'gaussian:dim=…'"):
         construct("noise", "gaussian", dim=3)
 
 

@@ -83,7 +83,7 @@ def as_part(kind: str, thing: Any, **context: Any) -> Any:
         return thing
     name = name_of(thing)
     if inspect.isclass(thing):
-        raise OptionError(f"{kind}: a part is needed here, as {name}(…), and not its class.")
+        raise OptionError(f"{kind}: expected an instance, {name}(…), not the class.")
     made = adapted(kind, thing)
     asked = {parameter.name for parameter in parameters_of(made)} & CONTEXT
     told = {name: context.get(name) for name in asked}
@@ -102,7 +102,7 @@ def parts_named(kind: str, things: Any) -> dict[str, Any]:
     listed = list(things) if isinstance(things, (list, tuple)) else [things]
     names = [registered_as(kind, type(thing)).rpartition(":")[2] or name_of(thing) for thing in listed]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise OptionError(f"{kind} '{twice[0]}' is given twice; name them, as {{'NAME': {kind}, …}}.")
+        raise OptionError(f"{kind} '{twice[0]}' is given twice; give them names, such as {{'NAME': {kind}, …}}.")
     return {name: as_part(kind, thing) for name, thing in zip(names, listed, strict=True)}
 
 
@@ -123,7 +123,7 @@ def _refuse_others(kind: str, thing: Any, name: str) -> None:
     own = thing if inspect.isclass(thing) else type(thing)
     for other in KINDS.values():
         if other.name not in ("addon", kind) and issubclass(own, other.base):
-            raise OptionError(f"'{name}' is a {other.name}, and a {kind} is expected.")
+            raise OptionError(f"'{name}' is a {other.name}; expected a {kind}.")
     if not callable(thing) and not hasattr(thing, "sample") and not isinstance(thing, Mapping):
         raise OptionError(f"{kind}: expected a name, a class, a module or a function, not {thing!r:.80}.")
 

@@ -34,7 +34,7 @@ def adopt(
         UsageError: there are no data, or the recipe takes other parts.
     """
     if data is None:
-        raise UsageError("this model was put together by hand: say what it is trained on, as data=….")
+        raise UsageError("this model was built by hand: give its training data with data=….")
     parts = {slot: getattr(model, slot) for slot in SLOTS if getattr(model, slot) is not None}
     parts |= {slot: list(getattr(model, slot).values()) for slot in LISTS if len(getattr(model, slot))}
     built = build(recipe, data=data, seed=seed, settings=settings, **parts)

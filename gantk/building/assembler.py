@@ -89,8 +89,8 @@ class Assembler:
             if judged == context["image_shape"]:
                 raise
             raise FitError(
-                f"{error} It judges no images in this recipe, but {list(judged)} that are made of them: the "
-                "generator's options decide on that size."
+                f"{error} In this recipe it judges {list(judged)} computed from the images: the "
+                "generator's options determine this size."
             ) from error
 
     def _judging(
@@ -120,7 +120,7 @@ class Assembler:
                 raise FitError(f"{name}: {error}") from error
             if not (isinstance(shape, (tuple, list)) and len(shape) == 3 and all(isinstance(n, int) for n in shape)):
                 said = f"{type(part).__name__}.shown_shape returned {shape!r:.60}"
-                raise FitError(f"{said}; (channels, height, width) is expected.")
+                raise FitError(f"{said}; expected (channels, height, width).")
             if not are_images and name != "condition" and type(part).transform is not Part.transform:
                 self.notes.append(
                     f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
@@ -176,7 +176,7 @@ class Assembler:
             written.append(resolved(kind, recorded(kind, table, part, context)))
             name = bare_name(written[-1])
             if name in parts:
-                raise UsageError(f"{kind} '{name}' is named twice: {', '.join(t['plugin'] for t in tables)}.")
+                raise UsageError(f"{kind} '{name}' is given twice: {', '.join(t['plugin'] for t in tables)}.")
             parts[name] = part
         if kind in self.spec or kind == "loss":
             self.spec[kind] = written
@@ -193,7 +193,7 @@ def _check_declared(kind: str, part: Any) -> None:
     if kind in ("noise", "condition"):
         dim = getattr(part, "dim", None)
         if not isinstance(dim, int) or dim < 1:
-            raise FitError(f"{name} has dim {dim!r}; a whole number of 1 or more is expected, set by its constructor.")
+            raise FitError(f"{name} has dim {dim!r}; expected a whole number of 1 or more, set by its constructor.")
     for attribute in ("provides", "needs"):
         said: Any = getattr(part, attribute, frozenset())
         if not isinstance(said, (set, frozenset)):

@@ -122,7 +122,9 @@ def build(
     spec = overlay(lower, chosen, listed, [without] if isinstance(without, str) else without)
     if own is not None:
         if of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]:
-            raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it there.")
+            raise OptionError(
+                f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python."
+            )
         spec.pop("data", None)
     true_title(spec, lower, DEFAULT_DATA)
     noise_is_free = "noise" not in chosen and not any(_path_of(each).startswith("noise.") for each in listed)
@@ -179,7 +181,7 @@ def overlay(
 def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]]) -> list[dict[str, Any]]:
     named = [part["plugin"] for part in upper]
     if twice := {name for name in named if named.count(name) > 1}:
-        raise UsageError(f"{kind} {', '.join(sorted(twice))} is named twice: a model has each {kind} once.")
+        raise UsageError(f"{kind} {', '.join(sorted(twice))} is given twice: a model has each {kind} once.")
     handed = {bare_name(part) for part in upper if part["plugin"].startswith(f"{PYTHON}:")}
     lower = [part for part in lower if bare_name(part) not in handed]
     if kind != "loss":
@@ -191,7 +193,7 @@ def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]
 def open_data(spec: Spec) -> DataSource:
     """The data source that a spec names."""
     if "data" not in spec:
-        raise UsageError("this model was built on data given from Python; pass the same data again, as data=….")
+        raise UsageError("this model was built on data given from Python; pass the same data again with data=….")
     return construct("data", spec["data"])
 
 
@@ -271,14 +273,14 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
     """
     built: Mapping[str, Any] = spec.get("shape", {})
     if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):
-        raise OptionError("the model's table [shape] is damaged: put it back, or build a new run.")
+        raise OptionError("the table [shape] of model.toml is damaged: restore it, or build a new run.")
     if data is None:
         return built
     found = _shape(data)
     if built and built["image_shape"] != found["image_shape"]:
         before, now = built["image_shape"], found["image_shape"]
         raise DataError(
-            f"the model was built for images {before} (channels, height, width), and these are {now}: bring them to "
+            f"the model was built for images {before} (channels, height, width), but these are {now}: convert them to "
             "that size and color, or build a new run."
         )
     return found
@@ -294,7 +296,7 @@ def _check_slots(spec: Spec, recipe: Recipe) -> None:
     name = spec.get("preset", bare_name(spec["recipe"]))
     for slot in recipe.slots:
         if slot not in spec:
-            raise FitError(f"recipe '{name}' needs a {slot}: name one with --{slot}.")
+            raise FitError(f"recipe '{name}' needs a {slot}: give one with --{slot}.")
     for slot in SLOTS:
         if slot in spec and slot not in (*recipe.slots, *recipe.optional):
             raise FitError(f"recipe '{name}' takes no {slot}: leave out --{slot}, or choose another recipe.")

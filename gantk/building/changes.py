@@ -40,7 +40,7 @@ def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) ->
     for name in FIXED:
         if spec["train"][name] != before["train"][name]:
             raise OptionError(
-                f"train.{name} decides which averages of weights there are, and cannot change within a run; {_OTHER}."
+                f"train.{name} determines which averaged weights exist, so it cannot change within a run; {_OTHER}."
             )
     for stage in stages:
         if stage.batch_size % spec["train"]["devices"]:
@@ -57,9 +57,9 @@ def _check_path(path: str) -> None:
     if root in ("stages", "train"):
         return
     if root == "data":
-        raise OptionError(f"--set {path}: within a run the data is named with --data, as --data photos:size=64.")
-    why = "what is random in it follows from its seed" if root == "seed" else "its weights belong to its parts"
-    raise OptionError(f"--set {path}: within a run stages.… and train.… can change, {root} cannot: {why}; {_OTHER}.")
+        raise OptionError(f"--set {path}: within a run, give the data with --data, such as --data photos:size=64.")
+    why = "all of its random numbers depend on the seed" if root == "seed" else "its weights belong to its parts"
+    raise OptionError(f"--set {path}: only stages.… and train.… can change within a run, not {root}: {why}; {_OTHER}.")
 
 
 def change_settings(model: Model, spec: Mapping[str, Any], stages: Sequence[Stage] | None = None) -> None:

@@ -56,31 +56,31 @@ def check_needs(model: Model, labelled: bool) -> None:
             raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
     if model.condition is not None and not labelled:
         name = bare_name(model.built.spec["condition"])
-        raise FitError(f"condition '{name}' needs labels, and this data set has none: leave out --condition.")
+        raise FitError(f"condition '{name}' needs labels, but this data set has none: leave out --condition.")
     if model.condition is None and model.discriminator is not None and model.discriminator.reads_condition:
         name = bare_name(model.built.spec["discriminator"])
         raise FitError(
-            f"discriminator '{name}' reads conditions, and this model has none: add one with --condition, or choose "
+            f"discriminator '{name}' reads conditions, but this model has none: add one with --condition, or choose "
             "another discriminator."
         )
     for loss_name, loss in model.losses:
         if "condition" in loss.needs and model.condition is None:
             raise FitError(
-                f"loss '{loss_name}' needs a condition, and this model has none: add one with --condition, or leave "
-                "the loss out."
+                f"loss '{loss_name}' needs a condition, but this model has none: add one with --condition, or leave "
+                "out the loss."
             )
         if type(loss).transform is not Part.transform and type(loss).joins is Loss.joins:
             raise FitError(
-                f"loss '{loss_name}' has a transform, and losses join no game by themselves: move it into an addon, or "
-                f"say in {type(loss).__name__}.joins which games it joins."
+                f"loss '{loss_name}' has a transform, but losses do not join games by themselves: use an addon, or "
+                f"define in {type(loss).__name__}.joins which games it joins."
             )
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
-                f"loss '{loss_name}' needs a discriminator, and this recipe has none: choose a recipe with a game."
+                f"loss '{loss_name}' needs a discriminator, but this recipe has none: choose a recipe with a game."
             )
         if "labels" in loss.needs and not labelled:
             raise FitError(
-                f"loss '{loss_name}' needs labels, and this data set has none: leave the loss out, or choose data with "
+                f"loss '{loss_name}' needs labels, but this data set has none: leave out the loss, or choose data with "
                 "labels."
             )
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"condition", "labels"}
@@ -149,8 +149,8 @@ def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageS
     found = list(judged.shape) if isinstance(judged, Tensor) else type(judged).__name__
     if found != [2, *expected]:
         raise FitError(
-            f"recipe {name}: judged_shape says that the discriminator judges {list(expected)}, and judged makes "
-            f"{found} of 2 images: have judged return [2, {', '.join(map(str, expected))}]."
+            f"recipe {name}: according to judged_shape, the discriminator judges {list(expected)}, but judged returned "
+            f"{found} for 2 images: judged must return [2, {', '.join(map(str, expected))}]."
         )
 
 
@@ -175,14 +175,14 @@ def _transformed(part: Part, images: Tensor, play: Play, expected: ImageShape) -
     name, given, shape = type(part).__name__, images.clone(), [len(images), *expected]
     found: Any = part.transform(given, play)
     if not isinstance(found, Tensor):
-        raise FitError(f"{name}.transform returned a {type(found).__name__}; a tensor {shape} is expected.")
+        raise FitError(f"{name}.transform returned a {type(found).__name__}; expected a tensor {shape}.")
     if list(found.shape) != shape or found.dtype != images.dtype:
         raise FitError(
             f"{name}.transform returned {list(found.shape)} of {found.dtype} for images {list(images.shape)}; "
-            f"{shape} of {images.dtype} is expected, as shown_shape says."
+            f"expected {shape} of {images.dtype}, as shown_shape says."
         )
     if not torch.equal(given, images):
-        raise FitError(f"{name}.transform changed the images that it was given; return a new tensor.")
+        raise FitError(f"{name}.transform changed its input; return a new tensor.")
     return found
 
 
@@ -201,11 +201,11 @@ def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
 
 def _check_seeded(drawn: Tensor, again: Tensor, slot: str, part: Part) -> None:
     if not bool(drawn.isfinite().all()):
-        raise FitError(f"{slot} {type(part).__name__} drew NaN or infinite numbers; expected finite ones.")
+        raise FitError(f"{slot} {type(part).__name__} returned NaN or infinite values; expected finite ones.")
     if not torch.equal(drawn, again):
         raise FitError(
-            f"{slot} {type(part).__name__} drew two different batches from one random seed: draw every random number "
-            "from the `rng` that it is given."
+            f"{slot} {type(part).__name__} returned two different batches for the same random seed: draw every random "
+            "number from its argument `rng`."
         )
 
 
@@ -253,7 +253,7 @@ def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int, c
     maps: Any = verdict.hidden
     if maps is not None and not (isinstance(maps, (tuple, list)) and maps and all(isinstance(m, Tensor) for m in maps)):
         said = "an empty one" if isinstance(maps, (tuple, list)) and not maps else f"a {type(maps).__name__}"
-        raise FitError(f"discriminator {name}: `hidden` is {said}; a tuple of activation maps is expected.")
+        raise FitError(f"discriminator {name}: `hidden` is {said}; expected a tuple of activation maps.")
     if verdict.classes is not None and class_count:
         _expect(verdict.classes, (2, class_count), "classes of discriminator", discriminator)
     if verdict.code is not None:
@@ -271,4 +271,4 @@ def better_when(model: Model, figure: str) -> str:
     if figure in known:
         return known[figure]
     mend = nearest(figure, known) if known else " No metric here has such figures: add one with --metric."
-    raise OptionError(f"train.keep_best: there is no figure '{figure}' that ranks checkpoints.{mend}")
+    raise OptionError(f"train.keep_best: there is no score '{figure}' to rank checkpoints by.{mend}")

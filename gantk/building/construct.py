@@ -79,9 +79,7 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
     factory = part_class(kind, name)
     what = f"{kind} '{name.rpartition(':')[2]}'"
     if unknown := sorted(context.keys() - CONTEXT):
-        raise OptionError(
-            f"{what}: {unknown[0]} is no context; write options into the name, as '{name}:{unknown[0]}=…'."
-        )
+        raise OptionError(f"{what}: {unknown[0]} is not a context argument; use '{name}:{unknown[0]}=…' for options.")
     checked = check_options(factory, options, what)
     asked = _asked_for(factory, context, what)
     try:

@@ -58,7 +58,7 @@ def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
         return lambda decorated: register(kind, decorated, name=thing or name)
     chosen = name or name_of(thing)
     if not re.fullmatch(r"[A-Za-z_][\w-]*", chosen):
-        raise OptionError(f"a part's name is letters, digits, _ and -, not '{chosen}'.")
+        raise OptionError(f"a part's name consists of letters, digits, _ and -, not '{chosen}'.")
     _give(kind, chosen, thing, listed=True)
     return thing
 
@@ -99,7 +99,7 @@ def _named(kind: str, value: Any) -> Any:
         code = code_in(found["file"], found["name"])
         return {"plugin": _name(kind, code, found["name"]), **parse_options(found["options"] or "")}
     if isinstance(value, str) and value.strip().endswith(".py"):
-        raise OptionError(f"{kind}: '{value}' is a file; name what is in it, as {value.strip()}:NAME.")
+        raise OptionError(f"{kind}: '{value}' is a file; give the name of an object in it, as in {value.strip()}:NAME.")
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping) and _is_code(value[0]):
         return {"plugin": _name(kind, value[0]), **value[1]}
     if isinstance(value, Mapping) and _is_code(value.get("plugin")):

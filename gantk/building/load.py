@@ -45,7 +45,7 @@ def load(
     spec = run.spec()
     for kind, value in parts.items():
         if kind not in (*SLOTS, *LISTS, "recipe"):
-            raise UsageError(f"gantk.load takes no {kind}=….{nearest(kind, (*SLOTS, *LISTS, 'recipe'))}")
+            raise UsageError(f"gantk.load has no argument {kind}=….{nearest(kind, (*SLOTS, *LISTS, 'recipe'))}")
         again(kind, value, spec.get(kind), str(run))
     model = assemble(spec, as_source(data), for_training=False)
     load_weights(model, run.at(step))

@@ -48,7 +48,7 @@ def part_named(kind: str, text: str) -> Named:
                 path = f"{path.removesuffix(options).removesuffix(':')},{options}"
             return name, parse_options(f"path={path}")
     if re.match(r"\w+://", head):
-        raise DataError(f"{head}: an address; gantk reads what lies on this machine: download it first.")
+        raise DataError(f"{head}: a URL; gantk reads local files only: download it first.")
     if "=" in head:
         parse_part(text)  # says what is expected
     if re.search(r"[\\/]|^[.~]", head):
@@ -67,13 +67,12 @@ def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None)
     where = place(path).absolute()
     options = dict(options or {})
     if "path" in options:
-        raise OptionError(f"'{path}' says already where the data lies; leave out path={options['path']}.")
+        raise OptionError(f"'{path}' is the path already; leave out path={options['path']}.")
     if not where.exists():
         raise DataError(f"{where}: no such file or folder.")
     if where.suffix.lower() in ARRAYS and where.is_file():
         raise DataError(
-            f"{where}: an array, and images are expected; in Python, "
-            f"gantk.data.ArraySource(numpy.load({str(where)!r})) makes data of it."
+            f"{where}: an array; expected images; in Python, use gantk.data.ArraySource(numpy.load({str(where)!r}))."
         )
     if where.is_dir():
         return "gantk:folder", {"path": where, **options}

@@ -46,7 +46,7 @@ def nested(kind: str, spec: str, needs: Iterable[str] = (), **context: Any) -> A
             options |= offer
             part = construct(kind, {"plugin": name, **options}, **context)
     if missing := sorted(set(needs) - _provided(part)):
-        raise FitError(f"it needs {', '.join(missing)}, which {kind} '{spec}' does not provide: choose another one.")
+        raise FitError(f"it needs {', '.join(missing)}, which {kind} '{spec}' does not provide: choose another {kind}.")
     return part
 
 

@@ -118,7 +118,7 @@ def _check_speaks(name: str, loss: Loss) -> None:
         return
     if roles:
         raise FitError(
-            f"loss '{name}' has no term for any role with these options: change them, or leave the loss out."
+            f"loss '{name}' has no term for any role with these options: change them, or leave out the loss."
         )
     nearly = [
         f"{found.__name__}({', '.join([*inspect.signature(found).parameters][1:])})"
@@ -128,8 +128,8 @@ def _check_speaks(name: str, loss: Loss) -> None:
     ]
     hint = f"; {' and '.join(nearly)} would be one if its argument were called play" if nearly else ""
     raise FitError(
-        f"loss '{name}' has no role: give {type(loss).__name__} a public method named after each role that it speaks "
-        f"to, as generator(self, play){hint}."
+        f"loss '{name}' has no role: add to {type(loss).__name__} a public method named after each role that it has "
+        f"a term for, such as generator(self, play){hint}."
     )
 
 
@@ -137,14 +137,14 @@ def _check_player(model: Model, player: Player, where: str) -> None:
     for terms in terms_of(player.objective):
         if not terms.losses:
             raise FitError(
-                f"{where} has nothing to minimise: no loss speaks to a {terms.role}; add one with --loss, or choose "
-                "another recipe."
+                f"{where} has nothing to minimise: no loss has a term for a {terms.role}; add one with --loss, or "
+                "choose another recipe."
             )
     for path in player.moves:
         try:
             module = model.get_submodule(path)
         except AttributeError:
-            raise FitError(f"{where} moves '{path}', and the model has no such module.") from None
+            raise FitError(f"{where} moves '{path}', but the model has no such module.") from None
         if not list(module.parameters()):
             raise FitError(f"{where} moves '{path}', which has no parameters.")
 

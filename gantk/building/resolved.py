@@ -30,8 +30,8 @@ def resolved(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
         options = {name: value for name, value in options.items() if value is None or _is_plain(value)}
         for name in checked.keys() - options.keys():
             raise OptionError(
-                f"{kind} '{bare_name(table)}': a run holds numbers and texts, not {name}={checked[name]!r:.60}; "
-                "give a part that is constructed with it."
+                f"{kind} '{bare_name(table)}': a run stores numbers and strings, not {name}={checked[name]!r:.60}; "
+                "pass an instance constructed with it."
             )
     return {"plugin": table["plugin"], **{k: plain(v) for k, v in options.items() if v is not None}}
 

@@ -215,7 +215,7 @@ def leave_out(spec: Spec, name: str) -> None:
         known = nearest(name, [path.partition(".")[2] for path in found])
         raise UsageError(f"--without {name}: the recipe has no such part.{known}")
     if len(meant) > 1:
-        raise UsageError(f"--without {name}: say which one, {' or '.join(meant)}.")
+        raise UsageError(f"--without {name} is ambiguous: use {' or '.join(meant)}.")
     kind, table = found[meant[0]]
     if kind in LISTS:
         spec[kind] = [each for each in spec[kind] if each is not table]
@@ -257,7 +257,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
         raise BrokenPlugin(f"{where} is not valid TOML: {error}") from error
     base = preset.pop("extends", None)
     if not isinstance(base, str):
-        raise BrokenPlugin(f"{where} must say which recipe it extends, as extends = 'game'.")
+        raise BrokenPlugin(f"{where} must name the recipe that it extends, as in extends = 'game'.")
     table = part_table("recipe", base, plugin.package)
     lower = _load_recipe(find("recipe", table.pop("plugin")), (*seen, plugin.qualified))
     lower["recipe"] = {**lower["recipe"], **table}
@@ -296,7 +296,7 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
         spec["seed"] = _untyped(value)
     elif keys[0] in ("recipe", *SINGLE) and len(keys) == 2:
         if keys[0] not in spec:
-            raise OptionError(f"--set {path}: this model has no {keys[0]}; name one with --{keys[0]}.")
+            raise OptionError(f"--set {path}: this model has no {keys[0]}; add one with --{keys[0]}.")
         spec[keys[0]][keys[1]] = value
     elif keys[0] == "train" and len(keys) == 2:
         spec.setdefault("train", {})[keys[1]] = value
@@ -307,7 +307,7 @@ def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:
         spec["stages"] = merge_stages(spec.get("stages", {}), {keys[1]: {keys[2]: nested}})
     else:
         forms = "PART.OPTION, loss.NAME.OPTION, stages.STAGE.SETTING, stages.STAGE.PLAYER.SETTING, train.SETTING, seed"
-        raise OptionError(f"--set {path}: no setting is called that; paths are {forms}.")
+        raise OptionError(f"--set {path}: there is no such setting; valid paths are {forms}.")
 
 
 def _split_setting(setting: str | tuple[str, Any]) -> tuple[str, Any]:
@@ -315,7 +315,7 @@ def _split_setting(setting: str | tuple[str, Any]) -> tuple[str, Any]:
         return setting
     path, equals, value = setting.partition("=")
     if not equals or not path.strip():
-        raise OptionError(f"--set takes PATH=VALUE, as noise.dim=64, not '{setting}'.")
+        raise OptionError(f"--set takes PATH=VALUE, such as noise.dim=64, not '{setting}'.")
     return path.strip(), Written(value.strip())
 
 

@@ -38,10 +38,10 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
             values: Any = part.values(path, stage)
             if not isinstance(values, Mapping):
                 said = f"{type(part).__name__}.values returned a {type(values).__name__}"
-                raise FitError(f"{said}; name → function of a step is expected.")
+                raise FitError(f"{said}; expected name → function of a step.")
             stage.values = {**values, **stage.values}
     if len({stage.name for stage in stages}) != len(stages):
-        raise FitError(f"two stages have one name: {', '.join(stage.name for stage in stages)}.")
+        raise FitError(f"two stages have the same name: {', '.join(stage.name for stage in stages)}.")
     settings = _by_stage(settings, stages)
     for stage in stages:
         _apply(stage, settings.get(stage.name, {}), losses=True)
@@ -59,7 +59,7 @@ def _listed(owner: object, method: str, kind: type[T], *arguments: object) -> li
     if wrong:
         said = f"{type(owner).__name__}.{method} returned a {type(found).__name__}"
         said += f" with {wrong[0]!r:.40} in it" * (wrong != [found])
-        raise FitError(f"{said}; a list of gantk.{kind.__name__} is expected.")
+        raise FitError(f"{said}; expected a list of gantk.{kind.__name__}.")
     return list(found)
 
 
@@ -91,7 +91,7 @@ def _moved(path: str, model: Model) -> Iterator[str]:
     learned: Any = model.parts[slot].learned if slot in model.parts else ()
     if not isinstance(learned, (tuple, list)):
         name = type(model.parts[slot]).__name__
-        raise FitError(f"{name}.learned is {learned!r}; a tuple of module paths is expected, as ('table',).")
+        raise FitError(f"{name}.learned is {learned!r}; expected a tuple of module paths, such as ('table',).")
     for inner in learned:
         yield f"{slot}.{inner}" if inner else slot
 
@@ -145,7 +145,7 @@ def _apply(stage: Stage, settings: Mapping[str, Any], losses: bool) -> None:
         elif name not in players:
             raise OptionError(_unknown(stage, name))
         elif not isinstance(value, Mapping):
-            raise OptionError(f"{where} is a player; its settings are {where}.lr and so on, not {value!r}.")
+            raise OptionError(f"{where} is a player; use its settings, such as {where}.lr, not {value!r}.")
     for player in stage.players:
         own = own_settings(player)
         brought = [loss.settings.get(player.role, {}) for loss in losses_of(player.objective)] if losses else []

@@ -217,6 +217,6 @@ def _check_clipping(model: Model, stage: Stage) -> None:
             where = f"stages.{stage.name}.{player.name}.clip_weights"
             raise FitError(
                 f"stage '{stage.name}': player '{player.name}' clips its weights to "
-                f"±{toml.number(player.clip_weights)}, but half of them begin above {usual:.1g}, so that next to "
-                f"nothing would be left of them: --set {where}={usual:.1g} or so, or choose another part or loss."
+                f"±{toml.number(player.clip_weights)}, but half of them start above {usual:.1g}, so almost "
+                f"nothing would be left of them: use --set {where}={usual:.1g} or similar, or another part or loss."
             )

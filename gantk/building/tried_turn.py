@@ -61,10 +61,10 @@ class TriedTurn:
         except Exception as error:
             raise self._failed(error) from error
         if not isinstance(terms, Mapping):
-            raise FitError(f"{self.where}: its objective returned {_kind(terms)}; name → term is expected.")
+            raise FitError(f"{self.where}: its objective returned {_kind(terms)}; expected name → term.")
         for name, term in terms.items():
             if not isinstance(term, Tensor) or term.numel() != 1 or term.is_complex():
-                raise FitError(f"{self.where}: term '{name}' is {_kind(term)}; a scalar tensor is expected.")
+                raise FitError(f"{self.where}: term '{name}' is {_kind(term)}; expected a scalar tensor.")
         for name, term in terms.items():
             if not torch.isfinite(term):
                 raise Failed(f"{self.where}: term '{name}' is {term.item()} on {self.size} random images.")
@@ -72,7 +72,7 @@ class TriedTurn:
             for name, number in numbers.items():
                 if not torch.isfinite(number):
                     raise Failed(
-                        f"{self.where}: {key} remembers {name} = {number.item()} on {self.size} random images."
+                        f"{self.where}: state {name} of {key} is {number.item()} after {self.size} random images."
                     )
         for unknown in set(self.player.weight_schedule) - set(terms):
             raise OptionError(

@@ -89,9 +89,9 @@ def named_metrics(metrics: Any, context: Mapping[str, Any]) -> list[Chosen]:
     found = [_metric(each, context) for each in named("metric", metrics)]
     for number, each in enumerate(found):
         if any((each.plugin, each.options) == (other.plugin, other.options) for other in found[:number]):
-            raise UsageError(f"metric '{each.plugin.rpartition(':')[2]}' is named twice.")
+            raise UsageError(f"metric '{each.plugin.rpartition(':')[2]}' is given twice.")
     if not found:
-        raise UsageError("no metric is named; leave the list out for those that suit the data.")
+        raise UsageError("the list of metrics is empty; leave out it to use those that fit the data.")
     return found
 
 

@@ -108,7 +108,7 @@ def evaluate(
     meant = judged(what, step, n, None if images is None else images.source.image_shape[0])
     numbers = _seeds(seeds, meant)
     if images is None and meant.data is None:
-        raise UsageError(f"{meant.name}: which images are real? Name them with --data, or in Python with data=….")
+        raise UsageError(f"{meant.name}: the real images are missing: give them with --data, or in Python with data=….")
     images = images or image_set(meant.data, real, reading)
     file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
     work = _Work(meant, refine, again, file, tell)
@@ -126,14 +126,14 @@ def evaluate(
 def _seeds(seeds: int | Sequence[int], meant: Judged) -> list[int]:
     if isinstance(seeds, int):
         if seeds < 1:
-            raise UsageError(f"seeds is how many times images are drawn, 1 or more, not {seeds}.")
+            raise UsageError(f"seeds is the number of seeds, 1 or more, not {seeds}.")
         found = list(range(seeds))
     else:
         found = [check_seed(seed) for seed in seeds]
     if not found:
         raise UsageError("the list of seeds is empty.")
     if meant.images is not None and len(found) > 1:
-        raise UsageError("images that were given are not drawn, and have no seeds: leave out --seeds.")
+        raise UsageError("given images are not sampled, so they have no seeds: leave out --seeds.")
     return found
 
 

@@ -73,7 +73,7 @@ def judged(what: Any, step: Steps = None, most: int | None = None, channels: int
     """
     if isinstance(what, Model):
         if step is not None:
-            raise UsageError("a model has no checkpoints to choose from: leave out step=…, or name its run.")
+            raise UsageError("a model has no checkpoints: leave out step=…, or give its run.")
         data = (what.built.spec.get("data") or what.built.data) if what.is_built else None
         return Judged("the model", (None,), lambda _: what, data=data)
     if isinstance(what, Run):
@@ -130,7 +130,7 @@ def generated_by(judged: Judged, step: int | None, model: Model | None, n: int, 
     if model is None:
         images = judged.images
         if images is None:
-            raise UsageError("there is neither a model nor images.")
+            raise UsageError("expected a model or images; both are missing.")
         given = images.labels or "none"
         return Generated(judged.name, n, "uint8", None, given, None, None, "uint8", None, "", images.content)
     types = {str(p.dtype).removeprefix("torch.") for p in model.generator.parameters() if p.is_floating_point()}

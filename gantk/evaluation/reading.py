@@ -24,7 +24,7 @@ def from_plain(made: type[T], found: Any, path: str = "") -> T:
         ValueError: an entry is missing, unknown or of another type; the message has its path.
     """
     if not isinstance(found, Mapping):
-        raise ValueError(f"{path or 'it'} is no table")
+        raise ValueError(f"{path or 'it'} is not a table")
     known = get_type_hints(made)
     names = [each.name for each in fields(made)]  # type: ignore[arg-type]
     for name in names:

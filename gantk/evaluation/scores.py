@@ -75,7 +75,7 @@ def read_scores(path: Path) -> list[Score]:
     try:
         written = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(written, list):
-            raise ValueError("a list is expected")
+            raise ValueError("expected a list")
         return [_read(number, each) for number, each in enumerate(written, 1)]
     except (FileNotFoundError, NotADirectoryError):
         return []

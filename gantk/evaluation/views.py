@@ -105,7 +105,7 @@ class Drawn(DataSource):
         room, folder = math.prod(shape), tempfile.gettempdir()
         if room > (free := shutil.disk_usage(folder).free):
             raise WorkError(
-                f"{self._count:,} images take {room:,} bytes, and {folder} has {free:,} free: draw fewer, or set "
+                f"{self._count:,} images take {room:,} bytes, but {folder} has {free:,} free: use fewer, or set "
                 "TMPDIR to another folder."
             )
         images = np.memmap(tempfile.TemporaryFile(prefix="gantk-"), dtype=np.uint8, mode="w+", shape=shape)  # noqa: SIM115

@@ -150,7 +150,7 @@ def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
         raise _damaged(path, error) from error
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise _damaged(path, ValueError(f"{name} holds NaN or infinity"))
+            raise _damaged(path, ValueError(f"{name} contains NaN or infinity"))
     return weights
 
 
@@ -166,7 +166,7 @@ def load_weights(model: Model, checkpoint: Path) -> None:
             model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{path} holds the weights of another model: {briefly(error)}; gantk train --fresh starts over."
+            f"{path} contains the weights of another model: {briefly(error)}; gantk train --fresh starts over."
         ) from error
 
 
@@ -197,7 +197,7 @@ def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[
             before, after = trained.get(path), now.get(path)
             raise CheckpointError(
                 f"{path} was {before} when {checkpoint} was trained and is {after}: "
-                f"put it back{_offer(run, path, after)}, build another run, or start this one over with --fresh."
+                f"restore it{_offer(run, path, after)}, build another run, or start this one over with --fresh."
             )
 
 

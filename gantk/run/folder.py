@@ -121,7 +121,7 @@ class Run:
             UsageError: there is; nothing is overwritten.
         """
         if self.path.exists() and not _empty(self.path):
-            raise UsageError(f"{self} exists already: choose another place, or remove it first.")
+            raise UsageError(f"{self} already exists: choose another path, or remove it first.")
 
     def create(self, spec: Mapping[str, Any]) -> None:
         """Write `model.toml` into a new folder.
@@ -147,7 +147,7 @@ class Run:
             self.path.mkdir(parents=True, exist_ok=True)
             replace_file(self.model_toml, content)
         except UnicodeEncodeError as error:
-            raise RunError(f"{self} cannot be written: an option holds what is not text: {error}.") from error
+            raise RunError(f"{self} cannot be written: an option is not valid text: {error}.") from error
         except OSError as error:
             raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
 
@@ -185,7 +185,7 @@ class Run:
             return latest
         if step not in self.steps():
             known = ", ".join(map(str, self.steps()))
-            raise UsageError(f"{self} has no checkpoint of step {step!r}; there are those of steps {known}.")
+            raise UsageError(f"{self} has no checkpoint of step {step!r}; available steps: {known}.")
         return self.checkpoint(step)
 
     def steps(self) -> list[int]:
@@ -205,7 +205,7 @@ class Run:
         """
         steps = self.steps()
         if not steps:
-            raise CheckpointError(f"{self} has never been trained: run gantk train {self.typed} first.")
+            raise CheckpointError(f"{self} has not been trained yet: run gantk train {self.typed} first.")
         return self.checkpoint(steps[-1])
 
     def unfinished(self, step: int) -> Path:
@@ -315,9 +315,7 @@ def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run,
         return (run, step) if within.parts[0] in PARTS else (Run(where), step)
     named = int(found.group(1))
     if step not in (None, named):
-        raise UsageError(
-            f"{where} is the checkpoint of step {named}, and --step asks for {step}: leave one of them out."
-        )
+        raise UsageError(f"{where} is the checkpoint of step {named}, but --step is {step}: leave out one of them.")
     return run, named
 
 

@@ -53,7 +53,7 @@ def read_history(run: Run) -> list[Change]:
     except FileNotFoundError:
         return []
     except (toml.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): put it back as gantk train wrote it.") from error
+        raise RunError(f"{path} is damaged ({error}): restore it as gantk train wrote it.") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
 

@@ -61,7 +61,7 @@ def joining(parts: Mapping[str, Part], binding: Binding) -> dict[str, Part]:
     says = {path: part.joins(binding) for path, part in parts.items()}
     for path, answer in says.items():
         if not isinstance(answer, bool):
-            raise FitError(f"{type(parts[path]).__name__}.joins returned {answer!r:.60}; True or False is expected.")
+            raise FitError(f"{type(parts[path]).__name__}.joins returned {answer!r:.60}; expected True or False.")
     joined = {path: part for path, part in parts.items() if says[path]}
     return dict(sorted(joined.items(), key=lambda item: isinstance(item[1], Condition)))
 

@@ -34,7 +34,9 @@ class Length:
         """Read `25 epochs`; raises `OptionError` for anything else."""
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(epoch|step|image)s?\s*", str(text), re.IGNORECASE)
         if not found or not 0 < float(found.group(1)) < math.inf:
-            raise OptionError(f"a stage's length is like '25 epochs', '2000 steps' or '100000 images', not {text!r}.")
+            raise OptionError(
+                f"expected a stage length such as '25 epochs', '2000 steps' or '100000 images', not {text!r}."
+            )
         return cls(float(found.group(1)), found.group(2).lower() + "s")
 
     def steps(self, images: int, batch_size: int) -> int:

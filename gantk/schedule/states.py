@@ -25,12 +25,12 @@ class States(nn.Module):
             FitError: they are not names with finite numbers.
         """
         if not isinstance(values, Mapping):
-            raise FitError(f"{key}: state is a {type(values).__name__}; name → initial value is expected.")
+            raise FitError(f"{key}: state is a {type(values).__name__}; expected name → initial value.")
         for name, value in values.items():
             if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w-]*", name)):
-                raise FitError(f"{key}: state has a number called {name!r}; letters, digits, _ and - are expected.")
+                raise FitError(f"{key}: state has a number called {name!r}; expected letters, digits, _ and -.")
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise FitError(f"{key}: state['{name}'] is {value!r:.60}; a finite number is expected.")
+                raise FitError(f"{key}: state['{name}'] is {value!r:.60}; expected a finite number.")
         for name, value in values.items():
             if _buffer(key, name) not in self._buffers:
                 self.register_buffer(_buffer(key, name), torch.tensor(float(value)))
@@ -59,7 +59,7 @@ def checked_numbers(found: Any, declared: Mapping[str, float], method: str) -> d
         FitError: it is something else.
     """
     if not isinstance(found, Mapping):
-        raise FitError(f"{method} returned a {type(found).__name__}; name → new value is expected.")
+        raise FitError(f"{method} returned a {type(found).__name__}; expected name → new value.")
     numbers: dict[str, Tensor] = {}
     for name, value in found.items():
         if name not in declared:
@@ -68,7 +68,7 @@ def checked_numbers(found: Any, declared: Mapping[str, float], method: str) -> d
         number = torch.as_tensor(value) if plain else None
         if number is None or number.dim() or number.is_complex():
             kind = f"a tensor {list(number.shape)} of {number.dtype}" if number is not None else f"{value!r:.60}"
-            raise FitError(f"{method} returned {kind} for '{name}'; a scalar tensor is expected.")
+            raise FitError(f"{method} returned {kind} for '{name}'; expected a scalar tensor.")
         numbers[name] = number
     return numbers
 

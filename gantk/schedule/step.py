@@ -161,9 +161,7 @@ class Step:
         try:
             return entry.value if wanted else _detached(entry.value)
         except TypeError as error:
-            raise FitError(
-                f"value '{name}' of a step is {error}; tensors, alone or in containers, are expected."
-            ) from None
+            raise FitError(f"value '{name}' of a step is {error}; expected tensors, alone or in containers.") from None
 
     def _serves(self, entry: _Entry) -> bool:
         """Whether the player whose turn it is can take the tensor as it is, or detached."""
@@ -204,6 +202,6 @@ def _real(step: Step) -> Tensor:
 def _labels(step: Step) -> Tensor:
     if step.batch.labels is None:
         raise FitError(
-            "this step reads labels, and this data set has none: choose data with labels, or another loss or recipe."
+            "this step reads labels, but this data set has none: choose data with labels, or another loss or recipe."
         )
     return step.batch.labels

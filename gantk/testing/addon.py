@@ -83,7 +83,7 @@ class AddonContract(PartContract):
         for role in part.roles():
             term = getattr(part, role)(self._play(part))
             assert term is None or (isinstance(term, Tensor) and term.shape == ()), (
-                f"{role} returned {term!r:.60}; a scalar tensor or None is expected: average over the batch."
+                f"{role} returned {term!r:.60}; expected a scalar tensor or None: average over the batch."
             )
 
     def test_remembers_what_it_declares(self) -> None:

@@ -106,9 +106,7 @@ class PartContract(PluginContract):
     def test_can_be_copied(self) -> None:
         part = self._part()
         expected, found = part.state_dict(), copy.deepcopy(part).state_dict()
-        assert found.keys() == expected.keys(), (
-            f"a deep copy has {[*found]}; the same entries are expected: {[*expected]}"
-        )
+        assert found.keys() == expected.keys(), f"a deep copy has {[*found]}; expected the same entries: {[*expected]}"
         for name, value in expected.items():
             close(found[name], value, f"a deep copy's {name} differs; do not share or redraw tensors when copied.")
 

@@ -52,24 +52,22 @@ class ConditionContract(PartContract):
         part.seen(self._labels)
         found = part.of(self._labels)
         assert found.shape == (6, part.dim), (
-            f"of(labels) returned {list(found.shape)}; [6, dim] = {[6, part.dim]} is expected."
+            f"of(labels) returned {list(found.shape)}; expected [6, dim] = {[6, part.dim]}."
         )
-        assert found.dtype == torch.float32, f"of(labels) returned {found.dtype}; float32 is expected."
+        assert found.dtype == torch.float32, f"of(labels) returned {found.dtype}; expected float32."
 
     def test_draws_from_the_rng_alone(self) -> None:
         part = self._condition()
         part.seen(self._labels)
         drawn, again = (part.draw(16, torch.Generator().manual_seed(3)) for _ in range(2))
-        assert drawn.shape == (16, part.dim), (
-            f"draw(16, rng) returned {list(drawn.shape)}; {[16, part.dim]} is expected."
-        )
+        assert drawn.shape == (16, part.dim), f"draw(16, rng) returned {list(drawn.shape)}; expected {[16, part.dim]}."
         close(again, drawn, "the same seed drew other conditions; draw every random number from `rng`.")
 
     def test_told_is_one_row(self) -> None:
         part = self._condition()
         found = part.told(self.told)
         assert found.shape == (1, part.dim), (
-            f"told('{self.told}') returned {list(found.shape)}; {[1, part.dim]} is expected."
+            f"told('{self.told}') returned {list(found.shape)}; expected {[1, part.dim]}."
         )
 
     def test_refuses_what_there_is_not(self) -> None:
@@ -80,15 +78,13 @@ class ConditionContract(PartContract):
     def test_labels_are_one_for_each_condition(self) -> None:
         part = self._condition()
         found = part.labels(part.of(self._labels))
-        assert len(found) == 6, f"labels of 6 conditions are {list(found.shape)}; 6 rows are expected."
+        assert len(found) == 6, f"labels of 6 conditions are {list(found.shape)}; expected 6 rows."
 
     def test_spreads(self) -> None:
         part = self._condition()
         for n in (1, 7):
             found = part.spread(n)
-            assert found.shape == (n, part.dim), (
-                f"spread({n}) returned {list(found.shape)}; {[n, part.dim]} is expected."
-            )
+            assert found.shape == (n, part.dim), f"spread({n}) returned {list(found.shape)}; expected {[n, part.dim]}."
 
     def test_is_shown_as_it_says(self) -> None:
         part = self._condition()

@@ -27,14 +27,14 @@ class DataContract(PluginContract):
         assert len(source) > 0, "it has no image; raise gantk.errors.DataError that names the file."
         shape = source.image_shape
         whole = len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)
-        assert whole, f"image_shape is {shape}; (channels, height, width) in plain ints is expected."
+        assert whole, f"image_shape is {shape}; expected (channels, height, width) in plain ints."
 
     def test_gives_uint8(self, source: Any) -> None:
         for indices in ([0], [len(source) - 1, 0, 0], []):
             images = source.images(indices)
             expected = (len(indices), *source.image_shape)
-            assert images.shape == expected, f"images({indices}) is {list(images.shape)}; {list(expected)} is expected."
-            assert images.dtype == torch.uint8, f"images are {images.dtype}; uint8 is expected (float is gantk's work)."
+            assert images.shape == expected, f"images({indices}) is {list(images.shape)}; expected {list(expected)}."
+            assert images.dtype == torch.uint8, f"images are {images.dtype}; expected uint8 (float is gantk's work)."
 
     def test_takes_arrays_of_indices(self, source: Any) -> None:
         indices = [len(source) - 1, 0]
@@ -68,12 +68,12 @@ class DataContract(PluginContract):
             return
         if source.label_dim:
             wanted = (len(indices), source.label_dim)
-            assert labels.shape == wanted, f"labels are {list(labels.shape)}; {list(wanted)} is expected."
+            assert labels.shape == wanted, f"labels are {list(labels.shape)}; expected {list(wanted)}."
             assert torch.isfinite(labels).all(), "labels hold NaN or infinite numbers."
             return
-        assert labels.shape == (len(indices),), f"labels are {list(labels.shape)}; {[len(indices)]} is expected."
-        assert labels.dtype == torch.int64, f"labels are {labels.dtype}; int64 is expected."
+        assert labels.shape == (len(indices),), f"labels are {list(labels.shape)}; expected {[len(indices)]}."
+        assert labels.dtype == torch.int64, f"labels are {labels.dtype}; expected int64."
         low, high = int(labels.min()), int(labels.max())
         assert 0 <= low <= high < len(source.classes), (
-            f"labels are {low} … {high}; indices into the {len(source.classes)} classes are expected."
+            f"labels are {low} … {high}; expected indices into the {len(source.classes)} classes."
         )

@@ -50,7 +50,7 @@ class DiscriminatorContract(ShapedContract):
         self._check_verdict(part, self._judge(part, self._images(shape)))
 
     def _check_verdict(self, part: Discriminator, verdict: Verdict) -> None:
-        assert isinstance(verdict, Verdict), f"it returned a {type(verdict).__name__}; a gantk.Verdict is expected."
+        assert isinstance(verdict, Verdict), f"it returned a {type(verdict).__name__}; expected a gantk.Verdict."
         held = {name for name in FIELDS if getattr(verdict, name) is not None}
         assert held == part.provides & set(FIELDS), (
             f"its verdict holds {sorted(held)}, but it provides {sorted(part.provides)}; losses are matched with "
@@ -61,8 +61,8 @@ class DiscriminatorContract(ShapedContract):
         expected = {"logits": (4,), "code": (4, self.noise_dim), "classes": (4, self.class_count)}
         for name, value in _tensors(verdict).items():
             wanted = expected.get(name, (4, *value.shape[1:]))
-            assert value.shape == wanted, f"{name} of 4 images is {list(value.shape)}; {list(wanted)} is expected."
-            assert value.dtype == torch.float32, f"{name} is {value.dtype}; float32 is expected."
+            assert value.shape == wanted, f"{name} of 4 images is {list(value.shape)}; expected {list(wanted)}."
+            assert value.dtype == torch.float32, f"{name} is {value.dtype}; expected float32."
             assert torch.isfinite(value).all(), f"{name} holds NaN or infinite numbers."
         if verdict.hidden is not None:
             assert isinstance(verdict.hidden, tuple), "hidden is a tuple of maps, the deepest last."

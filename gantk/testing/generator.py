@@ -34,17 +34,17 @@ class GeneratorContract(ShapedContract):
         part = self._built(shape)
         images = part(self._noise())
         assert images.shape == (4, *shape), (
-            f"4 noise vectors became {list(images.shape)}; {[4, *shape]} is expected. Refuse a shape that the network "
+            f"4 noise vectors became {list(images.shape)}; expected {[4, *shape]}. Refuse a shape that the network "
             "cannot make by raising gantk.errors.FitError with the reason."
         )
-        assert images.dtype == torch.float32, f"images are {images.dtype}; float32 is expected."
+        assert images.dtype == torch.float32, f"images are {images.dtype}; expected float32."
         assert part.image_shape == shape, f"image_shape is {part.image_shape}; set it to what the constructor got."
 
     def test_stays_in_range(self, shape: ImageShape) -> None:
         images = self._built(shape)(10 * self._noise())
         low, high = images.min().item(), images.max().item()
         assert -1 <= low <= high <= 1, (
-            f"pixels are {low:g} … {high:g}; [-1, 1] is expected. End with torch.tanh or 2 * sigmoid - 1 "
+            f"pixels are {low:g} … {high:g}; expected [-1, 1]. End with torch.tanh or 2 * sigmoid - 1 "
             "(gantk.nn.output_activation)."
         )
 
@@ -106,7 +106,7 @@ class GeneratorContract(ShapedContract):
         for name in ("mean", "log_variance"):
             value = getattr(posterior, name)
             assert value.shape == (4, self.noise_dim), (
-                f"posterior.{name} is {list(value.shape)}; [N, noise_dim] = {[4, self.noise_dim]} is expected, since "
+                f"posterior.{name} is {list(value.shape)}; expected [N, noise_dim] = {[4, self.noise_dim]}, since "
                 "a draw from it is decoded as noise."
             )
             assert torch.isfinite(value).all(), f"posterior.{name} holds NaN or infinite numbers."

@@ -132,10 +132,8 @@ class LossContract(PartContract):
 
     def test_terms_are_scalars(self) -> None:
         for role, term, _ in self._terms(self._loss()):
-            assert isinstance(term, Tensor), f"{role} returned a {type(term).__name__}; a tensor or None is expected."
-            assert term.shape == (), (
-                f"{role} returned {list(term.shape)}; a scalar is expected: average over the batch."
-            )
+            assert isinstance(term, Tensor), f"{role} returned a {type(term).__name__}; expected a tensor or None."
+            assert term.shape == (), f"{role} returned {list(term.shape)}; expected a scalar: average over the batch."
             assert torch.isfinite(term), f"{role} returned {term.item()}."
 
     def test_terms_move_their_player(self) -> None:

@@ -72,7 +72,7 @@ class MetricContract(PartContract):
         metric, figures = self._metric(), self._measured(self._model())
         for figure, direction in metric.better.items():
             assert direction in ("lower", "higher"), (
-                f"better has {direction!r:.40} for '{figure}'; 'lower' or 'higher' is expected."
+                f"better has {direction!r:.40} for '{figure}'; expected 'lower' or 'higher'."
             )
         assert not metric.better or figures.keys() & metric.better.keys(), (
             f"better speaks of {sorted(metric.better)}, and compute returned none of them: {sorted(figures)}."
@@ -80,15 +80,15 @@ class MetricContract(PartContract):
 
     def test_stands_on_so_many_images(self) -> None:
         least = self._metric().least(self._comparison(self._model()))
-        assert type(least) is int, f"least returned {least!r:.60}; a number of images is expected."
+        assert type(least) is int, f"least returned {least!r:.60}; expected a number of images."
         assert least <= self.samples, f"needs {least} images; set `samples` of the contract to at least that."
 
     def test_measures_numbers(self) -> None:
         found = self._measured(self._model())
         assert found, "compute returned nothing; return the figures by name."
         for name, value in found.items():
-            assert type(value) in (int, float), f"compute returned {value!r:.60} for '{name}'; a float is expected."
-            assert math.isfinite(value), f"compute returned {value} for '{name}'; a finite number is expected."
+            assert type(value) in (int, float), f"compute returned {value!r:.60} for '{name}'; expected a float."
+            assert math.isfinite(value), f"compute returned {value} for '{name}'; expected a finite number."
 
     def test_measures_the_same_again(self) -> None:
         assert self._measured(self._model()) == self._measured(self._model()), (
@@ -119,7 +119,7 @@ class ExtractorContract(ShapedContract):
             with torch.no_grad():
                 found = part(self._images(shape, n))
             assert found.shape == (n, part.dim), (
-                f"{n} images gave {list(found.shape)}; [n, dim] = {[n, part.dim]} is expected."
+                f"{n} images gave {list(found.shape)}; expected [n, dim] = {[n, part.dim]}."
             )
             assert torch.isfinite(found).all(), "features are NaN or infinite."
 
@@ -138,7 +138,7 @@ class ExtractorContract(ShapedContract):
                 return
             found = part.classify(features)
         assert found.shape == (4, part.class_count), (
-            f"classify returned {list(found.shape)} for 4 images; {[4, part.class_count]} is expected."
+            f"classify returned {list(found.shape)} for 4 images; expected {[4, part.class_count]}."
         )
         assert (found >= 0).all(), "classify returned negative probabilities."
         close(found.sum(1), torch.ones(4, dtype=found.dtype), "probabilities of an image do not sum to 1.")

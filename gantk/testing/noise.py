@@ -32,10 +32,10 @@ class NoiseContract(ShapedContract):
         for n in (6, 1, 0):
             drawn = source.sample(n)
             assert drawn.shape == (n, source.dim), (
-                f"sample({n}) returned {list(drawn.shape)}; [n, dim] = {[n, source.dim]} is expected: a generator is "
+                f"sample({n}) returned {list(drawn.shape)}; expected [n, dim] = {[n, source.dim]}: a generator is "
                 "built for `dim` numbers, and callers draw any number of vectors."
             )
-            assert drawn.dtype == torch.float32, f"sample returned {drawn.dtype}; float32 is expected."
+            assert drawn.dtype == torch.float32, f"sample returned {drawn.dtype}; expected float32."
             assert torch.isfinite(drawn).all(), "sample returned NaN or infinite numbers."
 
     def test_gradients_reach_what_it_names_as_learned(self, shape: ImageShape) -> None:

@@ -76,10 +76,10 @@ class RefinerContract(ShapedContract):
     def test_makes_images(self, shape: ImageShape) -> None:
         images = self._built(shape)(self._images(shape))
         assert images.shape == (4, *shape), (
-            f"4 images became {list(images.shape)}; {[4, *shape]} is expected. Refuse a shape that the network cannot "
+            f"4 images became {list(images.shape)}; expected {[4, *shape]}. Refuse a shape that the network cannot "
             "refine by raising gantk.errors.FitError with the reason."
         )
-        assert images.dtype == torch.float32, f"images are {images.dtype}; float32 is expected."
+        assert images.dtype == torch.float32, f"images are {images.dtype}; expected float32."
 
     def test_stays_in_range(self, shape: ImageShape) -> None:
         part = self._built(shape)
@@ -90,7 +90,7 @@ class RefinerContract(ShapedContract):
         assert torch.isfinite(images).all(), "with large weights, images hold NaN or infinite numbers."
         low, high = images.min().item(), images.max().item()
         assert -1 <= low <= high <= 1, (
-            f"with large weights, pixels are {low:g} … {high:g}; [-1, 1] is expected. End with torch.tanh "
+            f"with large weights, pixels are {low:g} … {high:g}; expected [-1, 1]. End with torch.tanh "
             "(gantk.nn.output_activation) or clamp."
         )
 

@@ -28,8 +28,8 @@ def check_states(part: Part, play: Play) -> None:
         unknown = sorted(set(found) - set(part.state))
         assert not unknown, f"{method} returned {', '.join(unknown)}, which `state` does not declare."
         for name, value in found.items():
-            assert isinstance(value, Tensor), f"{method} returned {value!r:.60} for {name}; a tensor is expected."
-            assert value.shape == (), f"{method} returned {list(value.shape)} for {name}; a scalar is expected."
+            assert isinstance(value, Tensor), f"{method} returned {value!r:.60} for {name}; expected a tensor."
+            assert value.shape == (), f"{method} returned {list(value.shape)} for {name}; expected a scalar."
             assert torch.isfinite(value), f"{method} returned {value.item()} for {name}."
         changed = [name for name, value in before.items() if not torch.equal(play.state[name], value)]
         assert not changed, f"{method} changed {', '.join(changed)} in place; return new tensors."

@@ -71,7 +71,7 @@ def train(
     progress = progress or for_stream()
     where = run if run is not None else model.built.run
     if where is None and model.built.spec["train"]["devices"] > 1:
-        raise UsageError("several devices need a run that all of them know: gantk.train(model, RUN).")
+        raise UsageError("training on several devices needs a run: gantk.train(model, RUN).")
     if where is None:
         where = free_place(model.built.spec["preset"])
         progress.say(f"training in {where}")
@@ -109,8 +109,8 @@ def _check_types(model: Model) -> None:
     if others:
         kind = str(others.pop()).removeprefix("torch.")
         raise UsageError(
-            f"this model's weights are {kind}, and training takes float32: model.float() makes them so, and "
-            "train.precision=bf16-mixed computes with fewer bits."
+            f"this model's weights are {kind}, but training needs float32: use model.float(); "
+            "train.precision=bf16-mixed computes in lower precision."
         )
 
 
@@ -119,7 +119,7 @@ def _check_same(model: Model, run: Run, accept_data: bool) -> None:
     # Where there is a checkpoint, it says what it was trained on.
     over = ("data", "shape") if accept_data or run.steps() else ("shape",)
     if not _same(written, spec, over) and not _same(assemble(written, for_training=False).built.spec, spec, over):
-        raise UsageError(f"{run} holds another model: train it with gantk train, or choose another place.")
+        raise UsageError(f"{run} contains another model: train it with gantk train, or choose another path.")
 
 
 def _check_unchanged_weights(model: Model, run: Run) -> None:

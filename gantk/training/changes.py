@@ -16,9 +16,9 @@ from gantk.schedule import Stage
 __all__ = ["Segment", "change_text", "check_data", "check_possible", "replayed", "segments"]
 
 STRUCTURE = {
-    "batch_size": "where it stands in the data is counted in batches",
-    "repeats": "where it stands in the data is counted in turns",
-    "optimizer": "what an optimizer remembers is of no use to another",
+    "batch_size": "the position in the data is counted in batches",
+    "repeats": "the position in the data is counted in turns",
+    "optimizer": "the state of one optimizer cannot be used by another",
     "amsgrad": "its optimizer remembers nothing for it",
     "centered": "its optimizer remembers nothing for it",
 }
@@ -45,14 +45,14 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
             reason = STRUCTURE.get(setting) or (STRUCTURE["amsgrad"] if setting == "momentum" else "")
             if reason:
                 raise UsageError(
-                    f"{name}: stage '{stage.name}' has begun ({place.step} steps are done) and keeps this: {reason}; "
-                    "--fresh starts over."
+                    f"{name}: stage '{stage.name}' has started ({place.step} steps are done), so this cannot change: "
+                    f"{reason}; --fresh starts over."
                 )
         steps = changed.steps(images)
         if "length" in now and steps < place.step:
             raise UsageError(
-                f"stages.{stage.name}.length: {now['length']} is {steps} steps, and {place.step} are done; "
-                f"from {place.step} steps on it can end."
+                f"stages.{stage.name}.length: {now['length']} is {steps} steps, but {place.step} are done; "
+                f"use {place.step} steps or more."
             )
 
 
@@ -63,7 +63,7 @@ def check_data(difference: str, where: str, typed: str, from_python: bool = Fals
     mend = f"gantk train {typed} --accept-data continues with these; --data PATH names where the others lie"
     if from_python:
         mend = "gantk.train(…, accept_data=True) continues with these"
-    raise DataError(f"the data differ from those of {where}: {difference}. {mend}.")
+    raise DataError(f"the data differs from that of {where}: {difference}. {mend}.")
 
 
 def replayed(spec: Mapping[str, Any], changes: Sequence[Change], step: int) -> dict[str, Any]:

@@ -295,7 +295,7 @@ class Trainer:
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         for name, tensor in self.model.state_dict().items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise Diverged(f"step {place.total}: {name} holds NaN or infinity; {self._go_back()}")
+                raise Diverged(f"step {place.total}: {name} contains NaN or infinity; {self._go_back()}")
         if self.fabric.is_global_zero:
             save(self.run, self.model, place, optimizers, self.content, self.settings.keep)
         self.fabric.barrier()

@@ -63,7 +63,9 @@ class Turns:
         values = self._check(player, terms)
         total = torch.stack([term.float() for term in terms.values()]).sum()
         if not total.requires_grad:
-            raise FitError(f"stage '{self.stage.name}': no term of '{player.name}' depends on what it moves.")
+            raise FitError(
+                f"stage '{self.stage.name}': no term of '{player.name}' depends on the parameters that it moves."
+            )
         self._fabric.backward(total)
         self._average_gradients(parameters)
         values["gradient_norm"] = self._clip(player, parameters)

@@ -169,7 +169,7 @@ class Broken(nn.Module):
         ),
         ({"generator": lambda z: "picture"}, "generator lambda returned a str"),
         ({"generator": lambda z: z.repeat(1, 40)[:, :196]}, "which has no parameters"),
-        ({"generator": Critic}, "'Critic' is a discriminator, and a generator is expected"),
+        ({"generator": Critic}, "'Critic' is a discriminator; expected a generator"),
         ({"generator": 3}, "generator: expected 'name'"),
         ({"generator": (Painter, {"widht": 3})}, "generator 'Painter' has no option 'widht'. Did you mean 'width'"),
         (
@@ -184,7 +184,7 @@ class Broken(nn.Module):
         ({"noise": lambda n: 1 / 0}, "noise lambda fails on n=2: ZeroDivisionError"),
         ({"loss": lambda play: play.fake.mean(0)}, "loss lambda returned .* a scalar is needed"),
         ({"loss": lambda: 3}, "function of a play, or of logits and targets, is needed"),
-        ({"loss": [brightness, brightness]}, "brightness is named twice"),
+        ({"loss": [brightness, brightness]}, "brightness is given twice"),
         ({"noise": gantk.NoiseSource}, "noise 'NoiseSource' lacks sample"),
     ],
 )
@@ -200,7 +200,7 @@ def test_options_that_a_run_cannot_hold_are_refused(images: ArraySource) -> None
             super().__init__(nz)
 
     assert gantk.build(data=images, noise=Squares, generator=Activated).built.spec["generator"]["nz"] == 6
-    with pytest.raises(OptionError, match="a run holds numbers and texts, not activation="):
+    with pytest.raises(OptionError, match="a run stores numbers and strings, not activation="):
         gantk.build(data=images, noise=Squares, generator=(Activated, {"activation": nn.GELU}))
 
 
@@ -211,7 +211,7 @@ def test_what_is_given_again_belongs_to_the_run(images: ArraySource, tmp_path: P
         gantk.load(tmp_path / "run", discriminator=Critic)
     with pytest.raises(UsageError, match="has no refiner"):
         gantk.load(tmp_path / "run", refiner=Softened)
-    with pytest.raises(UsageError, match=r"takes no genrator=….*Did you mean 'generator'"):
+    with pytest.raises(UsageError, match=r"has no argument genrator=….*Did you mean 'generator'"):
         gantk.load(tmp_path / "run", genrator=Painter)
     with pytest.raises(UsageError, match="the code of Painter is needed"):
         gantk.load(tmp_path / "run", generator="dcgan")

@@ -153,7 +153,7 @@ class Muted(Bright):
     [
         (
             Silent(),
-            r"loss 'mine' has no role: give Silent a public method .* generator\(self, play\)\.",
+            r"loss 'mine' has no role: add to Silent a public method .* generator\(self, play\)\.",
         ),
         (Misspelt(), r"generator\(batch\) would be one if its argument were called play"),
         (Muted(), "loss 'mine' has no term for any role with these options"),
@@ -171,7 +171,7 @@ def test_a_player_that_moves_what_is_not_there_is_refused() -> None:
             stages[0].players[1].moves = ("generator.decodr",)
             return stages
 
-    with pytest.raises(FitError, match=r"moves 'generator\.decodr', and the model has no such module"):
+    with pytest.raises(FitError, match=r"moves 'generator\.decodr', but the model has no such module"):
         resolve_stages(assembled(), Astray(lambda model: Terms(model.losses, "generator")), {})
 
 
@@ -212,7 +212,7 @@ def test_a_value_may_be_a_dataclass_with_numbers_and_nothing() -> None:
 
 def test_a_value_that_is_no_tensor_is_named() -> None:
     step = assembled().step(Batch(torch.zeros(2, *SHAPE)), {"odd": lambda step: (step["noise"], object())})
-    with pytest.raises(FitError, match="value 'odd' of a step is a object; tensors, alone or in containers"):
+    with pytest.raises(FitError, match="value 'odd' of a step is a object; expected tensors, alone or in containers"):
         step["odd"]
 
 

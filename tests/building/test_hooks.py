@@ -39,30 +39,30 @@ def fails(*_: Any) -> Any:
 @pytest.mark.parametrize(
     ("part", "says"),
     [
-        (remembering(None), "Bad.after_discriminator returned a NoneType; name → new value"),
+        (remembering(None), "Bad.after_discriminator returned a NoneType; expected name → new value"),
         (remembering(ONE), "Bad.after_discriminator returned a Tensor"),
         (remembering({"q": ONE}), "returned 'q', which `state` does not declare: it has k"),
-        (remembering({"k": torch.ones(3)}), "returned a tensor .3. of torch.float32 for 'k'; a scalar tensor"),
+        (remembering({"k": torch.ones(3)}), "returned a tensor .3. of torch.float32 for 'k'; expected a scalar tensor"),
         (remembering({"k": "x"}), "returned 'x' for 'k'"),
-        (remembering({"k": ONE * float("nan")}), "addon.Bad remembers k = nan"),
+        (remembering({"k": ONE * float("nan")}), "state k of addon.Bad is nan"),
         (
             addon(state={"k": 0.0}, after_generator=lambda self, play: fails()),
             "in addon.Bad, by ZeroDivisionError: by nought",
         ),
         (addon(state=["k"]), "addon.Bad: state is a list"),
-        (addon(state={"k": "zero"}), "state..k.. is 'zero'; a finite number"),
+        (addon(state={"k": "zero"}), "state..k.. is 'zero'; expected a finite number"),
         (addon(state={"a.b": 0.0}), "a number called 'a.b'"),
         (addon(joins=lambda self, binding: fails()), "Bad.joins fails: ZeroDivisionError: by nought"),
-        (addon(joins=lambda self, binding: None), "Bad.joins returned None; True or False"),
+        (addon(joins=lambda self, binding: None), "Bad.joins returned None; expected True or False"),
         (addon(transform=lambda self, images, play: images[:-1]), "Bad.transform returned .1, 1, 14, 14."),
-        (addon(transform=lambda self, images, play: images[:, :, 1:]), "2, 1, 14, 14. of torch.float32 is expected"),
+        (addon(transform=lambda self, images, play: images[:, :, 1:]), "expected .2, 1, 14, 14. of torch.float32"),
         (addon(transform=lambda self, images, play: images.double()), "of torch.float64 for images"),
         (addon(transform=lambda self, images, play: None), "Bad.transform returned a NoneType"),
-        (addon(transform=lambda self, images, play: images.add_(1)), "Bad.transform changed the images"),
+        (addon(transform=lambda self, images, play: images.add_(1)), "Bad.transform changed its input"),
         (addon(transform=lambda self, images, play: fails()), "Bad.transform fails: ZeroDivisionError"),
-        (addon(shown_shape=lambda self, shape: 3), "Bad.shown_shape returned 3; .channels, height, width. is"),
+        (addon(shown_shape=lambda self, shape: 3), "Bad.shown_shape returned 3; expected .channels, height, width."),
         (addon(shown_shape=lambda self, shape: fails()), "Bad.shown_shape fails"),
-        (addon(stages=lambda self, path: None), "Bad.stages returned a NoneType; a list of gantk.Stage"),
+        (addon(stages=lambda self, path: None), "Bad.stages returned a NoneType; expected a list of gantk.Stage"),
         (addon(players=lambda self, path, stage: [3]), "Bad.players returned a list with 3 in it"),
         (addon(values=lambda self, path, stage: None), "Bad.values returned a NoneType"),
     ],
@@ -120,7 +120,7 @@ class Fixed(Condition):
         ({"draw": lambda self, n, rng: fails()}, "Bad.draw fails"),
         ({"seen": lambda self, labels: fails()}, "Bad.seen fails"),
         ({"draw": lambda self, n, rng: self.vectors[:2]}, "returned .2, 3.; expected .3, 3."),
-        ({"draw": lambda self, n, rng: torch.randn(n, 3)}, "drew two different batches from one random seed"),
+        ({"draw": lambda self, n, rng: torch.randn(n, 3)}, "returned two different batches for the same random seed"),
     ],
 )
 def test_a_conditions_faults_are_told_at_build(tiny: Build, members: dict[str, Any], says: str) -> None:
@@ -137,7 +137,7 @@ def test_a_condition_that_is_told_wrongly_is_one_line(tiny: Build) -> None:
     with pytest.raises(UsageError, match="list of conditions is empty"):
         model.sample(2, condition=[])
     flat = tiny(condition=made(Fixed, told=lambda self, text: self.vectors[0]))
-    with pytest.raises(FitError, match=r"told..1.. returned .3.; .1, 3. is expected"):
+    with pytest.raises(FitError, match=r"told..1.. returned .3.; expected .1, 3."):
         flat.sample(2, condition="1")
 
 
@@ -159,10 +159,10 @@ class Learned(NoiseSource):
 @pytest.mark.parametrize(
     ("members", "says"),
     [
-        ({"learned": "map"}, "Bad.learned is 'map'; a tuple of module paths"),
+        ({"learned": "map"}, "Bad.learned is 'map'; expected a tuple of module paths"),
         ({"sample": lambda self, n, rng=None: fails()}, "Bad.sample fails"),
-        ({"sample": lambda self, n, rng=None: torch.randn(n, 8)}, "drew two different batches"),
-        ({"dim": property(lambda self: "8", lambda self, value: None)}, "has dim '8'; a whole number"),
+        ({"sample": lambda self, n, rng=None: torch.randn(n, 8)}, "returned two different batches"),
+        ({"dim": property(lambda self: "8", lambda self, value: None)}, "has dim '8'; expected a whole number"),
     ],
 )
 def test_a_noises_faults_are_told_at_build(tiny: Build, members: dict[str, Any], says: str) -> None:
@@ -192,7 +192,7 @@ def test_a_part_that_fails_in_training_is_one_line(tiny: Build, tmp_path: Path) 
 
 def test_a_loss_with_a_transform_says_which_games_it_joins(tiny: Build) -> None:
     part = made(Loss, generator=lambda self, play: play.fake.mean(), transform=lambda self, images, play: images)
-    with pytest.raises(FitError, match="has a transform, and losses join no game by themselves"):
+    with pytest.raises(FitError, match="has a transform, but losses do not join games by themselves"):
         tiny(loss=part)
 
 
@@ -214,15 +214,15 @@ def test_a_discriminator_may_read_conditions_by_its_options(tiny: Build, tmp_pat
     assert isinstance(model.discriminator, Reading)
     assert model.discriminator.shape == model.image_shape
     gantk.train(model, tmp_path / "run", progress=Silent())
-    with pytest.raises(FitError, match="reads conditions, and this model has none: add one with --condition"):
+    with pytest.raises(FitError, match="reads conditions, but this model has none: add one with --condition"):
         tiny(discriminator=Reading)
 
 
 def test_a_loss_that_reads_a_condition_needs_one(tiny: Build) -> None:
-    with pytest.raises(FitError, match="a condition is read, and this model has none"):
+    with pytest.raises(FitError, match="this model has no condition, but one is needed"):
         tiny(loss=lambda play: play.condition.mean() + play.fake.mean())
     part = made(Loss, needs=frozenset({"condition"}), generator=lambda self, play: play.fake.mean())
-    with pytest.raises(FitError, match="needs a condition, and this model has none"):
+    with pytest.raises(FitError, match="needs a condition, but this model has none"):
         tiny(loss=part)
     assert tiny(loss=part, condition="class").condition is not None
 

@@ -67,13 +67,13 @@ def test_samples_are_new_at_every_call_unless_a_seed_is_given(tiny: Build) -> No
 
 @pytest.mark.parametrize("n", [-1, 2.5, "4", None])
 def test_how_many_is_a_count(n: object, tiny: Build) -> None:
-    with pytest.raises(UsageError, match="whole number of 0 or more"):
+    with pytest.raises(UsageError, match="a number of images, 0 or more"):
         tiny().sample(n)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "0", True])
 def test_a_seed_in_its_range(seed: object, tiny: Build) -> None:
-    with pytest.raises(UsageError, match="a seed is a whole number"):
+    with pytest.raises(UsageError, match="a seed is an integer"):
         tiny().sample(1, seed=seed)  # type: ignore[arg-type]
 
 
@@ -104,8 +104,8 @@ def test_noise_of_any_real_type_is_read(tiny: Build) -> None:
         (torch.zeros(2, 7), r"noise is \[N, 6\], not \[2, 7\]\.$"),
         (torch.zeros(6), r"noise is \[N, 6\], not \[6\]\.$"),
         (torch.zeros(2, 6, 1, 1), r"not \[2, 6, 1, 1\]; write noise.flatten\(1\)"),
-        (torch.zeros(2, 6, dtype=torch.complex64), "real numbers, not torch.complex64"),
-        (np.zeros((2, 6), dtype=bool), "real numbers, not torch.bool"),
+        (torch.zeros(2, 6, dtype=torch.complex64), "noise is real, not torch.complex64"),
+        (np.zeros((2, 6), dtype=bool), "noise is real, not torch.bool"),
         ("noise", r"a tensor \[N, 6\], not a str"),
         (None, r"a tensor \[N, 6\], not a NoneType"),
     ],

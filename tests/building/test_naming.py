@@ -101,13 +101,15 @@ def test_code_in_a_file_goes_by_the_name_that_was_asked_for(tmp_path: Path) -> N
 
 
 def test_a_file_is_not_yet_a_part() -> None:
-    with pytest.raises(OptionError, match=r"^noise: ' mine\.py ' is a file; name what is in it, as mine\.py:NAME\."):
+    with pytest.raises(
+        OptionError, match=r"^noise: ' mine\.py ' is a file; give the name of an object in it, as in mine\.py:NAME\."
+    ):
         named("noise", " mine.py ")
 
 
 @pytest.mark.parametrize("name", ["my noise", "1st", "-mine", "a.b", "mine:x"])
 def test_a_name_that_cannot_be_typed_is_refused(name: str) -> None:
-    with pytest.raises(OptionError, match=f"a part's name is letters, digits, _ and -, not '{name}'"):
+    with pytest.raises(OptionError, match=f"a part's name consists of letters, digits, _ and -, not '{name}'"):
         gantk.register("noise", Squares, name=name)
     assert not registry._given
 

@@ -105,5 +105,5 @@ def test_a_part_whose_arguments_are_not_known_is_the_parts_own(images: ArraySour
 
 
 def test_a_list_with_code_in_it_is_no_option(images: ArraySource) -> None:
-    with pytest.raises(OptionError, match=r"a run holds numbers and texts, not parts=\[4, <class"):
+    with pytest.raises(OptionError, match=r"a run stores numbers and strings, not parts=\[4, <class"):
         noted(images, (Mixed, {"parts": [4, nn.ReLU]}))

@@ -113,7 +113,7 @@ def neighbours(images: Tensor) -> Tensor:
         (Attached(), r"player 'generator': term 'mine' keeps a tensor with its graph .* detach it"),
         (Of(lambda images: images.sub(images).log().sum()), r"term 'mine' is -inf on \d+ random images"),
         (Of(lambda images: (images * 0).sqrt().sum()), r"the gradient of generator.decoder.weight is NaN"),
-        (Of(lambda images: images.mean(0)), r"term 'mine' is a tensor \[1, 4, 3\]; a scalar tensor is expected"),
+        (Of(lambda images: images.mean(0)), r"term 'mine' is a tensor \[1, 4, 3\]; expected a scalar tensor"),
         (Of(lambda images: images.view(7, -1).mean()), r"in loss.mine, by RuntimeError: shape '\[7, -1\]' is invalid"),
     ],
 )
@@ -286,7 +286,7 @@ def test_labels_are_asked_of_data_that_has_them() -> None:
     try_stages(model, stages, torch.tensor([0, 1, 1]))
     with pytest.raises(
         FitError,
-        match=r"stage 'game', player 'discriminator': this step reads labels, and this data set has none: choose",
+        match=r"stage 'game', player 'discriminator': this step reads labels, but this data set has none: choose",
     ):
         try_stages(model, stages)
 
@@ -306,7 +306,9 @@ class OnHalvesInFull(OnHalves):
 def test_a_recipe_that_judges_something_else_says_what_makes_it() -> None:
     model = assembled(discriminator=ToyDiscriminator(frozenset({"logits"}), (1, 2, 3), 5))
     check_shapes(model, SHAPE, OnHalvesInFull())
-    with pytest.raises(FitError, match=r"judges \[1, 2, 3\], and judged makes \[2, 1, 4, 3\] of 2 images: have judged"):
+    with pytest.raises(
+        FitError, match=r"judges \[1, 2, 3\], but judged returned \[2, 1, 4, 3\] for 2 images: judged must"
+    ):
         check_shapes(model, SHAPE, OnHalves())
 
 
@@ -317,7 +319,9 @@ class OnPairs(OnHalves):
 
 def test_what_is_judged_is_one_tensor() -> None:
     model = assembled(discriminator=ToyDiscriminator(frozenset({"logits"}), (1, 2, 3), 5))
-    with pytest.raises(FitError, match=r"^recipe OnPairs: judged_shape says .*, and judged makes tuple of 2 images"):
+    with pytest.raises(
+        FitError, match=r"^recipe OnPairs: according to judged_shape, .*, but judged returned tuple for 2 images"
+    ):
         check_shapes(model, SHAPE, OnPairs())
 
 
@@ -337,8 +341,8 @@ class Tripped:
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (torch.ones(()), r"its objective returned a tensor \[\]; name → term is expected"),
-        ({"x": 3.0}, "term 'x' is a float; a scalar tensor is expected"),
+        (torch.ones(()), r"its objective returned a tensor \[\]; expected name → term"),
+        ({"x": 3.0}, "term 'x' is a float; expected a scalar tensor"),
         ({"x": torch.ones(())}, "has no term that depends on what it moves"),
         ({}, "has no term that depends on what it moves"),
     ],

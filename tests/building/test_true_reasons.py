@@ -40,7 +40,7 @@ def test_a_part_is_named_by_text_or_a_table(spec: Any) -> None:
         ({"image_shape": (3, 16, "16"), "noise_dim": 2}, "image_shape is"),
         ({"image_shape": (3, 16, 16), "noise_dim": 0}, "noise_dim is a whole number of 1 or more, not 0"),
         ({"image_shape": (3, 16, 16)}, r"needs noise_dim, which no other part supplies\."),
-        ({"noise_dim": 2, "width": 4}, r"width is no context; write options into the name, as 'dcgan:width=…'"),
+        ({"noise_dim": 2, "width": 4}, r"width is not a context argument; use 'dcgan:width=…'"),
         ({"image_shape": (3, 16, 16), "noise_dim": -2}, "noise_dim is a whole number of 1 or more, not -2"),
         ({"image_shape": (3, 16, 16), "noise_dim": "x"}, "noise_dim is a whole number"),
     ],
@@ -91,12 +91,12 @@ def test_a_part_of_another_kind_is_no_part_of_this(register: Callable[[str, str,
 
 
 def test_noise_without_numbers() -> None:
-    with pytest.raises(FitError, match="drew NaN or infinite numbers"):
+    with pytest.raises(FitError, match="returned NaN or infinite values"):
         gantk.build("gan", data=IMAGES, noise=not_a_number)
 
 
 def test_a_complex_term_is_called_so() -> None:
-    with pytest.raises(FitError, match=r"is a tensor \[\] of complex64; a scalar tensor is expected"):
+    with pytest.raises(FitError, match=r"is a tensor \[\] of complex64; expected a scalar tensor"):
         gantk.build("gan", data=IMAGES, loss=complex_term)
 
 
@@ -111,7 +111,7 @@ def test_data_that_is_given_has_no_options() -> None:
 
 
 def test_a_value_in_place_of_a_method() -> None:
-    with pytest.raises(BrokenPlugin, match=r"^Mine\.roles is a method of parts, and here a tuple"):
+    with pytest.raises(BrokenPlugin, match=r"^Mine\.roles is a method of parts, but here a tuple"):
         type("Mine", (gantk.Loss,), {"roles": ("generator",)})
 
 

@@ -70,8 +70,8 @@ def test_nothing_is_overwritten(before: str, small_build: list[str], tmp_path: P
         (place / ("model.toml" if before == "run" else "thesis.txt")).write_text("mine")
     found = contents(tmp_path)
     error = call(*small_build, "-o", "place").error(2)
-    assert "place exists already" in error
-    assert "choose another place, or remove it first" in error
+    assert "place already exists" in error
+    assert "choose another path, or remove it first" in error
     assert contents(tmp_path) == found
     assert "next: gantk train elsewhere" in call(*small_build, "-o", "elsewhere").worked().out
 
@@ -132,7 +132,7 @@ WRONG = {
     "option without value": (["--noise", "de:dim"], "de"),
     "option of another type": (["--noise", "gaussian:dim=many"], "dim takes int, not 'many'"),
     "option that is not a number": (["--noise", "gaussian:dim=nan"], "dim takes int"),
-    "context": (["--generator", "dcgan:noise_dim=3"], "follows from the other parts"),
+    "context": (["--generator", "dcgan:noise_dim=3"], "is determined by other parts"),
     "dim=0": (["--noise", "de:dim=0"], "dim must be at least 1, not 0"),
     "dim=-3": (["--noise", "gaussian:dim=-3"], "dim must be at least 1, not -3"),
     "width=0": (["--generator", "dcgan:width=0"], "width must be at least 1"),
@@ -165,7 +165,7 @@ WRONG = {
     "two adversarial": (["--loss", "minimax", "--loss", "wgan-gp"], "exactly one adversarial loss"),
     "vae with a discriminator": (["vae", "--discriminator", "dcgan"], "leave out --discriminator"),
     "vae with hidden": (["vae", "--loss", "hidden"], "choose a recipe with a game"),
-    "schedule alone": (["game"], "name one with --noise"),
+    "schedule alone": (["game"], "give one with --noise"),
     "required option": (["--data", "folder"], "needs path="),
 }
 
@@ -238,7 +238,7 @@ def small() -> list[str]:
 def test_a_root_that_is_not_text_is_refused_and_nothing_left(photos: Path, tmp_path: Path, call) -> None:
     odd = photos.rename(tmp_path / b"phot\xf6s".decode(errors="surrogateescape"))
     error = call("build", "--data", f"folder:path={odd}", *small()).error(1)
-    assert "not text" in error
+    assert "not valid text" in error
     assert not (tmp_path / "run").exists()
 
 

@@ -63,13 +63,13 @@ def test_a_crash_behind_a_change_replays_it(trained: Path, tmp_path: Path, call)
 
 
 REFUSED = {
-    "a part": ("generator.width=8", "generator cannot: its weights belong to its parts"),
-    "the seed": ("seed=3", "seed cannot"),
-    "the data's options": ("data.path=x", "the data is named with --data"),
-    "batch size": ("stages.game.batch_size=4", "has begun (8 steps are done) and keeps this"),
-    "turns": ("stages.game.discriminator.repeats=2", "keeps this"),
-    "optimizer": ("stages.game.generator.optimizer=sgd", "keeps this"),
-    "shorter than done": (f"{LENGTH}=5 steps", "5 steps, and 8 are done"),
+    "a part": ("generator.width=8", "not generator: its weights belong to its parts"),
+    "the seed": ("seed=3", "not seed"),
+    "the data's options": ("data.path=x", "give the data with --data"),
+    "batch size": ("stages.game.batch_size=4", "has started (8 steps are done), so this cannot change"),
+    "turns": ("stages.game.discriminator.repeats=2", "so this cannot change"),
+    "optimizer": ("stages.game.generator.optimizer=sgd", "so this cannot change"),
+    "shorter than done": (f"{LENGTH}=5 steps", "5 steps, but 8 are done"),
     "averages": ("train.ema=0.9", "cannot change within a run"),
     "no stage": ("stages.gmae.length=9 steps", "Did you mean 'game'?"),
     "no player": ("stages.game.generater.lr=1", "Did you mean 'generator'?"),
@@ -123,7 +123,7 @@ def test_data_of_another_size_has_not_moved(photos: Path, call) -> None:
     error = call("train", "run", "--data", "photos:color=gray,size=8").error(1)
     assert "the model was built for images [1, " in error
     assert "has moved" not in error
-    assert "within a run the data is named with --data" in call("train", "run", "--set", "data.size=8").error(2)
+    assert "within a run give the data with --data" in call("train", "run", "--set", "data.size=8").error(2)
 
 
 def test_other_parts_bring_the_stages_of_the_recipe_again(photos: Path, call) -> None:

@@ -138,5 +138,7 @@ def test_a_real_new_process(built: Callable[[], None], folder: Path) -> None:
 
 
 def test_a_file_alone_asks_for_what_is_in_it(folder: Path) -> None:
-    with pytest.raises(OptionError, match=r"'./mine.py' is a file; name what is in it, as ./mine.py:NAME"):
+    with pytest.raises(
+        OptionError, match=r"'./mine.py' is a file; give the name of an object in it, as in ./mine.py:NAME"
+    ):
         gantk("build", "--generator", "./mine.py", "--dry-run")

@@ -62,7 +62,7 @@ def test_images_of_another_program(tmp_path: Path, gantk) -> None:
     again = gantk("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
     assert again.out == done.out
     said = gantk("evaluate", "other", *SMALL[:2], *METRICS[2:]).error(2)
-    assert "which images are real? Name them with --data" in said
+    assert "the real images are missing: give them with --data" in said
     Image.new("L", (20, 28)).save(tmp_path / "single.png")
     said = gantk("evaluate", "single.png", "--data", "digits", *SMALL[:2], *METRICS[2:]).error(2)
     assert "[1, 28, 20] and [1, 28, 28]" in said
@@ -70,7 +70,7 @@ def test_images_of_another_program(tmp_path: Path, gantk) -> None:
 
 def test_what_is_refused(trained: Path, untrained: Path, tmp_path: Path, gantk) -> None:
     assert "did you mean" in gantk("evaluate", f"{trained}x", *SMALL).error(1)
-    assert "has never been trained" in gantk("evaluate", str(untrained), *SMALL).error(1)
+    assert "has not been trained yet" in gantk("evaluate", str(untrained), *SMALL).error(1)
     assert "there is no metric 'nothing'" in gantk("evaluate", str(trained), "--metrics", "nothing").error(2)
     assert "needs 1,000,000 images" in gantk("evaluate", str(trained), *SMALL, "--metrics", "python:Greedy").error(2)
     assert "expected a step, as 500, or all" in gantk("evaluate", str(trained), "--step", "last").error(2)

@@ -74,7 +74,7 @@ def test_nothing_fits(trained: Path, tmp_path: Path, call) -> None:
 
 
 def test_a_run_never_trained_and_none(untrained: Path, call) -> None:
-    assert "has never been trained" in call("build", "--from", "untrained", "-o", "fine").error(1)
+    assert "has not been trained yet" in call("build", "--from", "untrained", "-o", "fine").error(1)
     assert "nowhere is not a run" in call("build", "--from", "nowhere", "-o", "fine").error(1)
 
 

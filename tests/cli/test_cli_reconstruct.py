@@ -161,7 +161,7 @@ def test_a_model_without_codes_names_the_mend(trained: Path, tmp_path: Path, cal
 
 
 def test_nothing_is_drawn_of_a_run_never_trained(untrained: Path, call) -> None:
-    assert "has never been trained: run gantk train untrained first" in call("reconstruct", "untrained").error(1)
+    assert "has not been trained yet: run gantk train untrained first" in call("reconstruct", "untrained").error(1)
     assert "is not a run" in call("reconstruct", "gone").error(1)
 
 

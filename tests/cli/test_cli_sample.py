@@ -114,7 +114,7 @@ def test_sampling_changes_nothing_in_the_run_and_needs_no_data(trained: Path, ca
 @pytest.mark.parametrize("command", ["sample", "interpolate"])
 def test_a_run_never_trained(command: str, untrained: Path, tmp_path: Path, call) -> None:
     error = call(command, "untrained").error(1)
-    assert "untrained has never been trained: run gantk train untrained first" in error
+    assert "untrained has not been trained yet: run gantk train untrained first" in error
     assert [path.name for path in tmp_path.iterdir()] == ["untrained"]
 
 

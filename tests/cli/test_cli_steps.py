@@ -38,10 +38,10 @@ def test_a_step_is_drawn_by_its_number_or_by_its_folder(command: str, trained: P
 
 def test_a_step_that_there_is_not(trained: Path, call) -> None:
     error = call("sample", "trained", "--step", "5").error(2)
-    assert "trained has no checkpoint of step 5; there are those of steps 4, 8" in error
+    assert "trained has no checkpoint of step 5; available steps: 4, 8" in error
     error = call("sample", "trained/checkpoints/step-0000004", "--step", "8").error(2)
-    assert "is the checkpoint of step 4, and --step asks for 8" in error
-    assert "there are those of steps 4, 8" in call("sample", "trained/checkpoints/step-0000006").error(2)
+    assert "is the checkpoint of step 4, but --step is 8" in error
+    assert "available steps: 4, 8" in call("sample", "trained/checkpoints/step-0000006").error(2)
 
 
 def test_training_a_checkpoint_names_its_run(trained: Path, call) -> None:

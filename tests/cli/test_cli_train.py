@@ -241,7 +241,7 @@ def test_weights_that_are_no_numbers(trained: Path, tmp_path: Path, call) -> Non
     next(weight for name, weight in weights.items() if name.endswith("weight")).view(-1)[0] = float("nan")
     save_file(weights, file)
     error = call("sample", "trained", "-o", "nan.png").error(1)
-    assert "holds NaN or infinity; remove the folder trained/checkpoints/step-0000008" in error
+    assert "contains NaN or infinity; remove the folder trained/checkpoints/step-0000008" in error
     assert not (tmp_path / "nan.png").exists()
 
 
@@ -250,7 +250,7 @@ def test_a_checkpoint_of_another_model(trained: Path, call) -> None:
     file.write_text(file.read_text().replace("width = 4", "width = 5"))
     error = call("train", "trained").error(1)
     assert "generator.width was 4" in error
-    assert "holds the weights of another model" in call("sample", "trained").error(1)
+    assert "contains the weights of another model" in call("sample", "trained").error(1)
     assert "start this one over with --fresh" in error
     call("train", "trained", "--fresh").worked()
     call("sample", "trained", "-n", "1").worked()

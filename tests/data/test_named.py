@@ -108,15 +108,15 @@ def test_a_data_set_goes_before_a_folder_of_its_name(here: Path) -> None:
         ("photos/fotos", DataError, r"photos/fotos: no such file or folder\."),
         ("folder:fotos", DataError, r"/fotos: no such folder; set path=FOLDER"),
         ("fotos,size=16", OptionError, "does not name a plugin; expected NAME or NAME:.*did you mean 'fotos:size=16'"),
-        ("photos:path=x", OptionError, "'photos' says already where the data lies; leave out path=x."),
+        ("photos:path=x", OptionError, "'photos' is the path already; leave out path=x."),
         ("photos:sise=3", OptionError, "data 'folder' has no option 'sise'. Did you mean 'size'?"),
-        ("x.npy", DataError, r"x\.npy: an array, and images are expected; .*ArraySource\(numpy\.load\('"),
-        ("Y.NPY", DataError, r"Y\.NPY: an array, and images are expected"),
+        ("x.npy", DataError, r"x\.npy: an array; expected images; .*ArraySource\(numpy\.load\('"),
+        ("Y.NPY", DataError, r"Y\.NPY: an array; expected images"),
         ("damaged.zip", DataError, r"damaged\.zip.* zip"),
         ("DAMAGED2.ZIP", DataError, r"DAMAGED2\.ZIP.* zip"),
         (Path("fotos"), DataError, r"/fotos: no such file or folder\."),
-        ("https://example.org/x.zip", DataError, "an address; .*: download it first"),
-        ("photos:size=8,size=16", OptionError, "'size=8,size=16' has size= twice; give it once"),
+        ("https://example.org/x.zip", DataError, "a URL; .*: download it first"),
+        ("photos:size=8,size=16", OptionError, "'size=8,size=16' contains size= twice; give it once"),
         ("photos:skip=1", OptionError, "skip takes true or false, not '1'"),
         ("", OptionError, "does not name a plugin"),
         (" ", OptionError, "does not name a plugin"),
@@ -145,7 +145,7 @@ def test_old_names_are_read_with_a_word(here: Path, text: str) -> None:
 
 
 def test_both_names_at_once_are_refused() -> None:
-    with pytest.raises(OptionError, match="root is the old name of path; give path only"):
+    with pytest.raises(OptionError, match="root is the old name of path; use only path"):
         construct("data", "folder:root=photos,path=photos")
 
 

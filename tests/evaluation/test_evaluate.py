@@ -190,9 +190,9 @@ def test_a_model_and_arrays(tiny, images: ArraySource, toy_metrics: None) -> Non
 
 
 def test_what_cannot_be_asked(run: gantk.Run, images: ArraySource, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="which images are real"):
+    with pytest.raises(UsageError, match="the real images are missing"):
         gantk.evaluate(run, metrics="brightness")
-    with pytest.raises(UsageError, match="metric 'brightness' is named twice"):
+    with pytest.raises(UsageError, match="metric 'brightness' is given twice"):
         gantk.evaluate(run, metrics=["brightness", "brightness"], data=images)
     with pytest.raises(UsageError, match=r"there is no metric 'brigtness'\. Did you mean 'brightness'"):
         gantk.evaluate(run, metrics="brigtness", data=images)

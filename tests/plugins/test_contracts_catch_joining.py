@@ -192,15 +192,15 @@ CASES = [
     (AddonContract, Overwriting, "test_leaves_the_images_alone", "changed its argument"),
     (AddonContract, Undeclared, "test_remembers_what_it_declares", "seen"),
     (AddonContract, InPlace, "test_remembers_what_it_declares", "in place"),
-    (AddonContract, Vectors, "test_remembers_what_it_declares", "a scalar is expected"),
+    (AddonContract, Vectors, "test_remembers_what_it_declares", "expected a scalar"),
     (AddonContract, Forgetful, "test_remembers_what_it_declares", "declare the numbers"),
     (LossContract, Counting, "test_remembers_what_it_declares", "changed turns of the part"),
-    (MetricContract, Tensors, "test_measures_numbers", "a float is expected"),
-    (MetricContract, Upwards, "test_says_which_values_are_better", "'lower' or 'higher' is expected"),
+    (MetricContract, Tensors, "test_measures_numbers", "expected a float"),
+    (MetricContract, Upwards, "test_says_which_values_are_better", "expected 'lower' or 'higher'"),
     (MetricContract, Misnamed, "test_says_which_values_are_better", "returned none of them"),
     (MetricContract, Waking, "test_leaves_the_model_alone", "training mode"),
     (ExtractorContract, Relative, "test_an_image_alone_has_the_same_features", "rest of the batch"),
-    (ExtractorContract, Short, "test_features_are_vectors", "is expected"),
+    (ExtractorContract, Short, "test_features_are_vectors", "; expected "),
 ]
 
 

@@ -105,7 +105,7 @@ def test_a_damaged_checkpoint_says_how_to_resume(
 def test_weights_of_another_model_are_refused(run: Run) -> None:
     path = run.latest() / WEIGHTS
     save_file({f"other.{name}": value for name, value in load_file(path).items()}, path)
-    with pytest.raises(CheckpointError, match=r"holds the weights of another model: .*--fresh starts over"):
+    with pytest.raises(CheckpointError, match=r"contains the weights of another model: .*--fresh starts over"):
         gantk.load(run)
 
 

@@ -33,7 +33,7 @@ def test_checkpoints_are_in_order_of_their_steps(tmp_path: Path) -> None:
     assert [path.name for path in run.checkpoints] == ["step-0000009", "step-0000010", "step-12345678"]
     assert run.latest() == run.at() == run.checkpoint(12345678)
     assert run.at(9) == run.checkpoint(9)
-    with pytest.raises(UsageError, match="no checkpoint of step 11; there are those of steps 9, 10, 12345678"):
+    with pytest.raises(UsageError, match="no checkpoint of step 11; available steps: 9, 10, 12345678"):
         run.at(11)
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_was_never_trained_says_so(tmp_path: Path) -> None:
     run = made(tmp_path / "run")
     assert (run.steps(), run.samples, run.checkpoints, run.log) == ([], [], [], {})
     for step in (None, 3):
-        with pytest.raises(CheckpointError, match=r"has never been trained: run gantk train \S+run first"):
+        with pytest.raises(CheckpointError, match=r"has not been trained yet: run gantk train \S+run first"):
             run.at(step)
 
 
@@ -67,11 +67,11 @@ def test_a_place_that_holds_something_is_not_taken(tmp_path: Path) -> None:
     (taken / ".unfinished-model.toml").write_text("half")
     Run(taken).create({"seed": 1})
     assert Run(taken).spec() == {"seed": 1}
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         Run(taken).create({"seed": 2})
     assert Run(taken).spec() == {"seed": 1}
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         Run(tmp_path / "file").check_free()
 
 
@@ -138,7 +138,7 @@ def test_a_path_that_is_none_of_a_runs_own_stands_for_itself(tmp_path: Path) -> 
 def test_a_checkpoint_and_another_step_contradict_each_other(tmp_path: Path) -> None:
     run = made(tmp_path / "x", 5)
     assert located(run.checkpoint(5), 5)[1] == 5
-    with pytest.raises(UsageError, match="is the checkpoint of step 5, and --step asks for 6"):
+    with pytest.raises(UsageError, match="is the checkpoint of step 5, but --step is 6"):
         located(run.checkpoint(5), 6)
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_model_toml_is_named(content: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [None, 3, ["runs"]])
 def test_what_is_no_path_is_said_in_one_line(path: object) -> None:
-    with pytest.raises(UsageError, match="expected a path, as 'runs/x', not"):
+    with pytest.raises(UsageError, match="expected a path, such as 'runs/x', not"):
         Run(path)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="expected a path"):
         gantk.load(path)  # type: ignore[arg-type]

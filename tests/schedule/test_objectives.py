@@ -126,7 +126,7 @@ def test_losses_within_a_joined_objective_are_heard_and_bring_their_settings() -
 def test_a_joined_objective_without_losses_for_its_role_is_refused() -> None:
     assembled = model(losses={"bright": Brightness()})
     joined = Joined({"game": Terms(assembled.losses, "critic"), "rest": Constant("rest", 1.0)})
-    with pytest.raises(FitError, match="no loss speaks to a critic"):
+    with pytest.raises(FitError, match="no loss has a term for a critic"):
         resolve_stages(assembled, Two([Player("generator", ("generator",), joined)]), {})
 
 

@@ -50,7 +50,7 @@ def test_a_length_in_steps(text: str, images: int, batch: int, steps: int) -> No
     "text", ["", "3", "steps", "-3 steps", "0 steps", "0.0 epochs", "3 days", "3 stepss", "1e400 steps", "x 3 steps"]
 )
 def test_what_is_no_length_is_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="like '25 epochs', '2000 steps' or '100000 images'"):
+    with pytest.raises(OptionError, match="such as '25 epochs', '2000 steps' or '100000 images'"):
         Length.parse(text)
 
 

@@ -263,7 +263,7 @@ def test_a_module_of_the_wrong_kind_is_refused(step: Step) -> None:
 
 def test_labels_are_those_of_the_batch_or_an_error(step: Step, toys: Toys) -> None:
     assert step["labels"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(FitError, match="this step reads labels, and this data set has none"):
+    with pytest.raises(FitError, match="this step reads labels, but this data set has none"):
         Step(toys, Batch(torch.rand(4, 3)), VALUES)["labels"]
 
 

@@ -118,7 +118,7 @@ def test_figures_are_logged_by_metric_and_figure(tiny: Build, tmp_path: Path) ->
 
 
 def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:
-    with pytest.raises(OptionError, match=r"no figure 'scripted/distanc'.*Did you mean 'scripted/distance'"):
+    with pytest.raises(OptionError, match=r"no score 'scripted/distanc'.*Did you mean 'scripted/distance'"):
         tiny(metric="scripted", settings={"train.keep_best": "scripted/distanc"})
     with pytest.raises(OptionError, match="add one with --metric"):
         tiny(settings={"train.keep_best": "scripted/distance"})

@@ -106,11 +106,11 @@ def test_a_model_by_hand_takes_the_seed_and_the_settings_of_its_training(images:
 
 
 def test_by_hand_what_is_missing_is_named(images: ArraySource) -> None:
-    with pytest.raises(UsageError, match=r"put together by hand: say what it is trained on, as data=…"):
+    with pytest.raises(UsageError, match=r"built by hand: give its training data with data=…"):
         gantk.train(by_hand())
     with pytest.raises(FitError, match="recipe 'vae' takes no discriminator"):
         gantk.train(by_hand(), data=images, recipe="vae")
-    with pytest.raises(OptionError, match=r"a part is needed here, as Gaussian\(…\), and not its class"):
+    with pytest.raises(OptionError, match=r"expected an instance, Gaussian\(…\), not the class"):
         by_hand(noise=Gaussian)
     with pytest.raises(OptionError, match="loss 'pull' is given twice"):
         by_hand(losses=[pull, pull])
@@ -159,7 +159,7 @@ def test_changed_weights_are_never_thrown_away_in_silence(ema: float, tiny: Buil
     model.save(tmp_path / "own")
     assert torch.equal(gantk.load(tmp_path / "own").sample(2, seed=0), own)
     assert torch.equal(gantk.load(tmp_path / "run").sample(2, seed=0), trained)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         model.save(tmp_path / "own")
 
     gantk.train(model, tmp_path / "own", progress=Silent())

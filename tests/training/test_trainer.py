@@ -144,7 +144,7 @@ def test_a_trained_run_is_left_alone_and_fresh_starts_over(tiny: Build, tmp_path
 
 def test_another_model_is_refused_in_a_run(tiny: Build, tmp_path: Path) -> None:
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
-    with pytest.raises(UsageError, match="holds another model"):
+    with pytest.raises(UsageError, match="contains another model"):
         gantk.train(tiny(seed=1), tmp_path / "run", progress=Silent())
 
 
