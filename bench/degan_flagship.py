@@ -182,7 +182,8 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
         print(name, seed, stage, epoch, figures, flush=True)
         common.write(f"degan_flagship/{path.stem}", protocol, results)
 
-    share_autoencoder(name, seed, model, output)
+    if share_autoencoder(name, seed, model, output):
+        model = gantk.load(output / f"{name}-{seed}")
     progress = Judged({"pretrain": (1, 2, 5, 10), "game": epochs}, found)
     try:
         gantk.train(model, output / f"{name}-{seed}", progress=progress)
@@ -192,11 +193,11 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
         write(progress.stage, f"diverged after {progress.done} steps", {"error": str(error)})
 
 
-def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) -> None:
+def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) -> bool:
     """Begin a run at its game where another variant's run has trained the same autoencoder from the same seed."""
     run, variant = Run(output / f"{name}-{seed}"), VARIANTS[name]
     if variant.noise != "de" or run.model_toml.exists():
-        return
+        return False
     for other, trained in VARIANTS.items():
         donor = Run(output / f"{other}-{seed}")
         if (trained.noise, trained.vae) != ("de", variant.vae) or not donor.steps():
@@ -208,7 +209,8 @@ def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) ->
             run.create(model.built.spec)
             place = Place(stage=1, total=model.built.stages[0].steps(60_000))
             save(run, model, place, {}, content_of(open_data(model.built.spec)), keep=1)
-            return
+            return True
+    return False
 
 
 def mnist(split: str) -> tuple[Tensor, Tensor]:
