@@ -163,6 +163,8 @@ def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judg
     results: dict[str, dict[str, Figures]] = {}
     if path.exists():
         results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    if {str(epoch) for epoch in epochs} <= results.get("game", {}).keys():
+        return
     protocol = {
         "data": "MNIST, 60,000 digits",
         "samples": SAMPLES,
