@@ -225,16 +225,14 @@ def mnist(split: str) -> tuple[Tensor, Tensor]:
 
 
 def table() -> str:
-    """The games, a line per seed and number of epochs, and the autoencoders."""
+    """The games, a line per variant and number of epochs, and the autoencoders."""
     lines = [
-        "| variant | noise, losses, rate | seed | epochs | > 0.9 | commonest digit | digits | rdd |",
+        "| variant | noise, losses, rate | epochs | > 0.9, by seed | mean | commonest digit | digits | rdd |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, variant in VARIANTS.items():
-        for written in of_every_seed(name):
-            for epoch, found in written["results"].get("game", {}).items():
-                row = [f"`{name}`", f"`{variant}`", str(written["protocol"]["seed"]), epoch, *figures(found)]
-                lines.append(f"| {' | '.join(row)} |")
+        for epoch, found in games(name).items():
+            lines.append(f"| {' | '.join([f'`{name}`', f'`{variant}`', epoch, *figures(found)])} |")
     lines += [
         "",
         "| seed | epochs of the autoencoder | active | over half | KL, nats | noise's mean | its variance, active | "
@@ -260,11 +258,30 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def figures(found: Figures) -> list[str]:
-    """What a table shows of a generator that was judged."""
-    if "error" in found:
-        return [""] * 4
-    return [percent(found["confident"]), percent(found["commonest"]), str(found["digits"]), f"{found['rdd']:.2f}"]
+def games(name: str) -> dict[str, dict[int, Figures]]:
+    """What was found of a variant's generators: epoch → seed → figures."""
+    found: dict[str, dict[int, Figures]] = {}
+    for written in of_every_seed(name):
+        for epoch, figures in written["results"].get("game", {}).items():
+            found.setdefault(epoch, {})[written["protocol"]["seed"]] = figures
+    return dict(sorted(found.items()))
+
+
+def figures(found: Mapping[int, Figures]) -> list[str]:
+    """What a table shows of generators that were judged, seed by seed."""
+    judged = {seed: figures for seed, figures in sorted(found.items()) if "error" not in figures}
+    if not judged:
+        return [""] * 5
+    confident = [figures["confident"] for figures in judged.values()]
+    rdd = [figures["rdd"] for figures in judged.values()]
+    named = "" if [*judged] == [0, 1, 2] else f" (seed{'s' * (len(judged) > 1)} {', '.join(map(str, judged))})"
+    return [
+        " ".join(f"{100 * share:.1f}" for share in confident) + named,
+        percent(sum(confident) / len(confident)),
+        f"≤ {percent(max(figures['commonest'] for figures in judged.values()))}",
+        f"≥ {min(figures['digits'] for figures in judged.values())}",
+        f"{min(rdd):.2f} … {max(rdd):.2f}" if len(rdd) > 1 else f"{rdd[0]:.2f}",
+    ]
 
 
 def carried(found: Figures) -> list[str]:
