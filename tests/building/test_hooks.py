@@ -179,9 +179,11 @@ def test_a_noises_faults_are_told_at_build(tiny: Build, members: dict[str, Any],
     ],
 )
 def test_a_metrics_faults_are_one_line(tiny: Build, tmp_path: Path, found: Any, says: str) -> None:
-    model = tiny(metric=made(Metric, measure=lambda self, model: found))
+    metric = made(Metric, needs=frozenset({"model"}), compute=lambda self, comparison: found)
+    with pytest.raises(FitError, match=f"Bad.compute {says}"):
+        gantk.train(tiny(metric=metric), tmp_path / "run", progress=Silent())
     with pytest.raises(FitError, match=f"Bad.measure {says}"):
-        gantk.train(model, tmp_path / "run", progress=Silent())
+        gantk.train(tiny(addon=addon(measure=lambda self, model: found)), tmp_path / "other", progress=Silent())
 
 
 def test_a_part_that_fails_in_training_is_one_line(tiny: Build, tmp_path: Path) -> None:
