@@ -335,6 +335,18 @@ class TestIntrinsicDimension(MetricContract):
     plugin = "intrinsic-dimension:k=5"
 
 
+class TestFID(MetricContract):
+    plugin = "fid"
+
+
+class TestKID(MetricContract):
+    plugin = "kid:subsets=5"
+
+
+class TestInceptionScore(MetricContract):
+    plugin = "inception-score"
+
+
 class TestReconstruction(MetricContract):
     plugin = "reconstruction:images=20"
 

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import gantk
+from gantk import Metric
 from gantk.construct import construct
 from gantk.data import to_float
 from gantk.errors import BrokenPlugin, DataError, FitError, GantkError, OptionError
@@ -136,3 +137,19 @@ def test_weights_are_never_unpickled(tmp_path: Path) -> None:
     assert not (tmp_path / "touched").exists()
     torch.save({"a": torch.ones(2)}, tmp_path / "weights.pth")
     assert read_weights(tmp_path / "weights.pth")["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["fid", "kid", "inception-score"])
+@pytest.mark.parametrize(
+    ("options", "extractor"),
+    [
+        ("", "inception"),
+        (":download=true", "inception:download=true"),
+        (":weights=/models/a b.pth", "inception:weights='/models/a b.pth'"),
+        (":weights=/models/Ann's.pth", 'inception:weights="/models/Ann\'s.pth"'),
+    ],
+)
+def test_scores_named_after_inception_insist_on_it(name: str, options: str, extractor: str) -> None:
+    metric: Metric = construct("metric", name + options)
+    assert metric.extractor == extractor
+    assert metric.costly, "never without being named"
