@@ -33,6 +33,12 @@ def data_root() -> Path:
     return beside
 
 
+@pytest.fixture(autouse=True)
+def _code_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands name again the files of code that this process has imported: those of other tests are none of theirs."""
+    monkeypatch.setattr("gantk.building.code._named", {})
+
+
 @pytest.fixture
 def images() -> ArraySource:
     """40 random grey 14×14 images of two classes: stripes along and across."""

@@ -70,7 +70,7 @@ SYSTEMS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "R3GAN with lazy penalties": ("r3gan", {}),
     "DiffAugment": ("dcgan", {"addon": "diffaugment"}),
     "ADA": ("dcgan", {"addon": "ada:images=40"}),
-    "schedule and average": ("dcgan-annealed", {"metric": "sliced:samples=8"}),
+    "schedule and average": ("dcgan-annealed", {"metric": "sliced:directions=8"}),
     "VAE/GAN": ("vaegan", {}),
 }
 
@@ -91,7 +91,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "addon": ("", "diffaugment", "ada:images=40"),
     "condition": ("", "class"),
     "refiner": ("", "denoiser"),
-    "metric": ("", "sliced:samples=8"),
+    "metric": ("", "sliced:directions=8"),
 }
 
 REFUSED: Mapping[str, tuple[str, set[str], str, set[str]]] = {

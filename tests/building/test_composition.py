@@ -105,7 +105,10 @@ REFUSED = (
     Refusal(("recipe", GAMES), ("loss", {"vae", "age"}), "needs posterior", "choose another --generator"),
     # The game on embeddings needs them, and networks that do not grow cannot grow.
     Refusal(
-        ("recipe", {"aegan"}), ("generator", others("generator", "aegan")), "game is on embeddings", "--generator aegan"
+        ("recipe", {"aegan"}),
+        ("generator", others("generator", "aegan")),
+        "needs for its game on embeddings",
+        "--generator aegan",
     ),
     Refusal(
         ("recipe", {"progan"}),

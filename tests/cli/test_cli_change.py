@@ -123,7 +123,7 @@ def test_data_of_another_size_has_not_moved(photos: Path, call) -> None:
     error = call("train", "run", "--data", "photos:color=gray,size=8").error(1)
     assert "the model was built for images [1, " in error
     assert "has moved" not in error
-    assert "within a run give the data with --data" in call("train", "run", "--set", "data.size=8").error(2)
+    assert "within a run, give the data with --data" in call("train", "run", "--set", "data.size=8").error(2)
 
 
 def test_other_parts_bring_the_stages_of_the_recipe_again(photos: Path, call) -> None:

@@ -16,7 +16,7 @@ def test_a_class_is_asked_for(call: Call, tmp_path: Path) -> None:
     call("build", "--condition", "class", *GAME, *settings, "-o", "run").worked()
     call("train", "run").worked()
     call("sample", "run", "-n", "5", "--condition", "3", "-o", "threes.npz").worked()
-    found = torch.from_numpy(np.load(tmp_path / "threes.npz")["images"]).permute(0, 3, 1, 2)
+    found = torch.from_numpy(np.load(tmp_path / "threes.npz")["arr_0"]).permute(0, 3, 1, 2)
     expected = load(tmp_path / "run").sample(5, 0, condition="3")
     torch.testing.assert_close(found.float() / 127.5 - 1, expected, rtol=0, atol=0.01)
     said = call("sample", "run", "--condition", "eleven", "-o", "x.png").error(2)

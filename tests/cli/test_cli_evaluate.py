@@ -32,7 +32,8 @@ def test_the_table_and_what_is_written(trained: Path, tmp_path: Path, gantk) -> 
     assert lines[0].split() == ["METRIC", "FIGURE", "MEAN", "±", "SPREAD"]
     assert lines[1].startswith("MeanGap:scale=2")
     assert "±" in lines[1]
-    protocol = lines[-1]
+    protocol = next(line for line in lines if line.startswith("real:"))
+    assert lines[-1].startswith("±: standard deviation")
     for part in ("real: 40 of 10,000 × digits", "generated: 16 × run", "step 8", "features: pixels", "seeds 0, 1"):
         assert part in protocol, protocol
     written = json.loads((tmp_path / "run/metrics.json").read_text())
@@ -102,7 +103,10 @@ def test_an_interrupted_evaluation_keeps_what_is_finished(trained: Path, tmp_pat
     (tmp_path / "slow.py").write_text(SLOW)
     chosen = ["--metrics", "python:Quick", "--metrics", "python:Slow", "-n", "4", "--real", "4", "-o", "scores.json"]
     command = [sys.executable, "-m", "gantk", "evaluate", str(trained), "--code", "slow.py", *chosen]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child ignores what its parent does
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ)
+    signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stderr is not None
         for line in process.stderr:
             if "waiting" in line:

@@ -100,7 +100,7 @@ def test_a_subset_follows_from_its_seed(plane: Any, call: Any) -> None:
     assert one["subset"] == {"points": 100, "of": 300, "seed": 1}
     assert one["points"] == 100
     text = call("intrinsic-dim", "plane.npy", *RING, "--subset", "100").worked().out
-    assert "a random subset of 100 of 300 (seed 0): its points lie farther apart" in text
+    assert "a random subset of 100 of 300 (seed 0): its points are farther apart" in text
 
 
 def test_equal_points_are_left_out_and_counted(plane: Any, call: Any, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None
     assert shown["mle"]["curve"][0]["infinite"] == 20
     assert shown["twonn"]["fit"] is None
     done = call("intrinsic-dim", "corners.npy", "--k", "5:12", "-o", "corners.png").worked()
-    assert "at 20 points all k distances are equal" in done.out
+    assert "all k distances are equal at 20 points" in done.out
     assert "so are\n  both averages" in done.out
     for words in ("use the harmonic mean", "Choosing the noise", "±"):
         assert words not in done.out, "there is no finite estimate to go by"
@@ -136,7 +136,7 @@ def test_infinite_stretches_are_skipped_and_a_curve_without_a_flat_part_is_said(
         assert flat.change > 0.05
     done = call("intrinsic-dim", "lattice.npy", "--k", "5:20").worked()
     assert "mean and harmonic mean: no flat part" in done.out
-    assert "up to k = 6, at 432 points all k distances are equal" in done.out
+    assert "up to k = 6, all k distances are equal at 432 points" in done.out
     assert "use the harmonic mean there" in done.out
 
 
@@ -147,7 +147,7 @@ def test_noise_smaller_than_an_estimate_is_said_with_a_size_that_is_not(call: An
     enough = 32 * int(np.ceil(max(greatest, shown["mle"]["harmonic"]["value"]) / 32))
     assert greatest > 100
     done = call("intrinsic-dim", "wide.npy", *RING).worked()
-    assert "uniform noise of 100, is too small" in done.out
+    assert "uniform noise of dimension 100, is too small" in done.out
     assert f"use --noise uniform:dim={enough}." in done.out
     done = call("intrinsic-dim", "plane.npy", *RING).worked()
     assert "uniform noise of dimension 100, is large enough for the largest" in done.out

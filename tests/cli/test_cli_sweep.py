@@ -112,7 +112,7 @@ def test_another_sweep_and_other_folders_are_left_alone(sweep: list[str], tmp_pa
     assert "now data digits" in said
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()
-    assert "mine exists already" in call(*sweep, "-o", "mine").error(2)
+    assert "mine already exists" in call(*sweep, "-o", "mine").error(2)
     shown = call(*sweep, *RATES, "--seeds", "0:2", "-o", "s", "--dry-run").worked().out
     assert re.search(r"^s/lr=2e-4,seed=1 +new$", shown, re.MULTILINE)
     assert "--seeds x: expected 0:3" in call(*sweep, "--seeds", "x", "-o", "s").error(2)

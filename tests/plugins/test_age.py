@@ -297,7 +297,9 @@ def test_a_generator_without_halves_is_refused() -> None:
         AutoencoderGame().stages(Model(Sphere(4), DCGANGenerator((1, 16, 16), 4, width=4)))
 
 
-@pytest.mark.parametrize(("loss", "message"), [("age", "speaks to a discriminator"), ("vae", "speaks to autoencoder")])
+@pytest.mark.parametrize(
+    ("loss", "message"), [("age", "no loss has a term for a discriminator"), ("vae", "speaks to autoencoder")]
+)
 def test_its_loss_finds_no_encoder_in_a_usual_game(loss: str, message: str, tiny: Build) -> None:
     with pytest.raises(FitError, match=message):
         tiny("dcgan", generator="vae:width=4", loss=loss)

@@ -24,6 +24,15 @@ def terminated() -> Iterator[list[int]]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C is not ignored, as it is in what a shell starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_the_first_is_answered_and_the_second_stops(capsys: pytest.CaptureFixture[str]) -> None:
     with stop_on_signals() as stop:
         assert not stop
