@@ -41,6 +41,7 @@ __all__ = [
     "Refiner",
     "Verdict",
     "require",
+    "weights_digest",
 ]
 
 ImageShape = tuple[int, int, int]
@@ -51,6 +52,20 @@ def require(condition: bool, message: str) -> None:
     """Refuse an option's value: raise `OptionError(message)` unless the condition holds."""
     if not condition:
         raise OptionError(message)
+
+
+def weights_digest(module: nn.Module, *texts: object) -> str:
+    """A hash of the bits of every weight and buffer, with their names: the same on every device.
+
+    Args:
+        module: whose weights.
+        texts: what else the hash depends on.
+    """
+    found = hashlib.blake2b(" ".join(map(str, texts)).encode(), digest_size=16)
+    for name, value in sorted(module.state_dict().items()):
+        found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 class Part(nn.Module):
@@ -336,10 +351,7 @@ class Extractor(Part, ABC):
                 found.update(inspect.getsource(cls).encode())
             except (OSError, TypeError):  # typed into an interpreter: what it does cannot be compared
                 found.update(os.urandom(16))
-        for name, value in sorted(self.state_dict().items()):
-            found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-            found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
+        return weights_digest(self, found.hexdigest())
 
 
 class Metric(Part, ABC):

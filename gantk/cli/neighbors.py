@@ -119,7 +119,8 @@ def _samples(model: Model, count: int, seed: int) -> Tensor:
 def _nearest(drawn: Tensor, training: DataSource, extractor: str | None, k: int, seed: int) -> TrainingNeighbors:
     from gantk.building.construct import construct
     from gantk.data import ArraySource
-    from gantk.measures.nearest import Points, training_neighbors
+    from gantk.measures.nearest import training_neighbors
+    from gantk.measures.search import Points
     from gantk.measures.side import Side
 
     points, samples = Points.of_images(training), drawn
@@ -129,6 +130,6 @@ def _nearest(drawn: Tensor, training: DataSource, extractor: str | None, k: int,
         with progress_bar("extracting features") as progress:
             side = Side(training, made, name="training images", progress=progress)
             _ = side.features
-        points = Points.of_features(side)
+        points = Points.of_tensor(side.features)
     with progress_bar("searching") as progress:
         return training_neighbors(samples, points, k, seed, progress)

@@ -1,6 +1,7 @@
 """Training data: data sources (plugins of kind `data`) and the order in which they are read."""
 
+from gantk.data.cache import cache_folder
 from gantk.data.given import DatasetSource, as_source
 from gantk.data.source import ArraySource, DataSource, to_float, to_uint8
 
-__all__ = ["ArraySource", "DataSource", "DatasetSource", "as_source", "to_float", "to_uint8"]
+__all__ = ["ArraySource", "DataSource", "DatasetSource", "as_source", "cache_folder", "to_float", "to_uint8"]

@@ -1,14 +1,10 @@
-"""Where features of real images are kept, by content, so that a later evaluation finds them: in `GANTK_CACHE`.
-
-By default that is `~/.cache/gantk`. Deleting the folder is always safe.
-"""
+"""Where features of real images are kept, by content, so that a later evaluation finds them."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from gantk.files import place
+from gantk.data import cache_folder
 
 __all__ = ["features_folder", "trim"]
 
@@ -18,7 +14,7 @@ MOST = 8 << 30
 
 def features_folder() -> Path:
     """The folder of features that are kept."""
-    return place(os.environ.get("GANTK_CACHE") or "~/.cache/gantk").absolute() / "features"
+    return cache_folder() / "features"
 
 
 def trim(folder: Path, most: int = MOST) -> None:

@@ -15,13 +15,13 @@ from gantk.building.given import named
 from gantk.building.load import load
 from gantk.building.spec import part_table
 from gantk.errors import DataError, UnknownName, UsageError
-from gantk.evaluation.digest import weights_digest
 from gantk.evaluation.protocol import Generated
 from gantk.evaluation.real import ImageSet, image_set
 from gantk.files import place as placed
 from gantk.measures.reconstruction import COLOURS
 from gantk.model import Model
 from gantk.options import read_options
+from gantk.parts import weights_digest
 from gantk.registry import is_registered
 from gantk.run.folder import Run, located, runs_under
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.ops.knn import knn_distances
+from gantk.measures.search import Points, Progress, search
 
 __all__ = ["Memorization", "NearestTraining", "memorization", "nearest_training"]
 
@@ -42,6 +42,10 @@ class NearestTraining:
     def ratio(self) -> Tensor:
         """float64 `[N]`: distance / spacing; 0 for a copy, about 1 for a new image."""
         return torch.where(self.distance == 0, 0.0, self.distance / self.spacing)
+
+    def part(self, which: slice) -> NearestTraining:
+        """Those of some of the images."""
+        return NearestTraining(self.index[which], self.distance[which], self.spacing[which])
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +83,14 @@ def memorization(
     nearest = nearest_training(generated, training)
     if held_out is None:
         chosen = torch.randperm(len(training), generator=rng)[: len(generated)].sort().values
-        new = _among_themselves(training, chosen)
+        new = _nearest(Points.of_tensor(training), training[chosen], chosen)
     else:
         new = nearest_training(held_out, training)
     rare = new.ratio.sort().values[int(RARE * len(new.ratio))]
     return Memorization(
-        memorized=_share(nearest.copied),
-        baseline=_share(new.copied),
-        near_copies=_share((nearest.ratio < rare) | (nearest.ratio == 0)),
+        memorized=share(nearest.copied),
+        baseline=share(new.copied),
+        near_copies=share((nearest.ratio < rare) | (nearest.ratio == 0)),
         nearest=nearest,
     )
 
@@ -101,38 +105,6 @@ def nearest_training(images: Tensor, training: Tensor) -> NearestTraining:
     Raises:
         UsageError: there are fewer than 3 training images, or no others.
     """
-    _check(images, training)
-    distance, index = knn_distances(images, 1, reference=training, return_indices=True)
-    return _judged(training, images, distance[:, 0], index[:, 0], torch.full((len(images),), -1))
-
-
-def _among_themselves(training: Tensor, chosen: Tensor) -> NearestTraining:
-    """What `nearest_training` says of training images, each of which is taken out of the training set."""
-    points = training[chosen]
-    distance, index = _first_other(training, points, chosen[:, None])
-    return _judged(training, points, distance, index, chosen)
-
-
-def _judged(training: Tensor, points: Tensor, distance: Tensor, index: Tensor, left_out: Tensor) -> NearestTraining:
-    spacing, _ = _first_other(training, training[index], torch.stack([index, left_out], dim=1))
-    lengths = torch.cat([part.double().square().sum(1).sqrt() for part in torch.split(points, BLOCK)])
-    distance = torch.where(distance <= SAME * lengths, 0.0, distance)
-    return NearestTraining(index, distance, spacing)
-
-
-def _first_other(training: Tensor, points: Tensor, left_out: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance and index of each point's nearest training image, but for those `[N, n]` that are left out."""
-    distances, indices = knn_distances(points, left_out.shape[1] + 1, reference=training, return_indices=True)
-    others = (indices[:, :, None] != left_out[:, None]).all(2)
-    first = others.long().argmax(1, keepdim=True)
-    return distances.gather(1, first)[:, 0], indices.gather(1, first)[:, 0]
-
-
-def _share(of: Tensor) -> float:
-    return float(of.double().mean())
-
-
-def _check(images: Tensor, training: Tensor) -> None:
     if images.ndim != 2 or training.ndim != 2 or images.shape[1] != training.shape[1] or not len(images):
         raise UsageError(
             f"features are [N, D] and [M, D], of one image at least; not {list(images.shape)} and "
@@ -140,3 +112,40 @@ def _check(images: Tensor, training: Tensor) -> None:
         )
     if len(training) < 3:
         raise UsageError(f"3 training images are needed, for the distances among them; these are {len(training)}.")
+    return _nearest(Points.of_tensor(training), images, torch.full((len(images),), -1))
+
+
+def _nearest(training: Points, points: Tensor, left_out: Tensor) -> NearestTraining:
+    """Of each point, with the training image `left_out` `[N]` taken out of the training set; -1 takes out none."""
+    distance, index = search(points, training, 1, left_out[:, None])
+    distance = torch.where(distance[:, 0] <= rounding(points), 0.0, distance[:, 0])
+    return judged(training, distance, index[:, 0], left_out)
+
+
+def judged(
+    training: Points, distance: Tensor, index: Tensor, left_out: Tensor, progress: Progress | None = None
+) -> NearestTraining:
+    """Beside the distance to the nearest training image, how far that one is from its own nearest other one.
+
+    Args:
+        training: all training images.
+        distance, index: `[N]`, of the nearest one.
+        left_out: `[N]`: the training image that is taken out of the training set; -1 for none.
+        progress: told what share is done, 0 to 1.
+    """
+    others = torch.stack([index, left_out], dim=1)
+    spacing, _ = search(training.read(index.tolist()), training, 1, others, progress)
+    return NearestTraining(index, distance, spacing[:, 0])
+
+
+def rounding(points: Tensor) -> Tensor:
+    """`[N]`: the distances that rounding alone can make; 0 between bytes."""
+    if not points.is_floating_point():
+        return torch.zeros(len(points), dtype=torch.float64)
+    parts = torch.split(points.flatten(1), BLOCK)
+    return SAME * torch.cat([part.double().square().sum(1).sqrt() for part in parts])
+
+
+def share(of: Tensor) -> float:
+    """The share of a bool tensor that is true."""
+    return float(of.double().mean())

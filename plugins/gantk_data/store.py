@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gantk.data import cache_folder
 from gantk.errors import DataError
 from gantk.parts import ImageShape
-from gantk_data.reading import absolute, shown
+from gantk_data.reading import shown
 
 __all__ = ["Decoded", "cached", "decoded", "key_of"]
 
@@ -31,11 +31,6 @@ Decoded = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 Fill = Callable[[npt.NDArray[np.uint8]], list[int]]
 """Writes images into the array's first rows; returns the index of each among all files."""
-
-
-def cache_folder() -> Path:
-    """`GANTK_CACHE`, or the default."""
-    return absolute(os.environ.get("GANTK_CACHE") or "~/.cache/gantk")
 
 
 def key_of(*values: object) -> str:

@@ -17,6 +17,7 @@ import safetensors
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gantk.data import cache_folder
 from gantk.errors import WorkError
 
 __all__ = ["Weights", "kept"]
@@ -41,8 +42,7 @@ def kept(folder: str, key: str, make: Callable[[], Weights]) -> Weights:
     Raises:
         WorkError: the cache cannot be written.
     """
-    root = Path(os.path.expanduser(os.environ.get("GANTK_CACHE") or "~/.cache/gantk")).absolute()
-    path = root / folder / f"{key}.safetensors"
+    path = cache_folder() / folder / f"{key}.safetensors"
     if (found := _read(path)) is not None:
         return found
     try:

@@ -11,8 +11,7 @@ from torch.nn.functional import adaptive_max_pool2d
 import gantk
 from gantk import Extractor, require
 from gantk.errors import FitError
-from gantk.parts import Discriminator, ImageShape
-from gantk_metrics.hashing import hash_of
+from gantk.parts import Discriminator, ImageShape, weights_digest
 from gantk_metrics.images import as_taken, check_channels, resized_as
 
 __all__ = ["DiscriminatorFeatures"]
@@ -57,7 +56,7 @@ class DiscriminatorFeatures(Extractor):
     def fingerprint(self) -> str:
         """A hash of its weights, wherever the run lies."""
         kind = type(self.discriminator)
-        return hash_of(self, kind.__module__, kind.__qualname__, self.layer, self.pool, self.resize)
+        return weights_digest(self, kind.__module__, kind.__qualname__, self.layer, self.pool, self.resize)
 
     def _of(self, images: Tensor) -> Tensor:
         hidden = self.discriminator(images).hidden

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from gantk.data import ArraySource
 from gantk.errors import UsageError
-from gantk.measures import Side, nearest
-from gantk.measures.nearest import Points, search, training_neighbors
+from gantk.measures import Side
+from gantk.measures import search as searching
+from gantk.measures.nearest import training_neighbors
+from gantk.measures.search import Points, search
 from gantk_metrics.pixels import Pixels
 
 
@@ -51,7 +53,7 @@ class Read:
 def test_a_search_in_blocks_is_a_search(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     points, queries = TRAINING.to(dtype), blobs(20, 30).to(dtype)
     read = Read(points)
-    monkeypatch.setattr(nearest, "BLOCK", size * 16 * points.element_size())
+    monkeypatch.setattr(searching, "BLOCK", size * 16 * points.element_size())
     distances, indices = search(queries, Points(600, read), 5)
     by_hand = distances_by_hand(queries, points).sort(dim=1, stable=True)
     torch.testing.assert_close(distances, by_hand.values[:, :5], rtol=1e-12, atol=0)
@@ -61,7 +63,7 @@ def test_a_search_in_blocks_is_a_search(size: int, dtype: torch.dtype, monkeypat
 
 @pytest.mark.parametrize("size", [3, 600])
 def test_points_that_are_left_out_are_no_neighbors(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "BLOCK", size * 16)
+    monkeypatch.setattr(searching, "BLOCK", size * 16)
     itself = torch.arange(20)
     left_out = torch.stack([itself, torch.where(itself < 10, itself + 50, -1)], dim=1)
     distances, indices = search(TRAINING[:20], Points(600, Read(TRAINING)), 3, left_out)
@@ -74,7 +76,7 @@ def test_points_that_are_left_out_are_no_neighbors(size: int, monkeypatch: pytes
 
 
 def test_of_points_equally_far_the_first_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "BLOCK", 2 * 16)
+    monkeypatch.setattr(searching, "BLOCK", 2 * 16)
     points = torch.zeros(9, 1, 4, 4, dtype=torch.uint8)
     assert search(points[:1], Points(9, Read(points)), 4)[1].tolist() == [[0, 1, 2, 3]]
 
@@ -139,13 +141,13 @@ def test_features_of_pixels_are_as_near_as_pixels() -> None:
     samples, training = blobs(40, 70), ArraySource(TRAINING)
     pixels = training_neighbors(samples, Points.of_images(training))
     side, drawn = Side(training, Pixels((1, 4, 4))), Side(ArraySource(samples), Pixels((1, 4, 4)))
-    features = training_neighbors(drawn.features, Points.of_features(side))
+    features = training_neighbors(drawn.features, Points.of_tensor(side.features))
     assert torch.equal(pixels.samples.copied, features.samples.copied)
     torch.testing.assert_close(features.distances * 127.5, pixels.distances, rtol=1e-4, atol=1e-3)
 
 
 def test_progress_runs_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "BLOCK", 100 * 16)
+    monkeypatch.setattr(searching, "BLOCK", 100 * 16)
     told: list[float] = []
     training_neighbors(blobs(9, 80), Points.of_images(ArraySource(TRAINING)), progress=told.append)
     assert told == sorted(told)

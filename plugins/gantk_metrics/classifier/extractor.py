@@ -13,12 +13,11 @@ from tqdm import tqdm
 
 from gantk import Extractor, require
 from gantk.data import DataSource
-from gantk.parts import ImageShape
+from gantk.parts import ImageShape, weights_digest
 from gantk_metrics import images as conversion
 from gantk_metrics.cache import Weights, kept
 from gantk_metrics.classifier import network, training
 from gantk_metrics.classifier.examples import Split, read
-from gantk_metrics.hashing import hash_of
 
 __all__ = ["Classifier"]
 
@@ -95,7 +94,7 @@ class Classifier(Extractor):
 
     def fingerprint(self) -> str:
         """A hash of its weights and of all that they follow from: the data set's content, and not its name."""
-        return hash_of(self, self.key, self.resize)
+        return weights_digest(self, self.key, self.resize)
 
 
 def _key(split: Split, settings: training.Settings) -> str:
