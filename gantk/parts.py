@@ -321,6 +321,9 @@ class Extractor(Part, ABC):
     """Length of one feature vector."""
     class_count: int = 0
     """Number of classes that `classify` tells apart; 0 where it tells none."""
+    preference: ClassVar[int] = 0
+    """Where nobody names an extractor, the one of those with the greatest preference that takes the data set is used;
+    0 is used only if it is named. One that has an option `data` is then given the data set."""
     resize: str = "none"
     """How it resizes images, for the protocol beside every number, as `bilinear to 224x224, antialias`."""
 

@@ -14,17 +14,14 @@ from gantk.building.spec import part_table
 from gantk.errors import BrokenPlugin, DataError, GantkError, UnknownName, UsageError
 from gantk.evaluation.protocol import Features
 from gantk.evaluation.real import ImageSet, short_name
-from gantk.options import typed_options
+from gantk.options import read_options, typed_options
 from gantk.parts import Extractor, Metric
-from gantk.registry import PYTHON, find, is_registered, plugins
+from gantk.registry import PYTHON, Plugin, find, plugins
 
 __all__ = ["Chosen", "Seen", "context_of", "default_extractor", "default_metrics", "named_extractor", "named_metrics"]
 
 HOME = "gantk"
 """The package whose metrics are computed by default."""
-
-PREFERRED = ("gantk:efficientnet-lite0", "gantk:pixels")
-"""Extractors for any images, the better ones first."""
 
 
 @dataclass(frozen=True)
@@ -143,18 +140,30 @@ def _name(table: Mapping[str, Any]) -> str:
 
 
 def default_extractor(images: ImageSet) -> Seen:
-    """The best extractor there is for a data set: a classifier of its classes, else one of ImageNet's, else pixels."""
-    candidates: list[Any] = [{"plugin": name} for name in PREFERRED if is_registered("extractor", name)]
-    if len(images.source.classes or ()) > 1 and is_registered("extractor", "gantk:classifier"):
-        data = images.source if images.table is None else short_name("data", images.table)
-        candidates.insert(0, {"plugin": "gantk:classifier", "data": data})
-    failed: GantkError = UnknownName("no extractor is installed; name one with --extractor.")
-    for candidate in candidates:
+    """The extractor of the greatest preference among those that can be made for a data set."""
+    failed: GantkError = UnknownName("no extractor for any images is installed; name one with --extractor.")
+    for plugin, made_of in _preferred():
+        table: dict[str, Any] = {"plugin": plugin.qualified}
+        if "data" in read_options(made_of):
+            table["data"] = images.source if images.table is None else short_name("data", images.table)
         try:
-            return named_extractor(candidate, images)
+            return named_extractor(table, images)
         except (UsageError, BrokenPlugin, DataError) as error:
             failed = error
     raise failed
+
+
+def _preferred() -> list[tuple[Plugin, type[Extractor]]]:
+    """The extractors that are used where nobody names one, those of the greatest preference first."""
+    found = []
+    for plugin in plugins("extractor"):
+        try:
+            made_of: type[Extractor] = part_class("extractor", plugin.qualified)
+        except BrokenPlugin:
+            continue
+        if made_of.preference > 0:
+            found.append((plugin, made_of))
+    return sorted(found, key=lambda each: -each[1].preference)
 
 
 def context_of(images: ImageSet, noise_dim: int | None) -> dict[str, Any]:

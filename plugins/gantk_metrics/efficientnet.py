@@ -25,6 +25,7 @@ class EfficientNetLite0(Extractor):
     """
 
     paper = "Tan & Le 2019 (ICML); Liu 2020, EfficientNet-Lite"
+    preference = 2
     dim = 1280
     class_count = 1000
 

@@ -20,6 +20,8 @@ class Pixels(Extractor):
         size: side of the square that images are averaged to first, at least 1; 0 leaves them as they are.
     """
 
+    preference = 1
+
     def __init__(self, image_shape: ImageShape, *, size: int = 0) -> None:
         super().__init__()
         require(size >= 0, f"size must be at least 0, not {size}.")

@@ -14,6 +14,7 @@ from torch import Tensor
 import gantk
 from gantk import Extractor, registry
 from gantk.data import ArraySource, DataSource
+from gantk.errors import FitError
 from gantk.evaluation.cache import features_folder, trim
 from gantk.evaluation.choice import default_extractor, named_extractor
 from gantk.evaluation.real import ImageSet, held_out_of, image_set
@@ -51,12 +52,15 @@ class Classes(Extractor):
         data: the data set.
     """
 
+    preference = 3
     dim = 3
     class_count = 2
     test_error = 0.25
 
     def __init__(self, *, data: str | DataSource) -> None:
         super().__init__()
+        if isinstance(data, DataSource) and not data.classes:
+            raise FitError("the data has no classes.")
         self.data = data
 
     def forward(self, images: Tensor) -> Tensor:
@@ -86,6 +90,29 @@ def test_without_classes_any_images_will_do(classifier: None, images: ArraySourc
     assert default_extractor(plain).plugin != "gantk:classifier"
     assert named_extractor("pixels:size=2", plain).name == "pixels:size=2"
     assert named_extractor("pixels:size=0", plain).name == "pixels", "options at their defaults are not shown"
+
+
+class Better(Classes):
+    """Takes any images.
+
+    Args:
+        data: the data set.
+    """
+
+    preference = 4
+
+    def __init__(self, *, data: str | DataSource = "") -> None:
+        Extractor.__init__(self)
+
+
+def test_an_installed_extractor_of_greater_preference_is_chosen(
+    classifier: None, images: ArraySource, register: Callable[[str, str, type], None]
+) -> None:
+    given = ImageSet("the data given", images)
+    register("extractor", "unasked", type("Unasked", (Better,), {"__doc__": Better.__doc__, "preference": 0}))
+    assert default_extractor(given).plugin == "gantk:classifier", "without a preference it has to be named"
+    register("extractor", "better", Better)
+    assert default_extractor(given).name == "better"
 
 
 def test_what_a_data_set_holds_out_is_compared_with_too(register: Callable[[str, str, type], None]) -> None:

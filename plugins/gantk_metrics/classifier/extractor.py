@@ -44,6 +44,7 @@ class Classifier(Extractor):
         seed: random seed of weights, order and shifts.
     """
 
+    preference = 3
     test_error: float
     """The share of held-out images that it gives the wrong class."""
     held_out: str
