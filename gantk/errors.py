@@ -18,6 +18,7 @@ __all__ = [
     "GantkError",
     "GantkWarning",
     "Interrupted",
+    "NothingHeldOut",
     "OptionError",
     "RunError",
     "SlowFallback",
@@ -60,6 +61,10 @@ class BrokenPlugin(WorkError):
 
 class DataError(WorkError):
     """A data set that is missing, damaged, or of the wrong format; the message names the file."""
+
+
+class NothingHeldOut(DataError):
+    """Held-out images are asked for of a data set that holds none out."""
 
 
 class RunError(WorkError):

@@ -44,7 +44,8 @@ class DataSource(ABC):
     label_dim: int = 0
     """Dimension of vector labels, such as attributes; 0 if labels are not vectors."""
     held_out: ClassVar[Mapping[str, Any]] = {}
-    """The options that select the held-out split, such as `{"split": "test"}`; empty if there is none."""
+    """The options that select the held-out split, such as `{"split": "test"}`; empty if no data of this kind has one.
+    Data that holds nothing out raises `gantk.errors.NothingHeldOut` when it is constructed with these options."""
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """Deprecated option names, which are still accepted with a warning: old name → new name."""

@@ -17,7 +17,7 @@ from gantk.building.construct import construct, part_class
 from gantk.building.spec import bare_name
 from gantk.chunks import CHUNK
 from gantk.data import DataSource
-from gantk.errors import FitError, UsageError
+from gantk.errors import FitError, NothingHeldOut, UsageError
 from gantk.measures.degradation import Degradation, degrade
 from gantk.model import Model
 from gantk.nn import evaluating
@@ -282,10 +282,16 @@ def held_out(spec: Mapping[str, Any]) -> HeldOut:
         raise UsageError("this model was built on data given from Python: give a data set with --data, or image files.")
     table: Mapping[str, Any] = spec["data"]
     options: Mapping[str, Any] = part_class("data", table["plugin"]).held_out
-    seen = all(table.get(name) == value for name, value in options.items())
-    written = ",".join(f"{name}={value}" for name, value in options.items())
-    name = f"{bare_name(table)}{':' if written else ''}{written}"
-    return HeldOut(construct("data", {**table, **options}), name, seen)
+
+    def written(chosen: Mapping[str, Any]) -> str:
+        return ":".join(filter(None, (bare_name(table), ",".join(f"{name}={value}" for name, value in chosen.items()))))
+
+    if all(table.get(name) == value for name, value in options.items()):
+        return HeldOut(construct("data", table), written(options), seen=True)
+    try:
+        return HeldOut(construct("data", {**table, **options}), written(options), seen=False)
+    except NothingHeldOut:
+        return HeldOut(construct("data", table), written({}), seen=True)
 
 
 def picture_files(paths: Sequence[Any], shape: ImageShape) -> DataSource:

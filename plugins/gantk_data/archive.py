@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from gantk.errors import DataError
+from gantk_data.layout import without_common_folder
 from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips
 from gantk_data.reading import DEFLATE_RATIO, shown
 from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden, is_litter, looks_like_image
@@ -39,7 +40,7 @@ class ZipFiles(Files):
         if entries and not below:
             tops = ", ".join(sorted({shown(name.split("/", 1)[0]) for name in entries})[:8])
             raise DataError(f"{shown(path)}: no image below inside={shown(inside)}; at the top: {tops}.")
-        self._raw = _without_common_folder(below)
+        self._raw = without_common_folder(below)
         self.names = sorted(self._raw)
 
     def _checked(self, archive: zipfile.ZipFile, skips: Skips) -> dict[str, str]:
@@ -166,13 +167,3 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise ValueError(f"it declares {info.file_size} bytes, more than {FILE_LIMIT}")
     if info.file_size > max(info.compress_size, 1) * DEFLATE_RATIO:
         raise ValueError(f"it declares {info.file_size} bytes, more than {info.compress_size} can inflate to")
-
-
-def _without_common_folder(entries: dict[str, str]) -> dict[str, str]:
-    """Names without the leading folders that all of them share."""
-    while entries:
-        tops = {name.partition("/")[0] if "/" in name else "" for name in entries}
-        if len(tops) != 1 or "" in tops:
-            break
-        entries = {name.partition("/")[2]: raw for name, raw in entries.items()}
-    return entries

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe, quiet
+from gantk_data.layout import Layout, Split
 from gantk_data.lazy import LazySource
-from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips, label_by_folder
+from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips
 from gantk_data.reading import absolute, shown
 from gantk_data.roots import check_choice
 from gantk_data.store import Decoded, cached, decoded, key_of
@@ -122,17 +123,19 @@ class ImageFiles(LazySource):
 
     renamed: ClassVar[Mapping[str, str]] = {"root": "path", "paths": "path", "colour": "color"}
 
-    def __init__(self, files: Files, decoding: Decoding, skips: Skips) -> None:
+    def __init__(self, files: Files, decoding: Decoding, skips: Skips, split: Split | None = None) -> None:
         if not files.names:
             found = f" ({said})" if (said := skips.summary()) else ""
             raise DataError(
                 f"{shown(files.where)}: no image file in it{found}; expected PNG, JPEG, BMP, WebP, GIF, TIFF or PPM."
             )
         self._files, self._decoding, self._skips = files, decoding, skips
-        self._all_labels, classes = label_by_folder(files.names, files.where)
-        self._key = key_of(str(files.where), asdict(decoding), skips.allowed, files.stamp())
-        self._usable: list[int] = list(range(len(files.names)))
-        self._construct(classes)
+        layout = Layout.of(files.names, split or Split(), files.where, skips.leave_out)
+        self._names, self._all_labels = layout.names, layout.labels
+        part = [] if len(layout.names) == len(files.names) else [asdict(split or Split())]
+        self._key = key_of(str(files.where), asdict(decoding), skips.allowed, files.stamp(), *part)
+        self._usable: list[int] = list(range(len(self._names)))
+        self._construct(layout.classes)
         skips.report(files.where)
 
     @property
@@ -142,12 +145,12 @@ class ImageFiles(LazySource):
 
     def _construct(self, classes: Sequence[str] | None) -> None:
         if found := cached(self._key):
-            self._skips.skip(len(self._files.names) - len(found[1]), "cannot be decoded or of another size")
+            self._skips.skip(len(self._names) - len(found[1]), "cannot be decoded or of another size")
             super().__init__(len(found[1]), (0, 0, 0), classes)
             self._loaded = self._labelled(found)
             self.image_shape = self._loaded.image_shape
             return
-        self._usable, shape = probe_files(self._files, self._files.names, self._decoding, self._skips)
+        self._usable, shape = probe_files(self._files, self._names, self._decoding, self._skips)
         super().__init__(len(self._usable), shape, classes)
         if self._skips.allowed:
             # Only decoding shows which files are usable, and `len()` must be right from the start.
@@ -155,7 +158,7 @@ class ImageFiles(LazySource):
             self._count = len(self._loaded)
 
     def _load(self, progress: Callable[[float], object]) -> ArraySource:
-        names = [self._files.names[index] for index in self._usable]
+        names = [self._names[index] for index in self._usable]
 
         def fill(into: npt.NDArray[np.uint8]) -> list[int]:
             kept = decode_files(self._files, names, self._decoding, self._skips, into, progress)
@@ -184,6 +187,10 @@ class Folder(ImageFiles):
     """Images in a folder. Its sub-folders are the classes (deeper folders belong to their class); without sub-folders,
     images have no labels.
 
+    If all images are in folders `train` and `test` (or `val`), these are the split, and the classes are inside them.
+    Otherwise `held_out` holds out about that share of each class. Whether an image is held out depends only on its name
+    below the folder, so adding images does not move others, and a zip of the folder has the same split.
+
     PNG, JPEG, BMP, WebP, GIF, TIFF and PPM files are recognized by content, whatever their suffix; a warning
     counts other files. Hidden files and system files (Thumbs.db, __MACOSX, @eaDir) are ignored. EXIF
     orientation is applied, 16-bit colors are scaled to 8 bits, transparent images are composited on white, and only
@@ -195,7 +202,11 @@ class Folder(ImageFiles):
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
         color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
+        split: the images to train on, or those held out from training.
+        held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
     """
+
+    held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
 
     def __init__(
         self,
@@ -205,10 +216,13 @@ class Folder(ImageFiles):
         crop: Literal["center", "none"] = "center",
         color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
+        split: Literal["train", "test"] = "train",
+        held_out: float = 0.0,
     ) -> None:
         skips = Skips(skip)
         decoding = _decoding(size, crop, color)
-        super().__init__(FolderFiles(absolute(path), skips), decoding, skips)
+        chosen = Split(split, held_out)
+        super().__init__(FolderFiles(absolute(path), skips), decoding, skips, chosen)
 
 
 class Zip(ImageFiles):
@@ -225,7 +239,11 @@ class Zip(ImageFiles):
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
         color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
+        split: the images to train on, or those held out from training.
+        held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
     """
+
+    held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
 
     def __init__(
         self,
@@ -236,10 +254,13 @@ class Zip(ImageFiles):
         crop: Literal["center", "none"] = "center",
         color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
         skip: bool = False,
+        split: Literal["train", "test"] = "train",
+        held_out: float = 0.0,
     ) -> None:
         skips = Skips(skip)
         decoding = _decoding(size, crop, color)
-        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips)
+        chosen = Split(split, held_out)
+        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips, chosen)
 
 
 class Named(ImageFiles):

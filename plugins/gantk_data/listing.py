@@ -12,14 +12,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-import numpy.typing as npt
-
 from gantk.errors import DataError, GantkWarning
 from gantk_data.reading import shown
 from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden, is_litter, looks_like_image
 
-__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips", "label_by_folder"]
+__all__ = ["FILE_LIMIT", "Files", "FolderFiles", "NamedFiles", "Opener", "Skips"]
 
 FILE_LIMIT = 1 << 28
 """Maximum size of one encoded image in bytes."""
@@ -123,27 +120,6 @@ class Files(ABC):
     @abstractmethod
     def opener(self) -> AbstractContextManager[Opener]:
         """A function that opens a file by name, from any thread."""
-
-
-def label_by_folder(names: Sequence[str], where: Path) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...] | None]:
-    """Labels and class names from the first folder of each name; None if no image is in a folder.
-
-    Raises:
-        DataError: some images are in folders and some are not.
-    """
-    flat = next((name for name in names if "/" not in name), None)
-    nested = next((name for name in names if "/" in name), None)
-    if nested is None:
-        return None, None
-    if flat is not None:
-        raise DataError(
-            f"{shown(where)}: {shown(flat)} is outside every class folder and {shown(nested)} is inside one; "
-            "put every image into a class folder, or none."
-        )
-    tops = [name.split("/", 1)[0] for name in names]
-    classes = sorted(set(tops))
-    index = {name: label for label, name in enumerate(classes)}
-    return np.array([index[top] for top in tops], dtype=np.int64), tuple(classes)
 
 
 class FolderFiles(Files):

@@ -11,7 +11,8 @@ from gantk.options import read_options
 from gantk.registry import plugins
 
 NAMES = [plugin.name for plugin in plugins("data") if plugin.package == "gantk"]
-SPLIT = {"mnist", "fashion-mnist", "cifar10"}
+PUBLISHED = {"mnist", "fashion-mnist", "cifar10"}
+SPLIT = {*PUBLISHED, "folder", "zip"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,7 +23,7 @@ def test_what_is_held_out_is_reached_by_options(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SPLIT))
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_held_out_images_are_others(name: str, data_root: Path) -> None:
     train = construct("data", {"plugin": name, "root": data_root})
     test = construct("data", {"plugin": name, "root": data_root, **train.held_out})
