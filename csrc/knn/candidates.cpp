@@ -45,8 +45,11 @@ void Candidates::compact(int64_t query) {
     }
     keep_within(query, screen_.limit_after(static_cast<int32_t>(last >> 32), queries_.index(query)));
     if (counts_[query] <= capacity_ - capacity_ / 8) return;
-    // The screens cannot tell these apart: the distances can.
     std::vector<Measured> nearest;
+    measure_nearest_screens(query, nearest);
+    if (counts_[query] <= capacity_ - capacity_ / 8) return;
+    // The screens cannot tell these apart: the distances can.
+    nearest.clear();
     measure(query, 0, nearest);
     std::nth_element(nearest.begin(), nearest.begin() + (k_ - 1), nearest.end());
     const double squared = nearest[k_ - 1].squared;
@@ -72,6 +75,16 @@ void Candidates::measure(int64_t query, uint32_t first, std::vector<Measured>& a
     }
 }
 
+void Candidates::measure_nearest_screens(int64_t query, std::vector<Measured>& all) {
+    uint64_t* const keys = keys_of(query);
+    const uint32_t count = counts_[query];
+    std::nth_element(keys, keys + k_ - 1, keys + count);
+    counts_[query] = k_;
+    measure(query, 0, all);
+    counts_[query] = count;
+    keep_within(query, screen_.limit_proven(std::max_element(all.begin(), all.end())->squared, queries_.index(query)));
+}
+
 bool Candidates::finish(int64_t query, double* squared, int64_t* indices) {
     uint64_t* const keys = keys_of(query);
     const uint32_t count = counts_[query];
@@ -90,12 +103,8 @@ bool Candidates::finish(int64_t query, double* squared, int64_t* indices) {
     nearest.reserve(count + screen_.unscreened.size());
     uint32_t seen = 0;
     if (count > k_) {
-        // The k with the smallest screens first: how far they are leaves few of the others to be measured.
-        std::nth_element(keys, keys + k_ - 1, keys + count);
-        counts_[query] = seen = k_;
-        measure(query, 0, nearest);
-        counts_[query] = count;
-        keep_within(query, screen_.limit_proven(std::max_element(nearest.begin(), nearest.end())->squared, own));
+        measure_nearest_screens(query, nearest);
+        seen = k_;
     }
     measure(query, seen, nearest);
     for (const uint32_t reference : screen_.unscreened)

@@ -54,6 +54,8 @@ class Candidates {
     void compact(int64_t query);
     void keep_within(int64_t query, int32_t limit);
     void measure(int64_t query, uint32_t first, std::vector<Measured>& all);
+    // Measures the k references with the smallest screens, which come first then; how far they are lowers the limit.
+    void measure_nearest_screens(int64_t query, std::vector<Measured>& all);
 
     Points queries_;
     uint32_t k_, capacity_;

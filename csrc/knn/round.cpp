@@ -51,10 +51,16 @@ struct Place {
     double byte, error;
 };
 
+// The nearest integer, for numbers from 0 to 255; unlike `nearbyint`, no call for each of them.
+double nearest_integer(double value) {
+    constexpr double units = 1.5 * (int64_t{1} << 52);  // a double as large as this has no digits behind the point
+    return (value + units) - units;
+}
+
 // The difference is taken first: offset + byte · step would be rounded to as many digits as the offset leaves.
 Place place_of(double value, double offset, double step) {
     const double above = value - offset;
-    const double byte = std::clamp(std::nearbyint(above / step), 0.0, 255.0);
+    const double byte = nearest_integer(std::clamp(above / step, 0.0, 255.0));
     return {byte, above - byte * step};
 }
 
@@ -67,6 +73,8 @@ double median_of(std::vector<double>& values) {
 struct Sample {
     std::vector<int64_t> points, dims;
     std::vector<std::vector<double>> values;  // [dimension][point]
+    std::vector<double> medians;              // [dimension]
+    double range = 0;                         // the widest of a dimension, without the furthest values
 
     template <typename T>
     Sample(const T* from, int64_t count, int64_t dim) {
@@ -81,26 +89,19 @@ struct Sample {
         for (const int64_t k : dims) {
             values.emplace_back();
             for (const int64_t point : points) values.back().push_back(static_cast<double>(from[point * dim + k]));
-        }
-    }
-
-    // The widest range of a dimension, without the furthest values.
-    double range() const {
-        double widest = 0;
-        for (std::vector<double> sorted : values) {
+            std::vector<double> sorted = values.back();
             std::sort(sorted.begin(), sorted.end());
             const size_t trimmed = sorted.size() / 512;
-            widest = std::max(widest, sorted[sorted.size() - 1 - trimmed] - sorted[trimmed]);
+            range = std::max(range, sorted[sorted.size() - 1 - trimmed] - sorted[trimmed]);
+            medians.push_back(sorted[sorted.size() / 2]);
         }
-        return widest;
     }
 
     // How far points are from their places with this step, but for two in a thousand.
     double error(const Extent& extent, double step) const {
         std::vector<double> squares(points.size());
         for (size_t k = 0; k < dims.size(); ++k) {
-            std::vector<double> copy = values[k];
-            const double offset = offset_of(extent.low[dims[k]], extent.high[dims[k]], median_of(copy), step);
+            const double offset = offset_of(extent.low[dims[k]], extent.high[dims[k]], medians[k], step);
             for (size_t i = 0; i < points.size(); ++i) {
                 const double error = place_of(values[k][i], offset, step).error;
                 squares[i] += error * error;
@@ -124,8 +125,8 @@ Grid grid_for(const T* points, int64_t count, int64_t dim, int threads) {
     if (range < smallest_range) return {1.0, std::move(extent.low)};
     const Sample sample(points, count, dim);
     double best = range / 255, least = sample.error(extent, best);
-    if (const double common = sample.range(); common >= smallest_range)
-        for (double step = common / 127; step > common / 8192; step /= std::sqrt(2.0))
+    if (sample.range >= smallest_range)
+        for (double step = sample.range / 127; step > sample.range / 8192; step /= std::sqrt(2.0))
             if (const double error = sample.error(extent, step); error < least) least = error, best = step;
     Grid grid{best, std::vector<double>(static_cast<size_t>(dim))};
     parallel_for(threads, (dim + 1023) / 1024, [&](int64_t part, int) {

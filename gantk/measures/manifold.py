@@ -19,8 +19,11 @@ __all__ = ["Manifolds", "compare_manifolds"]
 ROWS, COLUMNS = 1024, 4096
 """Real and generated points whose distances are looked at together."""
 
-PAIRS = 2**22
-"""Numbers of pairs of points that are subtracted together."""
+PLACED = 2**26
+"""Coordinates of real points that are placed together, once for all generated points."""
+
+PAIRS = 2**17
+"""Numbers of pairs of points that are subtracted together: as many as a core's cache holds."""
 
 ROUNDING = 1e-9
 """More than the relative error of a distance in float64: a point on the border of a ball is outside, as its distance is
@@ -65,16 +68,18 @@ def compare_manifolds(
     grid = _Grid(real, generated)
     balls = torch.zeros(len(generated), dtype=torch.int64)
     covered, recalled = (torch.zeros(len(real), dtype=torch.bool) for _ in range(2))
-    for rows in _slices(len(real), ROWS):
-        one = grid.placed(real[rows])
+    for some in _slices(len(real), max(1, PLACED // real.shape[1])):
+        placed = [(rows, grid.placed(real[rows])) for rows in _slices(some.stop, ROWS, some.start)]
         for columns in _slices(len(generated), COLUMNS):
             other = grid.placed(generated[columns])
-            squared = one.squared_distances(other)
-            in_real = one.reached(other, squared, real_radii[rows], grid.scale)
-            balls[columns] += in_real.sum(0)
-            covered[rows] |= in_real.any(1)
-            recalled[rows] |= other.reached(one, squared.T, generated_radii[columns], grid.scale).any(0)
-        tell((2 + rows.stop / len(real)) / 3)
+            for rows, one in placed:
+                squared = one.squared_distances(other)
+                in_real = one.reached(other, squared, real_radii[rows], grid.scale)
+                balls[columns] += in_real.sum(0)
+                covered[rows] |= in_real.any(1)
+                recalled[rows] |= other.reached(one, squared.T, generated_radii[columns], grid.scale).any(0)
+            within = (columns.stop / len(generated)) * (some.stop - some.start)
+            tell((2 + (some.start + within) / len(real)) / 3)
     return Manifolds(
         precision=float((balls > 0).double().mean()),
         recall=float(recalled.double().mean()),
@@ -121,9 +126,10 @@ class _Placed:
             radii: `[n]`, as they are, not as they are put.
             scale: by which points are divided where they are put.
         """
-        # What sums of so many products can be off, and the points' own rounding before.
+        # Twice what sums of so many products, in any order, can be off, eps / 2 for each. The rest is for the points'
+        # own rounding before.
         unit = torch.finfo(self.put.dtype).eps
-        margin = 4 * unit * (self.put.shape[1] + 16) * (self.lengths + other.lengths.max()).square().double() + 1e-36
+        margin = unit * (self.put.shape[1] + 16) * (self.lengths + other.lengths.max()).square().double() + 1e-36
         border = (radii / scale).square()
         surely = squared < (border - margin)[:, None].to(squared.dtype)
         perhaps = (squared <= (border + margin)[:, None].to(squared.dtype)).logical_xor_(surely)
@@ -136,5 +142,5 @@ class _Placed:
         return surely
 
 
-def _slices(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+def _slices(stop: int, size: int, first: int = 0) -> Iterator[slice]:
+    return (slice(start, min(start + size, stop)) for start in range(first, stop, size))
