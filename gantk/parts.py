@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gantk.schedule import Binding, Play, Player, Stage, Value
 
 __all__ = [
+    "DISTRIBUTIONS",
     "Condition",
     "Discriminator",
     "Extractor",
@@ -46,6 +47,14 @@ __all__ = [
 
 ImageShape = tuple[int, int, int]
 """(channels, height, width)"""
+
+DISTRIBUTIONS: Mapping[str, str] = {
+    "normal": "standard normal",
+    "uniform": "uniform in [-1, 1]",
+    "sphere": "uniform on the unit sphere",
+}
+"""What noise is usually distributed as, by name, and in words; the coordinates of `normal` and `uniform` noise are
+independent."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -154,6 +163,10 @@ class NoiseSource(Part, ABC):
 
     dim: int
     """Length of one noise vector."""
+    distribution: str | None = None
+    """What its vectors are distributed as: `normal` is N(0, I), `uniform` U(-1, 1) in each coordinate, `sphere` uniform
+    on the unit sphere; any other name for another distribution, and `None` where it is not known. `build` compares it
+    with what losses assume (`Loss.prior`)."""
 
     @abstractmethod
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
@@ -401,6 +414,9 @@ class Loss(Part):
     """Whether this is the game's adversarial loss, of which a game has exactly one."""
     needs: frozenset[str] = frozenset()
     """What it reads: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `labels`."""
+    prior: tuple[str, ...] = ()
+    """Distributions of noise (`NoiseSource.distribution`) with any of which it fits codes to what the generator is then
+    sampled from, the usual one first; none where it assumes nothing of the noise."""
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """role → player settings that this loss brings as defaults, as `{"discriminator": {"repeats": 5}}`."""
 

@@ -194,6 +194,12 @@ def _check_declared(kind: str, part: Any) -> None:
         dim = getattr(part, "dim", None)
         if not isinstance(dim, int) or dim < 1:
             raise FitError(f"{name} has dim {dim!r}; expected a whole number of 1 or more, set by its constructor.")
+    distribution: Any = getattr(part, "distribution", None)
+    if kind == "noise" and not isinstance(distribution, str | None):
+        raise FitError(f"{name}.distribution is {distribution!r:.60}; expected a name, as 'normal', or None.")
+    prior: Any = getattr(part, "prior", ())
+    if kind == "loss" and not (isinstance(prior, tuple) and all(isinstance(each, str) for each in prior)):
+        raise FitError(f"{name}.prior is {prior!r:.60}; expected a tuple of names, as ('normal',).")
     for attribute in ("provides", "needs"):
         said: Any = getattr(part, attribute, frozenset())
         if not isinstance(said, (set, frozenset)):

@@ -19,6 +19,7 @@ from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
+from gantk.building.priors import check_priors
 from gantk.building.resolved import plain
 from gantk.building.spec import (
     Spec,
@@ -238,6 +239,7 @@ def assemble(
         with forked(derive_seed(spec["seed"], "check")):
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
             check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
+            built.notes += check_priors(model, built.stages)
             try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
             built.notes += notes_on_unheard(model, built.stages)

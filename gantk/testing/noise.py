@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gantk.building.distributions import disagreement, drawn_from
 from gantk.parts import ImageShape
 from gantk.testing.base import ShapedContract, close
 
@@ -50,6 +51,15 @@ class NoiseContract(ShapedContract):
         moved = [p for path in source.learned for p in source.get_submodule(path).parameters()]
         others = [n for n, p in source.named_parameters() if p.grad is not None and all(p is not m for m in moved)]
         assert not others, f"gradients reach {', '.join(others)}, which `learned` does not name."
+
+    def test_samples_are_distributed_as_it_says(self, shape: ImageShape) -> None:
+        source = self._built(shape)
+        if source.distribution is not None:
+            wrong = disagreement(drawn_from(source), source.distribution)
+            assert not wrong, (
+                f"`distribution` is {source.distribution!r}, but {wrong}. Losses that fit codes to the noise rely on "
+                "it: correct it, or set it to None where it is not known."
+            )
 
     def test_vectors_differ(self, shape: ImageShape) -> None:
         drawn = self._built(shape).sample(6, _seed(3))

@@ -80,6 +80,7 @@ class AGELoss(Loss):
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
     adversarial = True
     needs = frozenset({"posterior"})
+    prior = ("sphere", "normal", "uniform")
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ class Sphere(NoiseSource):
     """
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
+    distribution = "sphere"
 
     def __init__(self, dim: int = 128) -> None:
         super().__init__()

@@ -200,6 +200,7 @@ class VariationalBound(Loss):
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114"
     needs = frozenset({"posterior"})
+    prior: tuple[str, ...] = ("normal",)
 
     def __init__(
         self, *, reconstruction: Literal["mse", "bce", "l1"] = "mse", beta: float = 1.0, weight: float = 1.0
@@ -208,6 +209,9 @@ class VariationalBound(Loss):
         require(0 <= beta < math.inf, f"beta must be 0 or more and finite, not {beta}.")
         self.reconstruction = reconstruction
         self.beta = beta
+        if not beta:
+            self.prior = ()
+            self.notes = ("vae: beta=0 fits codes to no distribution, so images decoded from noise mean nothing.",)
         self.weight = _check_weight(weight)
 
     def autoencoder(self, play: Play) -> Tensor:

@@ -17,6 +17,8 @@ class Gaussian(NoiseSource):
         dim: dimension of the noise, at least 1.
     """
 
+    distribution = "normal"
+
     def __init__(self, dim: int = 100) -> None:
         super().__init__()
         require(dim >= 1, f"dim must be at least 1, not {dim}.")
@@ -34,6 +36,7 @@ class Uniform(NoiseSource):
     """
 
     paper = "Radford, Metz & Chintala 2016, arXiv:1511.06434"
+    distribution = "uniform"
 
     def __init__(self, dim: int = 100) -> None:
         super().__init__()

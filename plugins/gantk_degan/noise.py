@@ -16,6 +16,10 @@ from gantk.parts import ImageShape
 
 __all__ = ["DecoderEncoder"]
 
+PRIOR = "normal"
+"""What its autoencoder is sampled from."""
+POSTERIOR_MEANS = "distributed as an encoder's means, which vary in few coordinates"
+
 
 class DecoderEncoder(NoiseSource):
     """DE-GAN's noise: z from N(0, I), decoded to an image by an autoencoder and encoded again.
@@ -45,6 +49,8 @@ class DecoderEncoder(NoiseSource):
         require(dim >= 1, f"dim must be at least 1, not {dim}.")
         self.dim = dim
         self.draws_posterior = sample
+        if not sample:
+            self.distribution = POSTERIOR_MEANS  # those of a draw are nearly N(0, 1), coordinate by coordinate
         self.autoencoder: Generator = construct("generator", autoencoder, image_shape=image_shape, noise_dim=dim)
         if "posterior" not in self.autoencoder.provides:
             raise FitError(
@@ -90,4 +96,8 @@ def _pretraining_loss(spec: str) -> Loss:
     if "autoencoder" not in loss.roles():
         roles = ", ".join(loss.roles()) or "no role"
         raise FitError(f"loss '{spec}' does not train an autoencoder (it speaks to: {roles}); use loss=vae.")
+    if loss.prior and PRIOR not in loss.prior:
+        raise FitError(
+            f"loss '{spec}' assumes {loss.prior[0]} noise, but this one decodes standard normal noise: use loss=vae."
+        )
     return loss

@@ -94,6 +94,10 @@ REFUSED = (
         "takes no condition",
         "leave out --condition",
     ),
+    # Codes that are fitted to a prior are sampled from that one.
+    Refusal(
+        ("recipe", {"vae"}), ("noise", {"uniform", "sphere"}), "assumes standard normal noise", "--noise gaussian:dim=6"
+    ),
     # They encode images: a generator needs an encoder.
     Refusal(
         ("recipe", WITHOUT_GAME),

@@ -44,6 +44,13 @@ class Noise(NoiseSource):
         return self.draw_normal(n, self.dim, rng=rng)
 
 
+class FalselyNormal(Noise):
+    distribution = "normal"
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.draw_uniform(n, self.dim, rng=rng)
+
+
 class GlobalNoise(Noise):
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, self.dim)
@@ -335,6 +342,7 @@ CASES: list[tuple[type[PluginContract], type, str, str]] = [
     (NOISE, GlobalNoise, "test_leaves_the_global_rng_alone", "global random numbers"),
     (NOISE, SeededNoise, "test_another_seed_draws_another", "two seeds drew the same"),
     (NOISE, SeededNoise, "test_goes_on_from_where_the_rng_is", "do not seed it again"),
+    (NOISE, FalselyNormal, "test_samples_are_distributed_as_it_says", "`distribution` is 'normal', but"),
     (NOISE, WrongLength, "test_draws_vectors", "dim"),
     (NOISE, StatefulNoise, "test_keeps_its_weights", "parameters or buffers"),
     (NOISE, LearnedNoise, "test_gradients_reach_what_it_names_as_learned", "no_grad"),

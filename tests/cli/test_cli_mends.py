@@ -1,0 +1,25 @@
+"""Combinations that cannot work are refused at build, and what the message advises builds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("command", "noise"),
+    [
+        ("vae --noise sphere:dim=8", "gaussian:dim=8"),
+        ("vae --noise uniform:dim=12 --generator vae:width=4", "gaussian:dim=12"),
+        ("vae --noise de:dim=5,sample=false", "gaussian:dim=5"),
+    ],
+)
+def test_the_mend_of_noise_that_is_not_the_prior_builds(command: str, noise: str, call) -> None:
+    said = call("build", *shlex.split(command), "--dry-run").error(2)
+    assert "loss 'vae' assumes standard normal noise" in said
+    mend = re.search(r"use (--noise \S+)\.$", said)
+    assert mend is not None
+    assert mend[1] == f"--noise {noise}"
+    call("build", *shlex.split(re.sub(r"--noise \S+", mend[1], command)), "--dry-run").worked()
