@@ -4,8 +4,8 @@
 
 The training images are MNIST's digits, each moved by a few pixels and with a little noise, made as they are read: no
 more than a block of them is in memory. One in a hundred of the samples is a training image; the others are digits with
-other noise. `training_neighbors` has to find all of them, beside as many training images that are left out in turn. What
-making the images takes is measured too, as it is read twice.
+other noise. `training_neighbors` has to find all of them, beside as many training images that are left out in turn.
+What making the images takes is measured too; it is done twice.
 """
 
 from __future__ import annotations

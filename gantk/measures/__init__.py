@@ -19,6 +19,7 @@ from gantk.measures.neighbours import Neighbours
 from gantk.measures.reconstruction import Error, ImageErrors, image_errors
 from gantk.measures.side import Side
 from gantk.measures.ssim import ms_ssim, ssim_scales
+from gantk.measures.svm import LinearSVM, fit_svm
 from gantk.measures.twonn import TwoNN, two_nn
 from gantk.measures.variety import Diversity, diversity
 
@@ -33,6 +34,7 @@ __all__ = [
     "ImageErrors",
     "KernelDistance",
     "LevinaBickel",
+    "LinearSVM",
     "Manifolds",
     "Memorization",
     "Moments",
@@ -46,6 +48,7 @@ __all__ = [
     "compare_manifolds",
     "confident_share",
     "diversity",
+    "fit_svm",
     "frechet_distance",
     "frechet_estimate",
     "frechet_floor",

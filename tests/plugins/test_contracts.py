@@ -331,6 +331,10 @@ class TestNearestNeighborAccuracy(MetricContract):
     plugin = "nearest-neighbor-accuracy"
 
 
+class TestSVMAccuracy(MetricContract):
+    plugin = "svm"
+
+
 class TestIntrinsicDimension(MetricContract):
     plugin = "intrinsic-dimension:k=5"
 
