@@ -22,6 +22,7 @@ import torch
 import gantk
 from gantk.building.train_settings import TrainSettings
 from gantk.data import to_float
+from gantk.run.terms import terms_of
 from gantk.schedule import Batch, Stage
 from gantk.training.trainer import _fabric
 from gantk.training.turn import Turns
@@ -89,11 +90,12 @@ def measure(name: str, size: int, batch: int, steps: int) -> dict[str, object]:
     seconds, values = [], {}
     for _ in range(1 + steps):
         started = time.perf_counter()
-        values = turns.play(iter([model.step(Batch(images), stage.values)]))
+        played = turns.play(iter([model.step(Batch(images), stage.values)]))
+        values = {name: float(value) for turn in played for name, value in turn.items()}
         seconds.append(time.perf_counter() - started)
     return {
         "seconds_per_step": round(min(seconds[1:]), 2),
-        "terms": {name: round(value.item(), 4) for name, value in values.items() if "gradient" not in name},
+        "terms": {name: round(value, 4) for name, value in values.items() if name in terms_of(values)},
     }
 
 

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 
 from gantk.run.folder import Run
 from gantk.run.log import read_log
+from gantk.run.terms import terms_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 GANTK = (sys.executable, "-m", "gantk")
@@ -105,7 +106,7 @@ def curves(entries: Sequence[dict[str, Any]], title: str) -> Figure:
     for index, stage in enumerate(names):
         axes = figure.add_subplot(1, len(names), index + 1)
         own = [entry for entry in entries if entry["stage"] == stage]
-        for term in [term for term in own[0]["values"] if not term.endswith("gradient_norm")]:
+        for term in terms_of(own[0]["values"]):
             axes.plot([e["stage_step"] for e in own], [e["values"][term] for e in own], label=term, linewidth=0.9)
         axes.set(title=stage, xlabel="step")
         axes.legend(fontsize="x-small")

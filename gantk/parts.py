@@ -406,8 +406,8 @@ class Loss(Part):
 
     A loss has one method per role that it speaks to, named after the role: `discriminator`, `generator`,
     `autoencoder`, …. Each takes one argument, `play` (a `gantk.Play`), and returns the scalar tensor that the role's
-    player minimises, times `weight`, or `None` where it has nothing to say. A loss never samples noise, calls
-    `backward` or owns an optimizer.
+    player minimises, times `weight`, or `None` where it has nothing to say. A loss that is a sum logs its summands with
+    `play.log`. A loss never samples noise, calls `backward` or owns an optimizer.
     """
 
     adversarial: ClassVar[bool] = False

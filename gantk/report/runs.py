@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from gantk.kinds import LISTS, SLOTS
 from gantk.report.table import table
 from gantk.run.folder import Run
 from gantk.run.log import read_log
+from gantk.run.terms import terms_of
 from gantk.schedule import Player, Stage
 
 __all__ = ["Summary", "as_json", "runs_in", "runs_text", "summarized"]
@@ -148,14 +148,20 @@ def _scores(run: Run, entries: list[dict[str, Any]]) -> dict[str, float]:
         scores = newest_figures(read_scores(scores_file(run.path)))
     except RunError:
         scores = {}
-    for wanted in (r"measure/", r"(?!.*/gradient_norm$|.*/state/|measure/)"):
+    for wanted in (_measured, _losses):
         if scores:
             break
         for entry in entries:
-            values = entry.get("values", {})
-            kept = {name: value for name, value in values.items() if re.match(wanted, name)}
-            scores = {name.removeprefix("measure/"): value for name, value in kept.items()} or scores
+            scores = wanted(entry.get("values", {})) or scores
     return scores
+
+
+def _measured(values: Mapping[str, float]) -> dict[str, float]:
+    return {n.removeprefix("measure/"): value for n, value in values.items() if n.startswith("measure/")}
+
+
+def _losses(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: term.value for name, term in terms_of(values).items()}
 
 
 def runs_text(found: list[Summary]) -> str:

@@ -56,6 +56,7 @@ def save(
     optimizers: Mapping[str, torch.optim.Optimizer],
     data: Mapping[str, Any],
     keep: int,
+    interval: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`.
 
@@ -66,12 +67,13 @@ def save(
         optimizers: those of the stage's players.
         data: what was trained on, as `gantk.data.content.content_of` says it.
         keep: how many checkpoints stay.
+        interval: what the next line of the log is the mean of so far, as `Averages.state` says it.
 
     Raises:
         CheckpointError: it cannot be written; the checkpoints before it stay.
     """
     try:
-        return _save(run, model, place, optimizers, data, keep)
+        return _save(run, model, place, optimizers, data, keep, interval or {})
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(run.unfinished(place.total), ignore_errors=True)
         raise CheckpointError(
@@ -87,6 +89,7 @@ def _save(
     optimizers: Mapping[str, torch.optim.Optimizer],
     data: Mapping[str, Any],
     keep: int,
+    interval: Mapping[str, Any],
 ) -> Path:
     aside, final = run.unfinished(place.total), run.checkpoint(place.total)
     run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +99,13 @@ def _save(
         save_file(_weights(model), aside / WEIGHTS)
     states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     trained = json.dumps(_trained(model.built.spec))
-    kept = {"place": asdict(place), "optimizers": states, "trained": trained, "data": json.dumps(data)}
+    kept = {
+        "place": asdict(place),
+        "optimizers": states,
+        "trained": trained,
+        "data": json.dumps(data),
+        "interval": dict(interval),
+    }
     torch.save(kept, aside / TRAINING)
     for name in (WEIGHTS, TRAINING):
         flush(aside / name)
@@ -210,9 +219,9 @@ def _offer(run: Run, path: str, value: Any) -> str:
 
 
 def load_training(checkpoint: Path) -> dict[str, Any]:
-    """A checkpoint's place, its optimizers' states, and the settings and data that it was trained with.
+    """A checkpoint's place, its optimizers' states, the settings and data that it was trained with, and its `interval`.
 
-    `data` is empty in checkpoints of versions that did not look at it.
+    `data` and `interval` are empty in checkpoints of versions that did not keep them.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -228,6 +237,7 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
             "optimizers": dict(state["optimizers"]),
             "trained": json.loads(state["trained"]),
             "data": dict(json.loads(state.get("data", "{}"))),
+            "interval": dict(state.get("interval", {})),
         }
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error

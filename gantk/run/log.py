@@ -61,7 +61,8 @@ class Log:
         """Add one line; its `values` become scalars under the stage's name."""
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
-        for name, value in entry["values"].items():
+        own = {name: entry[name] for name in ("stage_images", "stage_seconds") if name in entry}
+        for name, value in {**entry["values"], **own}.items():
             self._board.add_scalar(f"{entry['stage']}/{name}", value, entry["step"])
 
     def picture(self, name: str, grid: Tensor, step: int) -> None:

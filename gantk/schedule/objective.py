@@ -79,12 +79,21 @@ class SharedPlay(Play):
         self._step = step
         self._binding = binding
         self._speaker = ""
+        self._showing = False
         self._joining = joining(step.parts, binding)
 
     def speaking(self, name: str) -> SharedPlay:
         """The same play, as the loss or part of this name sees it: `state` is its own."""
         self._speaker = name
         return self
+
+    def log(self, name: str, value: Tensor | float, weight: float = 1.0) -> Tensor:
+        if self._showing:
+            raise FitError(
+                f"{self._speaker}: play.log in `transform`; only the methods named after roles log. Return the value "
+                "from `measure`, or keep it in `state`."
+            )
+        return self._step.log(f"{self._speaker}/{name}", value, weight)
 
     def _value(self, name: str) -> Any:
         return self._step[getattr(self._binding, name)]
@@ -106,10 +115,12 @@ class SharedPlay(Play):
         return self._step.use(self._binding.autoencoder, Generator)
 
     def shown(self, images: Tensor) -> Tensor:
-        speaker = self._speaker
-        for path, part in self._joining.items():
-            images = part.transform(images, self.speaking(path))
-        self._speaker = speaker
+        speaker, showing, self._showing = self._speaker, self._showing, True
+        try:
+            for path, part in self._joining.items():
+                images = part.transform(images, self.speaking(path))
+        finally:
+            self._speaker, self._showing = speaker, showing
         return images
 
 
@@ -148,7 +159,7 @@ class Terms:
                         "is expected."
                     )
                 if term is not None:
-                    terms[name] = part.weight * term
+                    terms[name] = step.log(name, term, part.weight)
         if step.remembered is not None:
             step.remembered |= self._remembered(play, speakers)
         return terms
@@ -177,11 +188,11 @@ class Joined:
         self.objectives = dict(objectives)
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        return {
-            f"{name}/{term}": value
-            for name, objective in self.objectives.items()
-            for term, value in objective(step).items()
-        }
+        terms: dict[str, Tensor] = {}
+        for name, objective in self.objectives.items():
+            with step.under(name):
+                terms |= {f"{name}/{term}": value for term, value in objective(step).items()}
+        return terms
 
     def __str__(self) -> str:
         summands = {name: written(objective).split(" + ") for name, objective in self.objectives.items()}

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gantk.parts import Discriminator, Generator, Posterior, Verdict
+from gantk.schedule.step import Logged, checked_figure
 
 __all__ = ["Play"]
 
@@ -54,6 +55,7 @@ class Play:
         self._state = dict(state or {})
         self.step = step
         self.done = done
+        self.logged: dict[str, Logged] = {}
         self._discriminator = discriminator
         self._generator = generator
         self._autoencoder = autoencoder
@@ -87,6 +89,31 @@ class Play:
     def state(self) -> Mapping[str, Tensor]:
         """What the part whose turn it is remembers in this game: a copy of its numbers, by name."""
         return self._state
+
+    def log(self, name: str, value: Tensor | float, weight: float = 1.0) -> Tensor:
+        """Log a summand of the term that is being computed, such as a penalty, under a name of its own.
+
+        A loss that is a sum is written as one::
+
+            return play.log("wasserstein", real.mean() - fake.mean(), -1) + play.log("penalty", penalty, self.penalty)
+
+        In training, the log then has `discriminator/LOSS/penalty`, unweighted, and `discriminator/LOSS/penalty/weight`
+        beside it. A play by hand keeps the value and its weight in `logged["penalty"]`.
+
+        Args:
+            name: letters, digits, `_` and `-`.
+            value: a scalar tensor; it is read only when a line of the log is written.
+            weight: the factor with which it counts in the term.
+
+        Returns:
+            weight · value, with gradients.
+
+        Raises:
+            FitError: the value is no scalar, or its name cannot be one.
+        """
+        scalar = checked_figure(f"term/{name}", value)
+        self.logged[name] = (scalar.detach(), weight)
+        return scalar if weight == 1 else weight * scalar
 
     @property
     def real(self) -> Tensor:

@@ -9,10 +9,13 @@ Two rules make sharing correct for any set of players:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from gantk.errors import FitError, nearest
@@ -21,13 +24,16 @@ from gantk.schedule.states import States
 if TYPE_CHECKING:
     from gantk.parts import Part
 
-__all__ = ["Batch", "Step", "Value", "overlap"]
+__all__ = ["Batch", "Logged", "Step", "Value", "checked_figure", "overlap"]
 
 Value = Callable[["Step"], Any]
 """Computes one shared value from a step: a tensor, or a tuple, list, dictionary or dataclass of values.
 
 It reads other values by `step["name"]` and modules by `step.use("path")`.
 """
+
+Logged = tuple[Tensor, float]
+"""A value that was logged, detached, and the factor with which it counts."""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -93,6 +99,8 @@ class Step:
         self.number = number
         self.done = done
         self.remembered: dict[str, dict[str, Tensor]] | None = None
+        self.logged: dict[str, Logged] = {}
+        self._under = ""
         self._modules = modules
         self._values = {"real": _real, "labels": _labels, **values}
         self._entries: dict[str, _Entry] = {}
@@ -114,8 +122,36 @@ class Step:
             remember: whether parts compute their new states, which are then in `remembered`: key → name → value.
         """
         self.remembered = {} if remember else None
+        self.logged = {}
         self._moving = frozenset(moves)
         self._live = self._moving | frozenset(later)
+
+    def log(self, name: str, value: Tensor | float, weight: float = 1.0) -> Tensor:
+        """Log a term of an objective, without its weight, and the weight beside it.
+
+        Args:
+            name: the term's; `term/part` for one of its summands.
+            value: a scalar.
+            weight: the factor with which it counts.
+
+        Returns:
+            weight · value, with gradients.
+
+        Raises:
+            FitError: the value is no scalar.
+        """
+        scalar = checked_figure(name, value)
+        self.logged[self._under + name] = (scalar.detach(), weight)
+        return scalar if weight == 1 else weight * scalar
+
+    @contextmanager
+    def under(self, name: str) -> Iterator[None]:
+        """Log everything as `name/…` for a while."""
+        before, self._under = self._under, f"{self._under}{name}/"
+        try:
+            yield
+        finally:
+            self._under = before
 
     def end(self) -> None:
         """End the turn: its modules have moved, so what was computed with them is forgotten."""
@@ -193,6 +229,22 @@ def _detached(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"a {type(value).__name__}")
+
+
+def checked_figure(name: str, value: Tensor | float) -> Tensor:
+    """A value to be logged as a scalar tensor.
+
+    Raises:
+        FitError: it is something else, or its name cannot be one.
+    """
+    above, _, last = name.rpartition("/")
+    if above and (last == "weight" or not re.fullmatch(r"[A-Za-z_][\w-]*", last)):
+        raise FitError(f"log('{last}', …): expected a name of letters, digits, _ and -, other than 'weight'.")
+    scalar = torch.as_tensor(value) if isinstance(value, (int, float, Tensor)) else None
+    if scalar is None or scalar.numel() != 1 or scalar.is_complex():
+        kind = f"a tensor {list(scalar.shape)}" if scalar is not None else f"a {type(value).__name__}"
+        raise FitError(f"log('{last}', …): the value is {kind}; expected a scalar tensor.")
+    return scalar
 
 
 def _real(step: Step) -> Tensor:

@@ -1,8 +1,10 @@
-"""Means of what is logged, over the steps of a log interval."""
+"""Means of what is logged, over the turns and steps of a log interval, and the time that a stage has taken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,22 +13,65 @@ __all__ = ["Averages"]
 
 
 class Averages:
-    """Means of named values since they were last taken; they stay on their device until then."""
+    """Means of named values since they were last taken; tensors stay on their device until then.
 
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+    Args:
+        state: what `state` of an earlier one returned, from which this one continues.
+        device: where the tensors are.
+        clock: seconds.
+    """
 
-    def add(self, values: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        state: Mapping[str, Any] | None = None,
+        device: torch.device | str = "cpu",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        before = state or {}
+        self._sums: dict[str, Tensor] = {n: value.to(device) for n, value in before.get("sums", {}).items()}
+        self._numbers: dict[str, float] = dict(before.get("numbers", {}))
+        self._counts: dict[str, int] = dict(before.get("counts", {}))
+        self._clock = clock
+        self._began: float = clock() - before.get("seconds", 0.0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning, those before a resume included."""
+        return self._clock() - self._began
+
+    def add(self, values: Mapping[str, Tensor | float]) -> None:
+        """Add the values of one turn: scalar tensors, which are not read, or numbers."""
+        sums, added = [], []
         for name, value in values.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+            if not isinstance(value, Tensor):
+                self._numbers[name] = self._numbers.get(name, 0.0) + value
+            elif name in self._sums:
+                sums.append(self._sums[name])
+                added.append(_scalar(value))
+            else:
+                self._sums[name] = _scalar(value).clone()
             self._counts[name] = self._counts.get(name, 0) + 1
+        if sums:
+            torch._foreach_add_(sums, added)
 
     def take(self) -> dict[str, float]:
-        """The means, each over the steps that had the value, as plain numbers; starts over."""
-        if not self._sums:
-            return {}
-        sums = torch.stack([value.reshape(()) for value in self._sums.values()]).tolist()
-        taken = {name: total / self._counts[name] for name, total in zip(self._sums, sums, strict=True)}
-        self._sums, self._counts = {}, {}
+        """The means, each over the turns that had the value, as plain numbers; starts over."""
+        sums = dict(self._numbers)
+        if self._sums:
+            sums |= zip(self._sums, torch.stack([*self._sums.values()]).tolist(), strict=True)
+        taken = {name: sums[name] / count for name, count in self._counts.items()}
+        self._sums, self._numbers, self._counts = {}, {}, {}
         return taken
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of this, so that a resumed run logs the same means."""
+        return {
+            "sums": {name: value.cpu().clone() for name, value in self._sums.items()},
+            "numbers": dict(self._numbers),
+            "counts": dict(self._counts),
+            "seconds": self.seconds,
+        }
+
+
+def _scalar(value: Tensor) -> Tensor:
+    return value.detach().reshape(()).float()

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TextIO
 
 from tqdm import tqdm
 
+from gantk.run.terms import terms_of
+
 __all__ = ["Bar", "Lines", "Progress", "Silent", "for_stream"]
 
 
@@ -28,13 +30,19 @@ class Progress(Protocol):
     def finish(self) -> None: ...
 
 
-def figures(values: Mapping[str, float]) -> str:
-    """`discriminator 0.412 generator 1.873`: each player's terms, without gradient norms and what parts remember."""
+def figures(values: Mapping[str, float], parts: bool = False) -> str:
+    """`discriminator 0.412  generator 1.873 + 0.1·2.05`: each player's terms with their weights.
+
+    Args:
+        values: a line of the log.
+        parts: whether the parts of each term follow it, as `3.21 (wasserstein 1.4, penalty 0.18)`.
+    """
     shown: dict[str, list[str]] = {}
-    for name, value in values.items():
-        player, _, term = name.partition("/")
-        if term != "gradient_norm" and not term.startswith("state/"):
-            shown.setdefault(player, []).append(f"{value:.4g}")
+    for term in terms_of(values).values():
+        text = f"{term.value:.4g}" if term.weight == 1 else f"{term.weight:.4g}·{term.value:.4g}"
+        if parts and term.parts:
+            text += f" ({', '.join(f'{name} {value:.4g}' for name, value in term.parts.items())})"
+        shown.setdefault(term.player, []).append(text)
     return "  ".join(f"{player} {' + '.join(terms)}" for player, terms in shown.items())
 
 
@@ -109,7 +117,7 @@ class Lines:
 
     def report(self, values: Mapping[str, float], rate: float, left: float) -> None:
         place = f"{self._stage} {self._done}/{self._steps}"
-        self.say(f"{place}  {figures(values)}  {rate:.0f} images/s  {clock(left)} left")
+        self.say(f"{place}  {figures(values, parts=True)}  {rate:.0f} images/s  {clock(left)} left")
 
     def say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)

@@ -78,6 +78,7 @@ class Trainer:
         self.data = _data(model)
         self.written = run.spec()
         self.states: dict[str, Any] = {}
+        self.interval: dict[str, Any] = {}
         self.content: dict[str, Any] = {}
         self.fabric = _fabric(self.settings)
         if self.settings.devices > 1:
@@ -100,6 +101,7 @@ class Trainer:
             latest = self.run.latest()
             state, changes = load_training(latest), read_history(self.run)
             place, self.states, trained_on = state["place"], state["optimizers"], state["data"]
+            self.interval = state["interval"]
             check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
             load_weights(self.model, latest)
             if place.total:  # a checkpoint of step 0 holds the weights that training starts from
@@ -175,7 +177,7 @@ class Trainer:
             place = self._stage(place, stages[place.stage], until)
             if place.total == until:
                 break
-            place, self.states = Place(place.stage + 1, 0, place.total), {}
+            place, self.states, self.interval = Place(place.stage + 1, 0, place.total), {}, {}
         return place
 
     def _stage(self, place: Place, stage: Stage, until: int | None) -> Place:
@@ -190,13 +192,15 @@ class Trainer:
         steps, images = stage.steps(len(self.data)), stage.batch_size * stage.batches()
         self._modes(stage)
         self.progress.start(stage.name, steps, place.step, images)
-        order, averages = Order(len(self.data), self.seed, stage.name), Averages()
+        order = Order(len(self.data), self.seed, stage.name)
+        averages = Averages(self.interval if place.step else {}, self.fabric.device)
         since, first = time.monotonic(), place.step
         early: float | None = since + EARLY
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
-            averages.add(self._step(stage, turns, order, done, steps))
+            for values in self._step(stage, turns, order, done, steps):
+                averages.add(values)
             self.progress.step()
             last, total = done + 1 == steps, place.total + done + 1 - place.step
             if early is not None and time.monotonic() > early and not last:
@@ -205,16 +209,18 @@ class Trainer:
                 early = None
             if self.log_due(total) or last:
                 rate = (done + 1 - first) * images / (time.monotonic() - since)
-                self._report(stage, done + 1, total, averages.take(), rate, (steps - done - 1) * images / rate)
+                entry, left = _entry(stage, done + 1, total, averages.seconds), (steps - done - 1) * images / rate
+                self._report(entry, averages.take(), rate, left)
                 since, first = time.monotonic(), done + 1
             if self.picture_due(total) or last:
                 self._picture(stage, total)
             measured: dict[str, float] = {}
             if last or total % self.settings.measure_every == 0:
-                measured = self._measure(stage, done + 1, total)
+                measured = self._measure(_entry(stage, done + 1, total, averages.seconds))
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
             if self._same(self.checkpoint_due(total)) or last or best or self.stop:
+                self.interval = averages.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
@@ -222,11 +228,12 @@ class Trainer:
                 raise self._interrupted(reached, self.stop.signal)
             if total == until:
                 break
+        self.interval = averages.state()
         self.states = {name: optimizer.state_dict() for name, optimizer in turns.optimizers.items()}
         self.progress.finish()
         return reached
 
-    def _step(self, stage: Stage, turns: Turns, order: Order, done: int, steps: int) -> dict[str, Tensor]:
+    def _step(self, stage: Stage, turns: Turns, order: Order, done: int, steps: int) -> list[dict[str, Tensor | float]]:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
         if stage.each is not None:
             stage.each(self.model, done / steps)
@@ -257,20 +264,21 @@ class Trainer:
         for path in stage.moves():
             self.model.get_submodule(path).train()
 
-    def _report(self, stage: Stage, done: int, total: int, values: dict[str, float], rate: float, left: float) -> None:
+    def _report(self, entry: dict[str, Any], values: dict[str, float], rate: float, left: float) -> None:
         self.progress.report(values, rate, left)
         if self.log:
-            self.log.write({**_entry(stage, done, total), "values": values, "images_per_second": round(rate, 1)})
+            self.log.write({**entry, "values": values, "images_per_second": round(rate, 1)})
 
-    def _measure(self, stage: Stage, done: int, total: int) -> dict[str, float]:
+    def _measure(self, entry: dict[str, Any]) -> dict[str, float]:
         """What is measured after a step, by the names that it is logged by."""
         if not self.log:
             return {}
+        total: int = entry["step"]
         values = self.measuring.values(total)
         if values:
             said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
             self.progress.say(f"step {total}: {said}")
-            self.log.write({**_entry(stage, done, total), "values": values})
+            self.log.write({**entry, "values": values})
         for warning in self.curves.add(total, values):
             self.progress.say(f"step {total}: warning: {warning}")
         return values
@@ -297,7 +305,7 @@ class Trainer:
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise Diverged(f"step {place.total}: {name} contains NaN or infinity; {self._go_back()}")
         if self.fabric.is_global_zero:
-            save(self.run, self.model, place, optimizers, self.content, self.settings.keep)
+            save(self.run, self.model, place, optimizers, self.content, self.settings.keep, self.interval)
         self.fabric.barrier()
 
     def _go_back(self) -> str:
@@ -309,9 +317,16 @@ class Trainer:
         return Interrupted(message, signal.value)
 
 
-def _entry(stage: Stage, done: int, total: int) -> dict[str, Any]:
+def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any]:
     """What every line of the log begins with."""
-    return {"step": total, "stage": stage.name, "stage_step": done, "time": round(time.time(), 3)}
+    return {
+        "step": total,
+        "stage": stage.name,
+        "stage_step": done,
+        "stage_images": done * stage.batch_size * stage.batches(),
+        "stage_seconds": round(seconds, 3),
+        "time": round(time.time(), 3),
+    }
 
 
 def _fabric(settings: TrainSettings) -> Fabric:

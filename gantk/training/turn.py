@@ -15,6 +15,7 @@ from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.rates import parse_rate
+from gantk.schedule.step import Logged
 
 __all__ = ["Turns"]
 
@@ -31,11 +32,13 @@ class Turns:
         self._states = model.state
         self._rates = {p.name: _Rates(p, self.optimizers[p.name]) for p in stage.players}
 
-    def play(self, steps: Iterable[Step]) -> dict[str, Tensor]:
+    def play(self, steps: Iterable[Step]) -> list[dict[str, Tensor | float]]:
         """Every player's turns on these steps: one per repeated turn, and at last the one that all share.
 
         Returns:
-            `player/term` → value, `player/gradient_norm` and what parts remember, of each player's last turn.
+            what is logged of each turn: `player/term` → its value without its weight, `player/term/weight` where that
+            is not always 1, `player/term/part` of what losses log, `player/objective`, `player/gradient_norm` and what
+            parts remember.
 
         Raises:
             Diverged: a term or a gradient is NaN or infinite; the parameters have not been moved by it.
@@ -43,15 +46,15 @@ class Turns:
         fresh = iter(steps)
         private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in self.stage.players}
         shared = next(fresh)
-        values: dict[str, Tensor] = {}
+        turns: list[dict[str, Tensor | float]] = []
         for player in self.stage.players:
             for step in private[player.name]:
-                self._turn(player, step, ())
+                turns.append(self._turn(player, step, ()))
                 shared.forget(player.moves)
-            values |= self._turn(player, shared, self.stage.following(player))
-        return values
+            turns.append(self._turn(player, shared, self.stage.following(player)))
+        return turns
 
-    def _turn(self, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor]:
+    def _turn(self, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor | float]:
         self._wake([player, *following])
         optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
         optimizer.zero_grad(set_to_none=True)
@@ -59,13 +62,16 @@ class Turns:
         rates = self._rates[player.name]
         rates.apply(step.done)
         with self._fabric.autocast():
-            terms = rates.weighted(player.objective(step), step.done)
-        values = self._check(player, terms)
+            unscheduled = player.objective(step)
+            terms = rates.weighted(unscheduled, step.done)
+        self._check(player, terms)
+        values = _figures(unscheduled, step.logged, rates.weights(step.done))
         total = torch.stack([term.float() for term in terms.values()]).sum()
         if not total.requires_grad:
             raise FitError(
                 f"stage '{self.stage.name}': no term of '{player.name}' depends on the parameters that it moves."
             )
+        values["objective"] = total.detach()
         self._fabric.backward(total)
         self._average_gradients(parameters)
         values["gradient_norm"] = self._clip(player, parameters)
@@ -85,14 +91,13 @@ class Turns:
             for parameter in parameters:
                 parameter.requires_grad_(parameter in live)
 
-    def _check(self, player: Player, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _check(self, player: Player, terms: Mapping[str, Tensor]) -> None:
         if not terms:
             raise FitError(f"stage '{self.stage.name}': no loss has a term for '{player.name}'.")
         values = {name: term.detach().float() for name, term in terms.items()}
         if not torch.isfinite(torch.stack([value.reshape(()) for value in values.values()])).all():
             bad = next(f"{name} = {value.item()}" for name, value in values.items() if not torch.isfinite(value))
             raise Diverged(f"player '{player.name}': {bad}")
-        return values
 
     def _clip(self, player: Player, parameters: Sequence[nn.Parameter]) -> Tensor:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -142,9 +147,26 @@ class _Rates:
         for group, base in zip(self._optimizer.param_groups, self._bases, strict=True):
             group["lr"] = base * self._lr(done)
 
+    def weights(self, done: float) -> dict[str, float]:
+        """The factors of the terms that follow a schedule."""
+        return {name: weight(done) for name, weight in self._weights.items()}
+
     def weighted(self, terms: Mapping[str, Tensor], done: float) -> dict[str, Tensor]:
         """The terms with their weights."""
-        return {n: term * self._weights[n](done) if n in self._weights else term for n, term in terms.items()}
+        weights = self.weights(done)
+        return {name: term * weights[name] if name in weights else term for name, term in terms.items()}
+
+
+def _figures(
+    terms: Mapping[str, Tensor], logged: Mapping[str, Logged], scheduled: Mapping[str, float]
+) -> dict[str, Tensor | float]:
+    """What is logged of a turn's terms and of their parts: each without its weight, and the weight beside it."""
+    figures: dict[str, Tensor | float] = {}
+    for name, (value, weight) in {**{name: (term.detach(), 1.0) for name, term in terms.items()}, **logged}.items():
+        figures[name] = value
+        if weight != 1 or name in scheduled:
+            figures[f"{name}/weight"] = weight * scheduled.get(name, 1.0)
+    return figures
 
 
 def _parameters(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:

@@ -112,7 +112,7 @@ class _Content:
         self.weight = weight
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        return {"l1": self.weight * (step["refined"] - step["fake"].detach()).abs().mean()}
+        return {"l1": step.log("l1", (step["refined"] - step["fake"].detach()).abs().mean(), self.weight)}
 
     def __str__(self) -> str:
         return f"{self.weight}·l1"

@@ -146,7 +146,8 @@ class _Disguise:
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
         play = _Negated(step, replace(EMBEDDINGS, real="fake_embedding", fake="embedding"))
-        return {name: loss.weight * getattr(loss, ROLE)(play.speaking(name)) for name, loss in self.losses}
+        found = {name: (getattr(loss, ROLE)(play.speaking(name)), loss.weight) for name, loss in self.losses}
+        return {name: step.log(name, term, weight) for name, (term, weight) in found.items()}
 
     def __str__(self) -> str:
         return " + ".join(f"{name} of the encoder" for name, _ in self.losses)

@@ -107,17 +107,19 @@ class AGELoss(Loss):
     def encoder(self, play: Play) -> Tensor:
         """Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x)."""
         codes = _codes(play, play.real)
-        objective = self._divergence(codes) - self._divergence(_codes(play, play.fake))
+        real, fake = self._divergence(codes), self._divergence(_codes(play, play.fake))
+        objective = play.log("real_divergence", real) + play.log("fake_divergence", fake, -1)
         if self.images:
-            objective = objective + self.images * self.image_distance(play.autoencoder(codes).float(), play.real)
+            distance = self.image_distance(play.autoencoder(codes).float(), play.real)
+            objective = objective + play.log("image_distance", distance, self.images)
         return objective
 
     def generator(self, play: Play) -> Tensor:
         """Δ(E(G(z))) + λ d(E(G(z)), z)."""
         codes = _codes(play, play.fake)
-        objective = self._divergence(codes)
+        objective = play.log("fake_divergence", self._divergence(codes))
         if self.codes:
-            objective = objective + self.codes * self.code_distance(codes, play.noise)
+            objective = objective + play.log("code_distance", self.code_distance(codes, play.noise), self.codes)
         return objective
 
     def _divergence(self, codes: Tensor) -> Tensor:

@@ -46,6 +46,12 @@ def _taken_for_fake(verdict: Verdict) -> Tensor:
     return F.softplus(_logits(verdict)).mean()
 
 
+def _told_apart(play: Play) -> Tensor:
+    """-E log σ(D(x)) - E log(1 - σ(D(G(z))))."""
+    real, fake = _taken_for_real(play.real_verdict), _taken_for_fake(play.fake_verdict)
+    return play.log("real", real) + play.log("fake", fake)
+
+
 class _Game(Loss):
     """An adversarial loss over logits; a player's turn only computes the verdicts that its own term reads."""
 
@@ -69,7 +75,7 @@ class Minimax(_Game):
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
 
     def discriminator(self, play: Play) -> Tensor:
-        return _taken_for_real(play.real_verdict) + _taken_for_fake(play.fake_verdict)
+        return _told_apart(play)
 
     def generator(self, play: Play) -> Tensor:
         return -_taken_for_fake(play.fake_verdict)
@@ -85,7 +91,7 @@ class NonSaturating(_Game):
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
 
     def discriminator(self, play: Play) -> Tensor:
-        return _taken_for_real(play.real_verdict) + _taken_for_fake(play.fake_verdict)
+        return _told_apart(play)
 
     def generator(self, play: Play) -> Tensor:
         return _taken_for_real(play.fake_verdict)
@@ -108,7 +114,7 @@ class Wasserstein(_Game):
 
     def discriminator(self, play: Play) -> Tensor:
         real, fake = _logits(play.real_verdict), _logits(play.fake_verdict)
-        return fake.mean() - real.mean()
+        return play.log("wasserstein", real.mean() - fake.mean(), -1)
 
     def generator(self, play: Play) -> Tensor:
         return -_logits(play.fake_verdict).mean()
@@ -161,9 +167,9 @@ class WassersteinGP(Wasserstein):
 
     def discriminator(self, play: Play) -> Tensor:
         """E D(G(z)) - E D(x) + λ/γ² E (‖∇ D(x̂)‖₂ - γ)² + ε E D(x)²."""
-        objective = super().discriminator(play) + self.penalty * self._gradient_penalty(play)
+        objective = super().discriminator(play) + play.log("penalty", self._gradient_penalty(play), self.penalty)
         if self.drift:
-            objective = objective + self.drift * _logits(play.real_verdict).square().mean()
+            objective = objective + play.log("drift", _logits(play.real_verdict).square().mean(), self.drift)
         return objective
 
     def _gradient_penalty(self, play: Play) -> Tensor:
@@ -217,6 +223,15 @@ class VariationalBound(Loss):
     def autoencoder(self, play: Play) -> Tensor:
         """-E log p(x|z) + β KL(q(z|x) ‖ N(0, I)), per image."""
         posterior, images = play.posterior, play.reconstruction
-        return vae_loss(
-            images, play.real, posterior.mean, posterior.log_variance, kind=self.reconstruction, beta=self.beta
-        )
+        mean, log_variance = posterior.mean, posterior.log_variance
+        bound = vae_loss(images, play.real, mean, log_variance, kind=self.reconstruction, beta=self.beta)
+        with torch.no_grad():  # the operator fuses both terms
+            divergence = _divergence(_wide(mean), _wide(log_variance))
+            play.log("reconstruction", bound - self.beta * divergence)
+            play.log("kl", divergence, self.beta)
+        return bound
+
+
+def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp log_variance) ‖ N(0, I)), averaged over the batch."""
+    return 0.5 * (mean.square() + torch.expm1(log_variance) - log_variance).sum() / len(mean)

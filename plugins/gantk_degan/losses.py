@@ -46,7 +46,7 @@ class HiddenSpace(Loss):
         """-L_hid with `players=both`: the discriminator drives the maps apart."""
         if not self.joins_discriminator:
             return None
-        return -hidden_loss(self._map(play.real_verdict), self._map(play.fake_verdict))
+        return play.log("distance", hidden_loss(self._map(play.real_verdict), self._map(play.fake_verdict)), -1)
 
     def generator(self, play: Play) -> Tensor:
         """L_hid: the generator matches its maps to those of the real images, which are constants."""

@@ -70,7 +70,8 @@ class BEGAN(Loss):
 
     def discriminator(self, play: Play) -> Tensor:
         """L(x) - k L(G(z))."""
-        return _error(play.real_verdict) - play.state["k"] * _error(play.fake_verdict)
+        real, fake = play.log("real", _error(play.real_verdict)), play.log("fake", _error(play.fake_verdict))
+        return real - play.state["k"] * fake
 
     def generator(self, play: Play) -> Tensor:
         """L(G(z))."""

@@ -40,10 +40,13 @@ class R3GAN(Loss):
 
     def discriminator(self, play: Play) -> Tensor:
         """E log(1 + e^(D(G(z)) - D(x))) + γ/2 (R₁ + R₂)."""
-        game = softplus(_logits(play.fake_verdict) - _logits(play.real_verdict)).mean()
+        game = play.log("game", softplus(_logits(play.fake_verdict) - _logits(play.real_verdict)).mean())
         if not self.penalty or play.step % self.every:
             return game
-        return game + self.every * self.penalty / 2 * (_penalty(play, play.real) + _penalty(play, play.fake))
+        factor = self.every * self.penalty / 2
+        return (
+            game + play.log("r1", _penalty(play, play.real), factor) + play.log("r2", _penalty(play, play.fake), factor)
+        )
 
     def generator(self, play: Play) -> Tensor:
         """E log(1 + e^(D(x) - D(G(z))))."""

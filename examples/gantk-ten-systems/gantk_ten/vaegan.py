@@ -41,7 +41,8 @@ class LearnedSimilarity(Loss):
         """KL(q(z|x) ‖ N(0, I)) per pixel + ½ ‖D_l(x) - D_l(x̂)‖²."""
         mean, log_variance = play.posterior.mean.float(), play.posterior.log_variance.float()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
-        return divergence / play.real[0].numel() + self._dissimilarity(play)
+        kl = play.log("kl", divergence / play.real[0].numel())
+        return kl + play.log("dissimilarity", self._dissimilarity(play))
 
     def generator(self, play: Play) -> Tensor:
         """γ ½ ‖D_l(x) - D_l(x̂)‖²."""
