@@ -44,9 +44,8 @@ class R3GAN(Loss):
         if not self.penalty or play.step % self.every:
             return game
         factor = self.every * self.penalty / 2
-        return (
-            game + play.log("r1", _penalty(play, play.real), factor) + play.log("r2", _penalty(play, play.fake), factor)
-        )
+        r1, r2 = _penalty(play, play.real), _penalty(play, play.fake)
+        return game + play.log("r1", r1, factor) + play.log("r2", r2, factor)
 
     def generator(self, play: Play) -> Tensor:
         """E log(1 + e^(D(x) - D(G(z))))."""
