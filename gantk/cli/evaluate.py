@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +27,16 @@ class _Step(click.ParamType[int | Literal["all"]]):
         if str(value).isdecimal():
             return int(value)
         self.fail(f"expected a step, as 500, or all; not '{value}'.", param, ctx)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    from gantk.errors import Interrupted
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; finished metrics are kept, run it again for the others", signal.SIGINT) from None
 
 
 @click.command("evaluate")
@@ -93,6 +105,7 @@ def command(
 
     moved = naming_data("name it with --data") if data is None else nullcontext()
     with (
+        _stoppable(),
         redirect_stdout(sys.stderr),
         moved,
         progress_shown() as progress,

@@ -115,5 +115,6 @@ def test_an_interrupted_evaluation_keeps_what_is_finished(trained: Path, tmp_pat
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(30) == 130, rest
+    assert "finished metrics are kept" in rest
     assert "Traceback" not in rest
     assert [each["metric"] for each in json.loads((tmp_path / "scores.json").read_text())] == ["python:Quick"]
