@@ -3,7 +3,7 @@
 Each variant trains the autoencoder and then plays the game, without a denoiser; the spread is the standard deviation
 over 256 samples, averaged over pixels, as a share of that over 256 photographs: near 0, all samples are one image.
 
-    GANTK_DATA=… python bench/embedding_variants.py            # about 10 minutes on one core
+    GANTK_DATA=… python bench/embedding_variants.py            # about 20 minutes on one core
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import common
@@ -22,12 +23,28 @@ from gantk.data import to_float
 from gantk.training.progress import Silent
 
 SAMPLES = 256
+RATE = 1e-3
+"""Learning rate of the autoencoder."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What the preset `aegan-64` has, but for the fields that are given."""
+
+    residual: bool = False
+    end: nn.Module | None = None
+    """What takes the place of the tanh at the end of the generator of embeddings."""
+    norm_first: bool = False
+    rate: float = RATE
+
+
 VARIANTS = {
-    "residual blocks, tanh": (True, None),
-    "residual blocks, LeakyReLU": (True, nn.LeakyReLU(0.2)),
-    "no residual blocks, tanh": (False, None),
+    "residual blocks, tanh": Variant(residual=True),
+    "residual blocks, LeakyReLU": Variant(residual=True, end=nn.LeakyReLU(0.2)),
+    "no residual blocks, tanh": Variant(),
+    "no residual blocks, tanh, norm_first": Variant(norm_first=True),
+    "no residual blocks, tanh, rate 1e-5": Variant(rate=1e-5),
 }
-"""name → whether there are residual blocks, and what takes the place of the embedding generator's tanh."""
 
 
 def main() -> None:
@@ -37,8 +54,8 @@ def main() -> None:
     given = arguments.parse_args()
     torch.set_num_threads(1)
     results = []
-    for name, (residual, end) in VARIANTS.items():
-        results.append({"variant": name, **trained(residual, end, given.autoencode, given.game)})
+    for name, variant in VARIANTS.items():
+        results.append({"variant": name, **trained(variant, given.autoencode, given.game)})
         print(results[-1], flush=True)
     protocol = {
         "recipe": "embedding-game:fine_tune=false",
@@ -52,21 +69,21 @@ def main() -> None:
     print(common.write("embedding_variants", protocol, results))
 
 
-def trained(residual: bool, end: nn.Module | None, autoencode: int, game: int) -> dict[str, float]:
+def trained(variant: Variant, autoencode: int, game: int) -> dict[str, float]:
     photographs = os.path.join(os.environ["GANTK_DATA"], "imagenet-sample-512", "imagenet-sample-512.zip")
     model = gantk.build(
         "embedding-game:fine_tune=false",
         data=f"zip:path={photographs},size=64",
-        generator=f"aegan:width=32,residual={str(residual).lower()}",
-        discriminator="aegan:width=32",
+        generator=f"aegan:width=32,residual={str(variant.residual).lower()}",
+        discriminator=f"aegan:width=32,norm_first={str(variant.norm_first).lower()}",
         settings={
             "stages.autoencode.length": f"{autoencode} steps",
-            "stages.autoencode.autoencoder.lr": 1e-3,
+            "stages.autoencode.autoencoder.lr": variant.rate,
             "stages.game.length": f"{game} steps",
         },
     )
-    if end is not None:
-        model.generator.embedding[-1] = end
+    if variant.end is not None:
+        model.generator.embedding[-1] = variant.end
     with tempfile.TemporaryDirectory() as folder:
         gantk.train(model, Path(folder) / "run", progress=Silent())
     assert model.built.data is not None

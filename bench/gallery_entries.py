@@ -118,6 +118,7 @@ ENTRIES: dict[str, Entry] = {
         "AEGAN on photographs of 64×64",
         (
             "aegan-64",
+            "--discriminator=aegan:width=32",
             "--data=zip:path={data}/imagenet-sample-512/imagenet-sample-512.zip,size=64",
             "--set=stages.autoencode.length=600 steps",
             "--set=stages.game.length=2500 steps",
