@@ -218,7 +218,8 @@ class Generator(Part, ABC):
     image_shape: ImageShape
     """(channels, height, width) of its images."""
     provides: frozenset[str] = frozenset()
-    """What losses may need of it: `posterior` where it has an encoder."""
+    """What losses may need of it: `posterior` where it has an encoder; `sphere` where the means of posteriors lie on
+    the unit sphere, and the noise that it reads is projected onto it by `gantk.nn.OnSphere`: codes are bounded."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this generator provide it."""
 
@@ -413,7 +414,7 @@ class Loss(Part):
     adversarial: ClassVar[bool] = False
     """Whether this is the game's adversarial loss, of which a game has exactly one."""
     needs: frozenset[str] = frozenset()
-    """What it reads: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `labels`."""
+    """What it reads: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `sphere`, `labels`."""
     prior: tuple[str, ...] = ()
     """Distributions of noise (`NoiseSource.distribution`) with any of which it fits codes to what the generator is then
     sampled from, the usual one first; none where it assumes nothing of the noise."""

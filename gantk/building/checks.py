@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
-GENERATOR_NEEDS = frozenset({"posterior"})
+GENERATOR_NEEDS = frozenset({"posterior", "sphere"})
 
 
 def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
@@ -129,12 +129,24 @@ def check_shapes(
         noise = _conditioned(model, drawn, labels)
         images = model.generator(noise)
         _expect(images, (2, *image_shape), "generator", model.generator)
+        if "sphere" in model.generator.provides:
+            _check_sphere(model.generator, images)
         if model.refiner is not None:
             _expect(model.refiner(images), (2, *image_shape), "refiner", model.refiner)
         if model.discriminator is not None:
             judged = images if judged_shape == image_shape else torch.zeros(2, *judged_shape)
             _check_verdict(_verdict(model, judged, labels), model.discriminator, model.noise_dim, class_count)
             _check_judged(model, recipe, images, judged_shape)
+
+
+def _check_sphere(generator: Generator, images: Tensor) -> None:
+    """A generator that provides `sphere` has codes of length 1."""
+    length = generator.encode(images).mean.norm(dim=1).max().item()
+    if abs(length - 1) > 1e-2:
+        raise FitError(
+            f"generator {type(generator).__name__} provides `sphere`, but its codes have lengths up to {length:.3g}: "
+            "project them with gantk.nn.on_sphere, or leave `sphere` out of `provides`."
+        )
 
 
 def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageShape) -> None:

@@ -1,7 +1,8 @@
 """Building blocks for networks of any image size, for the bundled plugins and your own.
 
 Size planning (`halved`, `halve_until`), layers that match those sizes exactly (`upsampler`, `downsampler`), stacks
-(`DownStack`, `up_stack`), residual blocks, normalisation by name, weight initialisation, and discriminator heads.
+(`DownStack`, `up_stack`), residual blocks, normalisation by name, weight initialisation, discriminator heads, and
+projection onto the unit sphere (`OnSphere`).
 """
 
 from gantk.nn.average import Average
@@ -19,6 +20,7 @@ from gantk.nn.layers import (
 from gantk.nn.modes import evaluating
 from gantk.nn.residual import ResidualBlock
 from gantk.nn.sizes import Size, halve_until, halved
+from gantk.nn.sphere import OnSphere, on_sphere
 from gantk.nn.stacks import DownStack, up_stack
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "DownStack",
     "Head",
     "Norm",
+    "OnSphere",
     "Output",
     "ResidualBlock",
     "Size",
@@ -36,6 +39,7 @@ __all__ = [
     "halved",
     "init_weights",
     "normalisation",
+    "on_sphere",
     "output_activation",
     "provided",
     "read_off",

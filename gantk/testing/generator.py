@@ -112,6 +112,22 @@ class GeneratorContract(ShapedContract):
             assert torch.isfinite(value).all(), f"posterior.{name} holds NaN or infinite numbers."
         close(posterior.sample(torch.zeros(4, self.noise_dim)), posterior.mean, "its sample at ε = 0 is not its mean.")
 
+    def test_codes_and_noise_lie_on_the_sphere(self, shape: ImageShape) -> None:
+        part = self._built(shape).eval()
+        if "sphere" not in part.provides:
+            return
+        lengths = part.encode(self._images(shape)).mean.norm(dim=1)
+        assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-3), (
+            f"it provides 'sphere', but its codes have lengths {lengths.min():.3g} … {lengths.max():.3g}: project them "
+            "with gantk.nn.on_sphere."
+        )
+        noise = self._noise()
+        close(
+            part(3 * noise),
+            part(noise),
+            "it provides 'sphere', but its images depend on the length of the noise: project it too.",
+        )
+
     def test_offers_are_true(self, shape: ImageShape) -> None:
         for need, options in self._factory.offers.items():
             part = self._built(shape, options=dict(options))

@@ -32,7 +32,7 @@ class _Toys(nn.Module):
         super().__init__()
         torch.manual_seed(1)
         self.discriminator = ToyDiscriminator(needs & DISCRIMINATOR_NEEDS, shape, noise_dim, class_count)
-        self.generator = ToyGenerator(shape, noise_dim)
+        self.generator = ToyGenerator(shape, noise_dim, "sphere" in needs)
         self.real = torch.rand(6, *shape) * 2 - 1
         self.noise = torch.randn(6, noise_dim)
         self.labels = torch.arange(6) % class_count if "labels" in needs else None

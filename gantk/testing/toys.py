@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gantk.nn import on_sphere
 from gantk.parts import Discriminator, Extractor, Generator, ImageShape, NoiseSource, Posterior, Verdict
 
 __all__ = ["ToyDiscriminator", "ToyExtractor", "ToyGenerator", "ToyNoise"]
@@ -50,21 +51,25 @@ class ToyGenerator(Generator):
     Args:
         image_shape: (channels, height, width) of its images.
         noise_dim: length of a noise vector.
+        sphere: whether codes and noise are projected onto the unit sphere.
     """
 
-    provides = frozenset({"posterior"})
-
-    def __init__(self, image_shape: ImageShape = (1, 4, 3), noise_dim: int = 5) -> None:
+    def __init__(self, image_shape: ImageShape = (1, 4, 3), noise_dim: int = 5, sphere: bool = False) -> None:
         super().__init__()
+        self.provides = frozenset({"posterior", "sphere"} if sphere else {"posterior"})
         self.image_shape = image_shape
         self.decoder = nn.Linear(noise_dim, math.prod(image_shape))
         self.encoder = nn.Linear(math.prod(image_shape), 2 * noise_dim)
 
     def forward(self, noise: Tensor) -> Tensor:
-        return torch.tanh(self.decoder(noise)).view(-1, *self.image_shape)
+        return torch.tanh(self.decoder(self._code(noise))).view(-1, *self.image_shape)
 
     def encode(self, images: Tensor) -> Posterior:
-        return Posterior(*self.encoder(images.flatten(1)).chunk(2, dim=1))
+        mean, log_variance = self.encoder(images.flatten(1)).chunk(2, dim=1)
+        return Posterior(self._code(mean), log_variance)
+
+    def _code(self, vectors: Tensor) -> Tensor:
+        return on_sphere(vectors) if "sphere" in self.provides else vectors
 
 
 class ToyNoise(NoiseSource):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,6 +42,8 @@ def code_divergence(
 
 
 SMALLEST_VARIANCE = 1e-12
+ROUNDING = 1e-5
+"""How far from 1 the length of a vector on the unit sphere may be in float32."""
 
 
 def _mean_l1(found: Tensor, wanted: Tensor) -> Tensor:
@@ -66,6 +69,9 @@ class AGELoss(Loss):
     E minimises Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x), and G minimises Δ(E(G(z))) + λ d(E(G(z)), z), where Δ is the KL
     divergence between N(0, I) and a Gaussian fitted to the batch's codes in each dimension, averaged over dimensions.
 
+    Codes and noise are compared on the unit sphere. Without that, E would make -Δ(E(G(z))) as small as it likes by ever
+    longer codes. Generators project them themselves (`sphere`), so that they are sampled from and encode there as well.
+
     Args:
         images: factor μ of the image reconstruction loss in the encoder's objective, 0 or more.
         codes: factor λ of the noise reconstruction loss in the generator's objective, 0 or more.
@@ -79,7 +85,7 @@ class AGELoss(Loss):
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
     adversarial = True
-    needs = frozenset({"posterior"})
+    needs = frozenset({"posterior", "sphere"})
     prior = ("sphere", "normal", "uniform")
 
     def __init__(
@@ -119,7 +125,8 @@ class AGELoss(Loss):
         codes = _codes(play, play.fake)
         objective = play.log("fake_divergence", self._divergence(codes))
         if self.codes:
-            objective = objective + play.log("code_distance", self.code_distance(codes, play.noise), self.codes)
+            distance = self.code_distance(codes, _projected(play.noise))
+            objective = objective + play.log("code_distance", distance, self.codes)
         return objective
 
     def _divergence(self, codes: Tensor) -> Tensor:
@@ -127,6 +134,12 @@ class AGELoss(Loss):
 
 
 def _codes(play: Play, images: Tensor) -> Tensor:
-    """An image's code is its posterior's mean; at least float32, for sums and logarithms."""
-    mean = play.autoencoder.encode(images).mean
-    return mean if mean.itemsize >= 4 else mean.float()
+    """An image's code is its posterior's mean on the unit sphere."""
+    return _projected(play.autoencoder.encode(images).mean)
+
+
+def _projected(vectors: Tensor) -> Tensor:
+    """On the unit sphere, in float32 at least; vectors that lie on it are left as they are, in every bit."""
+    vectors = vectors if vectors.itemsize >= 4 else vectors.float()
+    lies = (vectors.detach().norm(dim=1, keepdim=True) - 1).abs() < ROUNDING
+    return torch.where(lies, vectors, F.normalize(vectors, dim=1))

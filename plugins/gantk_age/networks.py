@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from gantk import Generator, Posterior, require
 from gantk.errors import FitError
-from gantk.nn import Size, downsampler, halve_until, init_weights, output_activation, up_stack, upsampler
+from gantk.nn import OnSphere, Size, downsampler, halve_until, init_weights, output_activation, up_stack, upsampler
 from gantk.parts import ImageShape
-from gantk_age.sphere import OnSphere
 
 __all__ = ["AGEGenerator"]
 
@@ -45,6 +47,7 @@ class AGEGenerator(Generator):
 
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304; layers as in github.com/DmitryUlyanov/AGE"
     provides = frozenset({"posterior"})
+    offers: Mapping[str, Mapping[str, Any]] = {"sphere": {"sphere": True}}
 
     def __init__(
         self,
@@ -62,6 +65,8 @@ class AGEGenerator(Generator):
             raise FitError("a sphere needs at least two dimensions, but this noise has one: use sphere=false.")
         self.image_shape = image_shape
         self.noise_dim = noise_dim
+        if sphere:
+            self.provides = frozenset({"posterior", "sphere"})
         projection = [OnSphere()] if sphere else []
         self.decoder = nn.Sequential(*projection, *_decoder(image_shape, noise_dim, width))
         self.encoder = nn.Sequential(*_encoder(image_shape, noise_dim, width), *projection)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantk import NoiseSource, require
-from gantk_age.sphere import on_sphere
+from gantk.nn import on_sphere
 
 __all__ = ["Sphere"]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from gantk import Generator, Posterior, require
-from gantk.nn import Output, Size, downsampler, halve_until, halved, output_activation, up_stack, upsampler
+from gantk.errors import FitError
+from gantk.nn import OnSphere, Output, Size, downsampler, halve_until, halved, output_activation, up_stack, upsampler
 from gantk.parts import ImageShape
 
 __all__ = ["VAE"]
@@ -33,11 +38,14 @@ class VAE(Generator):
     Args:
         width: channels of the encoder's first layer, at least 2; the paper's 32 gives decoder channels 128, 64, 32, 16.
         dropout: dropout probability before the encoder's last layer, in [0, 1).
+        sphere: whether to project codes and the decoder's input noise onto the unit sphere, as losses need that
+            bound codes; they are then no draws: their log-variance is a constant -30.
         output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on colour images.
     """
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114; layers of Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"
     provides = frozenset({"posterior"})
+    offers: Mapping[str, Mapping[str, Any]] = {"sphere": {"sphere": True}}
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class VAE(Generator):
         *,
         width: int = 32,
         dropout: float = 0.1,
+        sphere: bool = False,
         output: Output = "tanh",
     ) -> None:
         super().__init__()
@@ -54,13 +63,23 @@ class VAE(Generator):
         self.image_shape = image_shape
         self.noise_dim = noise_dim
         self.decoder = _decoder(image_shape, noise_dim, width, output)
-        self.encoder = _encoder(image_shape, noise_dim, width, dropout)
+        self.encoder = _encoder(image_shape, noise_dim if sphere else 2 * noise_dim, width, dropout)
+        self.on_sphere = sphere
+        if sphere:
+            if noise_dim < 2:
+                raise FitError("a sphere needs at least two dimensions, but this noise has one: use sphere=false.")
+            self.provides = frozenset({"posterior", "sphere"})
+            self.decoder.insert(0, OnSphere())
+            self.encoder.append(OnSphere())
 
     def forward(self, noise: Tensor) -> Tensor:
         images: Tensor = self.decoder(noise)
         return images
 
     def encode(self, images: Tensor) -> Posterior:
+        if self.on_sphere:
+            codes: Tensor = self.encoder(images)
+            return Posterior(codes, torch.full_like(codes, LOG_VARIANCE[0]))
         mean, log_variance = self.encoder(images).chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
 
@@ -79,7 +98,7 @@ def _decoder(image_shape: ImageShape, noise_dim: int, width: int, output: Output
     )
 
 
-def _encoder(image_shape: ImageShape, noise_dim: int, width: int, dropout: float) -> nn.Sequential:
+def _encoder(image_shape: ImageShape, outputs: int, width: int, dropout: float) -> nn.Sequential:
     sizes = _encoder_sizes(image_shape[1:])
     layers: list[nn.Module] = []
     channels = image_shape[0]
@@ -88,7 +107,7 @@ def _encoder(image_shape: ImageShape, noise_dim: int, width: int, dropout: float
         layers += [downsampler(channels, wide, source, KERNEL, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
         channels = wide
     features = channels * sizes[-1][0] * sizes[-1][1]
-    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Flatten(), nn.Linear(features, 2 * noise_dim))
+    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Flatten(), nn.Linear(features, outputs))
 
 
 def _encoder_sizes(size: Size) -> list[Size]:

@@ -98,6 +98,8 @@ REFUSED = (
     Refusal(
         ("recipe", {"vae"}), ("noise", {"uniform", "sphere"}), "assumes standard normal noise", "--noise gaussian:dim=6"
     ),
+    # A deterministic encoder has no posterior that could be fitted.
+    Refusal(("recipe", {"vae"}), ("generator", {"age"}), "of a constant variance", "use --generator vae"),
     # They encode images: a generator needs an encoder.
     Refusal(
         ("recipe", WITHOUT_GAME),
@@ -209,13 +211,12 @@ NAMED: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "DE noise of an AGE's decoder and encoder": (
         "dcgan",
-        {"noise": "de:dim=6,sample=false,autoencoder='age:width=4'"},
+        {"noise": "de:dim=6,sample=false,autoencoder='age:width=4',loss='vae:beta=0'"},
     ),
     "a VAE's networks play AGE's game, on DE noise, with a denoiser": (
         "age",
         {"noise": TINY["noise"]["de"], "generator": TINY["generator"]["vae"], "refiner": TINY["refiner"]["denoiser"]},
     ),
-    "an AGE's networks are fitted as a VAE": ("vae", {"generator": TINY["generator"]["age"]}),
     "images with noise on them, under the code loss, in a Wasserstein game": (
         "autodecoder:image_noise=0.3",
         {"loss": "wasserstein"},

@@ -23,3 +23,17 @@ def test_the_mend_of_noise_that_is_not_the_prior_builds(command: str, noise: str
     assert mend is not None
     assert mend[1] == f"--noise {noise}"
     call("build", *shlex.split(re.sub(r"--noise \S+", mend[1], command)), "--dry-run").worked()
+
+
+@pytest.mark.parametrize(
+    ("command", "mend"),
+    [
+        ("age --noise gaussian:dim=8 --generator age:sphere=false", "--generator age:sphere=true"),
+        ("vae --generator age", "--generator vae"),
+        ("vae --generator vae:sphere=true", "--generator vae"),
+    ],
+)
+def test_the_mend_of_codes_that_do_not_fit_the_loss_builds(command: str, mend: str, call) -> None:
+    said = call("build", *shlex.split(command), "--dry-run").error(2)
+    assert f"use {mend}" in said
+    call("build", *shlex.split(re.sub(r"--generator \S+", mend, command)), "--dry-run").worked()

@@ -18,7 +18,7 @@ from gantk.errors import FitError, OptionError
 from gantk.parts import ImageShape
 from gantk.schedule import Batch, Player, Step
 from gantk.training.turn import Turns
-from gantk_age.losses import AGELoss, code_divergence
+from gantk_age.losses import AGELoss, _projected, code_divergence
 from gantk_age.networks import AGEGenerator
 from gantk_age.noise import Sphere
 from gantk_age.recipe import AutoencoderGame
@@ -168,7 +168,7 @@ def test_on_the_sphere_spread_is_all_that_counts() -> None:
 
 
 class Doubling(Generator):
-    """Images of two pixels: an image's code is the image, and a code's image is twice the code."""
+    """Images of two pixels: an image's code is the image, of any length, and a code's image is twice the code."""
 
     image_shape = (1, 1, 2)
     provides = frozenset({"posterior"})
@@ -180,9 +180,14 @@ class Doubling(Generator):
         return Posterior(images.flatten(1), torch.zeros(len(images), 2))
 
 
-REAL, FAKE, NOISE = CODES, torch.tensor([[2.0, 2.0], [-2.0, -2.0]]), torch.ones(2, 2)
-FAR = 4 / 2 - math.log(2) - 0.5
-"""The divergence of FAKE's codes."""
+REAL, FAKE = 3 * torch.tensor([[0.6, 0.8], [-0.8, -0.6]]), torch.tensor([[2.0, 2.0], [-2.0, -2.0]])
+NOISE = 3 * torch.ones(2, 2)
+"""On the unit sphere, codes of REAL are (0.6, 0.8) and (-0.8, -0.6), those of FAKE ±(r, r), and the noise is (r, r)."""
+R = math.sqrt(0.5)
+NEAR = (0.49 + 0.01) / 2 - math.log(0.7) - 0.5
+"""The divergence of REAL's codes, whose means are ±0.1 and standard deviations 0.7."""
+FAR = R**2 / 2 - math.log(R) - 0.5
+"""That of FAKE's, whose means are 0 and standard deviations r."""
 
 
 def play() -> Play:
@@ -192,25 +197,40 @@ def play() -> Play:
 @pytest.mark.parametrize(
     ("options", "rebuilt", "matched"),
     [
-        ({}, 10 * (2 + 1 + 2 + 3) / 4, 1000 * (0 + 2) / 2 / 2),  # cosines 1 and -1, two dimensions
-        ({"code_distance": "l2", "codes": 2.0}, 10 * 2.0, 2 * (1 + 1 + 9 + 9) / 4),
-        ({"code_distance": "l1", "codes": 2.0, "images": 3.0}, 3 * 2.0, 2 * (1 + 1 + 3 + 3) / 4),
-        ({"image_distance": "l2", "codes": 0.0}, 10 * (4 + 1 + 4 + 9) / 4, 0.0),
+        ({}, 10 * 0.7, 1000 * (0 + 2) / 2 / 2),  # cosines 1 and -1, two dimensions
+        ({"code_distance": "l2", "codes": 2.0}, 10 * 0.7, 2 * 2 * (2 * R) ** 2 / 4),
+        ({"code_distance": "l1", "codes": 2.0, "images": 3.0}, 3 * 0.7, 2 * 2 * (2 * R) / 4),
+        ({"image_distance": "l2", "codes": 0.0}, 10 * 0.5, 0.0),
         ({"images": 0.0}, 0.0, 500.0),
     ],
 )
 def test_loss_by_hand(options: dict[str, Any], rebuilt: float, matched: float) -> None:
     loss = AGELoss(**options)
-    expected = DIVERGENCES["qp", "std"] - FAR + rebuilt
+    expected = NEAR - FAR + rebuilt
     assert loss.encoder(play()).item() == pytest.approx(expected, rel=1e-5)
     assert loss.generator(play()).item() == pytest.approx(FAR + matched, rel=1e-5)
 
 
 def test_loss_takes_its_divergence() -> None:
     loss = AGELoss(direction="pq", scale="variance", images=0.0, codes=0.0)
-    far = 1 / 32 + math.log(4) - 0.5
+    near, far = 1.01 / (2 * 0.49**2) + math.log(0.49) - 0.5, 1 / (2 * 0.5**2) + math.log(0.5) - 0.5
     assert loss.generator(play()).item() == pytest.approx(far, rel=1e-5)
-    assert loss.encoder(play()).item() == pytest.approx(DIVERGENCES["pq", "variance"] - far, rel=1e-5)
+    assert loss.encoder(play()).item() == pytest.approx(near - far, rel=1e-5)
+
+
+def test_longer_codes_are_no_way_to_win() -> None:
+    """Neither player's objective depends on how long codes and noise are, so that no encoder runs away with them."""
+    loss = AGELoss(code_distance="l2")
+    longer = Play(real=REAL.view(2, 1, 1, 2), fake=50 * FAKE.view(2, 1, 1, 2), noise=8 * NOISE, autoencoder=Doubling())
+    assert loss.encoder(longer).item() == pytest.approx(loss.encoder(play()).item(), rel=1e-5)
+    assert loss.generator(longer).item() == pytest.approx(loss.generator(play()).item(), rel=1e-5)
+
+
+def test_codes_and_noise_on_the_sphere_are_left_as_they_are() -> None:
+    """In every bit, so that training with networks that project them themselves is as it was."""
+    images = Sphere(dim=2).sample(64, torch.Generator().manual_seed(0))
+    assert torch.equal(_projected(images), images)
+    assert torch.allclose(_projected(5 * images), images)
 
 
 def test_on_the_unit_sphere_cosine_is_half_of_l2() -> None:
@@ -303,3 +323,29 @@ def test_a_generator_without_halves_is_refused() -> None:
 def test_its_loss_finds_no_encoder_in_a_usual_game(loss: str, message: str, tiny: Build) -> None:
     with pytest.raises(FitError, match=message):
         tiny("dcgan", generator="vae:width=4", loss=loss)
+
+
+@pytest.mark.parametrize("noise", ["gaussian:dim=6", "sphere:dim=6", "uniform:dim=6"])
+def test_networks_of_a_vae_play_on_the_sphere(noise: str, tiny: Build) -> None:
+    model = tiny("age", noise=noise, generator="vae:width=4", discriminator=None)
+    assert "generator vae got sphere=true, which loss age needs." in model.built.notes
+    codes = model.generator.encode(torch.rand(3, *model.image_shape)).mean
+    assert torch.allclose(codes.norm(dim=1), torch.ones(3), atol=1e-5)
+    drawn = model.noise.sample(3)
+    assert torch.allclose(model.generator(drawn), model.generator(9 * drawn), atol=1e-5)
+
+
+def test_codes_that_are_not_bounded_are_refused(tiny: Build) -> None:
+    with pytest.raises(FitError, match=r"loss 'age' needs sphere, which .* does not provide.*--generator"):
+        age(tiny, "age:width=4,sphere=false")
+
+
+def test_a_generator_that_only_says_that_its_codes_lie_on_the_sphere_is_refused(tiny: Build) -> None:
+    class Boasting(AGEGenerator):
+        """Codes of any length."""
+
+        def encode(self, images: Tensor) -> Posterior:
+            return Posterior(7 * super().encode(images).mean, torch.zeros(len(images), 6))
+
+    with pytest.raises(FitError, match="provides `sphere`, but its codes have lengths up to 7"):
+        tiny("age", noise="sphere:dim=6", generator=(Boasting, {"width": 4}), discriminator=None)

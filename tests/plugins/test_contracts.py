@@ -84,6 +84,10 @@ class TestVAE(GeneratorContract):
     plugin = "vae:width=8"
 
 
+class TestVAEOnTheSphere(Variant, GeneratorContract):
+    plugin = "vae:width=8,sphere=true"
+
+
 class TestAGEGenerator(GeneratorContract):
     plugin = "age:width=4"
 

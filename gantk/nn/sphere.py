@@ -1,4 +1,4 @@
-"""The unit sphere, on which AGE's noise and codes lie."""
+"""The unit sphere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def on_sphere(vectors: Tensor) -> Tensor:
 
 
 class OnSphere(nn.Module):
-    """Projects vectors onto the unit sphere; vectors on the sphere are unchanged."""
+    """Projects `[N, dim]` vectors onto the unit sphere."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return on_sphere(vectors)
