@@ -32,6 +32,8 @@ from gantk.run.terms import terms_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
 GANTK = (sys.executable, "-m", "gantk")
+SCORED = 10_000
+"""Samples that an entry is measured by."""
 
 
 def main() -> None:
@@ -66,8 +68,11 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
         subprocess.run([*GANTK, "sample", str(run), "-n", "64", "--no-refiner", "-o", plain], check=True)
     entries = read_log(Run(run))
     curves(entries, entry.title).savefig(folder / "curves.png", dpi=100)
+    scores = subprocess.run(
+        [*GANTK, "evaluate", str(run), "-n", str(SCORED)], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     protocol = {"command": ["gantk", "build", *entry.words("$GANTK_DATA")], "title": entry.title, "note": entry.note}
-    results = {"stages": stages(entries), "peak_memory_mib": peak}
+    results = {"stages": stages(entries), "peak_memory_mib": peak, "scores": scores.splitlines()}
     print(common.write(f"gallery_{name}", protocol, results))
 
 
@@ -123,9 +128,10 @@ def page() -> str:
         "Recipes, trained for real. Each entry is one command, run by `python bench/gallery.py train NAME`, which",
         "wrote the pictures here and the figures into `bench/results/gallery_NAME.json`; this page is made by",
         "`python bench/gallery.py page`. These are short trainings on a CPU, to see that a recipe learns; they are not",
-        "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. Speeds are what it",
-        "came to on a machine that did other work meanwhile, several times as much as this. Where fewer steps stand in",
-        "the table than in the command, the training was stopped there.",
+        "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. Scores are of one",
+        "training with seed 0, as `gantk evaluate` prints them; what they mean is told in [Evaluate](../evaluate.md).",
+        "Speeds are what it came to on a machine that did other work meanwhile, several times as much as this. Where",
+        "fewer steps stand in the table than in the command, the training was stopped there.",
         "",
     ]
     for name, entry in ENTRIES.items():
@@ -152,6 +158,8 @@ def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
         "",
         f"Peak memory {found['peak_memory_mib']:,} MiB; {device}, beside other work; torch {machine['torch']}.",
     ]
+    if "scores" in found:
+        lines += ["", "```text", *found["scores"], "```"]
     return [*lines, "", f"![Losses over steps]({name}/curves.png)", ""]
 
 
