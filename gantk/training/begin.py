@@ -20,7 +20,7 @@ from gantk.run.folder import Run, free_place
 from gantk.seeds import forked
 from gantk.training.progress import Progress, for_stream
 from gantk.training.signals import stop_on_signals
-from gantk.training.trainer import Trainer, as_toml
+from gantk.training.trainer import StopWhen, Trainer, as_toml
 
 __all__ = ["train"]
 
@@ -36,6 +36,7 @@ def train(
     settings: Mapping[str, Any] | Sequence[str] = (),
     accept_data: bool = False,
     progress: Progress | None = None,
+    stop_when: StopWhen | None = None,
 ) -> Model:
     """Train a model in a run folder, from where the run stands.
 
@@ -52,6 +53,8 @@ def train(
             `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
         accept_data: train on with data that are not those that the run has been trained on so far.
         progress: receives progress updates; by default a progress bar, or lines where standard error is not a terminal.
+        stop_when: called after every measurement with the step and the figures, as `measure/prdc/coverage`; training is
+            saved and stops where it returns true. It can be resumed.
 
     Raises:
         UsageError: a setting is unknown, or cannot change where the run stands; or the model's weights were changed,
@@ -59,7 +62,7 @@ def train(
         DataError: the data are not those that the run has been trained on.
         RunError: the folder holds another model's run, or something else.
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
-        Interrupted: SIGINT or SIGTERM came; everything is saved.
+        Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 came; everything is saved.
     """
     listed = flat(settings)
     if not model.is_built:
@@ -86,7 +89,7 @@ def train(
     model.built.run = place
     try:
         with deterministic(), forked(model.built.spec["seed"]), stop_on_signals() as stop:
-            Trainer(model, place, progress, stop, listed).fit(fresh, accept_data)
+            Trainer(model, place, progress, stop, listed, stop_when).fit(fresh, accept_data)
     finally:
         model.built.weights = model.fingerprint()
     return model

@@ -1,4 +1,7 @@
-"""Stopping: a first Ctrl-C (or SIGTERM) is answered at once, lets the step end and is saved; a second stops at once."""
+"""Stopping: a first Ctrl-C (or SIGTERM) is answered at once, lets the step end and is saved; a second stops at once.
+
+SIGUSR1 and SIGUSR2 are what clusters such as Slurm send before a job's time is over.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from types import FrameType
 from typing import Any
 
 __all__ = ["StopRequest", "stop_on_signals"]
+
+CAUGHT = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
 class StopRequest:
@@ -37,7 +42,7 @@ def _answer(text: str) -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request; the second does what it does anywhere else."""
+    """Turn the first of such signals into a request; the second does what it does anywhere else."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # Python delivers signals to the main thread alone
@@ -50,7 +55,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
         again = "press Ctrl-C again" if number == signal.SIGINT else f"send {request.signal.name} again"
         _answer(f"gantk: {request.doing}; {again} to stop at once\n")
 
-    for caught in (signal.SIGINT, signal.SIGTERM):
+    for caught in CAUGHT:
         before[caught] = signal.signal(caught, ask)
     try:
         yield request

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import tomli_w
@@ -51,10 +51,18 @@ from gantk.training.progress import Progress, Silent
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
 
-__all__ = ["Trainer", "as_toml"]
+__all__ = ["StopWhen", "Trainer", "as_toml"]
 
 EARLY = 5.0
 """Seconds into a stage after which is told how long it will take."""
+
+
+StopWhen = Callable[[int, Mapping[str, float]], bool]
+"""Asked after every measurement, with the step and the figures by the names they are logged by."""
+
+
+class _Enough(Exception):
+    """What was measured says that training has gone far enough; all is saved."""
 
 
 class Trainer:
@@ -66,12 +74,20 @@ class Trainer:
         progress: receives progress updates.
         stop: asked after every step.
         settings: what is another from here on.
+        stop_when: asked after every measurement whether to save and stop.
     """
 
     def __init__(
-        self, model: Model, run: Run, progress: Progress, stop: StopRequest, settings: Sequence[Any] = ()
+        self,
+        model: Model,
+        run: Run,
+        progress: Progress,
+        stop: StopRequest,
+        settings: Sequence[Any] = (),
+        stop_when: StopWhen | None = None,
     ) -> None:
         self.model, self.run, self.progress, self.stop = model, run, progress, stop
+        self.stop_when = stop_when
         self.spec, self.stages = checked_settings(model, settings)
         self.settings = TrainSettings(**self.spec["train"])
         self.seed: int = model.built.spec["seed"]
@@ -130,9 +146,10 @@ class Trainer:
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
         self.stop.doing = "finishing this step and saving"
         try:
-            for segment in segments(self.model, read_history(self.run), place.total):
-                self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
-                place = self._play(place, segment.until)
+            with suppress(_Enough):
+                for segment in segments(self.model, read_history(self.run), place.total):
+                    self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
+                    place = self._play(place, segment.until)
             if best := self.curves.said():
                 self.progress.say(best)
         finally:
@@ -219,13 +236,16 @@ class Trainer:
                 measured = self._measure(_entry(stage, done + 1, total, averages.seconds))
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
-            if self._same(self.checkpoint_due(total)) or last or best or self.stop:
+            enough = self._same(bool(measured) and self.stop_when is not None and self.stop_when(total, measured))
+            if self._same(self.checkpoint_due(total)) or last or best or enough or self.stop:
                 self.interval = averages.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
             if self.stop.signal is not None:
                 raise self._interrupted(reached, self.stop.signal)
+            if enough:
+                raise _Enough
             if total == until:
                 break
         self.interval = averages.state()

@@ -78,6 +78,21 @@ def test_the_best_checkpoint_is_kept_beside_the_newest(tiny: Build, tmp_path: Pa
     assert gantk.load(run, step=4)
 
 
+def test_a_figure_can_stop_a_training_which_is_saved_and_resumes(tiny: Build, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def low(step: int, figures: Mapping[str, float]) -> bool:
+        asked.append(step)
+        return figures["measure/scripted/distance"] < 3.5
+
+    built, run = tiny(metric="scripted", settings={**EVERY_STEP, "train.checkpoint_every": 100}), tmp_path / "run"
+    gantk.train(built, run, progress=Silent(), stop_when=low)
+    assert asked == [1, 2]
+    assert gantk.Run(run).steps() == [2]
+    gantk.train(built, run, progress=Silent(), stop_when=lambda step, figures: False)
+    assert column(run, "measure/scripted/distance") == [5.0, 3.0, 4.0, 2.0, 6.0, 6.0]
+
+
 def test_higher_can_be_better_and_a_best_checkpoint_is_written_when_none_is_due(tiny: Build, tmp_path: Path) -> None:
     trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/coverage", "train.checkpoint_every": 100})
     run = gantk.Run(tmp_path / "run")

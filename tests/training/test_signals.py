@@ -55,6 +55,15 @@ def test_each_signal_is_asked_for_again_by_its_name(terminated: list[int], capsy
         assert terminated == [signal.SIGTERM]
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="this system has no such signals")
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2"])
+def test_what_a_cluster_sends_before_the_time_is_over_stops_as_well(name: str) -> None:
+    number = signal.Signals[name]
+    with stop_on_signals() as stop:
+        signal.raise_signal(number)
+        assert stop.signal is number
+
+
 def test_afterwards_signals_do_what_they_did(terminated: list[int]) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signals():
