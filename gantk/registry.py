@@ -65,7 +65,13 @@ class Plugin:
             if not attribute:
                 from importlib.resources import files  # no listing needs it
 
-                return text_of((files(module) / f"{self.name}.toml").read_bytes())
+                file = files(module) / f"{self.name}.toml"
+                if not file.is_file():
+                    raise FileNotFoundError(
+                        f"it has no {self.name}.toml; put it there, list *.toml in the package's "
+                        "[tool.setuptools.package-data], and install the package again"
+                    )
+                return text_of(file.read_bytes())
             found: Any = module
             for step in attribute.split("."):
                 found = getattr(found, step)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["EXAMPLES", "copied", "installed", "run"]
+__all__ = ["EXAMPLES", "WITHOUT_NETWORK", "copied", "installed", "run"]
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WITHOUT_NETWORK = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")

@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
-from installing import copied, installed, run
+from installing import EXAMPLES, WITHOUT_NETWORK, copied, installed, run
 
 NAMES = ("gantk-spherical", "gantk-ten-systems")
 
@@ -32,6 +33,18 @@ def place(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 def _gantk(arguments: list[str], cwd: Path, place: Path) -> str:
     return run([sys.executable, "-m", "gantk", *arguments], cwd, place)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wheel_holds_every_file_of_the_package(name: str, sources: dict[str, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", *WITHOUT_NETWORK, "-w", str(tmp_path), str(sources[name])]
+    run(command, tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {entry for entry in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in entry}
+    code = next(path.parent for path in (EXAMPLES / name).glob("*/__init__.py"))
+    assert held == {
+        path.relative_to(EXAMPLES / name).as_posix() for end in ("*.py", "*.toml") for path in code.rglob(end)
+    }
 
 
 def test_is_listed_with_its_package(place: Path, tmp_path: Path) -> None:

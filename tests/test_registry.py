@@ -167,7 +167,9 @@ def test_a_preset_is_the_text_of_its_file(site: Path) -> None:
     (package / "mine.toml").write_text('extends = "game"\n')
     install(site, "presets", "[gantk.recipe]\nmine = preset_package\nlost = preset_package\n")
     assert find("recipe", "mine").load() == 'extends = "game"\n'
-    with pytest.raises(BrokenPlugin, match=r"recipe 'lost'.*FileNotFoundError"):
+    with pytest.raises(
+        BrokenPlugin, match=r"recipe 'lost'.*it has no lost\.toml; put it there, list \*\.toml in .*package-data"
+    ):
         find("recipe", "lost").load()
 
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from gantk.building.construct import construct, part_class
-from gantk.errors import FitError
+from gantk.errors import FitError, UnknownName
 from gantk.kinds import KINDS
 from gantk.options import Option, convert, parse_part, read_options
 from gantk.parts import ImageShape, Part
+from gantk.registry import find
 
 __all__ = ["PartContract", "PluginContract", "ShapedContract", "close"]
 
@@ -33,6 +34,20 @@ class PluginContract:
     kind: ClassVar[str]
     plugin: ClassVar[str]
     """The plugin under test, as on the command line: `name` or `name:option=value`."""
+
+    @pytest.fixture(autouse=True)
+    def _installed(self) -> None:
+        self._check_installed()
+
+    def _check_installed(self) -> None:
+        try:
+            find(self.kind, parse_part(self.plugin)[0])
+        except UnknownName as error:
+            pytest.fail(
+                f"{error} A contract finds a plugin by its entry point: install the package with `pip install -e .`, "
+                "and again when its entry points change.",
+                pytrace=False,
+            )
 
     @pytest.fixture(autouse=True)
     def _alike(self) -> Iterator[None]:

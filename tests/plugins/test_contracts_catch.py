@@ -423,3 +423,8 @@ def test_refusals_are_skipped_but_not_all_of_them() -> None:
         _run(suite, "test_makes_images")
     with pytest.raises(AssertionError, match="every shape is refused"):
         _run(suite, "test_takes_some_shape")
+
+
+def test_a_plugin_that_is_not_installed_is_to_be_installed() -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"there is no noise 'unregistered'.* `pip install -e \.`"):
+        contract(NoiseContract, Noise)._check_installed()
