@@ -48,7 +48,35 @@ class OptionError(UsageError):
 
 
 class FitError(UsageError):
-    """Parts that do not fit together: a shape mismatch, or a need that no part provides."""
+    """Parts that do not fit together: a shape mismatch, or a need that no part provides.
+
+    `gantk.build` looks for other parts, recipes and options that fit, and says those in place of `mend`.
+
+    Args:
+        problem: what does not fit; where it stands alone, a whole message.
+        mend: what to change, for where nothing is known to fit.
+        also: what could be changed besides, and no search can find, such as the data.
+    """
+
+    of_code = False
+    """Whether it is a fault of a part's own code, for which other parts are no advice."""
+
+    def __init__(self, problem: str, mend: str = "", also: str = "") -> None:
+        advice = ", or ".join(filter(None, (mend, also)))
+        super().__init__(f"{problem}: {advice}." if advice else problem)
+        self.problem = problem
+        self.mend = mend
+        self.also = also
+
+    def about(self, what: str) -> FitError:
+        """The same error, whose message begins with what it is about."""
+        return type(self)(f"{what}: {self.problem}", self.mend, self.also)
+
+    def advising(self, mend: str) -> FitError:
+        """The same error with better advice."""
+        if self.mend or self.also:
+            return type(self)(self.problem, mend, self.also)
+        return type(self)(f"{self.problem.rstrip('.')}. This builds: {mend}.")
 
 
 class WorkError(GantkError):

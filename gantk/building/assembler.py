@@ -88,10 +88,9 @@ class Assembler:
         except FitError as error:
             if judged == context["image_shape"]:
                 raise
-            raise FitError(
-                f"{error} In this recipe it judges {list(judged)} computed from the images: the "
-                "generator's options determine this size."
-            ) from error
+            judges = f"{error.problem.rstrip('.')}; in this recipe it judges {list(judged)} computed from the images"
+            sized = "change the generator's options, which determine this size"
+            raise FitError(judges, error.mend, sized) from error
 
     def _judging(
         self,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,11 +19,13 @@ from gantk.building.checks import better_when, check_shapes, notes_on_batches, n
 from gantk.building.construct import construct, part_class
 from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
+from gantk.building.mends import Request, mended
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.priors import check_priors
 from gantk.building.resolved import plain
 from gantk.building.spec import (
+    DEFAULT_RECIPE,
     Spec,
     apply_setting,
     bare_name,
@@ -52,7 +56,6 @@ from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
 
-DEFAULT_RECIPE = "gantk:dcgan"
 DEFAULT_DATA = "gantk:digits"
 
 PartLike = Any
@@ -120,16 +123,24 @@ def build(
         lower = _recipe_layer(recipe)
     else:
         lower = spec_of_run(located(start_from)[0], chosen)
-    spec = overlay(lower, chosen, listed, [without] if isinstance(without, str) else without)
-    if own is not None:
-        if of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]:
-            raise OptionError(
-                f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python."
-            )
-        spec.pop("data", None)
-    true_title(spec, lower, DEFAULT_DATA)
-    noise_is_free = "noise" not in chosen and not any(_path_of(each).startswith("noise.") for each in listed)
-    model = assemble(spec, own, fit_noise=noise_is_free)
+    if own is not None and (of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]):
+        raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python.")
+    left_out = [without] if isinstance(without, str) else without
+
+    def assembled(asked: Request, data: DataSource | None = own) -> Model:
+        spec = overlay(asked.lower, asked.chosen, listed, left_out)
+        if own is not None:
+            spec.pop("data", None)
+        true_title(spec, asked.lower, DEFAULT_DATA)
+        noise_is_free = "noise" not in asked.chosen and not any(_path_of(e).startswith("noise.") for e in listed)
+        return assemble(spec, data, fit_noise=noise_is_free)
+
+    request = Request(lower, _tables(chosen))
+    try:
+        model = assembled(request)
+    except FitError as error:
+        opened = own if own is not None else open_data(overlay(lower, request.chosen, listed, left_out))
+        raise mended(error, request, partial(assembled, data=opened)) from error
     if start_from is not None:
         start_weights(model, start_from)
         if recipe is None and other_parts(chosen):
@@ -169,7 +180,7 @@ def overlay(
     lower = deepcopy(lower)
     for name in without:
         leave_out(lower, name)
-    upper = normalise({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
+    upper = _tables(chosen)
     for kind in LISTS:
         if kind in upper:
             upper[kind] = _combined(kind, lower.get(kind, []), upper[kind])
@@ -177,6 +188,11 @@ def overlay(
     for setting in settings:
         apply_setting(spec, setting)
     return spec
+
+
+def _tables(chosen: Mapping[str, Any]) -> Spec:
+    """What a user chose, each part as a table."""
+    return normalise({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
 
 
 def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -238,9 +254,11 @@ def assemble(
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None
-            check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
+            with _of_code():
+                check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
             built.notes += check_priors(model, built.stages)
-            try_stages(model, built.stages, labels, train.devices)
+            with _of_code():
+                try_stages(model, built.stages, labels, train.devices)
             built.notes += notes_on_movers(model, built.stages)
             built.notes += notes_on_unheard(model, built.stages)
             built.notes += notes_on_batches(built.stages, shape["images"])
@@ -253,6 +271,16 @@ def assemble(
     }
     built.weights = model.fingerprint()
     return model.eval()
+
+
+@contextmanager
+def _of_code() -> Iterator[None]:
+    """What fails here is a part's own doing, unless the error has advice on other parts."""
+    try:
+        yield
+    except FitError as error:
+        error.of_code = not error.mend
+        raise
 
 
 def _notes_on_images(image_shape: Sequence[int]) -> list[str]:
@@ -296,12 +324,14 @@ def _shape(data: DataSource) -> dict[str, Any]:
 
 def _check_slots(spec: Spec, recipe: Recipe) -> None:
     name = spec.get("preset", bare_name(spec["recipe"]))
-    for slot in recipe.slots:
-        if slot not in spec:
-            raise FitError(f"recipe '{name}' needs a {slot}: give one with --{slot}.")
-    for slot in SLOTS:
-        if slot in spec and slot not in (*recipe.slots, *recipe.optional):
-            raise FitError(f"recipe '{name}' takes no {slot}: leave out --{slot}, or choose another recipe.")
+    if missing := [slot for slot in recipe.slots if slot not in spec]:
+        flags = " and ".join(f"--{slot}" for slot in missing)
+        give = f"give {'one' if len(missing) == 1 else 'them'} with {flags}"
+        raise FitError(f"recipe '{name}' needs a {' and a '.join(missing)}", give)
+    if excess := [slot for slot in SLOTS if slot in spec and slot not in (*recipe.slots, *recipe.optional)]:
+        flags = " and ".join(f"--{slot}" for slot in excess)
+        leave = f"leave out {flags}, or choose another recipe"
+        raise FitError(f"recipe '{name}' takes no {' and no '.join(excess)}", leave)
 
 
 def _versions(spec: Spec) -> dict[str, str]:

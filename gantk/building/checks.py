@@ -52,22 +52,23 @@ def check_needs(model: Model, labelled: bool) -> None:
             continue
         for loss_name, need in missing_needs(dict(model.losses), part):
             name = bare_name(model.built.spec[slot])
-            mend = _mend(slot, model.built.spec[slot], part, need)
-            raise FitError(f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{mend}")
+            said, mend, also = _mend(slot, model.built.spec[slot], part, need)
+            problem = f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{said}"
+            raise FitError(problem, mend, also)
     if model.condition is not None and not labelled:
         name = bare_name(model.built.spec["condition"])
-        raise FitError(f"condition '{name}' needs labels, but this data set has none: leave out --condition.")
+        raise FitError(f"condition '{name}' needs labels, but this data set has none", "leave out --condition")
     if model.condition is None and model.discriminator is not None and model.discriminator.reads_condition:
         name = bare_name(model.built.spec["discriminator"])
         raise FitError(
-            f"discriminator '{name}' reads conditions, but this model has none: add one with --condition, or choose "
-            "another discriminator."
+            f"discriminator '{name}' reads conditions, but this model has none",
+            "add one with --condition, or choose another discriminator",
         )
     for loss_name, loss in model.losses:
         if "condition" in loss.needs and model.condition is None:
             raise FitError(
-                f"loss '{loss_name}' needs a condition, but this model has none: add one with --condition, or leave "
-                "out the loss."
+                f"loss '{loss_name}' needs a condition, but this model has none",
+                "add one with --condition, or leave out the loss",
             )
         if type(loss).transform is not Part.transform and type(loss).joins is Loss.joins:
             raise FitError(
@@ -76,31 +77,36 @@ def check_needs(model: Model, labelled: bool) -> None:
             )
         if model.discriminator is None and loss.needs & DISCRIMINATOR_NEEDS:
             raise FitError(
-                f"loss '{loss_name}' needs a discriminator, but this recipe has none: choose a recipe with a game."
+                f"loss '{loss_name}' needs a discriminator, but this recipe has none", "choose a recipe with a game"
             )
         if "labels" in loss.needs and not labelled:
             raise FitError(
-                f"loss '{loss_name}' needs labels, but this data set has none: leave out the loss, or choose data with "
-                "labels."
+                f"loss '{loss_name}' needs labels, but this data set has none",
+                "leave out the loss",
+                "choose data with labels",
             )
         unknown = loss.needs - DISCRIMINATOR_NEEDS - GENERATOR_NEEDS - {"condition", "labels"}
         if unknown:
-            raise FitError(f"loss '{loss_name}' needs {', '.join(sorted(unknown))}, which no kind of part provides.")
+            raise FitError(
+                f"loss '{loss_name}' needs {', '.join(sorted(unknown))}, which no kind of part provides",
+                "leave out the loss",
+            )
 
 
-def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> str:
+def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> tuple[str, str, str]:
+    """(what else is to be said of a part that does not provide what is needed, how to change it, what else helps)."""
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
-    instead = f": choose another --{slot}, or leave the loss out."
+    instead = f"choose another --{slot}, or leave the loss out"
     if not offer and slot == "discriminator" and table["plugin"].startswith(f"{PYTHON}:"):
         how = "judge each image by itself, without batch normalization"
-        return f": let it {how if need == 'per-sample' else f'return a dictionary with {need}'}, or leave the loss out."
+        return "", "leave the loss out", f"let it {how if need == 'per-sample' else f'return a dictionary with {need}'}"
     if not offer:
-        return instead
+        return "", instead, ""
     if unknown := sorted(offer.keys() - read_options(type(part)).keys()):
-        return f"; it inherits an offer of {', '.join(unknown)}, which its constructor does not take{instead}"
+        return f"; it inherits an offer of {', '.join(unknown)}, which its constructor does not take", instead, ""
     if all(str(table.get(name)) == str(value) for name, value in offer.items()):
-        return f"; it offers {write_options(offer)} for that, has it, and still provides {_listed(part)}{instead}"
-    return f" with its options: use --{slot} {write_part(bare_name(table), offer)}."
+        return f"; it offers {write_options(offer)} for that, has it, and still provides {_listed(part)}", instead, ""
+    return " with its options", f"use --{slot} {write_part(bare_name(table), offer)}", ""
 
 
 def _listed(part: Part) -> str:

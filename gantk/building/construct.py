@@ -86,10 +86,9 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
         return factory(**asked, **checked)
     except (OptionError, FitError) as error:
         # The constructor does not know the name it was called by, and a reader needs it.
-        message = str(error)
-        raise type(error)(
-            message if message.startswith((what, what.replace("'", ""))) else f"{what}: {message}"
-        ) from error
+        if str(error).startswith((what, what.replace("'", ""))):
+            raise
+        raise error.about(what) if isinstance(error, FitError) else OptionError(f"{what}: {error}") from error
     except GantkError:
         raise
     except Exception as error:

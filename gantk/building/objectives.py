@@ -81,7 +81,7 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     heard = {id(loss) for player in players for loss in losses_of(player.objective)}
     for name, loss in model.losses:
         if id(loss) not in heard:
-            raise FitError(_unheard(name, loss, players))
+            raise FitError(_unheard(name, loss, players), "leave the loss out, or choose another recipe")
 
 
 def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
@@ -118,7 +118,7 @@ def _check_speaks(name: str, loss: Loss) -> None:
         return
     if roles:
         raise FitError(
-            f"loss '{name}' has no term for any role with these options: change them, or leave out the loss."
+            f"loss '{name}' has no term for any role with these options", "leave out the loss", "change its options"
         )
     nearly = [
         f"{found.__name__}({', '.join([*inspect.signature(found).parameters][1:])})"
@@ -137,8 +137,8 @@ def _check_player(model: Model, player: Player, where: str) -> None:
     for terms in terms_of(player.objective):
         if not terms.losses:
             raise FitError(
-                f"{where} has nothing to minimise: no loss has a term for a {terms.role}; add one with --loss, or "
-                "choose another recipe."
+                f"{where} has nothing to minimise: no loss has a term for a {terms.role}",
+                "add one with --loss, or choose another recipe",
             )
     for path in player.moves:
         try:
@@ -155,6 +155,6 @@ def _unheard(name: str, loss: Loss, players: Sequence[Player]) -> str:
     deaf = {player.name: written(player.objective) for player in players if player.role in roles}
     if deaf:
         says = " and ".join(f"player '{player}' minimises {objective}" for player, objective in deaf.items())
-        return f"{speaks}, and no objective holds it: {says}. Leave the loss out, or choose another recipe."
+        return f"{speaks}, and no objective holds it: {says}"
     spoken = ", ".join(sorted({player.role for player in players}))
-    return f"{speaks}; the players here are {spoken}: leave the loss out, or choose another recipe."
+    return f"{speaks}; the players here are {spoken}"

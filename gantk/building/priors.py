@@ -44,8 +44,8 @@ def check_priors(model: Model, stages: Sequence[Stage]) -> list[str]:
         if model.condition is not None and "condition" not in loss.needs:
             raise FitError(
                 f"loss '{name}' assumes that all {model.noise_dim} numbers that the generator reads are "
-                f"{_said(prior[0])}, but the last {model.condition.dim} are the condition: leave out --condition, or "
-                "choose another loss."
+                f"{_said(prior[0])}, but the last {model.condition.dim} are the condition",
+                "leave out --condition, or choose another loss",
             )
         found = model.noise.distribution
         if found is None:
@@ -55,14 +55,15 @@ def check_priors(model: Model, stages: Sequence[Stage]) -> list[str]:
             )
         elif found not in prior:
             raise FitError(
-                f"loss '{name}' assumes {_said(prior[0])} noise, but noise '{_named(model)}' is {_said(found)}: "
-                f"{_mend(prior, model)}."
+                f"loss '{name}' assumes {_said(prior[0])} noise, but noise '{_named(model)}' is {_said(found)}",
+                _mend(prior, model),
             )
         elif wrong := disagreement(drawn_from(model.noise), found):
             raise FitError(
                 f"loss '{name}' assumes {_said(prior[0])} noise, and noise '{_named(model)}' declares to be "
-                f"{_said(found)}, but {wrong}: {_mend(prior, model)}, or correct "
-                f"{type(model.noise).__name__}.distribution."
+                f"{_said(found)}, but {wrong}",
+                _mend(prior, model),
+                f"correct {type(model.noise).__name__}.distribution",
             )
     return list(notes)[:1]
 

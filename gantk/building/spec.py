@@ -22,6 +22,7 @@ from gantk.registry import Plugin, find, is_registered
 from gantk.written import Written, parse_value
 
 __all__ = [
+    "DEFAULT_RECIPE",
     "PLAYER_SETTINGS",
     "Spec",
     "apply_setting",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 Spec = dict[str, Any]
+
+DEFAULT_RECIPE = "gantk:dcgan"
 
 PLAYER_SETTINGS = ("repeats", "clip_weights", "clip_gradients", "lr_schedule", "weight_schedule")
 """Settings of a player beside its optimizer's."""

@@ -214,9 +214,9 @@ def _check_clipping(model: Model, stage: Stage) -> None:
             continue
         usual = torch.cat(weights).median().item()
         if usual > MOST_CLIPPED * player.clip_weights:
-            where = f"stages.{stage.name}.{player.name}.clip_weights"
             raise FitError(
                 f"stage '{stage.name}': player '{player.name}' clips its weights to "
                 f"±{toml.number(player.clip_weights)}, but half of them start above {usual:.1g}, so almost "
-                f"nothing would be left of them: use --set {where}={usual:.1g} or similar, or another part or loss."
+                "nothing would be left of them",
+                "use a --loss that clips no weights, or another --discriminator",
             )

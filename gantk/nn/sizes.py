@@ -29,8 +29,8 @@ def halved(size: Size, times: int, rounding: Rounding = "up") -> list[Size]:
     for done in range(times):
         if min(sizes[-1]) < 2:
             raise FitError(
-                f"{size[0]}x{size[1]} pixels can be halved at most {done} times, but {times} are needed; "
-                "use larger images or fewer layers."
+                f"{size[0]}x{size[1]} pixels can be halved at most {done} times, but {times} are needed",
+                also="use larger images or fewer layers",
             )
         sizes.append(_half(sizes[-1], rounding))
     return sizes
@@ -47,7 +47,9 @@ def halve_until(size: Size, at_most: int, rounding: Rounding = "up") -> list[Siz
         sizes.append(_half(sizes[-1], rounding))
     if len(sizes) == 1:
         raise FitError(
-            f"{size[0]}x{size[1]} pixels are too small for this network: the shorter side must be at least "
-            f"{at_most + 1} pixels. Use larger images or a network without convolutions ('gan')."
+            f"{size[0]}x{size[1]} pixels are too small for this network, whose shorter side must be at least "
+            f"{at_most + 1} pixels",
+            "use a network without convolutions",
+            "use larger images",
         )
     return sizes

@@ -56,7 +56,8 @@ class EmbeddingGame(Recipe):
         if missing or shape is None:
             raise FitError(
                 f"generator {type(generator).__name__} has no {', '.join(missing or ['embedding_shape'])}, which this "
-                "recipe needs for its game on embeddings: use --generator aegan, or another recipe."
+                "recipe needs for its game on embeddings",
+                "use --generator aegan, or another recipe",
             )
         return shape
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -33,6 +33,7 @@ class AutoencoderGame(Recipe):
     paper = "Ulyanov, Vedaldi & Lempitsky 2018, arXiv:1704.02304"
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator")
     optional: ClassVar[tuple[str, ...]] = ("refiner",)
+    defaults: ClassVar[Mapping[str, Any]] = {"noise": "sphere", "generator": "age", "loss": ["age"]}
 
     def stages(self, model: Model) -> Sequence[Stage]:
         """One stage, `game`: the encoder's turn, then the generator's."""
@@ -40,7 +41,8 @@ class AutoencoderGame(Recipe):
         if missing:
             raise FitError(
                 f"this recipe trains a generator's encoder and decoder in turn, but {type(model.generator).__name__} "
-                f"has no module {' and no module '.join(missing)}: use --generator age or vae."
+                f"has no module {' and no module '.join(missing)}",
+                "use --generator age or vae",
             )
         players = [
             Player("encoder", ("generator.encoder",), Terms(model.losses, "encoder")),

@@ -25,7 +25,7 @@ class ClassCondition(Condition):
 
     def __init__(self, *, class_count: int, class_names: tuple[str, ...] = ()) -> None:
         if class_count < 1:
-            raise FitError("it needs a data set with classes, but this one has none: leave out --condition.")
+            raise FitError("it needs a data set with classes, but this one has none", "leave out --condition")
         super().__init__()
         self.dim = class_count
         self.names = tuple(map(str, class_names)) or tuple(map(str, range(class_count)))
@@ -78,8 +78,8 @@ class VectorCondition(Condition):
     def __init__(self, *, label_dim: int) -> None:
         if label_dim < 1:
             raise FitError(
-                "it needs data whose labels are vectors [N, dim], and this data has none: use --condition class, or "
-                "leave out --condition."
+                "it needs data whose labels are vectors [N, dim], and this data has none",
+                "use --condition class, or leave out --condition",
             )
         super().__init__()
         self.dim = label_dim

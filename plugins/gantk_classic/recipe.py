@@ -25,6 +25,12 @@ class Game(Recipe):
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661, Algorithm 1"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "noise": "uniform",
+        "generator": "dcgan",
+        "discriminator": "dcgan",
+        "loss": ["nonsaturating"],
+    }
 
     def __init__(self, *, image_noise: float = 0.0) -> None:
         require(0 <= image_noise < math.inf, f"image_noise must be 0 or more and finite, not {image_noise}.")
@@ -51,7 +57,10 @@ class Fit(Recipe):
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator")
     optional: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {
-        "stages": {"fit": {"autoencoder": {"optimizer": "adam", "lr": 1e-3, "betas": [0.9, 0.999]}}}
+        "noise": "gaussian",
+        "generator": "vae",
+        "loss": ["vae"],
+        "stages": {"fit": {"autoencoder": {"optimizer": "adam", "lr": 1e-3, "betas": [0.9, 0.999]}}},
     }
 
     def stages(self, model: Model) -> Sequence[Stage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -36,6 +36,13 @@ class Growing(Recipe):
     """
 
     paper = "Karras et al. 2018, arXiv:1710.10196, section 2 and appendix A.1"
+
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "noise": "gaussian",
+        "generator": "progan",
+        "discriminator": "progan",
+        "loss": ["wgan-gp:per_sample=false"],
+    }
 
     def __init__(
         self, *, fade: float = 0.5, images: int = 1_600_000, batch_sizes: Mapping[str, int] = BATCH_SIZES
@@ -105,12 +112,10 @@ def _growths(model: Model) -> tuple[Grows, Grows]:
 def _growth(slot: str, part: Part | None) -> Grows:
     growth = getattr(part, "growth", None)
     if not isinstance(growth, Grows):
-        raise FitError(_refusal(slot, part))
+        raise FitError(
+            f"recipe 'growing' needs a {slot} that grows, which {type(part).__name__} does not", f"use --{slot} progan"
+        )
     return growth
-
-
-def _refusal(slot: str, part: Part | None) -> str:
-    return f"recipe 'growing' needs a {slot} that grows, which {type(part).__name__} does not: use --{slot} progan."
 
 
 def _written(size: Size) -> str:

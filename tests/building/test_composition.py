@@ -75,11 +75,9 @@ def others(kind: str, *kept: str) -> set[str]:
 
 REFUSED = (
     # An autoencoder that is fitted, and one that plays against itself, have nobody for these to speak to.
-    Refusal(
-        ("recipe", WITHOUT_GAME), ("loss", OF_DISCRIMINATORS), "needs a discriminator", "choose a recipe with a game"
-    ),
-    Refusal(("recipe", {"vae"}), ("loss", {"age"}), "speaks to encoder and generator", "choose another recipe"),
-    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "speaks to autoencoder", "choose another recipe"),
+    Refusal(("recipe", WITHOUT_GAME), ("loss", OF_DISCRIMINATORS), "needs a discriminator", "leave out --loss"),
+    Refusal(("recipe", {"vae"}), ("loss", {"age"}), "speaks to encoder and generator", "choose recipe 'age'"),
+    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "speaks to autoencoder", "choose recipe 'vae'"),
     Refusal(
         ("recipe", WITHOUT_GAME),
         ("discriminator", set(bundled("discriminator"))),
@@ -105,16 +103,16 @@ REFUSED = (
         ("recipe", WITHOUT_GAME),
         ("generator", others("generator", "vae", "age")),
         "needs posterior",
-        "choose another --generator",
+        "use --generator age or --generator vae",
     ),
     # Games between a generator and a discriminator have no autoencoder's or encoder's turn.
-    Refusal(("recipe", GAMES), ("loss", {"vae", "age"}), "needs posterior", "choose another --generator"),
+    Refusal(("recipe", GAMES), ("loss", {"vae", "age"}), "needs posterior", "leave out --loss"),
     # The game on embeddings needs them, and networks that do not grow cannot grow.
     Refusal(
         ("recipe", {"aegan"}),
         ("generator", others("generator", "aegan")),
         "needs for its game on embeddings",
-        "--generator aegan",
+        "choose recipe",  # images this small leave AEGAN's own discriminator too little to judge
     ),
     Refusal(
         ("recipe", {"progan"}),

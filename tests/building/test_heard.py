@@ -278,9 +278,9 @@ class Inheriting(Keeping):
         (Keeping, ""),
         (
             Inheriting,
-            "it inherits an offer of norm, which its constructor does not take: choose another",
+            "it inherits an offer of norm, which its constructor does not take: use --discriminator",
         ),
-        (Offering, "it offers norm=layer for that, has it, and still provides logits: choose another"),
+        (Offering, "it offers norm=layer for that, has it, and still provides logits: use --discriminator"),
     ],
 )
 def test_an_offer_that_does_not_hold_is_named(

@@ -164,8 +164,7 @@ WRONG = {
     "second argument": (["dcgan", "degan"], "gantk build --help"),
     "two adversarial": (["--loss", "minimax", "--loss", "wgan-gp"], "exactly one adversarial loss"),
     "vae with a discriminator": (["vae", "--discriminator", "dcgan"], "leave out --discriminator"),
-    "vae with hidden": (["vae", "--loss", "hidden"], "choose a recipe with a game"),
-    "schedule alone": (["game"], "give one with --noise"),
+    "vae with hidden": (["vae", "--loss", "hidden"], "leave out --loss hidden"),
     "required option": (["--data", "folder"], "needs path="),
 }
 

@@ -1,0 +1,248 @@
+"""How to change a build that was refused: other parts, another recipe, fewer options, each known to build.
+
+A refusal names what does not fit. What would fit depends on everything else that was asked for, and on what is
+installed; so candidates are tried, and only those that build are advised.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from gantk.building.construct import part_class
+from gantk.building.spec import DEFAULT_RECIPE, Spec, bare_name, part_table, recipe_spec
+from gantk.errors import FitError, GantkError
+from gantk.kinds import KINDS, LISTS, SLOTS
+from gantk.registry import PYTHON, Plugin, find, plugins
+
+__all__ = ["Request", "mended"]
+
+MOST_TRIED = 80
+"""How many changed builds are tried; one that does not fit is usually refused before its networks are made."""
+ORDER = ("leave out", "add", "use", "choose")
+"""In which order a change that is not enough is looked at again."""
+ADVICE = re.compile(r"--([a-z]+) ([\w-]+(?::[^\s.,;]+(?:[.,][^\s.,;]+)*)?)")
+"""A part that a message itself advises, as `--discriminator dcgan:norm=layer`."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Args:
+        lower: the recipe's spec.
+        chosen: the user's own parts, as tables, by kind.
+    """
+
+    lower: Spec
+    chosen: Mapping[str, Any]
+
+    def tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(kind, table) of each part that a user chose and may choose otherwise."""
+        for kind in (*SLOTS, *LISTS):
+            listed = self.chosen.get(kind, [])
+            yield from ((kind, table) for table in ([listed] if isinstance(listed, Mapping) else listed))
+
+    def without(self, kind: str, table: Mapping[str, Any]) -> Request:
+        """The same without one of its parts."""
+        rest = {key: value for key, value in self.chosen.items() if key != kind}
+        if kind in LISTS and (others := [each for each in self.chosen[kind] if each != table]):
+            rest[kind] = others
+        return replace(self, chosen=rest)
+
+    def having(self, kind: str, table: Mapping[str, Any]) -> Request:
+        """The same with another part; an adversarial loss stands in place of the one that was chosen."""
+        if kind not in LISTS:
+            return replace(self, chosen={**self.chosen, kind: dict(table)})
+        listed = [each for each in self.chosen.get(kind, []) if each["plugin"] != table["plugin"]]
+        if kind == "loss" and _adversarial(table):
+            listed = [each for each in listed if not _adversarial(each)]
+        return replace(self, chosen={**self.chosen, kind: [*listed, dict(table)]})
+
+
+class Change(NamedTuple):
+    """One change of a request: how it is said, and what comes of it."""
+
+    verb: str
+    what: str
+    request: Request
+
+
+def mended(error: FitError, request: Request, build: Callable[[Request], object]) -> FitError:
+    """The refusal of a request, with changes that build in place of its own advice, where there are any.
+
+    Where one change is not enough, it says what else does not fit as well.
+
+    Args:
+        error: the refusal.
+        request: what was refused.
+        build: builds a request, or raises.
+    """
+    if error.of_code:
+        return error
+    search = _Search(error, build)
+    good = search.first(1, _advised(str(error), request))
+    good = good or search.first(2, _with_other_parts(error, request))
+    good = good or search.first(1, _with_other_recipe(request))
+    good += search.first(2, _with_less(request))
+    if good:
+        return error.advising(_said(good))
+    for first, again in sorted(search.failed, key=lambda each: ORDER.index(each[0].verb)):
+        further = [_advised(str(again), first.request), _with_other_parts(again, first.request)]
+        for second in search.first(1, itertools.chain(*further, _with_less(first.request))):
+            both = f"{first.verb} {first.what} and {second.verb} {second.what}"
+            return FitError(f"{error.problem}; {again.problem}", both)
+    search.left += 1
+    good = search.first(1, _with_nothing(request))
+    return error.advising(_said(good)) if good else error
+
+
+class _Search:
+    """Tries changes until enough of them build, and remembers those that meet another refusal.
+
+    Args:
+        error: the refusal to mend.
+        build: builds a request, or raises.
+    """
+
+    def __init__(self, error: FitError, build: Callable[[Request], object]) -> None:
+        self.error = error
+        self.build = build
+        self.left = MOST_TRIED
+        self.failed: list[tuple[Change, FitError]] = []
+
+    def first(self, count: int, changes: Iterable[Change]) -> list[Change]:
+        """The first of these changes that build, at most so many."""
+        return list(itertools.islice(filter(self._builds, changes), count))
+
+    def _builds(self, change: Change) -> bool:
+        self.left -= 1
+        if self.left < 0:
+            return False
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.build(change.request)
+        except GantkError as again:
+            if isinstance(again, FitError) and not again.of_code and again.problem != self.error.problem:
+                self.failed.append((change, again))
+            return False
+        return True
+
+
+def _said(changes: Iterable[Change]) -> str:
+    """Changes in words, of which one is enough: those of the same verb share it."""
+    groups = itertools.groupby(changes, lambda change: change.verb)
+    return ", or ".join(f"{verb} {' or '.join(dict.fromkeys(c.what for c in group))}" for verb, group in groups)
+
+
+def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
+    """Other parts where the refusal names one, first those that nobody chose; and whatever is missing."""
+    text = str(error)
+    has = {slot for slot in SLOTS if slot in request.lower or slot in request.chosen}
+    named = [slot for slot in SLOTS if re.search(rf"\b{slot}\b", text)]
+    yield from _completed([slot for slot in named if slot not in has], request)
+    for kind in sorted([*named, *(["loss"] if "--loss" in text else [])], key=lambda kind: kind in request.chosen):
+        yield from _replaced(kind, request)
+
+
+def _with_less(request: Request) -> Iterator[Change]:
+    for kind, table in request.tables():
+        yield Change("leave out", _flag(kind, table), request.without(kind, table))
+
+
+def _with_nothing(request: Request) -> Iterator[Change]:
+    """The recipe as it is."""
+    flags = " and ".join(_flag(kind, table) for kind, table in request.tables())
+    kept = {key: value for key, value in request.chosen.items() if key not in (*SLOTS, *LISTS)}
+    yield Change("leave out", flags, replace(request, chosen=kept))
+
+
+def _flag(kind: str, table: Mapping[str, Any]) -> str:
+    """The option that a user gave."""
+    return KINDS[kind].flag if kind in SLOTS else f"{KINDS[kind].flag} {bare_name(table)}"
+
+
+def _advised(text: str, request: Request) -> Iterator[Change]:
+    """The parts that a message names after an option."""
+    for flag, part in ADVICE.findall(text):
+        kind = next((name for name, each in KINDS.items() if each.flag == f"--{flag}"), "")
+        try:
+            table = part_table(kind, part) if kind in (*SLOTS, *LISTS) else {}
+        except GantkError:
+            continue
+        if table:
+            yield Change("use", f"--{flag} {part}", request.having(kind, table))
+
+
+def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
+    """Every part that is missing, as the default recipe has it."""
+    usual = recipe_spec(DEFAULT_RECIPE)
+    if missing and all(slot in usual for slot in missing):
+        for slot in missing:
+            request = request.having(slot, usual[slot])
+        yield Change("add", " ".join(f"{KINDS[slot].flag} {bare_name(usual[slot])}" for slot in missing), request)
+
+
+def _replaced(kind: str, request: Request) -> Iterator[Change]:
+    """Every other plugin of a kind, in place of what is there; code that was handed over stays.
+
+    An adversarial loss is replaced by another one, where there are any by those that are made of the same class.
+    """
+    lower = request.lower.get(kind, [])
+    there = [table["plugin"] for each, table in request.tables() if each == kind]
+    there = there or [table["plugin"] for table in ([lower] if isinstance(lower, Mapping) else lower)]
+    if kind in SLOTS and any(name.startswith(f"{PYTHON}:") for name in there):
+        return
+    others = [plugin for plugin in plugins(kind) if plugin.qualified not in there]
+    if kind == "loss":
+        others = [plugin for plugin in others if _adversarial({"plugin": plugin.qualified})]
+        others = [plugin for plugin in others if _akin(plugin.qualified, there)] or others
+    for plugin in others:
+        found = request.having(kind, {"plugin": plugin.qualified})
+        yield Change("use", f"{KINDS[kind].flag} {_typed(plugin)}", found)
+
+
+def _akin(name: str, others: Iterable[str]) -> bool:
+    """Whether a loss is made of the same class as another adversarial one, or is what that is made of."""
+    one = part_class("loss", name)
+    rest = [part_class("loss", other) for other in others if _adversarial({"plugin": other})]
+    return any(issubclass(one, other) or issubclass(other, one) for other in rest)
+
+
+def _with_other_recipe(request: Request) -> Iterator[Change]:
+    """Recipes that have one of the chosen parts themselves, first those that are called like it."""
+    chosen = {(kind, table["plugin"]) for kind, table in request.tables()}
+    names = {name.rpartition(":")[2] for _, name in chosen}
+    for plugin in sorted(plugins("recipe"), key=lambda plugin: plugin.name not in names):
+        try:
+            lower = recipe_spec(plugin.qualified)
+        except GantkError:
+            continue
+        if lower.get("preset") == request.lower.get("preset"):
+            continue
+        listed = [(kind, lower.get(kind, [])) for kind in (*SLOTS, *LISTS)]
+        has = {(kind, t["plugin"]) for kind, ts in listed for t in ([ts] if isinstance(ts, Mapping) else ts)}
+        if chosen & has:
+            data = {"data": request.lower["data"]} if "data" in request.lower else {}
+            yield Change("choose", f"recipe '{_typed(plugin)}'", replace(request, lower={**lower, **data}))
+
+
+def _adversarial(table: Mapping[str, Any]) -> bool:
+    try:
+        return bool(part_class("loss", table["plugin"]).adversarial)
+    except GantkError:
+        return False
+
+
+def _typed(plugin: Plugin) -> str:
+    """How a plugin is named on the command line: without its package, unless several have the name."""
+    try:
+        find(plugin.kind, plugin.name)
+    except GantkError:
+        return plugin.qualified
+    return plugin.name
