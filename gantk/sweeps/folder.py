@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gantk.report.runs import Summary, summarized
 from gantk.run.folder import Run
 from gantk.sweeps.grid import Cell, Grid
 
-__all__ = ["FILE", "begin", "states"]
+__all__ = ["FILE", "begin", "check_record", "spec_of", "states", "write_record"]
 
 FILE = "sweep.toml"
 
@@ -29,44 +29,67 @@ def begin(folder: Path, grid: Grid, without: Sequence[str], say: Callable[[str],
     """
     cells = grid.cells()
     runs = [Run(folder / cell.name) for cell in cells]
-    _check(folder, {**grid.fixed(), "without": list(without)})
+    record = {**grid.fixed(), "without": list(without)}
+    check_record(folder / FILE, "sweep", record)
     missing = [(cell, run) for cell, run in zip(cells, runs, strict=True) if not run.model_toml.is_file()]
     specs = []
     for number, (cell, run) in enumerate(missing, 1):
         run.check_free()
         say(f"building {number} of {len(missing)}: {cell.name}")
-        specs.append(_spec(cell, without))
-    _write(folder, {**grid.fixed(), "without": list(without)})
+        specs.append(_named_spec(cell, without))
+    write_record(folder / FILE, record)
     for spec, (_, run) in zip(specs, missing, strict=True):
         run.create(spec)
     return runs
 
 
-def _spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
-    parts: dict[str, Any] = dict(cell.parts)
+def _named_spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
     try:
-        model = build(cell.recipe, **parts, settings=cell.settings, without=without, seed=cell.seed)
+        return spec_of(cell, without)
     except UsageError as error:
         raise type(error)(f"{cell.name}: {error}") from error
+
+
+def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
+    """What the `model.toml` of a build holds.
+
+    Raises:
+        UsageError, DataError: it does not fit together, or its data cannot be read.
+    """
+    parts: dict[str, Any] = dict(cell.parts)
+    model = build(cell.recipe, **parts, settings=cell.settings, without=without, seed=cell.seed)
     return model.built.spec
 
 
-def _check(folder: Path, record: dict[str, Any]) -> None:
-    """Refuse a folder of another sweep, or of something else."""
-    known = _read(folder / FILE)
+def check_record(file: Path, what: str, record: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a folder of another sweep or search, or of something else.
+
+    Args:
+        file: where the folder says what its runs have in common.
+        what: what it is that is kept there, as `sweep`.
+        record: what it has to say.
+
+    Raises:
+        UsageError: it says something else.
+        RunError: it cannot be read.
+    """
+    known = _read(file)
     if known is None:
-        Run(folder).check_free()
+        Run(file.parent).check_free()
         return
-    for what in ("fixed", "varied", "without"):
-        before, now = known.get(what), record[what]
-        if before != now:
+    for key, now in record.items():
+        before = known.get(key)
+        if before != list(now):
             said = "; ".join(f"{name} {', '.join(map(str, each)) or 'nothing'}" for name, each in _apart(before, now))
-            raise UsageError(f"{folder} holds a sweep of other builds ({what}: {said}): choose another -o.")
+            raise UsageError(f"{file.parent} holds a {what} of other builds ({key}: {said}): choose another -o.")
 
 
-def _apart(before: Any, now: list[str]) -> list[tuple[str, list[str]]]:
+def _apart(before: Any, now: Sequence[str]) -> list[tuple[str, list[str]]]:
     known = list(before or [])
-    return [("before", [e for e in known if e not in now] or known), ("now", [e for e in now if e not in known] or now)]
+    return [
+        ("before", [e for e in known if e not in now] or known),
+        ("now", [e for e in now if e not in known] or list(now)),
+    ]
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -82,12 +105,17 @@ def _read(file: Path) -> dict[str, Any] | None:
         raise RunError(f"{file} cannot be read: {error.strerror or error}.") from error
 
 
-def _write(folder: Path, record: dict[str, Any]) -> None:
+def write_record(file: Path, record: Mapping[str, Sequence[str]]) -> None:
+    """Write down what the runs of a folder have in common.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / FILE, tomli_w.dumps(record).encode())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, tomli_w.dumps(record).encode())
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        raise RunError(f"{file.parent} cannot be written: {error.strerror or error}.") from error
 
 
 def states(runs: Sequence[Run]) -> list[tuple[Run, Summary]]:

@@ -12,7 +12,7 @@ from typing import Any
 from gantk.errors import UsageError
 from gantk.kinds import KINDS
 
-__all__ = ["Cell", "Grid", "alternatives", "seeds_of"]
+__all__ = ["Axis", "Cell", "Grid", "alternatives", "cell_of", "piece_of", "seeds_of"]
 
 LONGEST = 120
 """Characters of a run's name; what is longer ends in a hash."""
@@ -96,22 +96,32 @@ class Grid:
             raise UsageError(f"this sweep has {count:,} runs; expected 1 to {MOST:,}.")
         cells = []
         for chosen in itertools.product(*(axis.values for axis in axes)):
-            varied = [_piece(axis, value) for axis, value in zip(axes, chosen, strict=True) if len(axis.values) > 1]
-            cells += [self._cell(axes, chosen, seed, [*varied, f"seed={seed}"]) for seed in self.seeds]
+            varied = [piece_of(axis, value) for axis, value in zip(axes, chosen, strict=True) if len(axis.values) > 1]
+            cells += [cell_of(axes, chosen, seed, varied, f"seed={seed}") for seed in self.seeds]
         names = [cell.name for cell in cells]
         for name in names:
             if names.count(name) > 1:
                 raise UsageError(f"two runs of this sweep would be called {name}: leave one of them out.")
         return cells
 
-    def _cell(self, axes: Sequence[Axis], chosen: Sequence[str], seed: int, pieces: Sequence[str]) -> Cell:
-        given: dict[str, list[str]] = {}
-        for axis, value in zip(axes, chosen, strict=True):
-            if value:
-                given.setdefault(axis.slot, []).append(value)
-        recipe, settings = given.pop("recipe", [None])[0], tuple(given.pop("set", ()))
-        parts = {k: tuple(v) if KINDS[k].holds == "list" else v[0] for k, v in given.items()}
-        return Cell(_name(pieces), recipe, parts, settings, seed)
+
+def cell_of(axes: Sequence[Axis], chosen: Sequence[str], seed: int, varied: Sequence[str], last: str = "") -> Cell:
+    """The build with one value for each argument.
+
+    Args:
+        axes: the arguments.
+        chosen: the value of each; empty leaves it out.
+        seed: random seed.
+        varied: what its run is named after.
+        last: what its name ends in, however long it is.
+    """
+    given: dict[str, list[str]] = {}
+    for axis, value in zip(axes, chosen, strict=True):
+        if value:
+            given.setdefault(axis.slot, []).append(value)
+    recipe, settings = given.pop("recipe", [None])[0], tuple(given.pop("set", ()))
+    parts = {k: tuple(v) if KINDS[k].holds == "list" else v[0] for k, v in given.items()}
+    return Cell(_name(varied, last), recipe, parts, settings, seed)
 
 
 def alternatives(text: str) -> tuple[str, ...]:
@@ -142,16 +152,16 @@ def seeds_of(text: str) -> list[int]:
     return found
 
 
-def _piece(axis: Axis, value: str) -> str:
+def piece_of(axis: Axis, value: str) -> str:
+    """What the value of an argument adds to a run's name."""
     if axis.slot == "set":
         return f"{axis.label}={value.partition('=')[2]}"
     return f"{axis.label}={value or 'none'}" if axis.label else value
 
 
-def _name(pieces: Sequence[str]) -> str:
-    """A name for a folder on any system: what varies, the seed last."""
-    *varied, seed = (re.sub(r"[^\w.+=-]+", "-", piece).strip("-.") for piece in pieces)
-    front = ",".join(varied)
+def _name(pieces: Sequence[str], last: str) -> str:
+    """A name for a folder on any system."""
+    front = ",".join(re.sub(r"[^\w.+=-]+", "-", piece).strip("-.") for piece in pieces)
     if len(front) > LONGEST:
         front = f"{front[:LONGEST]}-{hashlib.blake2b(front.encode(), digest_size=4).hexdigest()}"
-    return f"{front},{seed}" if front else seed
+    return ",".join(filter(None, (front, last)))
