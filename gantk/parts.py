@@ -401,6 +401,13 @@ class Metric(Part, ABC):
         """How many images of each side it needs at least."""
         return 2
 
+    def remark(self, figures: Mapping[str, float]) -> str:
+        """What a reader must not overlook in its figures, such as a collapse: one plain sentence, or nothing.
+
+        `gantk evaluate` prints it under the table.
+        """
+        return ""
+
 
 class Loss(Part):
     """Terms of a game's or a fit's objective.

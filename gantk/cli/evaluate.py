@@ -125,7 +125,11 @@ def command(
             progress=progress,
         )
     if as_json:
-        written = {"scores": [plain_score(score) for score in found], "left_out": found.left_out}
+        written = {
+            "scores": [plain_score(score) for score in found],
+            "remarks": found.remarks,
+            "left_out": found.left_out,
+        }
         click.echo(json.dumps(written, indent=2, allow_nan=False))
     else:
-        click.echo(evaluation_text(found, found.left_out))
+        click.echo(evaluation_text(found, found.left_out, found.remarks))

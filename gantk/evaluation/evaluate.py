@@ -40,11 +40,15 @@ class Evaluation(list[Score]):
     Args:
         scores: the scores, those included that were there before.
         left_out: metric → why it was not computed.
+        remarks: what metrics say in words of their figures, such as that training images were copied.
     """
 
-    def __init__(self, scores: Sequence[Score] = (), left_out: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, scores: Sequence[Score] = (), left_out: dict[str, str] | None = None, remarks: Sequence[str] = ()
+    ) -> None:
         super().__init__(scores)
         self.left_out = left_out or {}
+        self.remarks = list(remarks)
 
     def figures(self) -> dict[str, float]:
         """Every figure by `metric/figure`, as `frechet/distance`: its mean over seeds and steps."""
@@ -120,7 +124,7 @@ def evaluate(
             work.choose(metrics, context_of(images, None if model is None else model.noise_dim))
         work.evaluate(each, model, IMAGES if n is None else count(n), numbers)
     trim(features_folder())
-    return Evaluation(work.found, work.left_out)
+    return Evaluation(work.found, work.left_out, list(dict.fromkeys(work.remarks)))
 
 
 def _seeds(seeds: int | Sequence[int], meant: Judged) -> list[int]:
@@ -179,6 +183,7 @@ class _Work:
         self.demanded = False
         self.found: list[Score] = []
         self.left_out: dict[str, str] = {}
+        self.remarks: list[str] = []
 
     def choose(self, metrics: Any, context: Mapping[str, Any]) -> None:
         """The metrics that are computed."""
@@ -222,7 +227,7 @@ class _Work:
     def _measure(self, plan: _Plan, sample: Sample, sides: RealSides, seed: int) -> None:
         """The score of one metric, written down."""
         if plan.done:
-            self.found.append(plan.score)
+            self._found(plan.score, plan.metric)
             return
         name, began = plan.metric.name, time.monotonic()
         with self._leaving_out(name):
@@ -231,12 +236,16 @@ class _Work:
                 figures = measure(plan.metric.part.to(sides.device), sides.comparison(plan.key, sample))
             seconds, now = time.monotonic() - began, datetime.now(timezone.utc)
             when = now.isoformat(timespec="seconds")
-            self._keep(replace(plan.score, figures=figures, seconds=round(seconds, 3), when=when))
+            score = replace(plan.score, figures=figures, seconds=round(seconds, 3), when=when)
+            if self.file is not None:
+                add_score(self.file, score)
+            self._found(score, plan.metric)
 
-    def _keep(self, score: Score) -> None:
-        if self.file is not None:
-            add_score(self.file, score)
+    def _found(self, score: Score, metric: Chosen) -> None:
         self.found.append(score)
+        if remark := metric.part.remark(score.figures):
+            at = f" at step {score.protocol.generated.step:,}" if len(self.meant.steps) > 1 else ""
+            self.remarks.append(f"{metric.name}{at}: {remark}")
 
     @contextmanager
     def _leaving_out(self, name: str) -> Iterator[None]:

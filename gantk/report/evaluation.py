@@ -16,8 +16,8 @@ from gantk.report.table import table
 __all__ = ["evaluation_text", "mean_and_spread", "short_metric"]
 
 
-def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str]) -> str:
-    """What `gantk evaluate` prints: a row for each figure, a column for each checkpoint."""
+def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str], remarks: Sequence[str] = ()) -> str:
+    """What `gantk evaluate` prints: a row for each figure, a column for each checkpoint; then what stands out."""
     steps = list(dict.fromkeys(score.protocol.generated.step for score in scores))
     seeds = list(dict.fromkeys(score.protocol.generated.seed for score in scores))
     found: dict[tuple[str, str], dict[int | None, list[float]]] = {}
@@ -36,6 +36,7 @@ def evaluation_text(scores: Sequence[Score], left_out: Mapping[str, str]) -> str
         parts.append(table(_without_repetition(rows), ("METRIC", "FIGURE", *titles)))
         spread = [] if len(seeds) == 1 else ["±: standard deviation over the sampling seeds"]
         parts.append("\n".join([*_protocols(scores), *spread]))
+    parts += ["\n".join(remarks)] if remarks else []
     if left_out:
         parts.append("left out:\n" + table([(f"  {name}", reason) for name, reason in left_out.items()]))
     return "\n\n".join(parts) or "nothing was measured"

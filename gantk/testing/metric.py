@@ -90,6 +90,11 @@ class MetricContract(PartContract):
             assert type(value) in (int, float), f"compute returned {value!r:.60} for '{name}'; expected a float."
             assert math.isfinite(value), f"compute returned {value} for '{name}'; expected a finite number."
 
+    def test_remarks_are_a_sentence(self) -> None:
+        remark = self._metric().remark(self._measured(self._model()))
+        assert type(remark) is str, f"remark returned {remark!r:.60}; expected a sentence, or an empty string."
+        assert "\n" not in remark, "remark returned several lines; expected one sentence."
+
     def test_measures_the_same_again(self) -> None:
         assert self._measured(self._model()) == self._measured(self._model()), (
             "the same model, measured twice from the same random seed, has other figures."

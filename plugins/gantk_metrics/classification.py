@@ -83,6 +83,15 @@ class Classes(Metric):
             "class_divergence": found.divergence,
         }
 
+    def remark(self, figures: Mapping[str, float]) -> str:
+        """Whether classes are missing."""
+        if figures["classes"] >= figures["classes_real"]:
+            return ""
+        return (
+            f"{figures['classes']:.0f} of {figures['classes_real']:.0f} classes are generated, and "
+            f"{figures['commonest']:.0%} of the images are of one: the generator has collapsed, in part at least."
+        )
+
 
 class Accuracy(Metric):
     """How often a classifier sees the class that a conditional generator was told: `accuracy`, from 0 to 1.

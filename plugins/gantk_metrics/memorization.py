@@ -10,6 +10,9 @@ from gantk.measures import Comparison, memorization
 
 __all__ = ["MemorizationMetric"]
 
+SUSPECT = 0.05
+"""The share of near copies from which something is said: 0.01 is what a generator has that copies nothing."""
+
 
 class MemorizationMetric(Metric):
     """How many generated images are copies of training images, as features see them.
@@ -25,6 +28,16 @@ class MemorizationMetric(Metric):
 
     def least(self, comparison: Comparison) -> int:
         return 3
+
+    def remark(self, figures: Mapping[str, float]) -> str:
+        """Whether several times as many samples are near copies as of new images."""
+        share = figures["near_copies"]
+        if share <= SUSPECT:
+            return ""
+        return (
+            f"{share:.0%} of the images lie nearer to a training image than 99% of new images do: "
+            "they are copies, or nearly."
+        )
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         found = memorization(comparison.real.features, comparison.generated.features)

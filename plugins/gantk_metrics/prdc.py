@@ -40,3 +40,12 @@ class PRDC(Metric):
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         found = compare_manifolds(comparison.real.features, comparison.generated.features, self.k)
         return dataclasses.asdict(found)
+
+    def remark(self, figures: Mapping[str, float]) -> str:
+        """Whether images are realistic, and alike."""
+        if figures["precision"] < 0.5 or figures["recall"] > 0.05:
+            return ""
+        return (
+            f"{figures['precision']:.0%} of the images look real, but only {figures['recall']:.1%} of real images are "
+            "near any of them: they hardly vary."
+        )
