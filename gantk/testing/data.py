@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from gantk.errors import DataError
+from gantk.options import parse_part
 from gantk.testing.base import PluginContract
 
 __all__ = ["DataContract"]
@@ -57,6 +59,26 @@ class DataContract(PluginContract):
         before = source.images([0]).clone()
         source.images([0]).zero_()
         assert torch.equal(source.images([0]), before), "writing into returned images changed the data set; copy them."
+
+    def test_held_out_images_are_others(self, source: Any) -> None:
+        held_out = dict(self._factory.held_out)
+        unknown = sorted(held_out.keys() - self._options.keys())
+        assert not unknown, f"held_out names {', '.join(unknown)}, which is no option of its constructor."
+        given = {**parse_part(self.plugin)[1], **self.options}
+        if held_out.items() <= given.items():
+            pytest.skip("it holds no images out" if not held_out else "these are the held-out images")
+        try:
+            other = self._make(options={**self.options, **held_out})
+        except DataError as error:
+            pytest.skip(f"held-out images are not there: {error}")
+        assert other.digest() != source.digest(), (
+            "with the options of held_out it has the same images; nobody may train on held-out images. Raise "
+            "gantk.errors.NothingHeldOut where it has none."
+        )
+        assert (other.image_shape, other.classes) == (source.image_shape, source.classes), (
+            f"held-out images are {other.image_shape} with the classes {other.classes}; expected "
+            f"{source.image_shape} with {source.classes}, so that they can be compared and labels mean the same."
+        )
 
     def test_labels_and_classes_agree(self, source: Any) -> None:
         indices = list(range(min(len(source), 64)))

@@ -16,6 +16,7 @@ from gantk.data import DataSource
 from gantk.errors import DataError, GantkWarning, NothingHeldOut, OptionError
 from gantk.evaluation.real import held_out_of, image_set
 from gantk.measures.reconstruction import held_out
+from gantk.testing import DataContract
 from gantk_data.images import Folder
 
 KINDS = ("folder", "zip")
@@ -42,6 +43,25 @@ def opened(kind: str, root: Path, **options: Any) -> DataSource:
 
 def content(source: DataSource) -> list[bytes]:
     return [image.numpy().tobytes() for image in source.images(range(len(source)))]
+
+
+class TestFolder(DataContract):
+    plugin = "folder:held_out=0.25"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path: Path) -> None:
+        self.options = {"path": animals(tmp_path / "set", 10)}  # type: ignore[misc]
+
+
+class TestZip(DataContract):
+    plugin = "zip"
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path: Path) -> None:
+        root = put(
+            tmp_path / "set", [f"{split}/{kind}/0.png" for split in ("train", "test") for kind in ("cat", "dog")]
+        )
+        self.options = {"path": Path(shutil.make_archive(str(root), "zip", root))}  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", KINDS)
