@@ -18,6 +18,7 @@ from gantk.parts import Condition
 from gantk.schedule import Batch, Player, Stage
 from gantk.schedule.objective import written
 from gantk.schedule.optimizers import make_optimizer
+from gantk.schedule.scores import Scores
 from gantk.schedule.step import overlap
 
 __all__ = ["try_stages"]
@@ -43,8 +44,6 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
         FitError: something of it would fail in training; the message names the player and the part.
         OptionError: a setting is not for this player.
     """
-    for stage in stages:
-        _check_clipping(model, stage)
     objectives = [player.objective for stage in stages for player in stage.players]
     before = Snapshot(model, [*objectives, *([model.built.recipe] if model.is_built else [])])
     try:
@@ -109,7 +108,9 @@ class _Trial:
             _wake(self.model, [player, *following])
             step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
             turn = TriedTurn(self.model, stage, player, attempt)
-            terms = turn.terms(step)
+            with Scores(map(self.model.get_submodule, player.moves)) as scores:
+                terms = turn.terms(step)
+            _check_clipping(stage, player, scores.clipped(list(parameters_of(self.model, [player]))))
             if self._between(stage):
                 step.end()
                 continue
@@ -202,21 +203,15 @@ def _draws(model: Model, labels: Tensor | None) -> Iterator[tuple[str, str]]:
             yield from ((slot, name) for name, each in zip(parameters, found, strict=True) if each is not None)
 
 
-def _check_clipping(model: Model, stage: Stage) -> None:
-    for player in stage.players:
-        weights = [
-            weight.detach().abs().flatten()
-            for path in player.moves
-            for weight in model.get_submodule(path).parameters()
-            if weight.dim() > 1
-        ]
-        if not player.clip_weights or not weights:
-            continue
-        usual = torch.cat(weights).median().item()
-        if usual > MOST_CLIPPED * player.clip_weights:
-            raise FitError(
-                f"stage '{stage.name}': player '{player.name}' clips its weights to "
-                f"±{toml.number(player.clip_weights)}, but half of them start above {usual:.1g}, so almost "
-                "nothing would be left of them",
-                "use a --loss that clips no weights, or another --discriminator",
-            )
+def _check_clipping(stage: Stage, player: Player, clipped: Sequence[nn.Parameter]) -> None:
+    weights = [weight.detach().abs().flatten() for weight in clipped if weight.dim() > 1]
+    if not player.clip_weights or not weights:
+        return
+    usual = torch.cat(weights).median().item()
+    if usual > MOST_CLIPPED * player.clip_weights:
+        raise FitError(
+            f"stage '{stage.name}': player '{player.name}' clips its weights to "
+            f"±{toml.number(player.clip_weights)}, but half of them start above {usual:.1g}, so almost "
+            "nothing would be left of them",
+            "use a --loss that clips no weights, or another --discriminator",
+        )

@@ -64,7 +64,8 @@ class Player:
         role: the role whose loss settings apply to it; its name where not given.
         optimizer: name and options of a `torch.optim` optimizer.
         repeats: turns per step; each but the last is played on a batch of its own (WGAN's n_critic).
-        clip_weights: parameters are clamped to ±this after each turn; 0 for never (WGAN).
+        clip_weights: parameters are clamped to ±this after each turn; 0 for never (WGAN). Of a discriminator, only
+            those that its logits depend on: other heads, as for codes, are left alone.
         clip_gradients: gradients are scaled to at most this L2 norm; 0 for never.
         lr_schedule: how the learning rate follows the stage, as `linear:start=0.5`; see `gantk.schedule.rates`.
         weight_schedule: term → how its weight follows the stage.

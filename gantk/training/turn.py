@@ -15,6 +15,7 @@ from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.rates import parse_rate
+from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged
 
 __all__ = ["Turns"]
@@ -25,6 +26,7 @@ class Turns:
 
     def __init__(self, fabric: Fabric, model: Model, stage: Stage) -> None:
         self._fabric = fabric
+        self._model = model
         self.stage = stage
         self._moved = {p.name: list(_parameters(model.get_submodule(path) for path in p.moves)) for p in stage.players}
         self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
@@ -61,9 +63,11 @@ class Turns:
         step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
         rates = self._rates[player.name]
         rates.apply(step.done)
-        with self._fabric.autocast():
+        clips = bool(player.clip_weights)
+        with self._fabric.autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
             unscheduled = player.objective(step)
             terms = rates.weighted(unscheduled, step.done)
+        clipped = scores.clipped(parameters) if clips else []
         self._check(player, terms)
         values = _figures(unscheduled, step.logged, rates.weights(step.done))
         total = torch.stack([term.float() for term in terms.values()]).sum()
@@ -76,10 +80,9 @@ class Turns:
         self._average_gradients(parameters)
         values["gradient_norm"] = self._clip(player, parameters)
         self._stepping[player.name].step()
-        if player.clip_weights:
-            with torch.no_grad():
-                for parameter in parameters:
-                    parameter.clamp_(-player.clip_weights, player.clip_weights)
+        with torch.no_grad():
+            for parameter in clipped:
+                parameter.clamp_(-player.clip_weights, player.clip_weights)
         values |= self._remember(player, step.remembered or {})
         step.end()
         return {f"{player.name}/{name}": value for name, value in values.items()}
