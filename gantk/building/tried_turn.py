@@ -54,8 +54,10 @@ class TriedTurn:
         """The player's terms, each known to be a finite number."""
         try:
             terms = self.player.objective(step)
-        except (OptionError, FitError) as error:
-            raise type(error)(f"{self.where}: {error}") from error
+        except FitError as error:
+            raise error.about(self.where) from error
+        except OptionError as error:
+            raise OptionError(f"{self.where}: {error}") from error
         except GantkError:
             raise
         except Exception as error:

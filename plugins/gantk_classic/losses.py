@@ -225,8 +225,9 @@ class VariationalBound(Loss):
         posterior, images = play.posterior, play.reconstruction
         if self.beta and posterior.mean.requires_grad and not posterior.log_variance.requires_grad:
             raise FitError(
-                "loss 'vae' fits posteriors to N(0, I), but this encoder's are points, of a constant variance: use "
-                "--generator vae (in noise de: autoencoder=vae), or vae:beta=0 to fit nothing."
+                "loss 'vae' fits posteriors to N(0, I), but this generator's are points, of a constant variance",
+                "use --generator vae",
+                "fit nothing by vae:beta=0",
             )
         mean, log_variance = posterior.mean, posterior.log_variance
         bound = vae_loss(images, play.real, mean, log_variance, kind=self.reconstruction, beta=self.beta)

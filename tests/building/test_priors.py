@@ -67,7 +67,7 @@ def test_the_prior_of_a_loss_within_another_is_the_others(tiny: Build) -> None:
 
 
 def test_a_loss_of_ones_own_gets_the_noise_that_it_assumes(tiny: Build) -> None:
-    with pytest.raises(FitError, match=r"assumes uniform in \[-1, 1\] noise.*use --noise uniform:dim=6\."):
+    with pytest.raises(FitError, match=r"assumes uniform in \[-1, 1\] noise.*use --noise uniform:dim=6"):
         tiny("vae", loss=UniformBound, without="loss.vae")
     tiny("vae", loss=UniformBound, without="loss.vae", noise="uniform:dim=6")
 
