@@ -84,6 +84,9 @@ def command(
 ) -> None:
     """Estimate the intrinsic dimension of DATA: the number of dimensions in which its points vary.
 
+    One estimate comes first, with its range over estimators, numbers of neighbors and numbers of points, and the
+    dimension of noise that it asks for. Near-duplicates are left out of it where there are many.
+
     DATA is a data plugin, as for gantk build --data, or an array [N, …] of uint8 or float in a file: FILE.npy,
     FILE.npz, or FILE.npz:array=NAME. Exact duplicates, and points that differ from another one only by rounding error,
     are left out and counted.
@@ -116,15 +119,18 @@ def command(
 def _examine(
     data: str, k: range, estimators: tuple[str, ...], subset: int | None, seed: int
 ) -> tuple[dict[str, Any], LevinaBickel | None]:
-    """Read the points, search once, estimate; also returns the curve, if there is one."""
+    """Read the points, search, estimate; also returns the curve, if there is one."""
     import torch
 
     from gantk.cli.points import named_points
     from gantk.measures.dimension import intrinsic_dimension
+    from gantk.measures.dimension_range import dimension_range
     from gantk.measures.duplicates import distinct
+    from gantk.measures.near_duplicates import neighborhood
     from gantk.measures.neighbours import Neighbours
     from gantk.measures.twonn import two_nn
     from gantk.report.dimension import of_mle, of_two_nn
+    from gantk.report.dimension_range import of_range
     from gantk.seeds import rng_for
 
     source = named_points(data)
@@ -141,16 +147,22 @@ def _examine(
     dropped = len(points) - len(kept)
     _enough(name, len(kept), dropped, k, estimators)
     with progress_bar("searching") as progress, naming(source.name):
-        most = k[-1] if "mle" in estimators else 2
-        found = Neighbours.search(points[kept] if dropped else points, most, duplicates="drop", progress=progress)
+        some = points[kept] if dropped else points
+        most = max(k[-1] if "mle" in estimators else 2, neighborhood(len(some)))
+        found = Neighbours.search(some, most, duplicates="drop", progress=progress)
     findings: dict[str, Any] = {
         "data": source.name,
         "points": len(found.distances),
         "shape": list(points.shape[1:]),
         "duplicates": dropped,
-        "near_duplicates": found.near,
+        "equal_up_to_rounding": found.near,
         "subset": {"points": subset, "of": source.count, "seed": seed} if subset is not None else None,
     }
+    with progress_bar("comparing") as progress:
+        rng = rng_for(seed, "half")
+        chosen: list[Any] = list(estimators)
+        summary = dimension_range(some, k, estimators=chosen, found=found, rng=rng, progress=progress)
+    findings["estimate"] = None if summary is None else of_range(summary)
     estimate = None
     if "mle" in estimators:
         estimate = intrinsic_dimension(found, k)

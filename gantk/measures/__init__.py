@@ -11,6 +11,7 @@ from gantk.measures.classification import (
 from gantk.measures.comparison import NEEDS, Comparison, measure, missing
 from gantk.measures.copies import Memorization, NearestTraining, memorization, nearest_training
 from gantk.measures.dimension import LevinaBickel, Plateau, intrinsic_dimension
+from gantk.measures.dimension_range import DimensionRange, dimension_range
 from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_estimate, frechet_floor
 from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.manifold import Manifolds, compare_manifolds
@@ -28,6 +29,7 @@ __all__ = [
     "ClassBalance",
     "ClassScore",
     "Comparison",
+    "DimensionRange",
     "Diversity",
     "Error",
     "Frechet",
@@ -47,6 +49,7 @@ __all__ = [
     "class_score",
     "compare_manifolds",
     "confident_share",
+    "dimension_range",
     "diversity",
     "fit_svm",
     "frechet_distance",

@@ -69,13 +69,21 @@ class LevinaBickel:
     Their estimate is NaN, and averages exclude them."""
     neighbours: Neighbours
 
+    @property
+    def unbiased(self) -> Tensor:
+        """`mean` without the bias that it has for ideal neighbours: what `"k-2"` gives; NaN at k = 2."""
+        if self.normaliser == "k-2":
+            return self.mean
+        k = torch.tensor(self.k, dtype=torch.float64)
+        return torch.where(k > 2, self.mean * (k - 2) / (k - 1), torch.nan)
+
     def per_point(self, k: int) -> Tensor:
         """The estimates m̂_k of the points, float64 `[N]`, for one of the requested k."""
         if k not in self.k:
             raise UsageError(f"k = {k} was not estimated; available: {_written(self.k)}.")
         return torch.cat([1 / inverse[:, 0] for inverse in _inverses(self.neighbours.distances, (k,), self.normaliser)])
 
-    def flattest(self, average: Literal["mean", "harmonic"] = "mean") -> Plateau:
+    def flattest(self, average: Literal["mean", "harmonic", "unbiased"] = "mean") -> Plateau:
         """The range from some k to 2k over which the curve changes least, relative to its height.
 
         Ties are broken by the larger k. Doubling k has the same meaning for small and large k: twice the volume around
@@ -85,9 +93,10 @@ class LevinaBickel:
             UsageError: there is no such average, the largest k is less than twice the smallest, or the estimates are
                 infinite.
         """
-        if average not in ("mean", "harmonic"):
-            raise UsageError(f"average is 'mean' or 'harmonic', not {average!r}.")
-        curve, error = getattr(self, average), getattr(self, f"{average}_error")
+        if average not in ("mean", "harmonic", "unbiased"):
+            raise UsageError(f"average is 'mean', 'harmonic' or 'unbiased', not {average!r}.")
+        curve = getattr(self, average)
+        error = self.harmonic_error if average == "harmonic" else self.mean_error
         found: Plateau | None = None
         for start, first in enumerate(self.k):
             end = next((index for index, k in enumerate(self.k) if k >= 2 * first), None)

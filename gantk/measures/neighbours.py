@@ -43,6 +43,7 @@ class Neighbours:
             `"keep"`, the estimators ignore a point's neighbours at distance 0.
         dropped: number of points excluded from the search as exact duplicates.
         near: number of further points excluded because they differed only by rounding error.
+        rows: int64 `[N]`, the index of each row among the points that were searched, where some were excluded.
 
     Raises:
         UsageError: the distances are invalid, or one is 0 and `duplicates` is `"error"`.
@@ -52,6 +53,7 @@ class Neighbours:
     duplicates: Literal["error", "keep"] = "error"
     dropped: int = 0
     near: int = 0
+    rows: Tensor | None = None
 
     def __post_init__(self) -> None:
         distances = torch.as_tensor(self.distances, dtype=torch.float64)
@@ -99,9 +101,9 @@ class Neighbours:
         Raises:
             UsageError: x has another dtype, contains NaN, has too few points for k, or contains duplicates.
         """
-        points = _points(x)
+        points = flat_points(x)
         _choice(duplicates, get_args(Duplicates))
-        dropped = 0
+        dropped, rows = 0, None
         if duplicates != "keep":
             kept = distinct(points)
             dropped = len(points) - len(kept)
@@ -110,7 +112,9 @@ class Neighbours:
                     f"{dropped} of {len(points)} points are exact duplicates of an earlier one: use duplicates='drop' "
                     "or 'keep'."
                 )
-            points = points[kept.to(points.device)] if dropped else points
+            if dropped:
+                rows = kept.to(points.device)
+                points = points[rows]
         _check_k(k, len(points), dropped)
         distances = knn_distances(points, k, block=block, progress=progress)
         reach = resolution(points, distances[:, 0], _type_of(x))
@@ -125,11 +129,12 @@ class Neighbours:
                 )
             kept = torch.ones(len(points), dtype=torch.bool, device=points.device)
             kept[later] = False
+            rows = kept.nonzero()[:, 0] if rows is None else rows[kept]
             points = points[kept]
             _check_k(k, len(points), dropped + near)
             distances = knn_distances(points, k, block=block, progress=progress)
         _tell_of_pairs(distances[:, 0])
-        return cls(distances, "error", dropped, near)
+        return cls(distances, "error", dropped, near, rows)
 
 
 def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates: Duplicates | None) -> Neighbours:
@@ -150,13 +155,14 @@ def _tell_of_pairs(nearest: Tensor) -> None:
     if close > MANY * len(nearest):
         warnings.warn(
             f"{close} of {len(nearest)} points are more than {round(1 / CLOSE):,} times closer to another point than "
-            "the median; if they are slightly modified copies, the estimates are far too small: remove copies.",
+            "the median; if they are slightly modified copies, the estimates are far too small: remove copies, as "
+            "gantk.measures.dimension_range does.",
             GantkWarning,
             stacklevel=3,
         )
 
 
-def _points(x: Tensor | npt.NDArray[Any]) -> Tensor:
+def flat_points(x: Tensor | npt.NDArray[Any]) -> Tensor:
     """`[N, D]`, uint8, float32 or float64."""
     if isinstance(x, np.ndarray):
         if x.dtype.kind not in "uf" or (x.dtype.kind == "u" and x.itemsize > 1) or x.itemsize > 8:

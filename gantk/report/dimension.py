@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from gantk.building.assembly import DEFAULT_RECIPE
-from gantk.building.construct import construct
-from gantk.building.spec import bare_name, recipe_spec
 from gantk.errors import UsageError
 from gantk.measures.dimension import LevinaBickel
 from gantk.measures.twonn import TwoNN
+from gantk.report.dimension_range import range_text
 from gantk.report.table import table
 
 if TYPE_CHECKING:
@@ -29,8 +27,8 @@ ROWS = 12
 FLAT = 0.05
 """Maximum relative change of the flat part of a curve."""
 
-NOISE_STEP = 32
-"""Suggested noise dimensions are multiples of this."""
+SMALL = 20
+"""Below this k the bias of the mean is said."""
 
 Average = Literal["mean", "harmonic"]
 
@@ -40,7 +38,7 @@ def of_mle(estimate: LevinaBickel) -> dict[str, Any]:
 
     Infinite values are `None`, since JSON has no infinity.
     """
-    columns = ("mean", "mean_error", "harmonic", "harmonic_error", "infinite")
+    columns = ("mean", "mean_error", "unbiased", "harmonic", "harmonic_error", "infinite")
     values = {name: getattr(estimate, name).tolist() for name in columns}
     rows = [{"k": k} | {name: _finite(values[name][index]) for name in columns} for index, k in enumerate(estimate.k)]
     return {
@@ -74,18 +72,19 @@ def _finite(value: Any) -> Any:
 
 def dimension_text(findings: Mapping[str, Any]) -> str:
     """The findings as text; `findings` is what `gantk intrinsic-dim --json` prints."""
-    lines = [_head(findings)]
+    lines = [_head(findings), *range_text(findings)]
+    estimate = findings.get("estimate")
+    if estimate is not None and estimate["left_out"]:
+        lines += ["", f"Below, all {findings['points']:,} points with their near-duplicates:"]
     if "mle" in findings:
         lines += ["", "maximum likelihood (Levina & Bickel 2004)", *_mle(findings["mle"])]
     if "twonn" in findings:
         lines += ["", "two nearest neighbours (Facco et al. 2017)", *_two_nn(findings["twonn"])]
-    if (greatest := _greatest(findings)) is not None:
+    if estimate is not None:
         lines += [
             "",
-            "± is a standard error over points; it treats points as independent, although they share neighbours, and",
+            "± is a standard error over points; it treats points as independent, although they share neighbors, and",
             "does not include bias.",
-            "",
-            *_meaning(greatest),
         ]
     return "\n".join(lines)
 
@@ -95,8 +94,8 @@ def _head(findings: Mapping[str, Any]) -> str:
     head = f"{findings['data']}: {count:,} points of {' × '.join(map(str, findings['shape']))} numbers"
     if dropped:
         head += f"; {dropped:,} exact duplicate{'' if dropped == 1 else 's'} left out"
-    if near := findings["near_duplicates"]:
-        head += f"; {near:,} near-duplicate{'' if near == 1 else 's'} (equal up to rounding error) left out"
+    if equal := findings["equal_up_to_rounding"]:
+        head += f"; {equal:,} point{'' if equal == 1 else 's'} equal to another up to rounding error left out"
     if subset := findings["subset"]:
         head += (
             f"\na random subset of {subset['points']:,} of {subset['of']:,} (seed {subset['seed']}): its points are "
@@ -116,13 +115,20 @@ def _mle(found: Mapping[str, Any]) -> list[str]:
         averages = " and ".join("harmonic mean" if name == "harmonic" else name for name in uneven)
         lines.append(f"  {averages}: no flat part, the curve changes by more than {FLAT:.0%} even there; use a range")
     curve = found["curve"]
+    if curve[0]["k"] < SMALL and curve[0]["mean"] is not None:
+        lines.append("  the mean is too large at small k, by (k - 1) / (k - 2): 4/3 at k = 5; the unbiased mean is not")
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000, len(curve)) if len(curve) <= ROWS * step)
     rows = [
-        (f"  {row['k']}", _value(row, "mean", "mean_error"), _value(row, "harmonic", "harmonic_error"))
+        (
+            f"  {row['k']}",
+            _value(row, "mean", "mean_error"),
+            "" if row["unbiased"] is None else f"{row['unbiased']:.4g}",
+            _value(row, "harmonic", "harmonic_error"),
+        )
         for row in curve
         if row["k"] % step == 0 or row in (curve[0], curve[-1])
     ]
-    lines += ["", table(rows, ("  k", "mean", "harmonic mean"))]
+    lines += ["", table(rows, ("  k", "mean", "unbiased mean", "harmonic mean"))]
     return lines + _infinite(curve)
 
 
@@ -164,29 +170,6 @@ def _value(found: Mapping[str, Any], value: str, error: str) -> str:
         return f"{found[value]:.4g}"
     digits = min(6, max(0, 1 - math.floor(math.log10(found[error])))) if found[error] > 0 else 4
     return f"{found[value]:.{digits}f} ± {found[error]:.{digits}f}"
-
-
-def _greatest(findings: Mapping[str, Any]) -> float | None:
-    """The largest of the main estimates; None if all are infinite."""
-    mle, two_nn = findings.get("mle"), findings.get("twonn")
-    values = [mle[name]["value"] for name in ("mean", "harmonic")] if mle else []
-    values += [two_nn[name] for name in ("fit", "likelihood")] if two_nn else []
-    return max((value for value in values if value is not None), default=None)
-
-
-def _meaning(greatest: float) -> list[str]:
-    entry = recipe_spec(DEFAULT_RECIPE)["noise"]
-    name, default = bare_name(entry), construct("noise", entry).dim
-    if greatest > default:
-        enough = math.ceil(greatest / NOISE_STEP) * NOISE_STEP
-        advice = f"too small for the largest\nestimate above, {greatest:.4g}: use --noise {name}:dim={enough}."
-    else:
-        advice = f"large enough for the largest\nestimate above, {greatest:.4g}; --noise NAME:dim=… changes it."
-    return [
-        "Choosing the noise: according to DE-GAN's paper (section III), a generator whose noise has fewer dimensions",
-        "than the data cannot cover all of it (mode collapse), and far more dimensions degrade its images; it uses 128",
-        f"for estimates of 11.6 to 13.7 (Table I). gantk's default, {name} noise of dimension {default}, is {advice}",
-    ]
 
 
 def curve(estimate: LevinaBickel, title: str) -> Figure:

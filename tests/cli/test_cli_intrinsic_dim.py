@@ -71,7 +71,7 @@ def test_a_person_reads_values_with_errors_their_place_and_their_meaning(plane: 
         "uniform noise of dimension 100",
         "line fit",
         "to figures/curve.png",
-        "share neighbours",
+        "share neighbors",
     ):
         assert words in done.out
     with Image.open(tmp_path / "figures/curve.png") as picture:
@@ -120,7 +120,7 @@ def test_infinite_estimates_are_null_and_said(call: Any, tmp_path: Path) -> None
     done = call("intrinsic-dim", "corners.npy", "--k", "5:12", "-o", "corners.png").worked()
     assert "all k distances are equal at 20 points" in done.out
     assert "so are\n  both averages" in done.out
-    for words in ("use the harmonic mean", "Choosing the noise", "±"):
+    for words in ("use the harmonic mean", "noise:", "±"):
         assert words not in done.out, "there is no finite estimate to go by"
     assert done.err == ""
 
@@ -143,14 +143,14 @@ def test_infinite_stretches_are_skipped_and_a_curve_without_a_flat_part_is_said(
 def test_noise_smaller_than_an_estimate_is_said_with_a_size_that_is_not(call: Any, tmp_path: Path, plane: Any) -> None:
     np.save(tmp_path / "wide.npy", np.random.default_rng(0).normal(size=(200, 3000)))
     shown = found(call, "wide.npy", *RING)
-    greatest = max(shown["mle"]["mean"]["value"], shown["twonn"]["fit"], shown["twonn"]["likelihood"])
-    enough = 32 * int(np.ceil(max(greatest, shown["mle"]["harmonic"]["value"]) / 32))
-    assert greatest > 100
+    enough = shown["estimate"]["noise"]
+    assert enough > 100
     done = call("intrinsic-dim", "wide.npy", *RING).worked()
     assert "uniform noise of dimension 100, is too small" in done.out
     assert f"use --noise uniform:dim={enough}." in done.out
     done = call("intrinsic-dim", "plane.npy", *RING).worked()
-    assert "uniform noise of dimension 100, is large enough for the largest" in done.out
+    assert "noise: 3 dimensions or more" in done.out
+    assert "uniform noise of dimension 100, is enough." in done.out
 
 
 @pytest.mark.parametrize("place", ["/proc/self/x.png", "/proc/self/new/x.png", "locked/x.png", "n" * 250 + ".png"])
@@ -176,6 +176,34 @@ def test_a_picture_that_fails_after_all_costs_no_estimate(
     assert done.code == 1
     assert json.loads(done.out) == found(call, "plane.npy", *RING)
     assert "cannot be written" in done.err
+
+
+def test_one_estimate_comes_first_and_no_unbiased_one_is_above_its_noise(call: Any) -> None:
+    """The mean is, at k = 5, by a third; beside it the unbiased mean stands."""
+    shown, text = found(call, "digits", "--subset", "1500"), call("intrinsic-dim", "digits", "--subset", "1500").out
+    estimate = shown["estimate"]
+    assert estimate["low"] <= estimate["value"] <= estimate["high"] <= estimate["noise"] < estimate["high"] + 1
+    assert f"\nintrinsic dimension: about {estimate['value']:.1f} (" in text
+    assert text.count(" or more\n") == 1
+    curve = shown["mle"]["curve"]
+    compared = [row[name] for row in curve for name in ("unbiased", "harmonic")]
+    assert max(*compared, shown["twonn"]["fit"], shown["twonn"]["likelihood"]) == pytest.approx(estimate["high"])
+    assert curve[0]["mean"] == pytest.approx(4 / 3 * curve[0]["unbiased"])
+    assert "the mean is too large at small k" in text
+    assert "near-duplicates: " in text
+
+
+def test_near_duplicates_are_said_and_left_out_of_the_estimate(call: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(400, 8))
+    np.save(tmp_path / "copied.npy", np.concatenate([points, points[:100] + 0.001 * rng.normal(size=(100, 8))]))
+    arguments = ("copied.npy", "--k", "5:20")
+    estimate, text = found(call, *arguments)["estimate"], call("intrinsic-dim", *arguments).out
+    assert (estimate["points"], estimate["near_duplicates"], estimate["left_out"]) == (400, 100, True)
+    assert 6 < estimate["low"] < estimate["high"] < 9
+    assert estimate["with_them"][0] < 4
+    assert "near-duplicates: 100 of 500 points (20%) are much closer to another point" in text
+    assert "Below, all 500 points with their near-duplicates:" in text
 
 
 @pytest.fixture
@@ -288,11 +316,11 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_none(
     assert shown.endswith("\r"), "the bar is gone when it is done"
 
 
-def test_near_duplicates_are_left_out_and_counted(call: Any, tmp_path: Path) -> None:
+def test_points_that_rounding_tells_apart_are_left_out_and_counted(call: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((300, 30)).astype(np.float32)
     np.save(tmp_path / "near.npy", np.concatenate((x, np.nextafter(x[:90], np.float32(np.inf)), x[:3])))
     shown = json.loads(call("intrinsic-dim", "near.npy", "--k", "5:20", "--json").out)
-    assert (shown["points"], shown["duplicates"], shown["near_duplicates"]) == (300, 3, 90)
+    assert (shown["points"], shown["duplicates"], shown["equal_up_to_rounding"]) == (300, 3, 90)
     text = call("intrinsic-dim", "near.npy", "--k", "5:20").out
     assert "3 exact duplicates left out" in text
-    assert "90 near-duplicates (equal up to rounding error) left out" in text
+    assert "90 points equal to another up to rounding error left out" in text

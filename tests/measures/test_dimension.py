@@ -299,7 +299,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "resamples": (lambda: two_nn(X, resamples=1), "at least 2"),
     "resamples=2.5": (lambda: two_nn(X, resamples=2.5), "an integer of at least 2, not 2.5"),  # type: ignore[arg-type]
     "rng=3": (lambda: two_nn(X, rng=3), r"not 3; create one with torch.Generator\(\)"),  # type: ignore[arg-type]
-    "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean' or 'harmonic', not 'foo'"),  # type: ignore[arg-type]
+    "average": (lambda: intrinsic_dimension(X, (5, 10)).flattest("foo"), "'mean', 'harmonic' or 'unbiased', not 'foo'"),  # type: ignore[arg-type]
     "three points": (lambda: two_nn(X[:3]), "needs at least 3 ratios"),
 }
 

@@ -14,14 +14,14 @@ from gantk.measures.twonn import two_nn
 from gantk.report.dimension import curve, dimension_text, of_mle, of_two_nn
 
 POINTS = np.random.default_rng(0).normal(size=(80, 4))
-NOTHING = {"data": "x", "points": 80, "shape": [4], "duplicates": 0, "near_duplicates": 0, "subset": None}
+NOTHING = {"data": "x", "points": 80, "shape": [4], "duplicates": 0, "equal_up_to_rounding": 0, "subset": None}
 
 
 def rows(text: str) -> list[str]:
     """The rows of the table over k."""
     lines = text.splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("  k "))
-    return [line.split()[0] for line in lines[start + 1 : lines.index("", start)]]
+    return [line.split()[0] for line in lines[start + 1 :] if line]
 
 
 @pytest.mark.parametrize(
