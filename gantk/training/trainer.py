@@ -48,6 +48,7 @@ from gantk.training.curves import Curves
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
 from gantk.training.progress import Progress, Silent
+from gantk.training.runaway import Runaway
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
 
@@ -211,7 +212,7 @@ class Trainer:
         self.progress.start(stage.name, steps, place.step, images)
         order = Order(len(self.data), self.seed, stage.name)
         averages = Averages(self.interval if place.step else {}, self.fabric.device)
-        since, first = time.monotonic(), place.step
+        runaway, since, first = Runaway(), time.monotonic(), place.step
         early: float | None = since + EARLY
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
@@ -227,7 +228,10 @@ class Trainer:
             if self.log_due(total) or last:
                 rate = (done + 1 - first) * images / (time.monotonic() - since)
                 entry, left = _entry(stage, done + 1, total, averages.seconds), (steps - done - 1) * images / rate
-                self._report(entry, averages.take(), rate, left)
+                logged = averages.take()
+                self._report(entry, logged, rate, left)
+                for warning in runaway.warnings(logged):
+                    self.progress.say(f"step {total}: warning: {warning}")
                 since, first = time.monotonic(), done + 1
             if self.picture_due(total) or last:
                 self._picture(stage, total)
