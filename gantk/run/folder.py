@@ -80,8 +80,8 @@ class Run:
     def log(self) -> dict[str, npt.NDArray[Any]]:
         """The log as columns of equal length, one row for each step that something was logged at.
 
-        `step`, `stage`, `stage_step`, `time`, `images_per_second` and every logged value by its name, as
-        `generator/nonsaturating`; NaN where a row has no such value. Empty before training.
+        `step`, `stage`, `stage_step`, `stage_images`, `stage_seconds`, `time`, `images_per_second` and every logged
+        value by its name, as `generator/nonsaturating`; NaN where a row has no such value. Empty before training.
         """
         from gantk.run.log import columns, read_log  # TensorBoard takes a second to import
 
