@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 from gantk.building.assembler import Assembler
-from gantk.building.checks import better_when, check_shapes, notes_on_batches, notes_on_movers
+from gantk.building.checks import better_when, check_shapes, notes_on_batches
 from gantk.building.construct import construct, part_class
 from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
 from gantk.building.mends import Request, mended
+from gantk.building.movers import notes_on_movers, untrained
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.priors import check_priors
@@ -258,8 +259,10 @@ def assemble(
                 check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
             built.notes += check_priors(model, built.stages)
             with _of_code():
-                try_stages(model, built.stages, labels, train.devices)
-            built.notes += notes_on_movers(model, built.stages)
+                moved = try_stages(model, built.stages, labels, train.devices)
+            idle = untrained(model, moved)
+            built.spec = {k: v for k, v in {**built.spec, "untrained": idle}.items() if k != "untrained" or idle}
+            built.notes += notes_on_movers(idle)
             built.notes += notes_on_unheard(model, built.stages)
             built.notes += notes_on_batches(built.stages, shape["images"])
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}

@@ -19,7 +19,6 @@ from gantk.registry import PYTHON
 from gantk.schedule import Batch, Binding, Play, Stage
 from gantk.schedule.objective import SharedPlay, joining
 from gantk.schedule.states import States
-from gantk.schedule.step import overlap
 
 __all__ = [
     "better_when",
@@ -28,7 +27,6 @@ __all__ = [
     "larger_than_data",
     "missing_needs",
     "notes_on_batches",
-    "notes_on_movers",
 ]
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
@@ -237,16 +235,6 @@ def notes_on_batches(stages: Sequence[Stage], images: int) -> list[str]:
     """Sentences on stages whose batches are larger than the data set."""
     larger = [stage for stage in stages if stage.batch_size > images]
     return [f"stage {stage.name}: {larger_than_data(stage.batch_size, images)}." for stage in larger]
-
-
-def notes_on_movers(model: Model, stages: Sequence[Stage]) -> list[str]:
-    """Sentences on parts whose parameters no player moves."""
-    moved = [path for stage in stages for path in stage.moves()]
-    return [
-        f"no player moves the parameters of {path}."
-        for path, part in model.parts.items()
-        if not path.startswith("metric.") and list(part.parameters()) and not overlap([path], moved)
-    ]
 
 
 def _expect(found: Any, shape: tuple[int, ...], slot: str, part: Part) -> None:

@@ -58,6 +58,7 @@ KEYS = (
     "stages",
     "train",
     "shape",
+    "untrained",
     "start",
     "versions",
 )

@@ -17,7 +17,7 @@ from gantk.run.folder import Run, located
 
 __all__ = ["other_parts", "spec_of_run", "start_weights"]
 
-OWN = ("shape", "versions", "start")
+OWN = ("shape", "untrained", "versions", "start")
 """What a run's spec says of that run alone."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from gantk import toml
+from gantk.building.movers import reached
 from gantk.building.snapshot import Snapshot
 from gantk.building.tried_turn import Attempt, Failed, TriedTurn, parameters_of
 from gantk.errors import FitError, GantkError, briefly
@@ -30,7 +31,7 @@ MOST_CLIPPED = 30
 that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at 70 times that, and would be silent."""
 
 
-def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> None:
+def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> set[str]:
     """Every player takes one turn on a few random images, as in training: its terms, their gradient, and a step of its
     optimizer. What parts remember is computed, and not kept. All that this changes is put back bit for bit.
 
@@ -39,6 +40,9 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
         stages: its stages.
         labels: of some images of the data, where it has labels.
         devices: how many share a batch.
+
+    Returns:
+        The names of the parameters that some player moves: its terms depend on them.
 
     Raises:
         FitError: something of it would fail in training; the message names the player and the part.
@@ -56,6 +60,7 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
                 _play_again(trial, before, number, size, failed)
     finally:
         before.restore()
+    return trial.moved
 
 
 def _play_again(trial: _Trial, before: Snapshot, number: int, size: int, failed: Failed) -> None:
@@ -82,6 +87,7 @@ class _Trial:
         self.stages = stages
         self.labels = labels
         self.drawn = list(_draws(model, labels))
+        self.moved: set[str] = set()
 
     def enter(self, count: int) -> None:
         """Enter the first stages, up to so many, without playing them."""
@@ -111,6 +117,7 @@ class _Trial:
             with Scores(map(self.model.get_submodule, player.moves)) as scores:
                 terms = turn.terms(step)
             _check_clipping(stage, player, scores.clipped(list(parameters_of(self.model, [player]))))
+            self.moved |= self._moved(player, terms.values())
             if self._between(stage):
                 step.end()
                 continue
@@ -119,6 +126,13 @@ class _Trial:
                 self._check_drawn(stage, player)
             turn.move(optimizers[player.name])
             step.end()
+
+    def _moved(self, player: Player, terms: Iterable[Tensor]) -> set[str]:
+        if player.optimizer.get("lr") == 0:
+            return set()
+        live = reached(terms)
+        names = {id(p): n for n, p in self.model.named_parameters() if id(p) in live}
+        return {names[id(p)] for p in parameters_of(self.model, [player]) if id(p) in names}
 
     def _between(self, stage: Stage) -> bool:
         """Whether the same players have their turns in stages before and after it, as those of a network that grows.

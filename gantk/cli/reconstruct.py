@@ -77,6 +77,7 @@ def command(
         generated_again,
         generated_errors,
         image_errors,
+        mean_image,
         reconstructed,
     )
     from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture, try_place, writable
@@ -97,8 +98,11 @@ def command(
     rows = []
     for each_set in sets:
         with progress_bar("reconstructing") as progress:
-            errors = image_errors(model, each_set.batches(progress), spoilt, seed)
+            mean = mean_image(each_set.batches(lambda done: progress(done / 2)))
+            errors = image_errors(model, each_set.batches(lambda done: progress((1 + done) / 2)), spoilt, seed, mean)
         rows.append(ErrorRow(each_set.name, len(each_set), errors.again))
+        if errors.mean_image is not None and len(each_set) > 1:
+            rows.append(ErrorRow("  if all were their mean image", len(each_set), errors.mean_image))
         if spoilt:
             degraded = " ".join(map(str, spoilt))
             rows.append(ErrorRow(f"  degraded images ({degraded})", len(each_set), errors.degraded))

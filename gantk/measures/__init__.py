@@ -17,7 +17,7 @@ from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.manifold import Manifolds, compare_manifolds
 from gantk.measures.nearest_label import nearest_label_accuracy
 from gantk.measures.neighbours import Neighbours
-from gantk.measures.reconstruction import Error, ImageErrors, image_errors
+from gantk.measures.reconstruction import Error, ImageErrors, image_errors, mean_image
 from gantk.measures.side import Side
 from gantk.measures.ssim import ms_ssim, ssim_scales
 from gantk.measures.svm import LinearSVM, fit_svm
@@ -58,6 +58,7 @@ __all__ = [
     "image_errors",
     "intrinsic_dimension",
     "kernel_distance",
+    "mean_image",
     "measure",
     "memorization",
     "missing",

@@ -1,27 +1,25 @@
 """Reconstruction: encode images, generate images from the codes, and measure the errors.
 
-The discriminator encodes images if it has a code head, else the generator if it has an encoder. Refiners are not
-applied.
+Whose codes are read, `gantk.measures.codes` says. Refiners are not applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gantk.building.construct import construct, part_class
 from gantk.building.spec import bare_name
-from gantk.chunks import CHUNK
 from gantk.data import DataSource
-from gantk.errors import FitError, NothingHeldOut, UsageError
+from gantk.errors import NothingHeldOut, UsageError
+from gantk.measures.codes import check_reads_codes, read_codes
 from gantk.measures.degradation import Degradation, degrade
 from gantk.model import Model
-from gantk.nn import evaluating
-from gantk.parts import Generator, ImageShape
+from gantk.parts import ImageShape
 from gantk.renamed import renamed
 from gantk.seeds import rng_for
 
@@ -37,6 +35,7 @@ __all__ = [
     "generated_errors",
     "held_out",
     "image_errors",
+    "mean_image",
     "picture_files",
     "read_codes",
     "reconstructed",
@@ -104,6 +103,9 @@ class ImageErrors:
     """Of the images generated from the codes."""
     degraded: Error
     """Of the degraded images; 0 without degradation."""
+    mean_image: Error | None = None
+    """Of the images' mean in place of every one of them: a model that is no better has learned nothing of them. None
+    where the images could be read only once and no mean was given."""
 
 
 @dataclass(frozen=True)
@@ -115,57 +117,6 @@ class HeldOut:
     """Such as `mnist:split=test`."""
     seen: bool
     """Whether these are the training images, because the data set has no held-out split."""
-
-
-def check_reads_codes(model: Model) -> None:
-    """Raise `FitError` if the model cannot encode images."""
-    if _discriminator_reads(model) or _generator_reads(model):
-        return
-    if model.condition is not None:
-        raise FitError(
-            "this model is conditional: its discriminator needs a condition to encode an image, and image files have "
-            "none. To reconstruct images, build without --condition."
-        )
-    with_code = "build with --loss code, which trains the discriminator to predict codes"
-    with_encoder = "build with a generator that can encode images, such as --generator vae"
-    mend = with_encoder if model.discriminator is None else f"{with_code}, or {with_encoder}"
-    raise FitError(f"this model cannot encode images, so it cannot reconstruct them: {mend}.")
-
-
-def _discriminator_reads(model: Model) -> bool:
-    # A conditional model's discriminator receives the condition with the image, and could just repeat it.
-    return model.discriminator is not None and "code" in model.discriminator.provides and model.condition is None
-
-
-def _generator_reads(model: Model) -> bool:
-    return "posterior" in model.generator.provides
-
-
-@torch.no_grad()
-def read_codes(model: Model, images: Tensor) -> Tensor:
-    """The codes `[N, dim]` of `[N, C, H, W]` images in [-1, 1], on the CPU.
-
-    They are predicted by the discriminator if it has a code head; else they are the mean of the generator's posterior.
-    Computed in evaluation mode and without gradients.
-
-    Raises:
-        FitError: the model has neither.
-    """
-    check_reads_codes(model)
-    with evaluating(model):
-        chunks = [_codes(model, chunk) for chunk in torch.split(images, CHUNK)] if len(images) else []
-    return torch.cat(chunks) if chunks else torch.empty(0, model.noise.dim)
-
-
-def _codes(model: Model, images: Tensor) -> Tensor:
-    # The last chunk is padded, since kernels may round differently for another batch size.
-    full = torch.cat([images, images[:1].expand(CHUNK - len(images), *images.shape[1:])]).to(model.device)
-    if model.discriminator is not None and _discriminator_reads(model):
-        judged = full if not model.is_built else model.built.recipe.judged(model, full)
-        codes = cast(Tensor, model.discriminator(judged).code)
-    else:
-        codes = cast(Generator, model.sampler("generator")).encode(full).mean
-    return codes[: len(images)].float().cpu()
 
 
 def generated_again(model: Model, n: int, seed: int = 0) -> Generated:
@@ -245,8 +196,21 @@ def generated_errors(model: Model, n: int, seed: int = 0) -> GeneratedErrors:
     return GeneratedErrors(codes.error(), images.error(), silence.error())
 
 
+def mean_image(batches: Iterable[Tensor]) -> Tensor:
+    """The mean `[C, H, W]` of batches `[N, C, H, W]`; at least one image."""
+    total, count = torch.zeros(()).double(), 0
+    for images in batches:
+        total = total + images.double().sum(0)
+        count += len(images)
+    return (total / count).float()
+
+
 def image_errors(
-    model: Model, batches: Iterable[Tensor], degradations: Sequence[Degradation] = (), seed: int = 0
+    model: Model,
+    batches: Iterable[Tensor],
+    degradations: Sequence[Degradation] = (),
+    seed: int = 0,
+    mean: Tensor | None = None,
 ) -> ImageErrors:
     """Reconstruct batches of images and compare with the images.
 
@@ -254,18 +218,23 @@ def image_errors(
         batches: `[N, C, H, W]` each, in [-1, 1]; at least one image.
         degradations: applied to the images, in this order, before encoding.
         seed: seed of the degradations.
+        mean: their `mean_image`; computed where the batches can be gone through twice, as those of a list.
 
     Raises:
         FitError: the model cannot encode images.
         OptionError: a degradation cannot be applied to images of this size.
     """
     rng = rng_for(seed, "degrade")
-    again, degraded = _Mean(), _Mean()
+    if mean is None and not isinstance(batches, Iterator):
+        mean = mean_image(batches)
+    again, degraded, constant = _Mean(), _Mean(), _Mean()
     for images in batches:
         found = reconstructed(model, images, degradations, rng)
         again.add(images, found.again)
         degraded.add(images, found.degraded)
-    return ImageErrors(again.error(), degraded.error())
+        if mean is not None:
+            constant.add(images, mean.expand_as(images))
+    return ImageErrors(again.error(), degraded.error(), None if mean is None else constant.error())
 
 
 def held_out(spec: Mapping[str, Any]) -> HeldOut:

@@ -21,6 +21,8 @@ class Reconstruction(Metric):
     A model encodes images with its discriminator, if that predicts codes, else with its generator, if that can encode.
     `reconstruction_squared` and `reconstruction_absolute` are the mean errors per pixel, in [-1, 1], over held-out
     images, and `reconstruction_squared_seen` is that over as many training images: far below, the model overfits.
+    `mean_image_squared` and `mean_image_absolute` are the errors of the held-out images' mean in place of each of them:
+    a model that is no better has learned nothing of them. A model whose encoder nothing trains is refused.
 
     Args:
         images: how many images of each are taken at most, at least 1.
@@ -42,14 +44,24 @@ class Reconstruction(Metric):
         model, held_out = comparison.model, comparison.held_out
         assert model is not None
         assert held_out is not None
-        new, seen = (image_errors(model, self._some(side)).again for side in (held_out, comparison.real))
+        new, seen = (image_errors(model, _Some(side, self.images)) for side in (held_out, comparison.real))
+        assert new.mean_image is not None
         return {
-            "reconstruction_squared": new.squared,
-            "reconstruction_absolute": new.absolute,
-            "reconstruction_squared_seen": seen.squared,
+            "reconstruction_squared": new.again.squared,
+            "reconstruction_absolute": new.again.absolute,
+            "mean_image_squared": new.mean_image.squared,
+            "mean_image_absolute": new.mean_image.absolute,
+            "reconstruction_squared_seen": seen.again.squared,
         }
 
-    def _some(self, side: Side) -> Iterator[Tensor]:
-        chosen = torch.randperm(len(side))[: self.images].sort().values
-        for part in torch.split(chosen, 256):
-            yield to_float(side.source.images(part.numpy()))
+
+class _Some:
+    """Batches of so many images of a side, drawn once, however often they are gone through."""
+
+    def __init__(self, side: Side, images: int) -> None:
+        self.side = side
+        self.chosen = torch.randperm(len(side))[:images].sort().values
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for part in torch.split(self.chosen, 256):
+            yield to_float(self.side.source.images(part.numpy()))

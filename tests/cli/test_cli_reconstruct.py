@@ -81,7 +81,9 @@ def test_the_picture_and_the_errors(coded: Path, tmp_path: Path, gantk) -> None:
     lines = done.out.splitlines()
     assert lines[1].startswith("training images (none are held out), digits ")
     errors, own = image_errors(model, [images]), generated_errors(model, 40, seed=5)
-    for line, error in zip(lines[1:5], (errors.again, own.images, own.codes, own.silence), strict=True):
+    assert errors.mean_image is not None
+    rows = (errors.again, errors.mean_image, own.images, own.codes, own.silence)
+    for line, error in zip(lines[1:6], rows, strict=True):
         assert numbers(line) == pytest.approx([40, error.absolute, error.squared], abs=6e-5)
     assert "new/out.png shows, from left to right: noise, image generated from it, its code" in done.out
 
@@ -122,7 +124,7 @@ def test_picture_files_and_the_data_set_beside_them(coded: Path, tmp_path: Path,
     assert near(tile(drawn, 2, 4), np.full((28, 28), 255)), "transparent is white"
     assert (tile(drawn, 2, 1) == 255).all(), "the noise has one row"
     assert done.out.splitlines()[1].startswith("3 picture files ")
-    assert done.out.splitlines()[2].startswith("training images (none are held out), digits ")
+    assert done.out.splitlines()[3].startswith("training images (none are held out), digits ")
 
 
 def test_picture_files_do_without_the_data_set(coded: Path, tmp_path: Path, call) -> None:
@@ -142,7 +144,7 @@ def test_picture_files_do_without_the_data_set(coded: Path, tmp_path: Path, call
     ("recipe", "stage", "parts"),
     [
         ("vae", "fit", {"noise": "gaussian:dim=4", "generator": "vae:width=4"}),
-        ("dcgan", "game", {**PARTS, "generator": "vae:width=4"}),
+        ("age", "game", {"noise": "sphere:dim=4", "generator": "age:width=4"}),
     ],
 )
 def test_a_generator_with_an_encoder_reconstructs(
@@ -151,6 +153,12 @@ def test_a_generator_with_an_encoder_reconstructs(
     train(tmp_path / "run", recipe, stage, **parts)
     assert "their codes" in call("reconstruct", "run", "--subset", "3").worked().out
     assert picture(tmp_path / "reconstruction.png").shape[0] == 8 * 30 + 2
+
+
+def test_an_encoder_that_nobody_trains_is_not_read(tmp_path: Path, call) -> None:
+    train(tmp_path / "run", **{**PARTS, "generator": "vae:width=4"})
+    error = call("reconstruct", "run").error(2)
+    assert "its generator reads them with generator.encoder, which no player moves: build with --loss code" in error
 
 
 def test_a_model_without_codes_names_the_mend(trained: Path, tmp_path: Path, call) -> None:

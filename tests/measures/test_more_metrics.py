@@ -100,13 +100,12 @@ def test_reconstruction_is_the_error_of_what_is_generated_from_codes() -> None:
 
 
 def test_reconstruction_needs_a_model_that_encodes_images() -> None:
-    class NoEncoder(ToyGenerator):
-        provides = frozenset()
-
     good = comparison(held_out=60)
     with pytest.raises(FitError, match="without their model"):
         measure(Reconstruction(), good)
     judge = ToyDiscriminator(frozenset({"logits"}), SHAPE, 5)
-    model = Model(ToyNoise(5), NoEncoder(SHAPE, 5), judge).eval()
+    without = ToyGenerator(SHAPE, 5)
+    without.provides = frozenset()
+    model = Model(ToyNoise(5), without, judge).eval()
     with pytest.raises(FitError, match="cannot encode images"):
         measure(Reconstruction(), Comparison(good.real, good.generated, good.held_out, model))

@@ -110,7 +110,7 @@ def test_what_the_recipe_has_judged_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("discriminator", "mend"), [(Silent(), "--loss code.*or.*--generator vae"), (None, "--generator vae")]
+    ("discriminator", "mend"), [(Silent(), "--loss code.*or.*recipe.* vae or age"), (None, "vae or age")]
 )
 def test_a_model_without_codes_names_the_mend(discriminator: Discriminator | None, mend: str) -> None:
     with pytest.raises(FitError, match=mend):

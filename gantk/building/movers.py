@@ -1,0 +1,67 @@
+"""What nobody trains: parameters that no player's terms depend on, whatever it is said to move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from torch import Tensor, nn
+
+from gantk.model import Model
+
+__all__ = ["notes_on_movers", "reached", "untrained"]
+
+MOST_NAMED = 4
+"""How many modules a note names."""
+
+
+def reached(tensors: Iterable[Tensor]) -> set[int]:
+    """The `id` of every parameter that the gradient of one of these tensors reaches; no gradient is computed."""
+    found: set[int] = set()
+    left = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
+    seen = set(left)
+    while left:
+        node = left.pop()
+        if isinstance(variable := getattr(node, "variable", None), Tensor):
+            found.add(id(variable))
+        following = {each for each, _ in node.next_functions if each is not None} - seen
+        seen |= following
+        left += following
+    return found
+
+
+def untrained(model: Model, moved: Iterable[str]) -> list[str]:
+    """The modules, and single parameters, of a model's parts that are not among what is moved.
+
+    Args:
+        model: the model.
+        moved: names of parameters, as in `model.named_parameters()`.
+
+    Returns:
+        Dotted paths: a module for all of its parameters.
+    """
+    known = set(moved)
+    parts = ((path, part) for path, part in model.parts.items() if not path.startswith("metric."))
+    return [name for path, part in parts for name in _idle(path, part, known)]
+
+
+def _idle(path: str, module: nn.Module, moved: set[str]) -> Iterator[str]:
+    names = [f"{path}.{name}" for name, _ in module.named_parameters(remove_duplicate=False)]
+    if not moved & set(names):
+        yield from [path] if names else []
+        return
+    yield from (name for own, _ in module.named_parameters(recurse=False) if (name := f"{path}.{own}") not in moved)
+    for own, child in module.named_children():
+        yield from _idle(f"{path}.{own}", child, moved)
+
+
+def notes_on_movers(idle: Iterable[str]) -> list[str]:
+    """A sentence for each part of which something is not trained."""
+    by_part: dict[str, list[str]] = {}
+    for path in idle:
+        by_part.setdefault(path.partition(".")[0], []).append(path)
+    return [f"no player moves the parameters of {_listed(paths)}." for paths in by_part.values()]
+
+
+def _listed(paths: list[str]) -> str:
+    more = len(paths) - MOST_NAMED
+    return ", ".join(paths[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
