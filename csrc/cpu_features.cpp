@@ -27,7 +27,7 @@ Registers cpuid(unsigned leaf) {
     return r;
 }
 
-// Which registers the system saves when it switches between threads. Only after OSXSAVE has been seen.
+// The registers that the system saves on a thread switch. XGETBV is an illegal instruction unless OSXSAVE is set.
 unsigned saved_registers() {
     unsigned low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

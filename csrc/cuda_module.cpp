@@ -1,5 +1,5 @@
-// gantk.ops._native_cuda: the kernels for NVIDIA's GPUs. It loads without a GPU or its driver: the runtime is linked in, and
-// looks for the driver at the first call.
+// gantk.ops._native_cuda: the kernels for NVIDIA GPUs. It can be imported without a GPU or driver: the CUDA runtime is linked
+// statically and looks for the driver at the first call.
 #include <pybind11/pybind11.h>
 
 void bind_knn_cuda(pybind11::module_& m);

@@ -1,5 +1,5 @@
-// How the .cu files reach the CUDA runtime: launches, errors, devices, dynamic shared memory. The tests replace the runtime
-// with an emulation on the CPU (tests/csrc/emulator), which is why nothing here uses the <<<>>> syntax.
+// All access of the .cu files to the CUDA runtime: launches, errors, devices, dynamic shared memory. The tests replace the
+// runtime with an emulation on the CPU (tests/csrc/emulator), which does not support the <<<>>> syntax.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -11,11 +11,11 @@ namespace gantk::cuda {
 
 inline void check(cudaError_t error, const char* what) {
     if (error == cudaSuccess) return;
-    (void)cudaGetLastError();  // a failed launch must not be reported again by the next, innocent call
+    (void)cudaGetLastError();  // clear the error, so that the next call does not report it again
     throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
 }
 
-// Makes `device` the current one while it lives: the caller's choice must outlast the call.
+// Makes `device` current during its lifetime, and then restores the caller's.
 class OnDevice {
 public:
     explicit OnDevice(int device) {

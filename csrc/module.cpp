@@ -1,4 +1,4 @@
-// gantk.ops._native: the CPU's kernels, and which instruction sets they may use.
+// gantk.ops._native: the CPU kernels, and the choice of instruction set.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 

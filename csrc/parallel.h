@@ -1,5 +1,5 @@
-// Work for several threads, without OpenMP: torch brings its own OpenMP runtime, and a second one in the same process
-// fights it for the cores.
+// A parallel loop without OpenMP: torch has its own OpenMP runtime, and a second one in the same process competes with it
+// for the cores.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +14,10 @@
 
 namespace gantk {
 
-// Calls fn(task, thread) once for each task in [0, tasks), on at most `threads` threads, of which the caller's is
-// number 0. A thread takes the next task, in ascending order, when it has finished one: put long tasks first. Returns when
-// all have finished. The first exception of a task is rethrown here after all threads have joined, and tasks that had
-// not started by then are skipped. If the system has no more threads, fewer do the work.
+// Calls fn(task, thread) once for each task in [0, tasks), on at most `threads` threads; the caller's is number 0. Threads
+// take tasks in ascending order as they finish, so put long tasks first. Returns when all are done. The first exception of
+// a task is rethrown after all threads have joined; tasks that have not started by then are skipped. If the system cannot
+// start more threads, fewer do the work.
 template <typename Fn>
 void parallel_for(int threads, std::int64_t tasks, Fn&& fn) {
     const int wanted = static_cast<int>(std::min<std::int64_t>(std::max(threads, 1), tasks));
@@ -57,7 +57,7 @@ void parallel_for(int threads, std::int64_t tasks, Fn&& fn) {
         try {
             helpers.emplace_back(work, thread);
         } catch (const std::system_error&) {
-            break;  // no more threads to be had: those that run do all of it
+            break;  // the threads that did start do all of the work
         }
     }
     work(0);

@@ -1,5 +1,5 @@
-// The inline PTX that the kernels use, each instruction in one function, beside a twin for the tests' emulation on the CPU
-// (tests/csrc/emulator). Needs sm_80. Layouts: PTX ISA, "Matrix Fragments for mma.m16n8k32" and "ldmatrix".
+// Inline PTX, one function per instruction, each with a version for the tests' emulation on the CPU (tests/csrc/emulator).
+// Needs sm_80. Layouts: PTX ISA, "Matrix Fragments for mma.m16n8k32" and "ldmatrix".
 #pragma once
 #include <cuda_runtime.h>
 
@@ -7,8 +7,8 @@
 
 namespace gantk::cuda {
 
-// Copies 16 bytes from global to shared memory without waiting, or writes 16 zeros when `inside` is false. Both addresses
-// are multiples of 16; `from` must be readable memory's address only when `inside` is true.
+// Copies 16 bytes from global to shared memory asynchronously, or writes 16 zeros if `inside` is false. Both addresses are
+// multiples of 16; `from` is not read unless `inside` is true.
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, bool inside) {
 #ifdef GANTK_EMULATED
     const gantk::emulator::Copy copy{to, from, 16, inside ? 16u : 0u};
@@ -35,7 +35,7 @@ __device__ __forceinline__ void commit_copies() {
 #endif
 }
 
-// Waits until at most the `groups` youngest groups of this thread are under way.
+// Waits until at most the `groups` most recent groups of this thread are pending.
 template <int groups>
 __device__ __forceinline__ void wait_copies() {
 #ifdef GANTK_EMULATED

@@ -48,7 +48,7 @@ void Candidates::compact(int64_t query) {
     std::vector<Measured> nearest;
     measure_nearest_screens(query, nearest);
     if (counts_[query] <= capacity_ - capacity_ / 8) return;
-    // The screens cannot tell these apart: the distances can.
+    // Too many references have similar screens: measure all of them.
     nearest.clear();
     measure(query, 0, nearest);
     std::nth_element(nearest.begin(), nearest.begin() + (k_ - 1), nearest.end());

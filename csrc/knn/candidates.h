@@ -1,4 +1,4 @@
-// Each query's nearest so far: a list of bounded size, and the limit above which nothing is of interest any more.
+// Each query's nearest references so far: a bounded list, and the limit that a further reference must not exceed.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 
 namespace gantk::knn {
 
-// Points by position: row order[position] of the data, or row `position` where there is no order.
+// Points by position: row order[position] of the data, or row `position` without an order.
 struct Points {
     const uint8_t* data;
     int64_t count;
@@ -22,13 +22,13 @@ struct Points {
 
 class Candidates {
   public:
-    // `exclude_self`: a reference whose index is the query's own is no neighbour.
+    // `exclude_self`: a point is not its own neighbor.
     Candidates(const Points& queries, int64_t references, int k, int capacity, bool exclude_self, const Screen& screen);
 
     int32_t limit(int64_t query) const { return limits_[query].load(std::memory_order_relaxed); }
     void set_limit(int64_t query, int32_t limit);
 
-    // One thread at a time for any one query.
+    // Not thread-safe for the same query.
     void add(int64_t query, int32_t screen, uint32_t reference) {
         const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(screen < 0 ? 0 : screen)) << 32 | reference;
         if (key > bounds_[query] || (exclude_self_ && queries_.index(query) == reference)) return;
@@ -38,8 +38,8 @@ class Candidates {
         if (counts_[query] == capacity_) compact(query);
     }
 
-    // Writes the k nearest: squared distances, ascending, ties by ascending index. False where fewer than k were found, or
-    // where the limit, a guess, may have kept one out.
+    // Writes the k nearest: squared distances, ascending, ties by ascending index. Returns false if fewer than k were found,
+    // or if the guessed limit may have excluded one.
     bool finish(int64_t query, double* squared, int64_t* indices);
 
   private:
@@ -54,7 +54,7 @@ class Candidates {
     void compact(int64_t query);
     void keep_within(int64_t query, int32_t limit);
     void measure(int64_t query, uint32_t first, std::vector<Measured>& all);
-    // Measures the k references with the smallest screens, which come first then; how far they are lowers the limit.
+    // Moves the k references with the smallest screens to the front and measures them; their distances lower the limit.
     void measure_nearest_screens(int64_t query, std::vector<Measured>& all);
 
     Points queries_;
@@ -63,7 +63,7 @@ class Candidates {
     const Screen& screen_;
     std::unique_ptr<uint64_t[]> keys_;  // screen << 32 | reference
     std::vector<uint32_t> counts_;
-    std::vector<uint64_t> bounds_;  // the limit, and with exact screens the index of the last one kept
+    std::vector<uint64_t> bounds_;  // the limit; with exact screens, also the index of the last reference kept
     std::unique_ptr<std::atomic<int32_t>[]> limits_;
 };
 

@@ -1,4 +1,4 @@
-// AMX: unsigned bytes as they are, 16 × 16 products over 64 bytes in one instruction; two by two tiles at a time.
+// AMX: one instruction makes 16 × 16 products over 64 unsigned bytes; two by two tiles at a time.
 #include "loops.h"
 
 #ifdef __AMX_INT8__
@@ -16,7 +16,7 @@ constexpr int panel_rows = 32, tile = 16, tile_bytes = 1024, step = 64;
 
 size_t panel_bytes(int depth) { return static_cast<size_t>(depth) * panel_rows; }
 
-// A constant in memory: GCC's _tile_loadconfig says that it reads eight bytes only, so that stores to a local are lost.
+// A constant in memory: GCC believes that _tile_loadconfig reads eight bytes only, and drops other stores to a local.
 struct alignas(64) Config {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
     uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -58,7 +58,7 @@ void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, 
         _tile_zero(3);
     }
     for (int k = 0; k < depth; k += step, row_panel += 2 * tile_bytes, column_panel += 2 * tile_bytes) {
-        // Streamed: two panels are more than the first cache holds, and the columns' is used again.
+        // Streamed, since the L1 cache does not hold two panels and the column panel is used again.
         _tile_stream_loadd(4, row_panel, step);
         _tile_stream_loadd(5, row_panel + tile_bytes, step);
         _tile_loadd(6, column_panel, step);

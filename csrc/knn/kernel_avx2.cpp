@@ -1,4 +1,4 @@
-// AVX2: bytes widened to 16 bits, whose pairs of products one instruction adds without saturation.
+// AVX2: bytes are widened to 16 bits, since one instruction multiplies those and adds pairs without saturation.
 #include "loops.h"
 
 #ifdef __AVX2__
@@ -29,7 +29,7 @@ void pack(const uint8_t* points, size_t stride, int depth, uint8_t* panel) {
         }
 }
 
-// The sum stays in its register: left to itself, GCC moves it to another one, and has too few.
+// Keeps the sum in its register: GCC otherwise copies it to another one, and runs out of registers.
 inline void add_to(__m256i& sum, __m256i products) { asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products)); }
 
 void multiply(const uint8_t* row_panel, const uint8_t* column_panel, int depth, int32_t* products, bool add) {

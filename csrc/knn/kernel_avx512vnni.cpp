@@ -1,5 +1,5 @@
-// AVX-512 VNNI: four products of an unsigned and a signed byte in each lane. Rows are stored less 128; what that takes
-// from a product, 128 times the column's sum, is kept behind each column panel and added back.
+// AVX-512 VNNI: four products of an unsigned and a signed byte per lane. Rows are stored minus 128 to make them signed; the
+// difference, 128 times the column's sum, is stored behind each column panel and added back.
 #include "loops.h"
 
 #ifdef __AVX512VNNI__

@@ -9,10 +9,10 @@
 
 namespace gantk::knn {
 
-// One side of a tile. A pair is near enough for a point where its squared distance is at most the point's limit:
+// One side of a tile. A pair passes for a point if its squared distance is at most the point's limit:
 //   |a|² + |b|² − 2ab ≤ limit(a)   ⟸ implies   ab ≥ half(b) + bar(a),
-// with half = floor(|x|² / 2) and bar = floor((|x|² − limit) / 2): four instructions for a vector of pairs. The few that
-// pass are compared exactly. norm may wrap where two are added; a distance never does, being below 2³¹.
+// with half = floor(|x|² / 2) and bar = floor((|x|² − limit) / 2). This test takes four instructions per vector of pairs;
+// the few that pass are compared exactly. A sum of two norms may wrap around; a distance, below 2³¹, does not.
 struct Side {
     const int32_t* norm;
     const int32_t* half;
@@ -20,7 +20,7 @@ struct Side {
     const int32_t* limit;
 };
 
-// Pairs that were near enough: `owner` has `other` within its limit, both counted from the start of their blocks.
+// Pairs that passed: `other` is within the limit of `owner`. Both are counted from the start of their blocks.
 struct Hits {
     uint32_t* owner;
     uint32_t* other;
@@ -28,7 +28,7 @@ struct Hits {
     size_t count;
 };
 
-// Where a tile lies in its block. In a block on the diagonal of a self-search, only pairs with column > row count.
+// A tile's place in its block. On the diagonal of a self-search, only pairs with column > row count.
 struct Place {
     uint32_t row;
     uint32_t column;
@@ -50,8 +50,8 @@ struct Kernel {
     // Appends at most rows × columns hits to each.
     void (*scan)(const int32_t* products, const Side& rows, const Side& columns, Place place, Hits& of_rows,
                  Hits& of_columns);
-    // smallest[rank * stride + column], ascending over ranks: takes the tile's squared distances in. `self` is the row,
-    // counted from the tile's first, that is the tile's first column's own point; it is left out, as are its followers.
+    // Inserts the tile's squared distances into smallest[rank * stride + column], ascending over ranks. Row self + c, counted
+    // from the tile's first, is the same point as column c; such pairs are skipped.
     void (*keep_smallest)(const int32_t* products, const int32_t* row_norms, const int32_t* column_norms, int rows,
                           int64_t self, int ranks, size_t stride, int32_t* smallest);
     // Squared distances by direct differences.
@@ -60,7 +60,7 @@ struct Kernel {
     double (*direct_f64)(const double* a, const double* b, size_t size);
 };
 
-// Null where the compiler did not know the instruction set.
+// Null if the compiler does not support the instruction set.
 extern const Kernel* const portable_kernel;
 extern const Kernel* const avx2_kernel;
 extern const Kernel* const avx512vnni_kernel;

@@ -1,4 +1,4 @@
-// Two ways to use the same tiles of products: write all distances, or keep those below thresholds.
+// Two uses of the same tiles of products: write all distances, or collect the pairs within a threshold.
 #include <string>
 
 #include "knn/tile.cuh"
@@ -7,9 +7,9 @@
 namespace gantk::cuda {
 namespace {
 
-constexpr std::uint32_t kBeyond = 0x80000000u;  // a norm for rows that do not exist: farther than any limit
+constexpr std::uint32_t kBeyond = 0x80000000u;  // norm of the rows beyond the last, so that they exceed every limit
 
-// 2³¹ at most, as distances are below it; arithmetic modulo 2³² is enough, though norms may add up to more than 2³¹.
+// Distances are below 2³¹, so arithmetic modulo 2³² is enough even where two norms add up to more.
 __device__ __forceinline__ std::uint32_t distance(std::uint32_t row_norm, std::uint32_t column_norm, std::int32_t product) {
     return row_norm + column_norm - 2u * static_cast<std::uint32_t>(product);
 }
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         }
 }
 
-// A row's norm, and the distance from which on nothing is near it. Without thresholds nothing is.
+// A row's norm, and the smallest distance that is no longer near; 0 without thresholds.
 struct Limit {
     std::uint32_t norm, limit;
 };
@@ -60,14 +60,14 @@ __device__ __forceinline__ void append(const NearLists& near, long long to, long
         near.lists[to * near.capacity + position] = static_cast<long long>(distance) << 32 | of;
 }
 
-// A near pair waits in shared memory, in the column of its thread, until the tile is looked through: the lists are in global
-// memory, and a look-through that stopped at each pair for an answer from there would take longer than the products.
+// Near pairs are buffered in shared memory, in a column per thread, until the tile has been scanned. The lists are in global
+// memory: waiting for an atomicAdd there at each pair would take longer than the products.
 constexpr int kWaiting = kStages * kStageBytes / kThreads / 8;
 constexpr int kAtOnce = 4;
 
 struct Hit {
     std::uint32_t distance;
-    std::uint32_t place;  // row in the tile, column in the tile << 8, whether it is near the row << 16, near the column << 17
+    std::uint32_t place;  // row in the tile | column << 8 | near the row << 16 | near the column << 17
 
     __device__ __forceinline__ int row() const { return static_cast<int>(place & 0xff); }
     __device__ __forceinline__ int column() const { return static_cast<int>(place >> 8 & 0xff); }
@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     collect_kernel(ByteRows rows, ByteRows columns, long long first, long long last, long long stride, NearLists near) {
     __shared__ __align__(128) unsigned char memory[kStages * kStageBytes];
     const TileIndex tile = tile_of_block();
-    // With pairs, the tiles begin at `first` in both directions, and those below the diagonal have nothing to do.
+    // With pairs, tiles start at `first` in both directions, and those below the diagonal are skipped.
     const long long first_row = first + tile.row * kTile, first_column = (pairs ? first : 0) + tile.column * kTile;
     if (first_row >= last || (pairs && first_column < first_row)) return;
     Products products;
@@ -90,10 +90,10 @@ __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll
     for (int r = 0; r < kRowsOfThread; ++r)
         row_limits[r] = limit_of(rows.norms, near.thresholds, first_row + products.row(r / 2, r % 2 * 2), last);
-    const int beside = static_cast<int>(first_column - first_row);  // of use with pairs only: 0 on the diagonal
+    const int beside = static_cast<int>(first_column - first_row);  // used with pairs only; 0 on the diagonal
     Hit* const waiting = reinterpret_cast<Hit*>(memory) + threadIdx.x;
 
-    // Once, unless more of a thread's 128 pairs are near than can wait.
+    // One pass, or more if more of the thread's 128 pairs are near than the buffer holds.
     for (int before = 0, hits = 1; before < hits; before += kWaiting) {
         hits = 0;
 #pragma unroll
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(kThreads, 2)
                 }
             }
         const int here = hits - before < kWaiting ? hits - before : kWaiting;
-        // A few at once, so that their answers come together.
+        // A few at a time, so that the latencies of their atomics overlap.
         for (int from = 0; from < here; from += kAtOnce) {
             Hit hit[kAtOnce];
             int row_position[kAtOnce], column_position[kAtOnce];
@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 long long tiles(long long count) { return (count + kTile - 1) / kTile; }
 
-// tile_of_block's inverse: bands of tiles of rows along y, the tiles of a band along x.
+// The inverse of tile_of_block: bands of row tiles along y, the tiles of a band along x.
 dim3 grid(long long rows, long long columns) {
     return dim3(static_cast<unsigned>(tiles(columns) * kBand), static_cast<unsigned>((tiles(rows) + kBand - 1) / kBand));
 }
@@ -175,7 +175,7 @@ void knn_collect(ByteRows rows, ByteRows columns, std::int64_t stride, NearLists
     require_rows(columns, stride);
     if (rows.count == 0 || columns.count == 0) return;
     const OnDevice on(device);
-    launch("the kernel that collects neighbours", collect_kernel<false>, grid(rows.count, columns.count), dim3(kThreads), 0,
+    launch("the kernel that collects neighbors", collect_kernel<false>, grid(rows.count, columns.count), dim3(kThreads), 0,
            as_stream(stream), rows, columns, 0ll, static_cast<long long>(rows.count), static_cast<long long>(stride), near);
 }
 

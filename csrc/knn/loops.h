@@ -1,5 +1,5 @@
-// Loops that every instruction set's file compiles for itself; the compiler makes vectors of them. Internal linkage only:
-// a function with external linkage could be taken, by the linker, from the file of an instruction set that is not there.
+// Loops that each instruction set's file compiles for itself and the compiler vectorizes. Internal linkage only: of a
+// function with external linkage, the linker could keep the copy of an instruction set that this machine does not have.
 #pragma once
 
 #include <climits>

@@ -1,4 +1,4 @@
-// What the two AVX-512 kernels share: tiles of 32 columns, two vectors wide. Internal linkage only, as in loops.h.
+// Shared by the two AVX-512 kernels: tiles of 32 columns, two vectors wide. Internal linkage only, as in loops.h.
 #pragma once
 
 #include <immintrin.h>

@@ -1,4 +1,4 @@
-// Points in the order in which a kernel multiplies them.
+// Points in the layout that a kernel multiplies.
 #pragma once
 
 #include <cstdlib>
@@ -26,20 +26,20 @@ Aligned<T> aligned(size_t count) {
     return Aligned<T>(static_cast<T*>(memory));
 }
 
-// How points are cut: along their dimensions into slices of `depth` bytes, and into blocks of whole panels.
+// How points are divided: into slices of `depth` bytes along their dimensions, and into blocks of whole panels.
 struct Cut {
     int depth, slices, shift, block;
     size_t padded() const { return static_cast<size_t>(depth) * slices; }
 };
 
-// Gathers points into rows padded with zeros, and packs them with one of the kernel's functions.
+// Gathers points into zero-padded rows and packs them with one of the kernel's functions.
 class Packer {
   public:
     using Pack = void (*)(const uint8_t*, size_t, int, uint8_t*);
     Packer(const Cut& cut, int points, Pack pack)
         : cut_(cut), points_(points), pack_(pack), rows_(aligned<uint8_t>(cut.padded() * points)) {}
 
-    // A panel of points from `position` on; slice s goes to out + s * slice_stride.
+    // Packs a panel of points from `position` on; slice s is written to out + s * slice_stride.
     void operator()(const Points& from, int64_t position, uint8_t* out, size_t slice_stride) {
         for (int i = 0; i < points_; ++i) {
             uint8_t* const row = rows_.get() + cut_.padded() * i;
@@ -59,7 +59,7 @@ class Packer {
     Aligned<uint8_t> rows_;
 };
 
-// |x|², shifted, of each position, padded with zeros to whole blocks, and its half.
+// |x|² of each position, shifted, and half of it; padded with zeros to whole blocks.
 struct Norms {
     std::vector<int32_t> norm, half;
     Norms(const Points& points, const Cut& cut, int threads);

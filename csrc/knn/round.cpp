@@ -40,8 +40,8 @@ Extent extent_of(const T* points, int64_t count, int64_t dim, int threads) {
     return all;
 }
 
-// Where byte 0 is. The lowest value's place, where the range fits, which leaves data that is on a grid already as it is;
-// else the bytes lie around the middle of the values.
+// The value of byte 0: the lowest value if the range fits, so that data that is already on a grid is not changed; otherwise
+// the bytes are centered on the middle of the values.
 double offset_of(double low, double high, double middle, double step) {
     if (high - low <= 255 * step * (1 + 1e-6)) return low;
     return std::clamp(middle - 127.5 * step, low, high - 255 * step);
@@ -51,13 +51,13 @@ struct Place {
     double byte, error;
 };
 
-// The nearest integer, for numbers from 0 to 255; unlike `nearbyint`, no call for each of them.
+// The nearest integer of a number from 0 to 255, without the function call of `nearbyint`.
 double nearest_integer(double value) {
-    constexpr double units = 1.5 * (int64_t{1} << 52);  // a double as large as this has no digits behind the point
+    constexpr double units = 1.5 * (int64_t{1} << 52);  // doubles of this size have no fractional digits
     return (value + units) - units;
 }
 
-// The difference is taken first: offset + byte · step would be rounded to as many digits as the offset leaves.
+// Subtracts first: offset + byte · step would lose digits if the offset is large.
 Place place_of(double value, double offset, double step) {
     const double above = value - offset;
     const double byte = nearest_integer(std::clamp(above / step, 0.0, 255.0));
@@ -69,12 +69,12 @@ double median_of(std::vector<double>& values) {
     return values[values.size() / 2];
 }
 
-// Some values of some dimensions: to choose a step by, not to prove anything.
+// A sample of values and dimensions for choosing the step. Nothing that is proved depends on it.
 struct Sample {
     std::vector<int64_t> points, dims;
     std::vector<std::vector<double>> values;  // [dimension][point]
     std::vector<double> medians;              // [dimension]
-    double range = 0;                         // the widest of a dimension, without the furthest values
+    double range = 0;                         // largest range of a dimension, without the most extreme values
 
     template <typename T>
     Sample(const T* from, int64_t count, int64_t dim) {
@@ -97,7 +97,7 @@ struct Sample {
         }
     }
 
-    // How far points are from their places with this step, but for two in a thousand.
+    // The squared error that all but two points in a thousand stay below with this step.
     double error(const Extent& extent, double step) const {
         std::vector<double> squares(points.size());
         for (size_t k = 0; k < dims.size(); ++k) {
@@ -112,7 +112,7 @@ struct Sample {
     }
 };
 
-// Below this range, squares of differences could vanish.
+// For smaller ranges, squares of differences could underflow to 0.
 constexpr double smallest_range = 1e-140;
 
 }  // namespace

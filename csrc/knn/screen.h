@@ -1,4 +1,4 @@
-// What the integers of a search prove about the distances that were asked for.
+// What the integers that a search compares prove about the requested distances.
 #pragma once
 
 #include <climits>
@@ -8,8 +8,8 @@
 
 namespace gantk::knn {
 
-// A search compares bytes by 32-bit integers, their screens. Up to 33,024 dimensions, a screen is the squared distance.
-// Beyond, norms and each slice's inner product are shifted right before they are added, so that
+// A search compares points of bytes by 32-bit integers, called screens. Up to 33,024 dimensions, a screen is the squared
+// distance. Beyond, norms and each slice's inner product are shifted right before they are added, so that
 //   squared / 2^shift − 2 < screen < squared / 2^shift + 2 slices.
 struct Scale {
     int shift, slices;
@@ -20,19 +20,19 @@ struct Scale {
     }
 };
 
-// What screens prove of the distances that were asked for. Where they are not the same, those that can be among the
-// nearest are measured directly.
+// Bounds between screens and the requested distances. If the two are not the same, references that can be among the nearest
+// are measured directly.
 class Screen {
   public:
     virtual ~Screen() = default;
     virtual bool exact() const { return false; }
-    // The limit that no nearest neighbour's screen exceeds, given that k screens are at most `screen`.
+    // A limit that no nearest neighbor's screen exceeds, given that k screens are at most `screen`.
     virtual int32_t limit_after(int32_t screen, uint32_t query) const = 0;
     // The same, given that k squared distances are at most `squared`.
     virtual int32_t limit_proven(double squared, uint32_t query) const = 0;
     virtual double squared_distance(uint32_t query, uint32_t reference) const = 0;
-    virtual void prefetch(uint32_t reference) const = 0;  // it is measured next
-    // References that screens say nothing about: measured for every query. `outside[reference]` marks them.
+    virtual void prefetch(uint32_t reference) const = 0;  // called before it is measured
+    // References without valid screens, which are measured for every query. `outside[reference]` marks them.
     std::vector<uint32_t> unscreened;
     std::vector<uint8_t> outside;
 };
@@ -40,7 +40,7 @@ class Screen {
 template <typename T>
 void prefetch_row(const T* row, size_t dim) {
     const char* const first = reinterpret_cast<const char*>(row);
-    const size_t size = dim * sizeof(T) < 4096 ? dim * sizeof(T) : 4096;  // processors go on by themselves
+    const size_t size = dim * sizeof(T) < 4096 ? dim * sizeof(T) : 4096;  // the processor prefetches the rest itself
     for (size_t line = 0; line < size; line += 64) __builtin_prefetch(first + line);
 }
 
@@ -50,11 +50,11 @@ class Exact final : public Screen {
     bool exact() const override { return true; }
     int32_t limit_after(int32_t screen, uint32_t) const override { return screen; }
     int32_t limit_proven(double squared, uint32_t) const override { return static_cast<int32_t>(squared); }
-    double squared_distance(uint32_t, uint32_t) const override { return 0; }  // never asked for
+    double squared_distance(uint32_t, uint32_t) const override { return 0; }  // never called
     void prefetch(uint32_t) const override {}
 };
 
-// Bytes of so many dimensions that their screens are shifted.
+// Bytes with more than 33,024 dimensions, whose screens are shifted.
 class Shifted final : public Screen {
   public:
     using Direct = uint64_t (*)(const uint8_t*, const uint8_t*, size_t);
@@ -77,7 +77,7 @@ class Shifted final : public Screen {
 };
 
 // Floats rounded to a grid of bytes: by the triangle inequality, |distance − step · distance on the grid| is at most the
-// two points' own distances from their places there. References further from theirs than `reference_error` are unscreened.
+// sum of both points' rounding errors. References with a larger error than `reference_error` have no valid screens.
 template <typename T>
 class Rounded final : public Screen {
   public:
@@ -109,7 +109,7 @@ class Rounded final : public Screen {
     double step_;
     const double* errors_;
     double reference_error_;
-    double rounding_;  // more than the relative error of the arithmetic
+    double rounding_;  // an upper bound of the relative error of the arithmetic
     Direct direct_;
 };
 

@@ -1,5 +1,5 @@
-// The search: a few references tell each query how near its neighbours must be; then every pair is multiplied once, and
-// the few that are near enough go to the queries' lists. Among the references themselves, one product serves both points.
+// The search. A sample of the references gives each query a limit on its distances; then every pair is multiplied once,
+// and the few pairs within a limit are added to the queries' lists. In a self-search, one product serves both points.
 #include "search.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace gantk::knn {
 
 namespace {
 
-constexpr int32_t nobody = -2;  // a limit below every screen: shifted ones can be −1
+constexpr int32_t nobody = -2;  // below every screen; shifted screens can be as low as −1
 constexpr int slice_bytes = 1024, panel_multiple = 96;  // 96: a multiple of every kernel's rows and columns
 constexpr size_t hits_capacity = 16384;
 
@@ -25,12 +25,12 @@ Cut cut_for(const Task& task) {
     const Scale scale = scale_of(task.dim);
     const int depth = static_cast<int>((padded + scale.slices - 1) / scale.slices + 63) / 64 * 64;
     int64_t block = task.block > 0 ? task.block : scale.slices == 1 ? 768 : 384;
-    block = std::min(block, task.count / (4 * task.threads));  // enough of them to share
+    block = std::min(block, task.count / (4 * task.threads));  // enough blocks for every thread
     block = std::max<int64_t>((block + panel_multiple - 1) / panel_multiple, 1) * panel_multiple;
     return {depth, scale.slices, scale.shift, static_cast<int>(block)};
 }
 
-// What one thread works with: a block of columns, packed, and the sides and hits of the tile at hand.
+// One thread's buffers: a packed block of columns, and the limits and hits of the current tile.
 struct Workspace {
     Workspace(const Kernel& kernel, const Cut& cut)
         : pack(cut, kernel.columns, kernel.pack_columns), panel_bytes(kernel.column_panel_bytes(cut.depth)),
@@ -61,7 +61,7 @@ struct Workspace {
     Buffer of_rows, of_columns;
 };
 
-// Tells the caller how far the search is, ten times a second, and lets it end the search.
+// Reports progress to the caller ten times a second; the caller can end the search by throwing.
 class Progress {
   public:
     Progress(const Poll& poll, double total) : poll_(poll), total_(total), next_(Clock::now() + interval) {}
@@ -70,7 +70,7 @@ class Progress {
         while (!done_.compare_exchange_weak(done, done + amount, std::memory_order_relaxed)) {
         }
     }
-    // Whether the caller's thread, number 0, should tell now.
+    // Only thread 0, the caller's, may report: the callback runs Python code.
     bool due(int thread) const { return thread == 0 && poll_ && Clock::now() >= next_; }
     void tell() {
         poll_(std::min(done_.load(std::memory_order_relaxed) / total_, 1.0));
@@ -105,10 +105,10 @@ class Search {
         const Points queries = own ? references_ : Points{task_.queries, task_.query_count, task_.dim, nullptr};
         std::vector<uint32_t> again = nearest(queries, own, own, true, squared, indices);
         if (again.empty()) return;
-        // For these few, the sample promised nearer neighbours than there are.
+        // For these few, the sample's limit was too low.
         const Points rest{queries.data, static_cast<int64_t>(again.size()), task_.dim, again.data()};
         if (!nearest(rest, own, false, false, squared, indices).empty())
-            throw std::logic_error("the search lost a neighbour: this is a fault of gantk's");
+            throw std::logic_error("the search lost a neighbor: this is a fault of gantk's");
     }
 
   private:
@@ -135,7 +135,7 @@ class Search {
         return again;
     }
 
-    // Any order will do; a random one makes the first references a fair sample, whatever the data's own order.
+    // In random order, the first references are a fair sample even if the data is sorted.
     static std::vector<uint32_t> shuffled(int64_t count) {
         std::vector<uint32_t> order(count);
         std::iota(order.begin(), order.end(), 0u);
@@ -160,7 +160,7 @@ class Search {
     }
 
     // Calls visit(products, first row, first column) for each tile of a block of references with the packed columns. On
-    // the diagonal, those tiles are left out that hold no pair with column > row.
+    // the diagonal, tiles without a pair with column > row are skipped.
     template <typename Visit>
     void multiply(int64_t block, int rows, bool diagonal, Workspace& work, Visit&& visit) {
         const int row_panels = (rows + kernel_.rows - 1) / kernel_.rows;
@@ -168,7 +168,7 @@ class Search {
             const uint8_t* const first_row_panel =
                 rows_.get() + (slice * row_panels_ + block * (cut_.block / kernel_.rows)) * row_panel_bytes_;
             const uint8_t* column_panel = work.columns.get() + slice * work.slice_stride;
-            // The larger panel, of columns, stays in the first cache.
+            // The column panel, the larger one, stays in the L1 cache.
             for (int column = 0; column < cut_.block; column += kernel_.columns, column_panel += work.panel_bytes) {
                 const uint8_t* row_panel = first_row_panel;
                 for (int panel = 0; panel < row_panels; ++panel, row_panel += row_panel_bytes_) {
@@ -190,7 +190,7 @@ class Search {
         }
     }
 
-    // Sets each query's limit by a sample of the references: a guess that `finish` checks.
+    // Guesses each query's limit from a sample of the references; `finish` checks the guess.
     void guess_limits(const Points& queries, const Norms& norms, bool symmetric, Candidates& candidates) {
         const int64_t sample = task_.sample;
         const int ranks = task_.rank;
@@ -247,7 +247,7 @@ class Search {
             try {
                 for (int64_t rows = stretch.first_rows; rows < stretch.last_rows; ++rows) {
                     if (stop_.load(std::memory_order_relaxed)) return;
-                    kernel_.enter();  // for each block anew: what is told may use the tiles too
+                    kernel_.enter();  // again for each block: the progress callback may use AMX tiles as well
                     visit_block(rows, stretch.columns, queries.count, norms, symmetric, candidates, guards, work);
                     kernel_.leave();
                     progress_.add(static_cast<double>(cut_.block) * cut_.block);
@@ -292,7 +292,7 @@ class Search {
                 limits.limit.data() + at};
     }
 
-    // Without candidates, and beyond the last point, nothing is near enough.
+    // Without candidates, and beyond the last point, no pair may pass.
     void look_up(const Candidates* candidates, const Norms& norms, int64_t first, int64_t count,
                  Workspace::Limits& limits) const {
         for (int i = 0; i < cut_.block; ++i) {

@@ -1,4 +1,4 @@
-// Exact nearest neighbours among points of bytes.
+// Exact nearest neighbors among points of bytes.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,24 @@
 
 namespace gantk::knn {
 
-// Called from the caller's thread now and then with the share that is done, in [0, 1]. May throw: the search ends.
+// Called from the caller's thread from time to time with the fraction done, in [0, 1]. If it throws, the search ends.
 using Poll = std::function<void(double)>;
 
 struct Task {
     const uint8_t* references;  // [count, dim]
     int64_t count;
     int64_t dim;
-    const uint8_t* queries;  // [query_count, dim]; null: the references, without themselves
+    const uint8_t* queries;  // [query_count, dim]; null for a self-search, in which no point is its own neighbor
     int64_t query_count;
     int k;
-    int block;  // points to a block, or 0 to choose
+    int block;  // points per block; 0 chooses
     int threads;
-    // As gantk/ops/knn/plan.py says: a query's limit is the rank-th smallest screen of so many references, or unlimited
-    // with rank 0; and how long lists are.
+    // From gantk/ops/knn/plan.py: a query's limit is the rank-th smallest screen of a sample of references, or none if the
+    // rank is 0; and the capacity of a query's list.
     int sample, rank, capacity;
 };
 
-// How the screens of points of that many dimensions are scaled.
+// The scale of the screens of points of this dimension.
 Scale scale_of(int64_t dim);
 
 // Writes the squared distances of each query's k nearest, ascending, and unless null their indices: both [queries, k].

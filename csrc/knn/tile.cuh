@@ -1,4 +1,4 @@
-// The inner products of 128 rows with 128 columns of bytes, by one block of 4 warps on the int8 tensor cores.
+// Inner products of 128 rows and 128 columns of bytes, by one block of 4 warps on the int8 tensor cores.
 #pragma once
 #include "knn/knn_cuda.h"
 #include "ptx.h"
@@ -6,23 +6,23 @@
 namespace gantk::cuda {
 
 constexpr int kThreads = 128;
-constexpr int kStages = 3;  // 48 KiB: what a block gets without asking, and several blocks fit on a multiprocessor
+constexpr int kStages = 3;  // 48 KiB: the default limit per block, and several blocks fit on a multiprocessor
 constexpr int kChunks = kSlice / 16;
 constexpr int kOperandBytes = kTile * kSlice;
 constexpr int kStageBytes = 2 * kOperandBytes;
-constexpr int kWarpTile = 64;  // each warp has a quarter: 64 × 64
+constexpr int kWarpTile = 64;  // each warp computes a quarter, 64 × 64
 constexpr int kRowFragments = kWarpTile / 16;
 constexpr int kColumnFragments = kWarpTile / 8;
 constexpr int kRowsOfThread = 2 * kRowFragments;
 
-// Up to 128 rows of bytes that start at a tile's edge.
+// Up to 128 rows of bytes, from a tile's first row on.
 struct Strip {
     const std::uint8_t* bytes;
     int count;
 };
 
-// Where 16-byte chunk `chunk` of row `row` lies in a stage: chunks change places from row to row, so that the eight rows of
-// one ldmatrix, and the eight writes of a quarter of a warp, fall on different banks.
+// The offset of a row's 16-byte chunk in a stage. The chunks are permuted from row to row, so that the eight rows of one
+// ldmatrix, and the eight writes of a quarter warp, use different banks.
 __device__ __forceinline__ int place(int row, int chunk) { return row * kSlice + ((chunk ^ (row >> 1 & 3)) * 16); }
 
 __device__ __forceinline__ void load_slice(unsigned char* stage, Strip strip, long long stride, int slice) {
@@ -36,7 +36,7 @@ __device__ __forceinline__ void load_slice(unsigned char* stage, Strip strip, lo
     }
 }
 
-// The part of the tile that one thread has: sums[r][c][i] belongs to the tile's row(r, i) and column(c, i).
+// One thread's part of the tile: sums[r][c][i] belongs to the tile's row(r, i) and column(c, i).
 struct Products {
     std::int32_t sums[kRowFragments][kColumnFragments][4];
     int first_row, first_column;
@@ -78,7 +78,7 @@ struct Products {
         }
     }
 
-    // `memory` is kStages · kStageBytes of shared memory; when this returns, no thread uses it any more.
+    // `memory` is kStages · kStageBytes of shared memory; when this returns, no thread of the block uses it.
     __device__ __forceinline__ void add(unsigned char* memory, Strip rows, Strip columns, long long stride) {
         const int slices = static_cast<int>(stride / kSlice);
 #pragma unroll
@@ -90,15 +90,15 @@ struct Products {
             commit_copies();
         }
         for (int slice = 0; slice < slices; ++slice) {
-            wait_copies<kStages - 2>();  // this thread's part of the slice is there,
-            __syncthreads();             // now everybody's, and everybody is done with the slice before it
+            wait_copies<kStages - 2>();  // this thread's part of the slice has arrived,
+            __syncthreads();             // now all parts have, and all threads are done with the slice before it
             const int next = slice + kStages - 1;
             if (next < slices) {
                 unsigned char* stage = memory + next % kStages * kStageBytes;
                 load_slice(stage, rows, stride, next);
                 load_slice(stage + kOperandBytes, columns, stride, next);
             }
-            commit_copies();  // empty at the end, to keep the count of groups
+            commit_copies();  // empty groups at the end keep their number constant
             const unsigned char* stage = memory + slice % kStages * kStageBytes;
             add_slice(stage, stage + kOperandBytes);
         }
@@ -107,7 +107,7 @@ struct Products {
     }
 };
 
-// Which tile a block has: blocks that follow each other take the same column's tiles of a band of rows.
+// The tile of a block: consecutive blocks take one column's tiles of a band of rows.
 struct TileIndex {
     long long row, column;
 };

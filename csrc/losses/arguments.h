@@ -1,4 +1,4 @@
-// The losses' arguments as they come from Python, for the CPU's module and for CUDA's.
+// Converts the losses' arguments from Python, for the CPU module and the CUDA module.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace gantk::losses {
 
-// From Python a tensor is (data_ptr, type); (0, …) is none.
+// Python passes a tensor as (data_ptr, type), and (0, …) for none.
 using Pointer = uintptr_t;
 
 inline Input input(Pointer data, int type) { return {reinterpret_cast<const void*>(data), static_cast<Type>(type)}; }

@@ -1,4 +1,4 @@
-// Tensors as the kernels take them: block by block, of one type, and in spans that threads share.
+// Divides tensors for the kernels: into blocks of one type, and into spans that threads share.
 #pragma once
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 
 namespace gantk::losses {
 
-// Elements whose partial sums are one task's at least. A multiple of kBlock, and fixed: sums follow it.
+// Minimum number of elements per task. A multiple of kBlock, and fixed, because results depend on it.
 constexpr int64_t kSpan = 16 * kBlock;
 
-// Starting a thread takes as long as the work on about so many elements.
+// Starting a thread takes about as long as processing this many elements.
 constexpr int64_t kThreadedElements = 1 << 17;
 
 inline int useful_threads(int threads, int64_t elements) { return elements < kThreadedElements ? 1 : threads; }
@@ -26,7 +26,7 @@ inline void* address(const Output& output, int64_t index) {
     return output.data ? static_cast<char*>(output.data) + index * bytes_of(output.type) : nullptr;
 }
 
-// Elements [start, start + n) of an input of floats or halves, widened into the buffer where they are halves.
+// Elements [start, start + n) of an input of floats or halves; halves are converted into the buffer.
 inline const float* elements(const Kernels& k, const Input& input, int64_t start, int64_t n, float* buffer) {
     const void* from = address(input, start);
     if (input.type == Type::float32) return static_cast<const float*>(from);
@@ -34,7 +34,7 @@ inline const float* elements(const Kernels& k, const Input& input, int64_t start
     return buffer;
 }
 
-// Where their gradient is computed: in place, in a buffer that `finish` narrows, or nowhere.
+// Where their gradient is computed: in place, in a buffer that `finish` converts, or nowhere.
 inline float* place(const Output& output, int64_t start, float* buffer) {
     if (!output.data) return nullptr;
     return output.type == Type::float32 ? static_cast<float*>(output.data) + start : buffer;
@@ -46,7 +46,7 @@ inline void finish(const Kernels& k, const Output& output, int64_t start, int64_
     (output.type == Type::bfloat16 ? k.narrow_bfloat16 : k.narrow_float16)(buffer, to, n);
 }
 
-// The rows of a matrix cut into spans: what one task does, and whose sums it leaves.
+// The rows of a matrix, divided into spans; a task computes one sum per span.
 struct Cut {
     int64_t rows, columns, spans_per_row, spans, spans_per_task;
 
@@ -66,7 +66,7 @@ struct Cut {
         });
     }
 
-    // fn(row), where one task does whole rows.
+    // fn(row); each task does whole rows.
     template <typename Fn>
     void for_each_row(int threads, const Fn& fn) const {
         in_tasks(threads, rows, spans_per_row == 1 ? spans_per_task : 1, fn);
@@ -96,8 +96,8 @@ struct Cut {
     }
 };
 
-// Two tensors whose pairs of elements are compared, over ranges of these. Where they have one type, its kernels read and
-// write it themselves; where they have two, which only floats and halves may, both go through buffers of float32.
+// Two tensors that are compared element by element, over ranges. If both have one type, its kernels read and write them
+// directly; floats with halves, the only mixture, go through float32 buffers.
 class Compared {
    public:
     Compared(const Kernels& kernels, Pair pair, const Input& a, const Input& b)

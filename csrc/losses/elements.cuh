@@ -1,4 +1,4 @@
-// What the losses do with single elements, and four elements of any type to and from memory.
+// The losses of single elements, and loads and stores of four elements of any type.
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -61,7 +61,7 @@ __device__ __forceinline__ void gradient(S a, S b, S scale, S& of_a, S& of_b) {
     }
 }
 
-// Neighbours that one thread takes at once.
+// Consecutive elements that one thread processes at a time.
 constexpr int kFour = 4;
 
 template <class T>
@@ -79,7 +79,7 @@ __device__ __forceinline__ void narrow(double from, double& to) { to = from; }
 __device__ __forceinline__ void narrow(float from, __half& to) { to = __float2half(from); }
 __device__ __forceinline__ void narrow(float from, __nv_bfloat16& to) { to = __float2bfloat16(from); }
 
-// Elements [i, i + kFour) of those before `end`, zero beyond.
+// Elements [i, i + kFour); zero from `end` on.
 template <class T, class S>
 __device__ __forceinline__ void load_as(const void* data, std::int64_t i, std::int64_t end, S (&to)[kFour]) {
     const T* from = static_cast<const T*>(data) + i;
@@ -105,7 +105,7 @@ __device__ __forceinline__ void store_as(void* data, std::int64_t i, std::int64_
     }
 }
 
-// The type is the same for a whole kernel: the branch costs nothing beside the memory, and saves a kernel for each two types.
+// The type is uniform over a kernel, so the branch is hidden by memory access, and no kernel per pair of types is needed.
 __device__ __forceinline__ void load(Input input, std::int64_t i, std::int64_t end, float (&to)[kFour]) {
     if (input.type == Type::float32) {
         load_as<float>(input.data, i, end, to);
@@ -119,7 +119,7 @@ __device__ __forceinline__ void load(Input input, std::int64_t i, std::int64_t e
     load_as<double>(input.data, i, end, to);
 }
 
-// Nowhere where nobody asked for it.
+// Does nothing for an output that is not requested.
 __device__ __forceinline__ void store(losses::Output output, std::int64_t i, std::int64_t end, const float (&from)[kFour]) {
     if (output.data == nullptr) return;
     if (output.type == Type::float32) {

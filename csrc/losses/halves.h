@@ -1,4 +1,4 @@
-// bfloat16 and float16 to float32 and back. As vectors.h: one copy per instruction set, nothing shared.
+// Conversions between bfloat16 or float16 and float32. One copy per instruction set, as explained in vectors.h.
 #pragma once
 
 #if defined(__F16C__)
@@ -26,7 +26,7 @@ struct Bfloat16 {
 #if defined(__AVX512F__)
 
 struct Float16 {
-    // Masked, because GCC 12 warns of its own header's undefined vector in the plain ones.
+    // Masked: for the plain intrinsics, GCC 12 warns of an undefined vector in its own header.
     static GANTK_INLINE Floats widen(Halves h) { return (Floats)_mm512_maskz_cvtph_ps(0xffff, (__m256i)h); }
     static GANTK_INLINE Halves narrow(Floats x) {
         return (Halves)_mm512_maskz_cvtps_ph(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -56,7 +56,7 @@ struct Float16 {
     static GANTK_INLINE Halves narrow(Floats x) {
         const Words bits = (Words)x, sign = (bits >> 16) & 0x8000, rest = bits & 0x7fffffff;
         const Words normal = (rest - (112u << 23) + 0xfff + ((rest >> 13) & 1)) >> 13;
-        const Words small = (Words)((Floats)rest + 0.5f) - 0x3f000000;  // 0.5's last bit is float16's: it rounds
+        const Words small = (Words)((Floats)rest + 0.5f) - 0x3f000000;  // rounds: the last bit of 0.5 is float16's smallest subnormal
         const Words infinite = Words{} + 0x7c00, nan = Words{} + 0x7e00;
         const Words special = rest > 0x7f800000 ? nan : infinite;
         const Words found = rest < (113u << 23) ? small : rest < (143u << 23) ? normal : special;

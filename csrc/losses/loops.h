@@ -1,4 +1,4 @@
-// The kernels, written once and compiled for each instruction set. As vectors.h: nothing shared between them.
+// The kernels, compiled once for each instruction set; nothing is shared between them, as explained in vectors.h.
 #pragma once
 
 #include "losses/elements.h"
@@ -73,7 +73,7 @@ struct Divergence {
 
 constexpr int kPartialSums = 64;
 
-// Adds the partial sums up in one order.
+// Adds the partial sums in a fixed order.
 template <typename S>
 GANTK_INLINE double combined(const S* partial) {
     double total = 0;

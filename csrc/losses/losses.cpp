@@ -10,7 +10,7 @@
 namespace gantk::losses {
 namespace {
 
-// With fewer rows than so many for each thread, threads share rows, and wait for all norms before the gradients.
+// With fewer rows per thread than this, threads share rows; all norms are then computed before any gradient.
 constexpr int64_t kRowsPerThread = 4;
 
 const Kernels& kernels() {
@@ -84,10 +84,10 @@ void total_gradients(int threads, const Term& term, double grad, const Gradients
 
 double norm_of(Pair pair, double sum) { return pair == Pair::square ? std::sqrt(sum) : sum; }
 
-// As a norm comes back from where it is kept.
+// The norm as the backward reads it: stored norms are rounded to float32 unless the input is float64.
 double rounded(double norm, Type of_input) { return of_input == Type::float64 ? norm : static_cast<float>(norm); }
 
-// d‖d‖₂ = d / ‖d‖₂, and the pair's own gradient is 2d.
+// The gradient of ‖d‖₂ is d / ‖d‖₂; the pair's own is 2d.
 double gradient_scale(Pair pair, double per_row, double norm) {
     if (pair != Pair::square) return per_row;
     return norm == 0 ? 0 : per_row / (2 * norm);
@@ -128,7 +128,7 @@ void norm_forward_with_gradients(int threads, Pair pair, const Matrices& m, void
         cut.for_each_row(threads, [&](int64_t row) {
             double sum = 0;
             cut.for_each_of_row(row, [&](int64_t start, int64_t end) { sum += compared.sum(start, end); });
-            cut.for_each_of_row_backwards(  // what was read last is nearest
+            cut.for_each_of_row_backwards(  // what was read last is still in the caches
                 row, [&](int64_t start, int64_t end) { compared.gradients(start, end, scale(sum), of); });
             sums[static_cast<size_t>(row)] = sum;
         });

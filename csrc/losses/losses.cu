@@ -1,5 +1,5 @@
-// Two kernels make a forward: each block of the first adds up one span, the only block of the second adds up what they found.
-// The order of every addition follows from the sizes alone. One kernel makes a backward.
+// A forward takes two kernels: each block of the first sums one span, and the single block of the second sums those sums. The
+// order of all additions depends on the sizes only. A backward takes one kernel.
 #include "losses/losses_cuda.h"
 
 #include <type_traits>
@@ -17,7 +17,7 @@ constexpr int kFinishThreads = 512;
 constexpr int kWarp = 32;
 constexpr unsigned kAll = 0xffffffffu;
 
-// A matrix's rows cut into spans; block number `span` of a kernel takes one.
+// A matrix's rows, divided into spans; block number `span` of a kernel takes one.
 struct Cut {
     std::int64_t rows, columns, spans_per_row;
 
@@ -47,7 +47,7 @@ __device__ __forceinline__ double over_warp(double x) {
     return x;
 }
 
-// The sum over all threads of the block, for its first thread.
+// The sum over all threads of the block; valid in its first thread.
 template <int kBlockThreads>
 __device__ __forceinline__ double over_block(double x) {
     __shared__ __align__(16) double of_warps[kBlockThreads / kWarp];
@@ -78,14 +78,14 @@ __global__ void __launch_bounds__(kThreads) sum_kernel(Input a, Input b, Cut cut
     if (threadIdx.x == 0) of_spans[blockIdx.x] = sum;
 }
 
-// A group of kGroup threads for each row: the threads of a warp where a row has several spans, else one.
+// kGroup threads per row: a warp if a row has several spans, otherwise one thread.
 template <int kGroup, class S>
 __global__ void __launch_bounds__(kFinishThreads)
     norm_kernel(const double* of_spans, std::int64_t rows, std::int64_t spans_per_row, bool root, S* norms, S* loss) {
     const int lane = threadIdx.x % kGroup;
     double sum_of_norms = 0;
     for (std::int64_t first = 0; first < rows; first += kFinishThreads / kGroup) {
-        const std::int64_t row = first + threadIdx.x / kGroup;  // all threads stay together for the warp's sum
+        const std::int64_t row = first + threadIdx.x / kGroup;  // no early return: the warp's sum needs all threads
         double sum = 0;
         for (std::int64_t i = lane; row < rows && i < spans_per_row; i += kGroup) sum += of_spans[row * spans_per_row + i];
         if constexpr (kGroup == kWarp) sum = over_warp(sum);
@@ -99,10 +99,10 @@ __global__ void __launch_bounds__(kFinishThreads)
     if (threadIdx.x == 0) *loss = static_cast<S>(total / static_cast<double>(rows));
 }
 
-// A row's factor: what its norm makes of the gradient, or the same for all.
+// A row's factor of the gradient: computed from its norm, or the same for all rows.
 struct Scale {
     const void* grad;
-    const void* norms;  // null: there are none
+    const void* norms;  // null if there are none
     double factor;
 
     template <class S>
@@ -128,7 +128,7 @@ __global__ void __launch_bounds__(kThreads) gradient_kernel(Input a, Input b, Cu
     }
 }
 
-// The sum of `count` numbers, for the block's first thread.
+// The sum of `count` numbers; valid in the block's first thread.
 __device__ __forceinline__ double added_up(const double* numbers, std::int64_t count) {
     double sum = 0;
     for (std::int64_t i = threadIdx.x; i < count; i += kFinishThreads) sum += numbers[i];
@@ -148,7 +148,7 @@ cudaStream_t stream(const Queue& queue) { return reinterpret_cast<cudaStream_t>(
 template <Pair kPair>
 using Constant = std::integral_constant<Pair, kPair>;
 
-// Calls fn with the pair as a constant.
+// Calls fn with the pair as a compile-time constant.
 template <class Fn>
 void with_constant(Pair pair, const Fn& fn) {
     switch (pair) {
@@ -202,7 +202,7 @@ void norm_forward(Queue queue, Pair pair, const Matrices& m, void* norms, void* 
 
 void norm_backward(Queue queue, Pair pair, const Matrices& m, const void* norms, const void* grad, Output of_a, Output of_b) {
     const OnDevice on(queue.device);
-    // d‖d‖₂ = d / ‖d‖₂, and the pair's own gradient is 2d.
+    // The gradient of ‖d‖₂ is d / ‖d‖₂; the pair's own is 2d.
     const bool root = pair == Pair::square;
     const Scale scale{grad, root ? norms : nullptr, (root ? 0.5 : 1.0) / static_cast<double>(m.rows)};
     in_width_of(m.a, [&](auto number) {

@@ -1,4 +1,4 @@
-#if defined(GANTK_HAS_AVX2)  // else this is compiled without its flags
+#if defined(GANTK_HAS_AVX2)  // otherwise this file is compiled without the flags
 #include "losses/loops.h"
 
 namespace gantk::losses {

@@ -1,4 +1,4 @@
-#if defined(GANTK_HAS_AVX512VNNI)  // else this is compiled without its flags
+#if defined(GANTK_HAS_AVX512VNNI)  // otherwise this file is compiled without the flags
 #include "losses/loops.h"
 
 namespace gantk::losses {

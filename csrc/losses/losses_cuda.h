@@ -1,5 +1,5 @@
-// Fused losses on a GPU: what losses.h says, on a stream. Everything is enqueued, nothing waits; results do not depend on how
-// the blocks of threads are scheduled.
+// Fused losses on a GPU, as in losses.h. Work is enqueued on a stream, and no function waits for it; results do not depend on
+// the order in which blocks are scheduled.
 #pragma once
 #include <cstdint>
 
@@ -13,13 +13,13 @@ using losses::Output;
 using losses::Pair;
 using losses::Term;
 
-// Elements that one block of threads adds up; a row is cut into spans of so many.
+// Elements that one block of threads sums: the length of a span of a row.
 inline constexpr std::int64_t kLossSpan = 8192;
 
 struct Queue {
     int device;
     std::uintptr_t stream;
-    double* room;  // a forward's: a number for each span of each row of each sum; the gradients' is not looked at
+    double* room;  // in a forward, one number for each span of each row of each sum; not used in a backward
 };
 
 void norm_forward(Queue queue, Pair pair, const Matrices& m, void* norms, void* loss);

@@ -1,4 +1,4 @@
-// Where large gradients are written.
+// Memory for large gradients.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,11 @@ inline int64_t bytes_of(Type type) {
     return kSizes[static_cast<int>(type)];
 }
 
-// From here on the C library's allocator always takes fresh memory from the system.
+// From this size on, glibc's allocator always takes fresh memory from the system.
 constexpr int64_t kFreshBytes = 32 << 20;
 
-// Fresh memory comes page by page as it is touched, which takes longer than the gradient itself; with pages of 2 MiB it
-// takes a fraction of what it does with those of 4 KiB. (Stores past the caches gain nothing on top: the system has just
-// written these pages with zeros.)
+// Page faults on fresh memory take longer than computing the gradient; with pages of 2 MiB there are far fewer than with 4 KiB.
+// (Non-temporal stores gain nothing more, since the system has just zeroed these pages.)
 inline void ask_for_large_pages(const Output& output, int64_t count) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     constexpr uintptr_t kPage = 4096;
@@ -29,7 +28,7 @@ inline void ask_for_large_pages(const Output& output, int64_t count) {
     if (!output.data || bytes < kFreshBytes) return;
     const auto first = (reinterpret_cast<uintptr_t>(output.data) + kPage - 1) / kPage * kPage;
     const auto last = (reinterpret_cast<uintptr_t>(output.data) + static_cast<uintptr_t>(bytes)) / kPage * kPage;
-    madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);  // a wish: an error changes nothing
+    madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);  // only a hint: errors do not matter
 #else
     (void)output;
     (void)count;

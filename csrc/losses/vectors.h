@@ -1,7 +1,7 @@
-// Vectors of the native width, and the functions of them that libm has for single numbers.
+// Vectors of the native width, and the elementary functions of vectors.
 //
-// Included by one file per instruction set. All is in an anonymous namespace and nothing comes from the standard
-// library's templates: what the linker could share between those files, it might take from the wrong one.
+// Included by one file per instruction set. Everything is in an anonymous namespace, and no templates of the standard library
+// are used: of code that the linker merges between these files, it could keep the copy with the wrong instructions.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,7 @@ GANTK_INLINE Floats power_of_two(Floats n) {
 
 // x = n log 2 + r with a whole n; returns e^r − 1. Coefficients: Cephes, expf. At most 2 units in the last place.
 GANTK_INLINE Floats reduced_expm1(Floats x, Floats& n) {
-    constexpr float kRounding = 12582912.0f;  // 1.5 × 2²³: adding it leaves a whole number in the low bits
+    constexpr float kRounding = 12582912.0f;  // 1.5 × 2²³: adding it rounds to an integer, in the low bits
     n = (x * 1.44269504f + kRounding) - kRounding;
     Floats r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -87,7 +87,7 @@ GANTK_INLINE Floats expm1(Floats x) {
     Floats n, within = x < -87.0f ? all(-87.0f) : x;
     within = within > 89.0f ? all(89.0f) : within;
     const Floats part = reduced_expm1(within, n);
-    const Floats half = power_of_two(n - 1.0f);  // 2ⁿ itself may be too large where e^x is not
+    const Floats half = power_of_two(n - 1.0f);  // 2ⁿ may overflow where e^x does not
     const Floats found = (half * part + (half - 0.5f)) * 2.0f;
     return x > 88.7228317f ? all(__builtin_inff()) : found;
 }
@@ -118,7 +118,7 @@ GANTK_INLINE Floats log(Floats x) {
 // For −1 < x ≤ 1.
 GANTK_INLINE Floats log1p(Floats x) {
     const Floats sum = x + 1.0f;
-    return log(sum) + (x - (sum - 1.0f)) / sum;  // what was rounded away, to first order
+    return log(sum) + (x - (sum - 1.0f)) / sum;  // corrects the rounding of 1 + x to first order
 }
 
 #define GANTK_BY_LANE(name, function)                                       \
