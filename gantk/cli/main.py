@@ -28,6 +28,7 @@ COMMANDS = {
     "noise": "noise",
     "compare": "compare",
     "sweep": "sweep",
+    "tune": "tune",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

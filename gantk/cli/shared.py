@@ -30,6 +30,7 @@ __all__ = [
     "opened",
     "progress_bar",
     "progress_shown",
+    "say",
 ]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
@@ -88,6 +89,11 @@ def check_shape(name: str, source: DataSource, model: Model) -> None:
 def counted(count: int, thing: str) -> str:
     """`1 image`, `2 images`."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def say(text: str) -> None:
+    """Tell what happens, on standard error."""
+    click.echo(f"gantk: {text}", err=True)
 
 
 @contextmanager

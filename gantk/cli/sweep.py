@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.build import parts_of_a_model
-from gantk.cli.shared import PLACE, counted
+from gantk.cli.shared import PLACE, counted, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def command(
     if dry_run:
         _show([Run(output / cell.name) for cell in grid.cells()])
         return
-    runs = begin(output, grid, without, _say)
+    runs = begin(output, grid, without, say)
     if no_train:
         _show(runs)
         return
@@ -84,21 +84,17 @@ def command(
     failed = {str(run): state.state for run, state in found if state.state.startswith("damaged")}
     elsewhere = [run for run, state in found if state.state == "training now"]
     todo = [r for r, state in found if state.state != "finished" and str(r) not in failed and r not in elsewhere]
-    failed |= train_all(todo, jobs, _say)
+    failed |= train_all(todo, jobs, say)
     finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
     if metrics and finished:
         _measured(finished, metrics, extractor, count)
     else:
         _show(runs)
     if elsewhere:
-        _say(f"{counted(len(elsewhere), 'run')} trained by another process: {', '.join(map(str, elsewhere))}")
+        say(f"{counted(len(elsewhere), 'run')} trained by another process: {', '.join(map(str, elsewhere))}")
     if failed:
         said = "; ".join(f"{run}: {reason}" for run, reason in failed.items())
         raise WorkError(f"{len(failed)} of {counted(len(runs), 'run')} failed: {said}.")
-
-
-def _say(text: str) -> None:
-    click.echo(f"gantk: {text}", err=True)
 
 
 def _show(runs: Sequence[Run]) -> None:
@@ -122,7 +118,7 @@ def _measured(runs: Sequence[Run], metrics: tuple[str, ...], extractor: str | No
     from gantk.report.compare import compare
 
     for number, run in enumerate(runs, 1):
-        _say(f"evaluating {number} of {len(runs)}: {run}")
+        say(f"evaluating {number} of {len(runs)}: {run}")
         with progress_shown() as progress:
             evaluate(run, metrics=list(metrics), extractor=extractor, n=count, progress=progress)
     click.echo(compare(runs))

@@ -19,7 +19,7 @@ from gantk.run.log import read_log
 from gantk.run.terms import terms_of
 from gantk.schedule import Player, Stage
 
-__all__ = ["Summary", "as_json", "runs_in", "runs_text", "summarized"]
+__all__ = ["Summary", "as_json", "runs_in", "runs_text", "summarized", "total_steps"]
 
 DEEPEST = 3
 """Maximum depth of folders to search."""
@@ -82,7 +82,7 @@ def summarized(run: Run) -> Summary:
         spec = run.spec()
         found.recipe = str(spec.get("preset", "")) or _bare(spec["recipe"])
         found.parts = _parts(spec)
-        found.steps = _steps(spec)
+        found.steps = total_steps(spec)
         found.step = max(run.steps(), default=0)
         entries = read_log(run)
         found.scores = _scores(run, entries)
@@ -105,7 +105,7 @@ def _parts(spec: Mapping[str, Any]) -> str:
     return " ".join([*one, *several])
 
 
-def _steps(spec: Mapping[str, Any]) -> int:
+def total_steps(spec: Mapping[str, Any]) -> int:
     """Number of steps of all stages, according to the saved settings."""
     total = 0
     for name, settings in spec["stages"].items():

@@ -1,0 +1,76 @@
+"""`gantk tune`: search for the values by which training ends best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gantk.cli.build import parts_of_a_model
+from gantk.cli.shared import PLACE, SEED, say
+
+__all__ = ["command"]
+
+PICTURE = "tune.png"
+
+
+@click.command("tune")
+@click.argument("recipe", required=False)
+@parts_of_a_model
+@click.option("--without", metavar="PART", multiple=True, help="Remove a part of the recipe; repeat for several.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="PATH=A..B",
+    multiple=True,
+    help="Search a setting of model.toml between A and B, or among A|B; or set it.",
+)
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Builds to try.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed of the search and of each run.")
+@click.option("-o", "--output", type=PLACE, metavar="FOLDER", required=True, help="The folder of the runs.")
+@click.option("--dry-run", is_flag=True, help="Print what is searched; write nothing.")
+def command(
+    recipe: str | None,
+    without: tuple[str, ...],
+    settings: tuple[str, ...],
+    trials: int,
+    seed: int,
+    output: Path,
+    dry_run: bool,
+    **parts: Any,
+) -> None:
+    """Search for the values with the best metric.
+
+    Wherever gantk build takes a value, A..B is a range and A|B are alternatives, in quotes because of the shell. The
+    first --metric decides, as prdc/coverage; it is measured in training, and trials that are worse than the median are
+    stopped early. Every trial is an ordinary run in FOLDER, named after its values. Ctrl-C saves and stops; the same
+    command again resumes, and more --trials go on.
+
+    \b
+    gantk tune dcgan --set "stages.game.*.lr=1e-5..1e-3" --set "train.ema=0.9|0.99" --metric frechet -o runs/tuned
+    gantk tune --data digits --generator "dcgan:width=32..128" --metric prdc/coverage --trials 50 -o runs/width
+    """
+    from gantk.report.pictures import save_figure
+    from gantk.report.table import table
+    from gantk.report.tuning import found_figure
+    from gantk.sweeps.grid import Grid
+    from gantk.sweeps.objective import objective_of
+    from gantk.sweeps.search import search
+    from gantk.sweeps.space import Range, Space
+
+    objective, metrics = objective_of(parts.pop("metric"))
+    chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
+    space = Space(Grid(recipe, {**chosen, "metric": metrics}, settings, [seed]))
+    if dry_run:
+        rows = [
+            (name, str(each) if isinstance(each, Range) else " | ".join(each)) for name, each in space.ranges.items()
+        ]
+        click.echo(table(rows, ("PARAMETER", "VALUES")))
+        click.echo(f"\nby {objective.figure}, {objective.better} is better; {trials} trials")
+        return
+    found = search(output, space, objective, trials, without, say)
+    click.echo(str(found))
+    picture = output / PICTURE
+    save_figure(found_figure(found), picture)
+    click.echo(f"written to {picture}")
