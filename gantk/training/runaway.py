@@ -1,17 +1,18 @@
-"""Objectives that run away: finite, and far beyond anything that is learned from."""
+"""Objectives that run away: finite, and growing without bound."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 __all__ = ["Runaway"]
 
-FIRST = 3
-"""Reports of a stage that say how large an objective usually is."""
-GROWTH = 1000.0
+SEVERAL = 3
+"""Reports of a stage that say how large an objective is at first, and of which each one in a row must be too large."""
+GROWTH = 10.0
 """How many times as large as that is too large."""
-LARGE = 65504.0
-"""What is smaller is none too large: the largest number of float16. The scores of a critic may grow for long."""
+LARGE = 10_000.0
+"""What is smaller is none too large: a critic's score begins at almost nothing, and may drift to thousands."""
 OBJECTIVE = "/objective"
 
 
@@ -20,28 +21,33 @@ class Runaway:
 
     def __init__(self) -> None:
         self._reports = 0
-        self._usual: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._first: dict[str, float] = {}
+        self._beyond: Counter[str] = Counter()
 
     def warnings(self, values: Mapping[str, float]) -> list[str]:
-        """A sentence on each player whose objective has come to run away; one is told once.
+        """A sentence on each player whose objective has run away; one is told once.
 
         Args:
             values: what is logged, the means since the last report.
         """
         self._reports += 1
-        found = []
-        for name, value in values.items():
-            if not name.endswith(OBJECTIVE):
-                continue
-            usual = self._usual.setdefault(name, abs(value))
-            if self._reports <= FIRST:
-                self._usual[name] = max(usual, abs(value))
-            elif name not in self._told and abs(value) > max(LARGE, GROWTH * usual):
-                self._told.add(name)
-                found.append(
-                    f"the objective of {name.removesuffix(OBJECTIVE)} has run away to {value:.3g}, from at most "
-                    f"{usual:.3g} at first: its loss has no bound that these networks keep; try a smaller lr, a "
-                    "penalty, or other parts"
-                )
-        return found
+        objectives = {name.removesuffix(OBJECTIVE): x for name, x in values.items() if name.endswith(OBJECTIVE)}
+        return [self._said(name, x) for name, x in objectives.items() if self._runs_away(name, abs(x))]
+
+    def _runs_away(self, name: str, size: float) -> bool:
+        first = self._first.setdefault(name, size)
+        if self._reports <= SEVERAL:
+            self._first[name] = max(first, size)
+            return False
+        if size > max(LARGE, GROWTH * first):
+            self._beyond[name] += 1
+            return self._beyond[name] == SEVERAL
+        if self._beyond[name] < SEVERAL:
+            self._beyond[name] = 0
+        return False
+
+    def _said(self, name: str, value: float) -> str:
+        return (
+            f"the objective of {name} is running away: {value:.3g}, at first at most {self._first[name]:.3g}. Use a "
+            "loss that is bounded on these parts, or a smaller lr"
+        )

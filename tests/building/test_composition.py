@@ -77,7 +77,7 @@ REFUSED = (
     # An autoencoder that is fitted, and one that plays against itself, have nobody for these to speak to.
     Refusal(("recipe", WITHOUT_GAME), ("loss", OF_DISCRIMINATORS), "needs a discriminator", "leave out --loss"),
     Refusal(("recipe", {"vae"}), ("loss", {"age"}), "speaks to encoder and generator", "choose recipe 'age'"),
-    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "speaks to autoencoder", "choose recipe 'vae'"),
+    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "speaks to autoencoder", "leave out --loss vae"),
     Refusal(
         ("recipe", WITHOUT_GAME),
         ("discriminator", set(bundled("discriminator"))),
@@ -99,11 +99,9 @@ REFUSED = (
     # A deterministic encoder has no posterior that could be fitted.
     Refusal(("recipe", {"vae"}), ("generator", {"age"}), "of a constant variance", "use --generator vae"),
     # They encode images: a generator needs an encoder.
-    Refusal(
-        ("recipe", WITHOUT_GAME),
-        ("generator", others("generator", "vae", "age")),
-        "needs posterior",
-        "use --generator age or --generator vae",
+    *(
+        Refusal(("recipe", {recipe}), ("generator", others("generator", "vae", "age")), "needs posterior", mend)
+        for recipe, mend in (("vae", "use --generator vae"), ("age", "use --generator age or --generator vae"))
     ),
     # Games between a generator and a discriminator have no autoencoder's or encoder's turn.
     Refusal(("recipe", GAMES), ("loss", {"vae", "age"}), "needs posterior", "leave out --loss"),
