@@ -34,7 +34,9 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
     stages += _listed(recipe, "stages", Stage, model)
     for stage in stages:
         for path, part in model.parts.items():
-            stage.players += _listed(part, "players", Player, path, stage)
+            stage.players += [
+                replace(player, brought_by=path) for player in _listed(part, "players", Player, path, stage)
+            ]
             values: Any = part.values(path, stage)
             if not isinstance(values, Mapping):
                 said = f"{type(part).__name__}.values returned a {type(values).__name__}"

@@ -1,13 +1,14 @@
-"""Temporary evaluation mode."""
+"""Temporary evaluation mode, and buffers that stay as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["evaluating"]
+__all__ = ["evaluating", "unchanged"]
 
 
 @contextmanager
@@ -20,3 +21,15 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for each, mode in modes:
             each.training = mode
+
+
+@contextmanager
+def unchanged(tensors: Sequence[Tensor]) -> Iterator[None]:
+    """Give tensors their values back afterwards, in place."""
+    before = [tensor.clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)

@@ -69,6 +69,9 @@ class Player:
         clip_gradients: gradients are scaled to at most this L2 norm; 0 for never.
         lr_schedule: how the learning rate follows the stage, as `linear:start=0.5`; see `gantk.schedule.rates`.
         weight_schedule: term → how its weight follows the stage.
+        brought_by: the path of the part that brought it, as `refiner`; empty for a recipe's own. Its turns leave the
+            model as it would be without that part: batches of its own come from another order, and of parts that it
+            does not move, the buffers stay as they were.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Player:
     clip_gradients: float = 0.0
     lr_schedule: str = "constant"
     weight_schedule: dict[str, str] = field(default_factory=dict)
+    brought_by: str = ""
 
     def __post_init__(self) -> None:
         self.role = self.role or self.name
@@ -141,8 +145,12 @@ class Stage:
         }
 
     def batches(self) -> int:
-        """Batches of real images that one step reads: one, and one more per repeated turn."""
-        return 1 + sum(player.repeats - 1 for player in self.players)
+        """Batches of real images that one step reads: one, and one more per repeated turn of the recipe's players."""
+        return 1 + sum(player.repeats - 1 for player in self.players if not player.brought_by)
+
+    def further_batches(self) -> int:
+        """Those that it reads besides for repeated turns of players that parts brought."""
+        return sum(player.repeats - 1 for player in self.players if player.brought_by)
 
     def steps(self, images: int) -> int:
         """Length in steps on a data set of `images`; an epoch reads every image once, repeated turns included."""

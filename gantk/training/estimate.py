@@ -77,7 +77,8 @@ def _seconds(fabric: Fabric, model: Model, stage: Stage) -> float:
 def _timed(model: Model, stage: Stage, turns: Turns, size: int) -> float:
     data = model.built.data
     labels = data.labels([index % len(data) for index in range(size)]) if data is not None else None
-    batches = [Batch(torch.rand(size, *model.image_shape) * 2 - 1, labels) for _ in range(stage.batches())]
+    count = stage.batches() + stage.further_batches()
+    batches = [Batch(torch.rand(size, *model.image_shape) * 2 - 1, labels) for _ in range(count)]
     begun = time.perf_counter()
     if stage.each is not None:
         stage.each(model, 0.5)

@@ -58,6 +58,8 @@ EARLY = 5.0
 """Seconds into a stage after which is told how long it will take."""
 
 
+Orders = tuple[Order, Order]
+"""In which images are read: those of the recipe's players, and those of others' alone."""
 StopWhen = Callable[[int, Mapping[str, float]], bool]
 """Asked after every measurement, with the step and the figures by the names they are logged by."""
 
@@ -210,14 +212,14 @@ class Trainer:
         steps, images = stage.steps(len(self.data)), stage.batch_size * stage.batches()
         self._modes(stage)
         self.progress.start(stage.name, steps, place.step, images)
-        order = Order(len(self.data), self.seed, stage.name)
+        orders = Order(len(self.data), self.seed, stage.name), Order(len(self.data), self.seed, stage.name, "brought")
         averages = Averages(self.interval if place.step else {}, self.fabric.device)
         runaway, since, first = Runaway(), time.monotonic(), place.step
         early: float | None = since + EARLY
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
-            for values in self._step(stage, turns, order, done, steps):
+            for values in self._step(stage, turns, orders, done, steps):
                 averages.add(values)
             self.progress.step()
             last, total = done + 1 == steps, place.total + done + 1 - place.step
@@ -257,11 +259,13 @@ class Trainer:
         self.progress.finish()
         return reached
 
-    def _step(self, stage: Stage, turns: Turns, order: Order, done: int, steps: int) -> list[dict[str, Tensor | float]]:
+    def _step(
+        self, stage: Stage, turns: Turns, orders: Orders, done: int, steps: int
+    ) -> list[dict[str, Tensor | float]]:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
         if stage.each is not None:
             stage.each(self.model, done / steps)
-        batches = self._batches(stage, order, done)
+        batches = self._batches(stage, orders, done)
         try:
             part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):
@@ -271,10 +275,10 @@ class Trainer:
         self.model.update_average(stage.moves(), stage.batch_size * stage.batches())
         return values
 
-    def _batches(self, stage: Stage, order: Order, done: int) -> Iterator[Batch]:
-        """The batches of one step: this device's share of each."""
-        count = stage.batches()
-        for number in range(done * count, (done + 1) * count):
+    def _batches(self, stage: Stage, orders: Orders, done: int) -> Iterator[Batch]:
+        """The batches of one step, those of players that parts brought last: this device's share of each."""
+        counts = stage.batches(), stage.further_batches()
+        for order, number in ((o, done * n + each) for o, n in zip(orders, counts, strict=True) for each in range(n)):
             indices = order.indices(number * stage.batch_size, stage.batch_size)
             mine = indices[self.fabric.global_rank :: self.fabric.world_size]
             images, labels = self.data.images(mine), self.data.labels(mine)

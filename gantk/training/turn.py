@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from gantk.errors import Diverged, FitError
 from gantk.model import Model
+from gantk.nn.modes import unchanged
 from gantk.schedule import Player, Stage, Step
 from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.rates import parse_rate
 from gantk.schedule.scores import Scores
-from gantk.schedule.step import Logged
+from gantk.schedule.step import Logged, overlap
 
 __all__ = ["Turns"]
 
@@ -46,15 +47,33 @@ class Turns:
             Diverged: a term or a gradient is NaN or infinite; the parameters have not been moved by it.
         """
         fresh = iter(steps)
-        private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in self.stage.players}
+        own = [player for player in self.stage.players if not player.brought_by]
+        private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in own}
         shared = next(fresh)
+        others = [player for player in self.stage.players if player.brought_by]
+        private |= {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in others}
         turns: list[dict[str, Tensor | float]] = []
         for player in self.stage.players:
-            for step in private[player.name]:
-                turns.append(self._turn(player, step, ()))
-                shared.forget(player.moves)
-            turns.append(self._turn(player, shared, self.stage.following(player)))
+            with unchanged(self._others(player)):
+                for step in private[player.name]:
+                    turns.append(self._turn(player, step, ()))
+                    shared.forget(player.moves)
+                turns.append(self._turn(player, shared, self.stage.following(player)))
         return turns
+
+    def _others(self, player: Player) -> list[Tensor]:
+        """The buffers of parts that neither brought a player nor are moved by it, such as batch statistics.
+
+        A recipe's own players change whichever they generate and judge with.
+        """
+        if not player.brought_by:
+            return []
+        mine = (player.brought_by, *player.moves)
+        paths = [path for path in self._model.parts if path != player.brought_by]
+        buffers = (
+            (f"{path}.{name}", buffer) for path in paths for name, buffer in self._model.parts[path].named_buffers()
+        )
+        return [buffer for name, buffer in buffers if not overlap([name], mine)]
 
     def _turn(self, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor | float]:
         self._wake([player, *following])

@@ -35,7 +35,8 @@ class EmbeddingGame(Recipe):
     loss and any added losses; the losses receive embeddings instead of images.
 
     Args:
-        fine_tune: whether to add the last stage, which trains everything; the paper calls it optional.
+        fine_tune: whether to add the last stage, which trains everything on the sum of all objectives, the refiner's
+            included; the paper calls it optional.
     """
 
     paper = "Guo et al. 2019, arXiv:1903.11250, Algorithm 1"

@@ -277,7 +277,7 @@ def test_generators_without_embeddings_are_refused(build: Build) -> None:
 
 
 def test_whose_size_is_too_small_is_said(build: Build) -> None:
-    with pytest.raises(FitError, match=r"3x3 pixels are too .* In this recipe it judges \[4, 3, 3\]"):
+    with pytest.raises(FitError, match=r"3x3 pixels are too .* in this recipe it judges \[4, 3, 3\]"):
         build(generator="aegan:width=4,embedding=4")
 
 
