@@ -298,7 +298,7 @@ class BuildNative(build_ext):
     def tell(self, parts: dict[str, Part]) -> None:
         if not parts["cpu"].built:
             self.warn(
-                f"gantk is installed without native code ({parts['cpu'].reason}): searches for nearest neighbours will "
+                f"gantk is installed without native code ({parts['cpu'].reason}): searches for nearest neighbors will "
                 "be many times slower; gantk doctor shows the state"
             )
         if not parts["cuda"].built and parts["cuda"].reason.startswith("the build failed"):

@@ -1,4 +1,4 @@
-"""DE-GAN's game in the two readings that no bundled loss has: the squared norm, and one batch for D's normalisation."""
+"""DE-GAN's game in the two readings that no bundled loss has: the squared norm, and one batch for D's normalization."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reading(Loss):
     Args:
         weight: the factor λ₂ of the hidden-space loss.
         squared: the square of the norm.
-        one_batch: whether D judges real and generated images as one batch, so that it normalises them together.
+        one_batch: whether D judges real and generated images as one batch, so that it normalizes them together.
     """
 
     adversarial = True

@@ -32,7 +32,7 @@ class Variant:
         vae: epochs of the autoencoder, where the noise has one.
         drawn: whether its noise is drawn from the posterior, or else the posterior's mean.
         output: what bounds the generator's images; real digits are in [-1, 1] always.
-        norm: the discriminator's normalisation; with batch, real and generated images are normalised apart.
+        norm: the discriminator's normalization; with batch, real and generated images are normalized apart.
     """
 
     losses: tuple[str, ...]

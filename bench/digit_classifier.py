@@ -13,7 +13,7 @@ from gantk.data import to_float
 
 
 class Classifier(nn.Module):
-    """Two convolutions and a layer of 64 features; 28×28 grey images in [-1, 1]."""
+    """Two convolutions and a layer of 64 features; 28×28 gray images in [-1, 1]."""
 
     def __init__(self) -> None:
         super().__init__()

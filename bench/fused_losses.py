@@ -1,6 +1,6 @@
 """The fused losses beside eager torch and torch.compile: time, memory bandwidth reached, and where a native call pays.
 
-All ways take turns, and ratios are of neighbours in time. Bytes are those that have to move: a forward without
+All ways take turns, and ratios are of neighbors in time. Bytes are those that have to move: a forward without
 gradients reads both maps; a forward and a backward read them, and write the gradients asked for. The bandwidth beside
 them is that of a copy between tensors of the map's size whose pages are there already; a gradient is new memory, for
 every way.
@@ -97,7 +97,7 @@ def one_map(shape: tuple[int, ...], dtype: torch.dtype, gradients: int, rounds: 
 
 
 def ratio(other: list[float], own: list[float]) -> float:
-    """The median of the ratios of neighbours."""
+    """The median of the ratios of neighbors."""
     return statistics.median(a / b for a, b in zip(other, own, strict=True))
 
 

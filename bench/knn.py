@@ -4,7 +4,7 @@
     GANTK_DATA=data python bench/knn.py                 # all of it: half an hour on two cores
     GANTK_DATA=data python bench/knn.py --part bytes    # or one part: bytes, floats, curves
 
-Every way finds the same neighbours; whether it does is part of the result. Times alternate between the ways, and ratios
+Every way finds the same neighbors; whether it does is part of the result. Times alternate between the ways, and ratios
 are of the best times, as other work on a machine only ever makes a time longer.
 
 bytes   MNIST's 60,000 training images, uint8, k = 100, with each vector instruction set that the machine has.

@@ -1,4 +1,4 @@
-"""Nearest neighbours of uint8 images on a GPU: gantk's search beside torch's float32 products and topk.
+"""Nearest neighbors of uint8 images on a GPU: gantk's search beside torch's float32 products and topk.
 
     python bench/knn_cuda.py [--points 60000] [--dimension 784] [--k 100] [--repeats 5]
 
@@ -95,7 +95,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Nearest neighbours of uint8 images on a GPU.")
+    parser = argparse.ArgumentParser(description="Nearest neighbors of uint8 images on a GPU.")
     for name, default in (("points", 60000), ("dimension", 784), ("k", 100), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()

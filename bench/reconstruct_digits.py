@@ -3,7 +3,7 @@
     GANTK_DATA=… python bench/reconstruct_digits.py judge runs/gallery/code-loss --draw docs/gallery
     GANTK_DATA=… python bench/reconstruct_digits.py variants -o runs/variants
 
-`judge` reconstructs MNIST's test digits, whole and degraded, by runs that were trained on 28×28 grey images, has a
+`judge` reconstructs MNIST's test digits, whole and degraded, by runs that were trained on 28×28 gray images, has a
 classifier say which digits came back, and reads from the runs' logs where their losses settle; it writes
 bench/results/reconstruct_digits.json, and with --draw what `gantk reconstruct` draws. `variants` trains small code-loss
 DCGANs that differ in one value each, minutes apiece on one core, judges them in the same way, and writes

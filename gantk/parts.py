@@ -259,7 +259,7 @@ class Discriminator(Part, ABC):
 
     provides: frozenset[str] = frozenset({"logits"})
     """Which of `logits`, `hidden`, `code`, `classes` its verdicts hold; `per-sample` where a verdict on one image
-    does not depend on the rest of the batch (no batch normalisation), which gradient penalties need."""
+    does not depend on the rest of the batch (no batch normalization), which gradient penalties need."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`. One with a
     part within has that one's: `gantk.construct.offers_of`."""
@@ -414,7 +414,7 @@ class Loss(Part):
 
     A loss has one method per role that it speaks to, named after the role: `discriminator`, `generator`,
     `autoencoder`, …. Each takes one argument, `play` (a `gantk.Play`), and returns the scalar tensor that the role's
-    player minimises, times `weight`, or `None` where it has nothing to say. A loss that is a sum logs its summands with
+    player minimizes, times `weight`, or `None` where it has nothing to say. A loss that is a sum logs its summands with
     `play.log`. A loss never samples noise, calls `backward` or owns an optimizer.
     """
 

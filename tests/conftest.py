@@ -41,7 +41,7 @@ def _code_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def images() -> ArraySource:
-    """40 random grey 14×14 images of two classes: stripes along and across."""
+    """40 random gray 14×14 images of two classes: stripes along and across."""
     rng = np.random.default_rng(0)
     stripes = np.tile(np.array([0, 255], dtype=np.uint8).repeat(2), 4)[:14]
     labels = np.arange(40) % 2
@@ -52,7 +52,7 @@ def images() -> ArraySource:
 
 @pytest.fixture
 def tiny_pictures() -> ArraySource:
-    """24 random grey images of 16×18 pixels, the smallest that every bundled network takes, of two classes."""
+    """24 random gray images of 16×18 pixels, the smallest that every bundled network takes, of two classes."""
     pixels = np.random.default_rng(0).integers(0, 256, (24, 1, 16, 18), dtype=np.uint8)
     return ArraySource(pixels, np.arange(24) % 2, ("even", "odd"))
 

@@ -30,7 +30,7 @@ class Part:
         dim: how many numbers, at least 1;
             a second line of the same.
         sample: whether to draw.
-        norm: which normalisation.
+        norm: which normalization.
 
     Raises:
         ValueError: never.
@@ -288,7 +288,7 @@ def test_read_options() -> None:
     assert not options["sample"].required
     assert options["dim"].doc == "how many numbers, at least 1; a second line of the same."
     assert options["sample"].doc == "whether to draw."
-    assert options["norm"].doc == "which normalisation."
+    assert options["norm"].doc == "which normalization."
     assert options["widths"].doc == ""
     assert options["widths"].type_name == "list of int or none"
     assert context_names(Part) == {"image_shape", "noise_dim"}

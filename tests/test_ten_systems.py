@@ -241,8 +241,8 @@ def test_lazy_penalties_fall_on_all_discriminators_at_the_same_steps(
     )
     gantk.train(model, tmp_path / "run", progress=Silent())
     for scale in (0, 1):
-        penalised = [line[f"discriminator-{scale}/r3gan"] > 20 for line in _logged(Run(tmp_path / "run"))]
-        assert penalised == [True, False, False, True, False, False, True]
+        penalized = [line[f"discriminator-{scale}/r3gan"] > 20 for line in _logged(Run(tmp_path / "run"))]
+        assert penalized == [True, False, False, True, False, False, True]
 
 
 def test_adaptive_augmentation_follows_the_overfitting(tiny_pictures: ArraySource, tmp_path: Path) -> None:

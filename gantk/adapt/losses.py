@@ -19,7 +19,7 @@ GAME = ("discriminator", "generator")
 
 
 class PlainLoss(Loss):
-    """Functions or modules that say what a role's player minimises, each of a `gantk.Play`.
+    """Functions or modules that say what a role's player minimizes, each of a `gantk.Play`.
 
     Args:
         terms: role → its term.
@@ -32,7 +32,7 @@ class PlainLoss(Loss):
         self.weight = weight
 
     def term(self, role: str, play: Play) -> Any:
-        """What one role's player minimises, a scalar."""
+        """What one role's player minimizes, a scalar."""
         found = self.terms[f"{role}_term"](play)
         if isinstance(found, Tensor) and found.numel() != 1:
             shape = list(found.shape)

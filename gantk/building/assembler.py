@@ -67,7 +67,7 @@ class Assembler:
         metrics = self._list("metric", context)
         model = Model(noise, generator, discriminator, refiner, losses, condition, addons, metrics, average)
         model.built = Record(self.spec, self.recipe, notes=self.notes, handed=self.handed)
-        check_needs(model, labelled="classes" in self.shape or "label_dim" in self.shape)
+        check_needs(model, labeled="classes" in self.shape or "label_dim" in self.shape)
         return model
 
     def _discriminator(

@@ -35,7 +35,7 @@ from gantk.building.spec import (
     flat,
     leave_out,
     merge,
-    normalise,
+    normalize,
     part_table,
     recipe_spec,
 )
@@ -167,7 +167,7 @@ def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tup
 
 
 def _recipe_layer(recipe: Any) -> Spec:
-    data = normalise({"data": DEFAULT_DATA}, "default")["data"]
+    data = normalize({"data": DEFAULT_DATA}, "default")["data"]
     return merge({"data": data}, recipe_spec(named("recipe", DEFAULT_RECIPE if recipe is None else recipe)))
 
 
@@ -193,7 +193,7 @@ def overlay(
 
 def _tables(chosen: Mapping[str, Any]) -> Spec:
     """What a user chose, each part as a table."""
-    return normalise({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
+    return normalize({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
 
 
 def _combined(kind: str, lower: list[dict[str, Any]], upper: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -227,7 +227,7 @@ def assemble(
         for_training: open the spec's data and check that everything fits; without it, the spec's `shape` is believed.
         fit_noise: the noise may be made as long as a generator from Python reads.
     """
-    spec = normalise(spec, "the model")
+    spec = normalize(spec, "the model")
     spec["recipe"] = part_table("recipe", spec.get("recipe"))
     spec["seed"] = check_seed(spec.get("seed", 0))
     if data is None and for_training:

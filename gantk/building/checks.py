@@ -43,7 +43,7 @@ def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str,
             yield name, need
 
 
-def check_needs(model: Model, labelled: bool) -> None:
+def check_needs(model: Model, labeled: bool) -> None:
     """Every loss finds what it needs; `FitError` names the mend otherwise."""
     for slot, part in (("generator", model.generator), ("discriminator", model.discriminator)):
         if part is None:
@@ -53,7 +53,7 @@ def check_needs(model: Model, labelled: bool) -> None:
             said, mend, also = _mend(slot, model.built.spec[slot], part, need)
             problem = f"loss '{loss_name}' needs {need}, which {slot} '{name}' does not provide{said}"
             raise FitError(problem, mend, also)
-    if model.condition is not None and not labelled:
+    if model.condition is not None and not labeled:
         name = bare_name(model.built.spec["condition"])
         raise FitError(f"condition '{name}' needs labels, but this data set has none", "leave out --condition")
     if model.condition is None and model.discriminator is not None and model.discriminator.reads_condition:
@@ -77,7 +77,7 @@ def check_needs(model: Model, labelled: bool) -> None:
             raise FitError(
                 f"loss '{loss_name}' needs a discriminator, but this recipe has none", "choose a recipe with a game"
             )
-        if "labels" in loss.needs and not labelled:
+        if "labels" in loss.needs and not labeled:
             raise FitError(
                 f"loss '{loss_name}' needs labels, but this data set has none",
                 "leave out the loss",

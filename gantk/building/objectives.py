@@ -1,4 +1,4 @@
-"""What players minimise: which terms and losses an objective holds, and whether everybody is heard."""
+"""What players minimize: which terms and losses an objective holds, and whether everybody is heard."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _held_by(value: Any) -> Iterable[Any]:
 
 
 def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
-    """Every player has something to move and something to minimise, and every loss somebody who minimises it.
+    """Every player has something to move and something to minimize, and every loss somebody who minimizes it.
 
     Raises:
         FitError: one has not; the message says why.
@@ -137,7 +137,7 @@ def _check_player(model: Model, player: Player, where: str) -> None:
     for terms in terms_of(player.objective):
         if not terms.losses:
             raise FitError(
-                f"{where} has nothing to minimise: no loss has a term for a {terms.role}",
+                f"{where} has nothing to minimize: no loss has a term for a {terms.role}",
                 "add one with --loss, or choose another recipe",
             )
     for path in player.moves:
@@ -154,7 +154,7 @@ def _unheard(name: str, loss: Loss, players: Sequence[Player]) -> str:
     speaks = f"loss '{name}' speaks to {' and '.join(roles)}"
     deaf = {player.name: written(player.objective) for player in players if player.role in roles}
     if deaf:
-        says = " and ".join(f"player '{player}' minimises {objective}" for player, objective in deaf.items())
+        says = " and ".join(f"player '{player}' minimizes {objective}" for player, objective in deaf.items())
         return f"{speaks}, and no objective holds it: {says}"
     spoken = ", ".join(sorted({player.role for player in players}))
     return f"{speaks}; the players here are {spoken}"

@@ -34,7 +34,7 @@ __all__ = [
     "merge",
     "merge_player",
     "merge_stages",
-    "normalise",
+    "normalize",
     "part_table",
     "recipe_spec",
 ]
@@ -101,7 +101,7 @@ def bare_name(table: Mapping[str, Any]) -> str:
     return str(table["plugin"]).rpartition(":")[2]
 
 
-def normalise(spec: Mapping[str, Any], what: str, home: str = "") -> Spec:
+def normalize(spec: Mapping[str, Any], what: str, home: str = "") -> Spec:
     """A spec with every part as a table; unknown keys are errors that name `what` holds them."""
     for key in spec:
         if key not in KEYS:
@@ -231,7 +231,7 @@ def recipe_spec(value: Any) -> Spec:
     """The spec of a recipe, a preset resolved down to the schedule it extends.
 
     Returns:
-        a normalised spec whose `recipe` is the schedule's table and whose `preset` is the name that was asked for.
+        a normalized spec whose `recipe` is the schedule's table and whose `preset` is the name that was asked for.
 
     Raises:
         UnknownName, BrokenPlugin: there is no such recipe, or its TOML cannot be read.
@@ -252,7 +252,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     if not isinstance(loaded, str):
         return {
             "recipe": {"plugin": plugin.qualified},
-            **normalise(loaded.defaults, f"recipe '{plugin.name}'", plugin.package),
+            **normalize(loaded.defaults, f"recipe '{plugin.name}'", plugin.package),
         }
     where = f"recipe '{plugin.name}' ({plugin.package}, {plugin.name}.toml)"
     try:
@@ -265,7 +265,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     table = part_table("recipe", base, plugin.package)
     lower = _load_recipe(find("recipe", table.pop("plugin")), (*seen, plugin.qualified))
     lower["recipe"] = {**lower["recipe"], **table}
-    return merge(lower, normalise(preset, where, plugin.package))
+    return merge(lower, normalize(preset, where, plugin.package))
 
 
 def flat(settings: Mapping[str, Any] | Sequence[Any]) -> list[Any]:

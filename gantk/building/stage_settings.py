@@ -28,7 +28,7 @@ def resolve_stages(model: Model, recipe: Recipe, settings: Mapping[str, Any]) ->
 
     Raises:
         OptionError: a stage, player or setting is unknown, or a value is out of its range.
-        FitError: a player has nothing to minimise, or a loss has nobody to speak to.
+        FitError: a player has nothing to minimize, or a loss has nobody to speak to.
     """
     stages = [stage for path, part in model.parts.items() for stage in _listed(part, "stages", Stage, path)]
     stages += _listed(recipe, "stages", Stage, model)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.building.spec import Spec, bare_name, normalise, recipe_spec
+from gantk.building.spec import Spec, bare_name, normalize, recipe_spec
 from gantk.errors import FitError, UnknownName
 from gantk.model import Model
 from gantk.run.checkpoints import read_weights
@@ -26,7 +26,7 @@ def spec_of_run(run: Run, chosen: Mapping[str, Any]) -> Spec:
 
     Where other parts are chosen, the stages are those of the run's recipe again: they may have other players.
     """
-    spec = normalise({key: value for key, value in run.spec().items() if key not in OWN}, str(run.model_toml))
+    spec = normalize({key: value for key, value in run.spec().items() if key not in OWN}, str(run.model_toml))
     if other_parts(chosen):
         try:
             spec["stages"] = recipe_spec(spec.get("preset", spec["recipe"]["plugin"])).get("stages", {})

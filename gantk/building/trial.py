@@ -64,7 +64,7 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
 
 
 def _play_again(trial: _Trial, before: Snapshot, number: int, size: int, failed: Failed) -> None:
-    """A stage that failed on a few images is played on more, as a loss that compares neighbours may need.
+    """A stage that failed on a few images is played on more, as a loss that compares neighbors may need.
 
     Where it fails again, its terms are tried one by one, to name the one that it fails by.
     """

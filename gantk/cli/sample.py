@@ -56,7 +56,7 @@ def command(
     An .npz file holds arr_0: uint8 [N, height, width, channels], and labels if the model is conditional.
     Arrays, zips and folders are written batch by batch, so that their number of images is not limited by memory.
     """
-    from gantk.measures.samples import labelled_batches
+    from gantk.measures.samples import labeled_batches
     from gantk.report.image_sets import KINDS, save_images
     from gantk.report.pictures import PICTURES, check_grid, try_place, writable
 
@@ -72,7 +72,7 @@ def command(
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape, columns)
     with progress_bar("generating images") as progress:
-        batches = labelled_batches(model, count, seed, not no_refiner, conditions)
+        batches = labeled_batches(model, count, seed, not no_refiner, conditions)
         save_images(_watched(batches, count, progress), count, output, columns)
     click.echo(f"{counted(count, 'image')} written to {output}")
 

@@ -73,12 +73,12 @@ def check_shape(name: str, source: DataSource, model: Model) -> None:
     Raises:
         DataError: they are; the message says how to name such images.
     """
-    from gantk.measures.reconstruction import COLOURS
+    from gantk.measures.reconstruction import COLORS
 
     if source.image_shape == model.image_shape:
         return
     channels, height, width = model.image_shape
-    color = f",color={COLOURS[channels]}" if channels in COLOURS else ""
+    color = f",color={COLORS[channels]}" if channels in COLORS else ""
     raise DataError(
         f"{name}: its images are {list(source.image_shape)}, but the model's are {[channels, height, width]} "
         f"(channels, height, width): use --data with images of that shape; a folder converts its images with "

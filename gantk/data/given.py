@@ -28,7 +28,7 @@ def as_source(data: Any) -> DataSource | None:
     """Images as a data source: an array, a tensor, a list, a torch data set, or (images, labels).
 
     Args:
-        data: images as accepted by `ArraySource` (`[N, H, W, C]` is recognised by its size); a tuple of such images and
+        data: images as accepted by `ArraySource` (`[N, H, W, C]` is recognized by its size); a tuple of such images and
             their labels; a `torch.utils.data.Dataset`; or a data source, which is returned unchanged.
 
     Raises:

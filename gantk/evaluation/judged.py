@@ -18,7 +18,7 @@ from gantk.errors import DataError, UnknownName, UsageError
 from gantk.evaluation.protocol import Generated
 from gantk.evaluation.real import ImageSet, image_set
 from gantk.files import place as placed
-from gantk.measures.reconstruction import COLOURS
+from gantk.measures.reconstruction import COLORS
 from gantk.model import Model
 from gantk.options import read_options
 from gantk.parts import weights_digest
@@ -103,8 +103,8 @@ def _colored(what: Any, channels: int | None) -> Any:
     """Picture files, in the colors of the real ones where nobody says which."""
     table = part_table("data", named("data", what))
     options = read_options(part_class("data", table["plugin"]))
-    if channels is not None and channels in COLOURS and "color" in options and "color" not in table:
-        return {**table, "color": COLOURS[channels]}
+    if channels is not None and channels in COLORS and "color" in options and "color" not in table:
+        return {**table, "color": COLORS[channels]}
     return table
 
 

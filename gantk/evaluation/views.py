@@ -15,7 +15,7 @@ from torch import Tensor
 from gantk.data import DataSource, to_uint8
 from gantk.data.source import Indices
 from gantk.errors import WorkError
-from gantk.measures.samples import labelled_batches
+from gantk.measures.samples import labeled_batches
 from gantk.model import Model
 
 __all__ = ["Drawn", "Some"]
@@ -111,7 +111,7 @@ class Drawn(DataSource):
         images = np.memmap(tempfile.TemporaryFile(prefix="gantk-"), dtype=np.uint8, mode="w+", shape=shape)  # noqa: SIM115
         labels: list[Tensor] = []
         done = 0
-        for batch in labelled_batches(self._model, self._count, self._seed, self._refine):
+        for batch in labeled_batches(self._model, self._count, self._seed, self._refine):
             images[done : done + len(batch.images)] = to_uint8(batch.images).numpy()
             if batch.labels is not None and batch.labels.dim() == 1:
                 labels.append(batch.labels)

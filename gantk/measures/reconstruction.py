@@ -41,7 +41,7 @@ __all__ = [
     "reconstructed",
 ]
 
-COLOURS: Mapping[int, str] = {1: "gray", 3: "rgb", 4: "rgba"}
+COLORS: Mapping[int, str] = {1: "gray", 3: "rgb", 4: "rgba"}
 """Channels → the color mode to which image files are converted."""
 
 
@@ -270,10 +270,10 @@ def picture_files(paths: Sequence[Any], shape: ImageShape) -> DataSource:
         UsageError: image files cannot have this number of channels.
         DataError: a file is missing, or is not an image.
     """
-    if shape[0] not in COLOURS:
+    if shape[0] not in COLORS:
         raise UsageError(
             f"this model's images have {shape[0]} channels, but image files have 1, 3 or 4: use --data instead."
         )
-    table = {"plugin": "gantk:files", "path": paths, "size": list(shape[1:]), "color": COLOURS[shape[0]]}
+    table = {"plugin": "gantk:files", "path": paths, "size": list(shape[1:]), "color": COLORS[shape[0]]}
     source: DataSource = construct("data", table)
     return source

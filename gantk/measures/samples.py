@@ -11,7 +11,7 @@ from torch import Tensor
 from gantk.errors import FitError, calling
 from gantk.model import Model
 
-__all__ = ["Samples", "labelled_batches", "sample_batches"]
+__all__ = ["Samples", "labeled_batches", "sample_batches"]
 
 
 class Samples(NamedTuple):
@@ -27,10 +27,10 @@ def sample_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Tensor]:
     """The same images as `model.sample(count, seed, refine, conditions)`, in batches `[n, C, H, W]`."""
-    return (batch.images for batch in labelled_batches(model, count, seed, refine, conditions))
+    return (batch.images for batch in labeled_batches(model, count, seed, refine, conditions))
 
 
-def labelled_batches(
+def labeled_batches(
     model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
 ) -> Iterator[Samples]:
     """As `sample_batches`, with labels if the model is conditional."""

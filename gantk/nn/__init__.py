@@ -1,7 +1,7 @@
 """Building blocks for networks of any image size, for the bundled plugins and your own.
 
 Size planning (`halved`, `halve_until`), layers that match those sizes exactly (`upsampler`, `downsampler`), stacks
-(`DownStack`, `up_stack`), residual blocks, normalisation by name, weight initialisation, discriminator heads, and
+(`DownStack`, `up_stack`), residual blocks, normalization by name, weight initialization, discriminator heads, and
 projection onto the unit sphere (`OnSphere`).
 """
 
@@ -13,7 +13,7 @@ from gantk.nn.layers import (
     check_kernel,
     downsampler,
     init_weights,
-    normalisation,
+    normalization,
     output_activation,
     upsampler,
 )
@@ -38,7 +38,7 @@ __all__ = [
     "halve_until",
     "halved",
     "init_weights",
-    "normalisation",
+    "normalization",
     "on_sphere",
     "output_activation",
     "provided",

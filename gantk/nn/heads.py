@@ -35,6 +35,6 @@ def read_off(features: Tensor, hidden: tuple[Tensor, ...], *, logit: nn.Module, 
 
 
 def provided(*, norm: Norm, code: bool) -> frozenset[str]:
-    """What a discriminator with hidden layers provides, by its normalisation and its code head."""
+    """What a discriminator with hidden layers provides, by its normalization and its code head."""
     optional = {"per-sample": norm != "batch", "code": code}
     return frozenset({"logits", "hidden", *(name for name, has in optional.items() if has)})

@@ -1,4 +1,4 @@
-"""Layers: resampling by two to an exact size, normalisations and output activations by name, weight initialisation."""
+"""Layers: resampling by two to an exact size, normalizations and output activations by name, weight initialization."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = [
     "check_kernel",
     "downsampler",
     "init_weights",
-    "normalisation",
+    "normalization",
     "output_activation",
     "upsampler",
 ]
 
 Norm = Literal["batch", "instance", "layer", "none"]
-"""A normalisation; only with `batch` does the result for an image depend on the rest of its batch."""
+"""A normalization; only with `batch` does the result for an image depend on the rest of its batch."""
 
 Output = Literal["tanh", "sigmoid"]
 """The activation that bounds a generator's images to [-1, 1]."""
@@ -90,14 +90,14 @@ _MAP_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "none": lambda channels: nn.Identity(),
 }
-# Instance normalisation of a single value is undefined, so for vectors it normalises the whole vector.
+# Instance normalization of a single value is undefined, so for vectors it normalizes the whole vector.
 _VECTOR_NORMS = {**_MAP_NORMS, "batch": nn.BatchNorm1d, "instance": _MAP_NORMS["layer"]}
 
 
-def normalisation(name: Norm, channels: int, *, vectors: bool = False) -> nn.Module:
-    """A normalisation of maps `[N, channels, H, W]`, or of `vectors` `[N, channels]`.
+def normalization(name: Norm, channels: int, *, vectors: bool = False) -> nn.Module:
+    """A normalization of maps `[N, channels, H, W]`, or of `vectors` `[N, channels]`.
 
-    `layer` normalises each image over all its channels and pixels, `instance` each channel of each image; for
+    `layer` normalizes each image over all its channels and pixels, `instance` each channel of each image; for
     vectors, `instance` means `layer`.
     """
     return (_VECTOR_NORMS if vectors else _MAP_NORMS)[name](channels)
@@ -124,7 +124,7 @@ _SCALED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)
 
 @torch.no_grad()
 def init_weights(module: nn.Module, std: float) -> None:
-    """Draw weights from N(0, std²) and normalisations' scales from N(1, std²); set biases to zero."""
+    """Draw weights from N(0, std²) and normalizations' scales from N(1, std²); set biases to zero."""
     for layer in module.modules():
         if isinstance(layer, (*_WEIGHTED, *_SCALED)):
             if layer.weight is not None:

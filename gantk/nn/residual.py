@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gantk.nn.layers import Norm, normalisation
+from gantk.nn.layers import Norm, normalization
 
 __all__ = ["ResidualBlock"]
 
 
 class ResidualBlock(nn.Module):
-    """act(x + f(x)), where f is convolution, normalisation, act, convolution, normalisation; preserves the shape.
+    """act(x + f(x)), where f is convolution, normalization, act, convolution, normalization; preserves the shape.
 
     Args:
         channels: channels of the map.
         kernel: kernel size, odd.
-        norm: normalisation after both convolutions.
+        norm: normalization after both convolutions.
         slope: negative slope of the LeakyReLU; 0 is a ReLU.
     """
 
@@ -29,10 +29,10 @@ class ResidualBlock(nn.Module):
 
         self.body = nn.Sequential(
             convolution(),
-            normalisation(norm, channels),
+            normalization(norm, channels),
             nn.LeakyReLU(slope, inplace=True),
             convolution(),
-            normalisation(norm, channels),
+            normalization(norm, channels),
         )
         self.activation = nn.LeakyReLU(slope, inplace=True)
 

@@ -8,22 +8,22 @@ from typing import cast
 from torch import Tensor, nn
 
 from gantk.errors import FitError
-from gantk.nn.layers import Norm, downsampler, normalisation, upsampler
+from gantk.nn.layers import Norm, downsampler, normalization, upsampler
 from gantk.nn.sizes import Size, halved
 
 __all__ = ["DownStack", "up_stack"]
 
 
 class DownStack(nn.Module):
-    """Strided convolutions, all except the first normalised, with LeakyReLU(0.2); returns every activation map.
+    """Strided convolutions, all except the first normalized, with LeakyReLU(0.2); returns every activation map.
 
     Args:
         channels: channels of the images.
         size: their height and width.
         widths: channels of each layer; every layer halves the size, rounding up.
         kernel: kernel size.
-        norm: normalisation after every layer except the first (Radford et al. 2016: none on the input layer).
-        norm_first: whether to normalise after the first layer too.
+        norm: normalization after every layer except the first (Radford et al. 2016: none on the input layer).
+        norm_first: whether to normalize after the first layer too.
     """
 
     features: int
@@ -43,7 +43,7 @@ class DownStack(nn.Module):
         sizes = halved(size, len(widths))
         if norm == "instance" and (1, 1) in sizes[1 if norm_first else 2 :]:
             raise FitError(
-                f"instance normalisation needs more than one pixel per map, but {len(widths)} halvings of "
+                f"instance normalization needs more than one pixel per map, but {len(widths)} halvings of "
                 f"{size[0]}x{size[1]} leave one; use norm=layer."
             )
         self.blocks = nn.ModuleList()
@@ -63,18 +63,18 @@ class DownStack(nn.Module):
 
 def _down_block(channels: int, width: int, source: Size, kernel: int, norm: Norm) -> nn.Sequential:
     convolution = downsampler(channels, width, source, kernel, bias=norm == "none")
-    return nn.Sequential(convolution, normalisation(norm, width), nn.LeakyReLU(0.2))
+    return nn.Sequential(convolution, normalization(norm, width), nn.LeakyReLU(0.2))
 
 
 def up_stack(
     channels: int, sizes: Sequence[Size], widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
 ) -> nn.Sequential:
-    """Transposed convolutions, each normalised, with ReLU: one for each of `sizes[1:]`, with `widths` channels."""
+    """Transposed convolutions, each normalized, with ReLU: one for each of `sizes[1:]`, with `widths` channels."""
     layers: list[nn.Module] = []
     for source, target, width in zip(sizes[:-1], sizes[1:], widths, strict=True):
         layers += [
             upsampler(channels, width, source, target, kernel, bias=norm == "none"),
-            normalisation(norm, width),
+            normalization(norm, width),
             nn.ReLU(),
         ]
         channels = width

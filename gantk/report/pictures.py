@@ -29,7 +29,7 @@ __all__ = [
     "aside_of",
     "check_drawable",
     "check_grid",
-    "coloured",
+    "colored",
     "grid",
     "grid_of",
     "heat_maps",
@@ -114,10 +114,10 @@ def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int |
 
 def check_drawable(image_shape: ImageShape) -> None:
     """Refuse images that no picture can show before any work is done; raises `UsageError`."""
-    coloured(torch.empty(0, *image_shape))
+    colored(torch.empty(0, *image_shape))
 
 
-def coloured(images: Tensor) -> Tensor:
+def colored(images: Tensor) -> Tensor:
     """`[N, C, H, W]` images of 1 to 4 channels as RGB, or as RGBA if they have transparency.
 
     Raises:
@@ -146,8 +146,8 @@ def heat_maps(codes: Tensor, size: tuple[int, int], limit: float, channels: int 
     shares = (codes / limit).clamp(-1, 1)
     faint = 1 - 2 * shares.abs()
     full = torch.ones_like(faint)
-    colours = torch.stack([torch.where(shares < 0, faint, full), faint, torch.where(shares > 0, faint, full)], dim=1)
-    filled = F.pad(colours, (0, rows * columns - codes.shape[1]))
+    colors = torch.stack([torch.where(shares < 0, faint, full), faint, torch.where(shares > 0, faint, full)], dim=1)
+    filled = F.pad(colors, (0, rows * columns - codes.shape[1]))
     tiles = F.interpolate(filled.view(len(codes), 3, rows, columns), size, mode="nearest")
     opaque = torch.ones(len(tiles), channels - 3, *size)
     return torch.cat([tiles, opaque], dim=1)

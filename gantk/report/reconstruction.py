@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gantk.measures.reconstruction import Error, Generated, Reconstructed
-from gantk.report.pictures import coloured, grid, heat_maps, side_by_side
+from gantk.report.pictures import colored, grid, heat_maps, side_by_side
 from gantk.report.table import table
 
 __all__ = ["ErrorRow", "error_table", "picture_of"]
@@ -41,7 +41,7 @@ def picture_of(generated: Generated, real: Reconstructed, degraded: bool) -> Ten
     """
     # An outlier among the predicted codes would make all others look white.
     limit = max(generated.noise.abs().max().item(), torch.finfo(torch.float32).tiny)
-    shape = coloured(generated.images).shape
+    shape = colored(generated.images).shape
 
     def tiles(codes: Tensor) -> Tensor:
         return heat_maps(codes, (shape[2], shape[3]), limit, shape[1])
@@ -54,5 +54,5 @@ def picture_of(generated: Generated, real: Reconstructed, degraded: bool) -> Ten
 
 def _rows(columns: Sequence[Tensor]) -> Tensor:
     """Arrange columns of images as one image."""
-    images = torch.stack([coloured(column) for column in columns], dim=1)
+    images = torch.stack([colored(column) for column in columns], dim=1)
     return grid(images.flatten(0, 1), columns=len(columns))

@@ -25,7 +25,7 @@ DEEPEST = 3
 """Maximum depth of folders to search."""
 
 TRACES = ("checkpoints", "log.jsonl", ".unfinished-model.toml")
-"""Files by which a folder without a `model.toml` is recognised as a run."""
+"""Files by which a folder without a `model.toml` is recognized as a run."""
 
 
 @dataclass

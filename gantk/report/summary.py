@@ -1,4 +1,4 @@
-"""Summarise a built model as a table: its parts, then its stages."""
+"""Summarize a built model as a table: its parts, then its stages."""
 
 from __future__ import annotations
 
@@ -103,6 +103,6 @@ def _player(player: Player) -> tuple[str, ...]:
     return (
         f"  {player.name}",
         f"trains {', '.join(player.moves)}",
-        f"minimises {written(player.objective)}",
+        f"minimizes {written(player.objective)}",
         f"{player.optimizer['optimizer']}({option_text(options)}){extra}",
     )

@@ -1,4 +1,4 @@
-"""Objectives: what a player minimises, as named terms."""
+"""Objectives: what a player minimizes, as named terms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Binding", "Joined", "Objective", "SharedPlay", "Terms", "written"]
 
 
 class Objective(Protocol):
-    """A player's objective: the named scalar terms whose sum the player minimises."""
+    """A player's objective: the named scalar terms whose sum the player minimizes."""
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]: ...
 

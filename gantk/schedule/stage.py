@@ -60,7 +60,7 @@ class Player:
         name: how logs, settings and errors call it.
         moves: dotted paths of the modules whose parameters it moves; `noise?` stands for what that part says is
             `learned`, and for nothing where it says nothing.
-        objective: the named terms whose sum it minimises.
+        objective: the named terms whose sum it minimizes.
         role: the role whose loss settings apply to it; its name where not given.
         optimizer: name and options of a `torch.optim` optimizer.
         repeats: turns per step; each but the last is played on a batch of its own (WGAN's n_critic).

@@ -117,7 +117,7 @@ class DiscriminatorContract(ShapedContract):
         self._check_per_sample(part, shape)
 
     def _check_per_sample(self, part: Discriminator, shape: ImageShape) -> None:
-        mend = "it claims 'per-sample', which gradient penalties rely on: take the claim or batch normalisation out"
+        mend = "it claims 'per-sample', which gradient penalties rely on: take the claim or batch normalization out"
         self._compare_first(part, self._images(shape), "in training mode", mend)
 
     def _compare_first(self, part: Discriminator, images: Tensor, when: str, mend: str) -> None:

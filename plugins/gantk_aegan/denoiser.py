@@ -25,7 +25,7 @@ DROPPED_BLOCKS = 3
 class Denoiser(Refiner):
     """AEGAN's denoiser φ: it makes generated images look real and stays close to them.
 
-    It adds two players to every game: a discriminator that separates real from refined images, and φ, which minimises
+    It adds two players to every game: a discriminator that separates real from refined images, and φ, which minimizes
     the adversarial loss + λ ‖φ(x̂) - x̂‖₁, the mean over pixels. Both treat the generated image x̂ as a constant, and
     the game's own players train as if there were no denoiser.
 
@@ -143,11 +143,11 @@ class HourGlass(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         channels, last = image_shape[0], len(widths) - 1
         for depth, (source, wide) in enumerate(zip(sizes[:-1], widths, strict=True)):
-            normalised = 0 < depth < last
+            normalized = 0 < depth < last
             self.down.append(
                 nn.Sequential(
-                    downsampler(channels, wide, source, KERNEL, bias=not normalised),
-                    nn.BatchNorm2d(wide) if normalised else nn.Identity(),
+                    downsampler(channels, wide, source, KERNEL, bias=not normalized),
+                    nn.BatchNorm2d(wide) if normalized else nn.Identity(),
                     nn.LeakyReLU(0.2 if depth < last else 0.0, inplace=True),
                 )
             )

@@ -27,8 +27,8 @@ class AEGANDiscriminator(Discriminator):
 
     Args:
         width: channels of all layers except the last three, at least 1.
-        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
-        norm_first: whether the first layer is normalised too, as in the authors' discriminator of embeddings.
+        norm: normalization of every layer except the first; gradient penalties need one other than batch.
+        norm_first: whether the first layer is normalized too, as in the authors' discriminator of embeddings.
         code: whether to also predict a code of the noise's dimension for each input.
         init_std: standard deviation of the initial weights, above 0.
     """

@@ -116,10 +116,10 @@ def _encoder(image_channels: int, width: int, sizes: Sequence[Size], residual: b
     layers: list[nn.Module] = []
     last = len(sizes) - 2
     for depth, source in enumerate(sizes[:-1]):
-        # Neither the first layer nor the one that outputs the embedding is normalised.
-        normalised = 0 < depth < last
-        layers.append(downsampler(width if depth else image_channels, width, source, KERNEL, bias=not normalised))
-        layers += [nn.BatchNorm2d(width)] if normalised else []
+        # Neither the first layer nor the one that outputs the embedding is normalized.
+        normalized = 0 < depth < last
+        layers.append(downsampler(width if depth else image_channels, width, source, KERNEL, bias=not normalized))
+        layers += [nn.BatchNorm2d(width)] if normalized else []
         layers.append(nn.LeakyReLU(SLOPE, inplace=True))
         layers += [ResidualBlock(width, slope=SLOPE)] if residual and depth < last else []
     return nn.Sequential(*layers)

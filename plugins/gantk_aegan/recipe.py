@@ -133,7 +133,7 @@ class _Negated(SharedPlay):
 
 
 class _Disguise:
-    """The encoder's term of the game, E log D(H(x)) in the paper, which the encoder minimises and D maximises.
+    """The encoder's term of the game, E log D(H(x)) in the paper, which the encoder minimizes and D maximizes.
 
     It is the adversarial loss's generator term on real embeddings with negated logits: for logits l, minimax's
     E log(1 - σ(-l)) is E log σ(l), the non-saturating game's -E log σ(-l) is -E log(1 - σ(l)), and Wasserstein's

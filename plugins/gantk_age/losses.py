@@ -66,7 +66,7 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": _mean_l1, "l2"
 class AGELoss(Loss):
     """The game of an encoder E and a generator G over the divergence of codes from N(0, I) (Ulyanov et al. 2018).
 
-    E minimises Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x), and G minimises Δ(E(G(z))) + λ d(E(G(z)), z), where Δ is the KL
+    E minimizes Δ(E(x)) - Δ(E(G(z))) + μ d(G(E(x)), x), and G minimizes Δ(E(G(z))) + λ d(E(G(z)), z), where Δ is the KL
     divergence between N(0, I) and a Gaussian fitted to the batch's codes in each dimension, averaged over dimensions.
 
     Codes and noise are compared on the unit sphere. Without that, E would make -Δ(E(G(z))) as small as it likes by ever

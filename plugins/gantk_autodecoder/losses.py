@@ -17,9 +17,9 @@ MOST_LOOPS = 100
 
 
 class CodeLoss(Loss):
-    """The code loss: 0.012 · ‖z - D_code(G(z))‖, which both players minimise (Shao, Li & Jiang, eq. 3).
+    """The code loss: 0.012 · ‖z - D_code(G(z))‖, which both players minimize (Shao, Li & Jiang, eq. 3).
 
-    The paper minimises w · l_code + (1 - w) · l_DCGAN (eq. 2): `weight` is w, and the weight of the game's own loss is
+    The paper minimizes w · l_code + (1 - w) · l_DCGAN (eq. 2): `weight` is w, and the weight of the game's own loss is
     1 - w. The norm is over the code of one image, averaged over the batch. With `loops` above 1, which the paper
     proposes as future work, an image is generated from the predicted code and encoded again: c₁ = D_code(G(z)),
     c₂ = D_code(G(c₁)), …, and the loss is the mean of the distances ‖z - cᵢ‖.

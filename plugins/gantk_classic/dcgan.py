@@ -16,7 +16,7 @@ from gantk.nn import (
     check_kernel,
     halve_until,
     init_weights,
-    normalisation,
+    normalization,
     output_activation,
     provided,
     read_off,
@@ -50,12 +50,12 @@ class DCGANGenerator(Generator):
     """DCGAN's generator: a projection to a small map, then transposed convolutions with ReLU; tanh at the end.
 
     The base map has at most 7 pixels on the shorter side and is doubled up to the image; odd sizes are matched
-    exactly. Every layer except the last is normalised.
+    exactly. Every layer except the last is normalized.
 
     Args:
         width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
-        norm: normalisation of every layer except the last.
+        norm: normalization of every layer except the last.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -81,7 +81,7 @@ class DCGANGenerator(Generator):
         self.project = nn.Sequential(
             nn.Linear(noise_dim, widths[0] * height * breadth, bias=norm == "none"),
             nn.Unflatten(1, (widths[0], height, breadth)),
-            normalisation(norm, widths[0]),
+            normalization(norm, widths[0]),
             nn.ReLU(),
         )
         self.up = up_stack(widths[0], sizes[:-1], widths[1:], kernel=kernel, norm=norm)
@@ -98,13 +98,13 @@ class DCGANGenerator(Generator):
 class DCGANDiscriminator(Discriminator):
     """DCGAN's discriminator: strided convolutions with LeakyReLU(0.2), no hidden fully connected layer.
 
-    It mirrors the generator's sizes and channels; the first layer is not normalised. The hidden maps are the outputs
+    It mirrors the generator's sizes and channels; the first layer is not normalized. The hidden maps are the outputs
     of each LeakyReLU. The logit and the code, if any, are linear functions of the last map.
 
     Args:
         width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
-        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
+        norm: normalization of every layer except the first; gradient penalties need one other than batch.
         code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
     """

@@ -64,7 +64,7 @@ class _Game(Loss):
 
 
 class Minimax(_Game):
-    """The minimax game: D maximises, and G minimises, E log D(x) + E log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
+    """The minimax game: D maximizes, and G minimizes, E log D(x) + E log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
 
     The generator's gradient vanishes while the discriminator is confident; `nonsaturating` avoids this.
 
@@ -82,7 +82,7 @@ class Minimax(_Game):
 
 
 class NonSaturating(_Game):
-    """The non-saturating game: G minimises -E log D(G(z)), D as in `minimax` (Goodfellow et al. 2014, section 3).
+    """The non-saturating game: G minimizes -E log D(G(z)), D as in `minimax` (Goodfellow et al. 2014, section 3).
 
     Args:
         weight: factor of this loss in the players' objectives, 0 or more.
@@ -98,7 +98,7 @@ class NonSaturating(_Game):
 
 
 class Wasserstein(_Game):
-    """The Wasserstein game: D minimises E D(G(z)) - E D(x), G minimises -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
+    """The Wasserstein game: D minimizes E D(G(z)) - E D(x), G minimizes -E D(G(z)) (Arjovsky et al. 2017, Algorithm 1).
 
     By default it sets the paper's RMSProp at 5e-5, 5 discriminator turns per step, and weight clipping to ±0.01.
 
@@ -121,10 +121,10 @@ class Wasserstein(_Game):
 
 
 class WassersteinGP(Wasserstein):
-    """The Wasserstein game with a gradient penalty: D minimises E D(G(z)) - E D(x) + λ E (‖∇ D(x̂)‖₂ - 1)².
+    """The Wasserstein game with a gradient penalty: D minimizes E D(G(z)) - E D(x) + λ E (‖∇ D(x̂)‖₂ - 1)².
 
     Each x̂ is a uniformly random interpolation of one real and one generated image (Gulrajani et al. 2017, eq. 3).
-    The discriminator must judge each image independently, so it cannot use batch normalisation.
+    The discriminator must judge each image independently, so it cannot use batch normalization.
 
     By default it sets the paper's Adam at 1e-4 with β = (0, 0.9), and 5 discriminator turns per step.
 

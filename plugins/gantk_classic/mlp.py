@@ -50,7 +50,7 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """A multilayer perceptron from pixels to a logit, with LeakyReLU(0.2) where the paper has maxout.
 
-    Nothing is normalised, so the verdict on an image never depends on the other images. The hidden maps are the hidden
+    Nothing is normalized, so the verdict on an image never depends on the other images. The hidden maps are the hidden
     layers' activations; the code, if any, is a linear function of the last one.
 
     Args:

@@ -28,11 +28,11 @@ LOG_VARIANCE = (-30.0, 20.0)
 
 
 class VAE(Generator):
-    """The variational autoencoder of DE-GAN's Tables II, III and IV, generalised to any image size.
+    """The variational autoencoder of DE-GAN's Tables II, III and IV, generalized to any image size.
 
     Decoder: noise → a map of at most 4 pixels on the shorter side, by one transposed convolution → stride-2
     transposed convolutions of 5x5 up to the image. Encoder: three 5x5 convolutions of stride 2 (more for images above
-    64 pixels), dropout, and a linear layer to mean and log-variance. Batch normalisation and ReLU follow every
+    64 pixels), dropout, and a linear layer to mean and log-variance. Batch normalization and ReLU follow every
     convolution except the decoder's last, as in the paper's text; its tables list neither for the VAE.
 
     Args:
@@ -40,7 +40,7 @@ class VAE(Generator):
         dropout: dropout probability before the encoder's last layer, in [0, 1).
         sphere: whether to project codes and the decoder's input noise onto the unit sphere, as losses need that
             bound codes; they are then no draws: their log-variance is a constant -30.
-        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on colour images.
+        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on color images.
     """
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114; layers of Zhong et al. 2018, arXiv:1807.03923, Tables II-IV"

@@ -147,7 +147,7 @@ class ImageFiles(LazySource):
         if found := cached(self._key):
             self._skips.skip(len(self._names) - len(found[1]), "cannot be decoded or of another size")
             super().__init__(len(found[1]), (0, 0, 0), classes)
-            self._loaded = self._labelled(found)
+            self._loaded = self._labeled(found)
             self.image_shape = self._loaded.image_shape
             return
         self._usable, shape = probe_files(self._files, self._names, self._decoding, self._skips)
@@ -164,9 +164,9 @@ class ImageFiles(LazySource):
             kept = decode_files(self._files, names, self._decoding, self._skips, into, progress)
             return [self._usable[row] for row in kept]
 
-        return self._labelled(decoded(len(names), self.image_shape, self._key, fill))
+        return self._labeled(decoded(len(names), self.image_shape, self._key, fill))
 
-    def _labelled(self, found: Decoded) -> ArraySource:
+    def _labeled(self, found: Decoded) -> ArraySource:
         images, kept = found
         labels = None if self._all_labels is None else self._all_labels[kept]
         return ArraySource(images, labels, self.classes, shown(self._files.where))

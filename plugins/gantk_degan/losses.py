@@ -18,7 +18,7 @@ class HiddenSpace(Loss):
     """The hidden-space loss: (1/N) Σ ‖h(xᵢ) - h(G(zᵢ))‖₂, h being an activation map of D (Zhong et al. 2018, eq. 12).
 
     Real and generated images are paired by their index in the batch; the norm is over the whole map of one image. In
-    the paper, D maximises λ₁ L_adv + λ₂ L_hid, so in D's minimised objective this term is -L_hid.
+    the paper, D maximizes λ₁ L_adv + λ₂ L_hid, so in D's minimized objective this term is -L_hid.
 
     Args:
         layer: index of the discriminator's hidden map used as h; 0 is the first, -1 the deepest.

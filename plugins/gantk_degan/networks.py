@@ -1,4 +1,4 @@
-"""DE-GAN's generator and discriminator: Tables II, III and IV, generalised to any image size."""
+"""DE-GAN's generator and discriminator: Tables II, III and IV, generalized to any image size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gantk.nn import (
     Size,
     halved,
     init_weights,
-    normalisation,
+    normalization,
     output_activation,
     provided,
     read_off,
@@ -72,15 +72,15 @@ def _check(widths: tuple[int, ...] | None, fc: int | None, init_std: float) -> N
 
 def _connected(inputs: int, outputs: int, activation: nn.Module, norm: Norm = "batch") -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(inputs, outputs, bias=norm == "none"), normalisation(norm, outputs, vectors=True), activation
+        nn.Linear(inputs, outputs, bias=norm == "none"), normalization(norm, outputs, vectors=True), activation
     )
 
 
 class DEGANGenerator(Generator):
     """DE-GAN's generator: fully connected layers to a small map, then transposed 5x5 convolutions of stride 2.
 
-    Batch normalisation and ReLU follow every layer except the one that outputs the image: the paper's text puts batch
-    normalisation on every convolutional layer, although Tables III and IV list it for the first two only. Their
+    Batch normalization and ReLU follow every layer except the one that outputs the image: the paper's text puts batch
+    normalization on every convolutional layer, although Tables III and IV list it for the first two only. Their
     `tanh` after 64 channels is read as a final 5x5 convolution to the image's channels.
 
     Args:
@@ -90,7 +90,7 @@ class DEGANGenerator(Generator):
             divisible by 16, else those of Table II, with the last one repeated for larger images.
         closing_conv: whether the last layer is a stride-1 convolution (Table III) or a transposed convolution
             (Table II); by default as in the table that the size selects.
-        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on colour images.
+        output: activation that bounds the images to [-1, 1]; the paper uses sigmoid on MNIST and tanh on color images.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -151,15 +151,15 @@ class _Base(nn.Sequential):
 class DEGANDiscriminator(Discriminator):
     """DE-GAN's discriminator: 5x5 convolutions of stride 2, one fully connected layer, one logit; LeakyReLU(0.2).
 
-    Normalisation follows every layer except the first and the logit. Tables III and IV list `FC 1, FC 64`, which is
-    read as FC 64 → FC 1, with batch normalisation and LeakyReLU after FC 64 as Table II has them after its FC 1024.
+    Normalization follows every layer except the first and the logit. Tables III and IV list `FC 1, FC 64`, which is
+    read as FC 64 → FC 1, with batch normalization and LeakyReLU after FC 64 as Table II has them after its FC 1024.
     The hidden maps are the activations of the convolutions; the code, if any, is a linear function of the last one.
 
     Args:
         widths: channels of each convolution; by default those of Table III if both sides of the image are divisible
             by 16, else those of Table II, with the last one repeated for larger images.
         fc: width of the fully connected layer, at least 1; by default 64 (Table III) or 1024 (Table II).
-        norm: normalisation of every layer except the first; gradient penalties need one other than batch.
+        norm: normalization of every layer except the first; gradient penalties need one other than batch.
         code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
     """

@@ -29,7 +29,7 @@ class _Convolution(nn.Module):
 
 
 class _Base(nn.Module):
-    """From a latent vector, normalised to length √dim, to the smallest map."""
+    """From a latent vector, normalized to length √dim, to the smallest map."""
 
     def __init__(self, noise_dim: int, width: int, size: Size) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Base(nn.Module):
 
 
 class _Doubling(nn.Module):
-    """Nearest-neighbour upsampling by 2, then two convolutions."""
+    """Nearest-neighbor upsampling by 2, then two convolutions."""
 
     def __init__(self, inputs: int, outputs: int, size: Size) -> None:
         super().__init__()
@@ -59,19 +59,19 @@ class GrowingImages(nn.Module):
 
     Args:
         noise_dim: dimension of the noise.
-        colours: channels of the images.
+        colors: channels of the images.
         sizes: (height, width) of each resolution, smallest first.
         widths: channels of the maps of each.
     """
 
-    def __init__(self, noise_dim: int, colours: int, sizes: list[Size], widths: list[int]) -> None:
+    def __init__(self, noise_dim: int, colors: int, sizes: list[Size], widths: list[int]) -> None:
         super().__init__()
         self.growth = Growth(sizes)
         self.base = _Base(noise_dim, widths[0], sizes[0])
         self.doublings = nn.ModuleList(
             _Doubling(i, o, size) for i, o, size in zip(widths[:-1], widths[1:], sizes[1:], strict=True)
         )
-        self.to_image = nn.ModuleList(EqualConv(width, colours, 1, gain=1.0) for width in widths)
+        self.to_image = nn.ModuleList(EqualConv(width, colors, 1, gain=1.0) for width in widths)
 
     def forward(self, noise: Tensor) -> Tensor:
         return self.drawn(noise, self.growth.depth, self.growth.alpha)

@@ -40,7 +40,7 @@ def channels(depth: int, fmap_base: int, fmap_max: int) -> int:
 
 @runtime_checkable
 class Grows(Protocol):
-    """Interface of a network's `growth`, by which the recipe recognises growing networks."""
+    """Interface of a network's `growth`, by which the recipe recognizes growing networks."""
 
     @property
     def sizes(self) -> Sequence[Size]:

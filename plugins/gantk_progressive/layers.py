@@ -1,4 +1,4 @@
-"""Layers of Karras et al. 2018: equalised learning rate, pixel norm, minibatch standard deviation, resampling."""
+"""Layers of Karras et al. 2018: equalized learning rate, pixel norm, minibatch standard deviation, resampling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPSILON = 1e-8
 
 
 class _Equal(nn.Module):
-    """A layer with equalised learning rate: weights drawn from N(0, 1), scaled by gain / √fan_in at run time.
+    """A layer with equalized learning rate: weights drawn from N(0, 1), scaled by gain / √fan_in at run time.
 
     So every weight has the same dynamic range, and Adam, whose step size does not depend on the gradient's magnitude,
     updates all of them at the same speed (section 4.1).
@@ -41,7 +41,7 @@ class _Equal(nn.Module):
 
 
 class EqualLinear(_Equal):
-    """A linear layer with equalised learning rate."""
+    """A linear layer with equalized learning rate."""
 
     def __init__(self, inputs: int, outputs: int, gain: float = GAIN) -> None:
         super().__init__((outputs, inputs), outputs, inputs, gain)
@@ -51,7 +51,7 @@ class EqualLinear(_Equal):
 
 
 class EqualConv(_Equal):
-    """A convolution of stride 1 that keeps the size, with equalised learning rate."""
+    """A convolution of stride 1 that keeps the size, with equalized learning rate."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = GAIN) -> None:
         super().__init__((outputs, inputs, kernel, kernel), outputs, inputs * kernel**2, gain)
@@ -92,7 +92,7 @@ class BatchStd(nn.Module):
     i mod ⌈N / group⌉, which is the authors' grouping if N is divisible by `group`. The standard deviation over a group
     is averaged over channels and pixels; all pixels of the group's images get this value.
 
-    In evaluation mode the value is a running mean, as in batch normalisation, so the verdict on an image does not
+    In evaluation mode the value is a running mean, as in batch normalization, so the verdict on an image does not
     depend on the other images.
 
     Args:

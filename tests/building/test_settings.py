@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gantk.building.assembly import compose
-from gantk.building.spec import normalise
+from gantk.building.spec import normalize
 from gantk.errors import OptionError
 
 
@@ -41,7 +41,7 @@ def test_a_path_that_leads_nowhere_is_named(setting: str, said: str) -> None:
 
 @pytest.mark.parametrize("table", ["stages", "train"])
 def test_tables_are_tables(table: str) -> None:
-    assert normalise({table: {}}, "the model")[table] == {}
+    assert normalize({table: {}}, "the model")[table] == {}
     for wrong in (3, "x", [1]):
         with pytest.raises(OptionError, match=f"the model: '{table}' is a table, not"):
-            normalise({table: wrong}, "the model")
+            normalize({table: wrong}, "the model")

@@ -102,7 +102,7 @@ class Of(Loss):
 
 def neighbours(images: Tensor) -> Tensor:
     if len(images) < 6:
-        raise ValueError("5 neighbours need 6 images")
+        raise ValueError("5 neighbors need 6 images")
     return torch.cdist(images.flatten(1), images.flatten(1)).topk(6, largest=False).values.mean()
 
 
@@ -271,7 +271,7 @@ def test_a_learned_noise_in_a_recipe_that_does_not_move_it_is_refused() -> None:
         try_stages(model, resolve_stages(model, Plain(), {}))
 
 
-class Labelled(Game):
+class Labeled(Game):
     """A game that reads labels, as a subclass says where."""
 
     def stages(self, model: Model) -> Sequence[Stage]:
@@ -282,7 +282,7 @@ class Labelled(Game):
 
 def test_labels_are_asked_of_data_that_has_them() -> None:
     model = assembled()
-    stages = resolve_stages(model, Labelled(), {})
+    stages = resolve_stages(model, Labeled(), {})
     try_stages(model, stages, torch.tensor([0, 1, 1]))
     with pytest.raises(
         FitError,

@@ -104,7 +104,7 @@ def test_degraded_images_have_a_column_and_a_line(coded: Path, tmp_path: Path, c
     done = call("reconstruct", "coded", *options).worked()
     drawn = picture(tmp_path / "out.png")
     assert drawn.shape[1] == 4 * 30 + 2 + 12 + 4 * 30 + 2
-    assert len(np.unique(tile(drawn, 0, 5))) == 1, "a single grey is left"
+    assert len(np.unique(tile(drawn, 0, 5))) == 1, "a single gray is left"
     assert len(np.unique(tile(drawn, 0, 4))) > 1
     assert "  degraded images (downscale=28) " in done.out
     assert "image, degraded image, its code, image generated from the code" in done.out

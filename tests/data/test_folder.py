@@ -1,4 +1,4 @@
-"""Folders of images: labels, sizes, colours, damaged files, links."""
+"""Folders of images: labels, sizes, colors, damaged files, links."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_options_as_the_command_line_gives_them(tmp_path):
 
 
 @pytest.mark.parametrize(("color", "channels"), [("rgb", 3), ("gray", 1), ("rgba", 4)])
-def test_every_kind_of_image_in_every_colour(tmp_path, color, channels):
+def test_every_kind_of_image_in_every_color(tmp_path, color, channels):
     grey = np.full((6, 5), 100, np.uint8)
     rgb = np.full((6, 5, 3), 100, np.uint8)
     palette = Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE)
@@ -131,9 +131,9 @@ def test_every_kind_of_image_in_every_colour(tmp_path, color, channels):
     )
     source = Folder(path=tmp_path, color=color)
     assert source.image_shape == (channels, 6, 5)
-    colours = everything(source)[:, : min(channels, 3)].reshape(9, -1)
-    assert (colours[0] == 255).all()
-    assert np.abs(colours[1:].astype(int) - 100).max() <= 2
+    colors = everything(source)[:, : min(channels, 3)].reshape(9, -1)
+    assert (colors[0] == 255).all()
+    assert np.abs(colors[1:].astype(int) - 100).max() <= 2
     if channels == 4:
         assert (everything(source)[:, 3] == 255).all()
 
@@ -145,7 +145,7 @@ def test_transparency_lies_over_white(tmp_path):
     assert Folder(path=tmp_path, color="keep").image_shape == (4, 2, 2)
 
 
-def test_keep_leaves_grey_as_it_is_and_refuses_a_mixture(tmp_path):
+def test_keep_leaves_gray_as_it_is_and_refuses_a_mixture(tmp_path):
     put(tmp_path, {"a.png": encoded(pixels(0, channels=1))})
     source = Folder(path=tmp_path, color="keep")
     np.testing.assert_array_equal(everything(source)[0, 0], pixels(0, channels=1))

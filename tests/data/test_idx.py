@@ -186,7 +186,7 @@ def test_digits_are_1000_of_each_class():
     images, labels = everything(source)
     assert np.bincount(labels).tolist() == [1000] * 10
     assert images.dtype == np.uint8
-    # Grey values of MNIST: mostly black, means near 33.3 and deviations near 78.6.
+    # Gray values of MNIST: mostly black, means near 33.3 and deviations near 78.6.
     assert abs(images.mean() - 33.3184) < 0.5
     assert abs(images.std() - 78.5675) < 0.5
 

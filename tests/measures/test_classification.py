@@ -102,9 +102,9 @@ def test_labels_that_are_wrong_cost_accuracy() -> None:
     right = side(150, 1, "real", extractor=extractor)
     wrong = of_images(images(150, 5, torch.arange(150) % 3), "generated", (torch.arange(150) + 1) % 3, extractor)
     assert measure(Accuracy(), Comparison(right, wrong)) == {"accuracy": 0, "accuracy_real": 1}
-    unlabelled = of_images(images(150, 5, torch.arange(150) % 3), "generated", extractor=extractor)
+    unlabeled = of_images(images(150, 5, torch.arange(150) % 3), "generated", extractor=extractor)
     with pytest.raises(FitError, match="generated images have no labels"):
-        measure(Accuracy(), Comparison(right, unlabelled))
+        measure(Accuracy(), Comparison(right, unlabeled))
 
 
 def test_what_does_not_fit_is_refused() -> None:

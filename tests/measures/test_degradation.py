@@ -29,7 +29,7 @@ def test_downscale_takes_means_of_blocks() -> None:
     torch.testing.assert_close(found, torch.full_like(ramp, ramp.mean().item()))
     found = degraded(ramp, "downscale=2")
     means = torch.tensor([[2.5, 4.5], [10.5, 12.5]]) / 16
-    # Scaled up bilinearly, a corner lies beyond the centres of the blocks and takes the nearest one's mean.
+    # Scaled up bilinearly, a corner lies beyond the centers of the blocks and takes the nearest one's mean.
     torch.testing.assert_close(found[0, 0, ::3, ::3], means)
     assert found[0, 0, 1, 1].item() == pytest.approx(
         (9 * means[0, 0] + 3 * means[0, 1] + 3 * means[1, 0] + means[1, 1]).item() / 16

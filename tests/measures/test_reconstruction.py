@@ -31,7 +31,7 @@ from gantk.measures.reconstruction import (
 )
 from gantk.nn import Average
 from gantk.recipe import Recipe
-from gantk.report.pictures import coloured, heat_maps, side_by_side
+from gantk.report.pictures import colored, heat_maps, side_by_side
 from gantk.report.reconstruction import picture_of
 
 
@@ -219,15 +219,15 @@ def test_heat_maps_by_hand() -> None:
         assert heat_maps(torch.randn(2, 100), size, 1.0).shape == (2, 3, *size)
 
 
-def test_coloured_and_side_by_side() -> None:
+def test_colored_and_side_by_side() -> None:
     for channels, expected in ((1, 3), (2, 4), (3, 3), (4, 4)):
         images = torch.rand(2, channels, 3, 3)
-        found = coloured(images)
+        found = colored(images)
         assert found.shape == (2, expected, 3, 3)
         assert torch.equal(found[:, 0], images[:, 0])
         assert torch.equal(found[:, -1], images[:, -1])
     with pytest.raises(UsageError, match="got 5"):
-        coloured(torch.rand(2, 5, 3, 3))
+        colored(torch.rand(2, 5, 3, 3))
     joined = side_by_side([torch.zeros(3, 4, 5, dtype=torch.uint8), torch.ones(3, 2, 7, dtype=torch.uint8)], gap=3)
     assert joined.shape == (3, 4, 15)
     assert joined[0, 3].tolist() == [0] * 5 + [255] * 10

@@ -1,4 +1,4 @@
-"""The exact nearest-neighbour search: every instruction set against integer and float64 arithmetic."""
+"""The exact nearest-neighbor search: every instruction set against integer and float64 arithmetic."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_bytes_equal_integer_arithmetic(way: str, n: int, dim: int, k: int, most
 
 def test_limits_guessed_from_a_sample_lose_nothing(way: str) -> None:
     # Large enough for a sample; clusters of unequal sizes are where its guess is often too low.
-    centres = random_bytes(40, 24, seed=1).repeat_interleave(torch.arange(1, 41) * 3, dim=0)
-    x = (centres.int() + random_bytes(len(centres), 24, most=9, seed=2).int()).clamp(0, 255).to(torch.uint8)
+    centers = random_bytes(40, 24, seed=1).repeat_interleave(torch.arange(1, 41) * 3, dim=0)
+    x = (centers.int() + random_bytes(len(centers), 24, most=9, seed=2).int()).clamp(0, 255).to(torch.uint8)
     assert len(x) > 2000
     for k in (1, 12, 90):
         distances, indices = knn_distances(x, k, return_indices=True)
@@ -192,7 +192,7 @@ def test_floats_on_the_grid_of_bytes_agree_with_bytes(way: str) -> None:
     assert torch.equal(indices, order)
 
 
-def test_a_point_is_not_its_own_neighbour_and_its_copy_is(way: str) -> None:
+def test_a_point_is_not_its_own_neighbor_and_its_copy_is(way: str) -> None:
     x = random_bytes(50, 8)
     x = torch.cat([x, x[:10], x[:10]])
     distances, indices = knn_distances(x, 3, return_indices=True)

@@ -15,12 +15,12 @@ from gantk.ops.knn.plan import Plan
 
 
 def pixels(count: int, dimension: int, seed: int = 0, levels: int = 256) -> Tensor:
-    """Points around a few centres; few levels make equal distances, and equal points, common."""
+    """Points around a few centers; few levels make equal distances, and equal points, common."""
     rng = torch.Generator().manual_seed(seed)
-    centres = torch.randint(0, levels, (8, dimension), generator=rng)
+    centers = torch.randint(0, levels, (8, dimension), generator=rng)
     which = torch.randint(0, 8, (count,), generator=rng)
     noise = torch.randint(-levels // 8 - 1, levels // 8 + 2, (count, dimension), generator=rng)
-    return (centres[which] + noise).clamp(0, levels - 1).to(torch.uint8)
+    return (centers[which] + noise).clamp(0, levels - 1).to(torch.uint8)
 
 
 def assert_found(x: Tensor, k: int, plan: Plan | None, reference: Tensor | None = None, **more: object) -> TorchKernels:

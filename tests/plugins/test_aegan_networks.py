@@ -158,7 +158,7 @@ def test_a_residual_block_by_hand() -> None:
     inner = nn.functional.leaky_relu(block.body[0](x), 0.2)
     expected = nn.functional.leaky_relu(x + block.body[3](inner), 0.2)
     torch.testing.assert_close(block(x.clone()), expected)
-    # 3×3 without bias, and four numbers per channel of two normalisations
+    # 3×3 without bias, and four numbers per channel of two normalizations
     assert sum(p.numel() for p in ResidualBlock(64).parameters()) == 2 * 9 * 64 * 64 + 4 * 64
     kept = x.clone()
     block(x)
@@ -197,9 +197,9 @@ def test_the_authors_published_networks_have_no_residual_blocks() -> None:
     networks = generator(residual=False)
     assert table(networks.embedding, empty(NOISE))[:2] == ["4x4 512@4 BN relu", "4x4 256@8 BN relu"]
     published = chain(NOISE, 512, 256, 128, 64) + 2 * chain(3, 64, 64, 64, 64)
-    normalised = 512 + 256 + 128 + 2 * 64 + 3 * 64  # channels that have a scale and a shift
+    normalized = 512 + 256 + 128 + 2 * 64 + 3 * 64  # channels that have a scale and a shift
     biased = 64 + 64 + 64 + 3
-    assert sum(p.numel() for p in networks.parameters()) == published + 2 * normalised + biased
+    assert sum(p.numel() for p in networks.parameters()) == published + 2 * normalized + biased
 
 
 def test_the_embeddings_side_is_an_option() -> None:

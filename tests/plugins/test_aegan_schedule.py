@@ -285,8 +285,8 @@ def test_the_denoisers_loss_must_be_a_game() -> None:
     context = {"image_shape": (1, 20, 20), "noise_dim": 6}
     with pytest.raises(FitError, match="loss 'hidden' is not a game"):
         construct("refiner", "denoiser:width=2,loss=hidden", **context)
-    penalised: Any = construct("refiner", "denoiser:width=2,loss=wgan-gp", **context)
-    assert "per-sample" in penalised.discriminator.provides
+    penalized: Any = construct("refiner", "denoiser:width=2,loss=wgan-gp", **context)
+    assert "per-sample" in penalized.discriminator.provides
     with pytest.raises(FitError, match="needs per-sample"):
         construct("refiner", "denoiser:width=2,loss=wgan-gp,discriminator='dcgan:width=2,norm=batch'", **context)
 

@@ -14,7 +14,7 @@ import gantk
 from gantk.data import ArraySource
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.measures.reconstruction import check_reads_codes
-from gantk.measures.samples import labelled_batches
+from gantk.measures.samples import labeled_batches
 from gantk.schedule import Batch
 from gantk.training.progress import Silent
 from gantk_classic.condition import ClassCondition, VectorCondition
@@ -86,11 +86,11 @@ def test_samples_of_a_class(model: gantk.Model) -> None:
 
 def test_batches_of_samples_carry_the_labels_that_they_were_told(model: gantk.Model) -> None:
     whole, count = model.sample_noise(70, 5), 70
-    batches = list(labelled_batches(model, count, seed=5))
+    batches = list(labeled_batches(model, count, seed=5))
     labels = torch.cat([batch.labels for batch in batches if batch.labels is not None])
     assert torch.equal(labels, whole[:, model.noise.dim :].argmax(1))
     assert torch.equal(torch.cat([batch.images for batch in batches]), model.generate(whole))
-    told = [batch.labels for batch in labelled_batches(model, count, seed=5, conditions=["3", "8"])]
+    told = [batch.labels for batch in labeled_batches(model, count, seed=5, conditions=["3", "8"])]
     assert torch.cat(told).tolist() == [3, 8] * 35  # type: ignore[arg-type]
 
 

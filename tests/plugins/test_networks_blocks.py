@@ -76,11 +76,11 @@ def test_absurd_kernels_are_refused(kernel: int) -> None:
         blocks.check_kernel(kernel)
 
 
-def _normalised(name: blocks.Norm, vectors: bool) -> torch.Tensor:
+def _normalized(name: blocks.Norm, vectors: bool) -> torch.Tensor:
     torch.manual_seed(0)
     x = 5 + 3 * torch.randn(6, 4, *(() if vectors else (8, 8)))
-    normalised: torch.Tensor = blocks.normalisation(name, 4, vectors=vectors)(x)
-    return normalised
+    normalized: torch.Tensor = blocks.normalization(name, 4, vectors=vectors)(x)
+    return normalized
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def _normalised(name: blocks.Norm, vectors: bool) -> torch.Tensor:
         ("layer", True, (1,)),
     ],
 )
-def test_a_normalisation_normalises_what_its_name_says(name: blocks.Norm, vectors: bool, over: tuple[int, ...]) -> None:
-    y = _normalised(name, vectors)
+def test_a_normalization_normalizes_what_its_name_says(name: blocks.Norm, vectors: bool, over: tuple[int, ...]) -> None:
+    y = _normalized(name, vectors)
     torch.testing.assert_close(y.mean(over), torch.zeros_like(y.mean(over)), atol=1e-5, rtol=0)
     torch.testing.assert_close(y.var(over, correction=0), torch.ones_like(y.mean(over)), atol=1e-3, rtol=0)
 
 
-def test_no_normalisation_changes_nothing() -> None:
-    assert _normalised("none", vectors=False).mean() > 4
+def test_no_normalization_changes_nothing() -> None:
+    assert _normalized("none", vectors=False).mean() > 4
 
 
 def test_initial_weights() -> None:
@@ -118,7 +118,7 @@ def test_initial_weights() -> None:
         assert layer.bias is None or not layer.bias.any()
 
 
-def test_instance_normalisation_of_single_pixels_is_refused() -> None:
+def test_instance_normalization_of_single_pixels_is_refused() -> None:
     with pytest.raises(FitError, match="norm=layer"):
         blocks.DownStack(1, (8, 8), (4, 4, 4), norm="instance")
     stack = blocks.DownStack(1, (8, 9), (4, 4, 4), norm="instance")

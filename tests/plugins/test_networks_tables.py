@@ -159,7 +159,7 @@ def test_base_maps_of_tables_iii_and_iv() -> None:
 
 
 @pytest.mark.parametrize("make", [VAE, DEGANGenerator, DEGANDiscriminator])
-def test_no_layer_before_a_normalisation_has_a_bias(make: type[Generator | Discriminator]) -> None:
+def test_no_layer_before_a_normalization_has_a_bias(make: type[Generator | Discriminator]) -> None:
     net = make((1, 28, 28), NOISE)
     leaves = [m for m in net.modules() if not list(m.children()) and not isinstance(m, SILENT)]
     for layer, after in pairwise(leaves):

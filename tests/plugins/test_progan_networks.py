@@ -175,7 +175,7 @@ def test_the_networks_are_table_2(full_size: Sequence[gantk.Part]) -> None:
         assert sum(row[3] for row in table) == pytest.approx(23.1e6, abs=0.05e6)
 
 
-def test_where_activations_and_normalisations_are() -> None:
+def test_where_activations_and_normalizations_are() -> None:
     """LeakyReLU(0.2) after every layer but to-image and the logit; the last layer is linear."""
     generator, discriminator = ProGANGenerator((3, 32, 32), 8, **SMALL), ProGANDiscriminator((3, 32, 32), 8, **SMALL)
     for net, linear in ((generator, 4), (discriminator, 1)):

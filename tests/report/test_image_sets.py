@@ -141,7 +141,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from gantk import Generator, Model, NoiseSource
-from gantk.measures.samples import labelled_batches
+from gantk.measures.samples import labeled_batches
 from gantk.report.image_sets import save_images
 
 class Noise(NoiseSource):
@@ -158,7 +158,7 @@ model = Model(Noise(), Plain())
 
 def peak(count, names):
     for name in names:
-        save_images(labelled_batches(model, count, seed=0), count, Path(f"{count}-{name}"))
+        save_images(labeled_batches(model, count, seed=0), count, Path(f"{count}-{name}"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 names = sys.argv[3:]

@@ -44,7 +44,7 @@ def test_the_ends_of_the_range_are_black_and_white() -> None:
     assert shown[4] in (127, 128)
 
 
-def test_grey_is_grey() -> None:
+def test_gray_is_gray() -> None:
     assert picture(torch.zeros(1, 3, 3, dtype=torch.uint8)).mode == "L"
     assert picture(torch.zeros(3, 3, 3, dtype=torch.uint8)).mode == "RGB"
 

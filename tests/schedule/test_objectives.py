@@ -1,4 +1,4 @@
-"""What players minimise and read: joined objectives, and values that parts bring to a stage."""
+"""What players minimize and read: joined objectives, and values that parts bring to a stage."""
 
 from __future__ import annotations
 

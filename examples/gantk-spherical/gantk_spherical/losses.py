@@ -11,7 +11,7 @@ from gantk.errors import OptionError
 class FeatureMatching(Loss):
     """Feature matching: ‖E f(x) - E f(G(z))‖₂², f being a hidden map of D (Salimans et al. 2016, section 3.1).
 
-    It is added to what the generator minimises; the discriminator's objective stays as it is.
+    It is added to what the generator minimizes; the discriminator's objective stays as it is.
 
     Args:
         layer: which of the discriminator's hidden maps is f; 0 is the first, -1 the deepest.

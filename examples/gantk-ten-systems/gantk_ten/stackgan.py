@@ -12,7 +12,7 @@ from gantk import Binding, Discriminator, Generator, Joined, Player, Stage, Step
 from gantk.construct import nested, offers_of
 from gantk.errors import FitError
 from gantk.model import Model
-from gantk.nn import halved, normalisation, output_activation, upsampler
+from gantk.nn import halved, normalization, output_activation, upsampler
 from gantk.parts import ImageShape
 from gantk.recipe import Recipe
 
@@ -43,7 +43,7 @@ class PyramidGenerator(Generator):
         )
         self.grow = nn.ModuleList(
             nn.Sequential(
-                upsampler(wide, narrow, small, large, 4, bias=False), normalisation("batch", narrow), nn.ReLU()
+                upsampler(wide, narrow, small, large, 4, bias=False), normalization("batch", narrow), nn.ReLU()
             )
             for wide, narrow, small, large in zip(widths, widths[1:], sizes, sizes[1:], strict=False)
         )

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: for bytes and floats, on CPUs and GPUs."""
+"""Exact nearest neighbors: for bytes and floats, on CPUs and GPUs."""
 
 from gantk.ops.knn.distances import LARGEST, check_values, knn_distances
 

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours among bytes on a GPU.
+"""Exact nearest neighbors among bytes on a GPU.
 
 Squared distances between uint8 vectors are integers, which the 8-bit products of tensor cores compute exactly. The
 search avoids a selection among all pairs:
@@ -45,7 +45,7 @@ def search(
     plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Find the k nearest neighbours of each row among the other rows, or among those of `reference`.
+    """Find the k nearest neighbors of each row among the other rows, or among those of `reference`.
 
     Args:
         x: `[N, D]` uint8 on a CUDA device.

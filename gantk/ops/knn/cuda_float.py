@@ -1,4 +1,4 @@
-"""Nearest neighbours among floats on a GPU, as exact as direct differences in float64.
+"""Nearest neighbors among floats on a GPU, as exact as direct differences in float64.
 
 The byte search is used as a filter: x is quantized to q = round((x − low) / step). With the quantization error e_i =
 |x_i − (step · q_i + low)|, the triangle inequality gives |d_ij − step · |q_i − q_j|| ≤ e_i + e_j. The list of a row is
@@ -32,7 +32,7 @@ def search_float(
     plan: Callable[[int, int], Plan | None] = Plan.for_lists,
     list_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Find the k nearest neighbours of each row among the other rows, or among those of `reference`.
+    """Find the k nearest neighbors of each row among the other rows, or among those of `reference`.
 
     Args:
         x: `[N, D]` float32 or float64 on a CUDA device, with squared distances that are finite in float64.

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours."""
+"""Exact nearest neighbors."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ def knn_distances(
     block: SupportsIndex | None = None,
     progress: Progress | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Compute the exact Euclidean distances from each point to its k nearest neighbours.
+    """Compute the exact Euclidean distances from each point to its k nearest neighbors.
 
     For uint8 points, such as images, squared distances are computed as integers without rounding; this is also the
     fastest way (docs/ops.md). For float points, distances are computed from direct differences in float64. A point is
-    never its own neighbour, but an exact duplicate of it is one, at distance 0. Ties are broken by the smaller index.
+    never its own neighbor, but an exact duplicate of it is one, at distance 0. Ties are broken by the smaller index.
     The result does not depend on the number of threads (`torch.set_num_threads`). A call breaks the graph of
     torch.compile, because the checks depend on the values; `torch.ops.gantk.knn_distances` is the unchecked operator.
 
     Args:
         x: points `[N, D]`, or images `[N, C, H, W]`; uint8 or any float dtype, on the CPU or a CUDA device.
-        k: number of neighbours, from 1 to N - 1, or to M with a reference.
+        k: number of neighbors, from 1 to N - 1, or to M with a reference.
         reference: points `[M, …]` to search, of x's dtype, shape and device; by default x itself.
-        return_indices: whether to return the indices of the neighbours too.
+        return_indices: whether to return the indices of the neighbors too.
         block: number of points processed together, which determines the memory besides the results; by default chosen
             automatically.
         progress: receives the fraction of the search done, 0 to 1, several times a second.
@@ -100,7 +100,7 @@ def knn_distances(
     most = len(among) - (reference is None)
     if most < 1:
         raise UsageError(
-            "x is one point, which has no neighbours: expected at least 2."
+            "x is one point, which has no neighbors: expected at least 2."
             if reference is None and len(x)
             else f"{'x' if reference is None else 'reference'} contains no points: the reference set is empty."
         )

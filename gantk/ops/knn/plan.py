@@ -1,4 +1,4 @@
-"""The parameters of the nearest-neighbour search on every device: sample sizes, list lengths, error bounds.
+"""The parameters of the nearest-neighbor search on every device: sample sizes, list lengths, error bounds.
 
 A random sample of the columns gives each row a threshold that slightly more than k columns should be within; these
 columns are appended to the row's list. A list with at least k entries that has not overflowed contains the k nearest,

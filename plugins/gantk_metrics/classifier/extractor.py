@@ -31,13 +31,13 @@ class Classifier(Extractor):
 
     Its features are what its last layer reads. It is trained once per data set, in a minute or several, on images that
     are not held out, and kept under the content of the images in the folder that GANTK_CACHE names (`~/.cache/gantk`).
-    Images of another size are resized to the data set's; grey ones and RGB ones are converted to each other.
+    Images of another size are resized to the data set's; gray ones and RGB ones are converted to each other.
 
     Args:
         data: the data set whose classes it learns, as mnist, with options in quotes: data='mnist:path=sets'; in Python
             a data source as well. It is tested on the part that the data set holds out, else on a tenth of the images.
         epochs: passes over the images, at least 1. By default 6, and more where they are fewer than 8,000.
-        width: channels of its first block, at least 1; four times as many features. By default 16 for grey images and
+        width: channels of its first block, at least 1; four times as many features. By default 16 for gray images and
             32 for others.
         flip: whether half of the training images are mirrored; by default those in color are.
         size: longest side, in pixels, of what it sees, at least 4; larger images are reduced.
