@@ -31,6 +31,7 @@ __all__ = [
 
 DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
 GENERATOR_NEEDS = frozenset({"posterior", "sphere"})
+ON_SPHERE = "project its codes and its noise onto the unit sphere by gantk.nn.OnSphere, and provide 'sphere'"
 
 
 def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
@@ -99,7 +100,7 @@ def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> tuple[s
         how = "judge each image by itself, without batch normalization"
         return "", "leave the loss out", f"let it {how if need == 'per-sample' else f'return a dictionary with {need}'}"
     if not offer:
-        return "", instead, ""
+        return "", instead, ON_SPHERE if need == "sphere" else ""
     if unknown := sorted(offer.keys() - read_options(type(part)).keys()):
         return f"; it inherits an offer of {', '.join(unknown)}, which its constructor does not take", instead, ""
     if all(str(table.get(name)) == str(value) for name, value in offer.items()):

@@ -80,7 +80,9 @@ def _contract(cls: Any) -> dict[str, Any]:
         found |= {"adversarial": cls.adversarial, "roles": list(cls.roles())}
         if cls.settings:
             found["settings"] = {role: dict(settings) for role, settings in cls.settings.items()}
-    for name in ("slots", "optional"):
+    if distribution := getattr(cls, "distribution", None):
+        found["distribution"] = [distribution]
+    for name in ("prior", "slots", "optional"):
         if value := getattr(cls, name, None):
             found[name] = list(value)
     return found
@@ -107,7 +109,7 @@ def describe_text(description: Mapping[str, Any]) -> str:
     lines += [description["summary"]] if description["summary"] else []
     lines += [f"\npaper: {description['paper']}"] if description["paper"] else []
     lines += [f"\n{_options(description['options'])}"] if description["options"] else []
-    words = ("needs", "provides", "roles", "slots", "optional")
+    words = ("distribution", "needs", "provides", "roles", "prior", "slots", "optional")
     facts = [f"{word}: {', '.join(description[word])}" for word in words if description.get(word)]
     facts += [f"offers {need} with {_pairs(options)}" for need, options in description.get("offers", {}).items()]
     facts += [f"default settings of the {role}: {_pairs(v)}" for role, v in description.get("settings", {}).items()]

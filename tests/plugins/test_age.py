@@ -15,6 +15,7 @@ from torch.distributions import Normal, kl_divergence
 import gantk
 from gantk import Generator, Model, Play, Posterior
 from gantk.errors import FitError, OptionError
+from gantk.nn import OnSphere
 from gantk.parts import ImageShape
 from gantk.schedule import Batch, Player, Step
 from gantk.training.turn import Turns
@@ -349,3 +350,29 @@ def test_a_generator_that_only_says_that_its_codes_lie_on_the_sphere_is_refused(
 
     with pytest.raises(FitError, match="provides `sphere`, but its codes have lengths up to 7"):
         tiny("age", noise="sphere:dim=6", generator=(Boasting, {"width": 4}), discriminator=None)
+
+
+def test_networks_of_ones_own_are_told_how_to_bound_their_codes(tiny: Build) -> None:
+    class Unbounded(AGEGenerator):
+        """Codes of any length."""
+
+        def __init__(self, image_shape: ImageShape, noise_dim: int) -> None:
+            super().__init__(image_shape, noise_dim, width=4, sphere=False)
+
+        offers: dict[str, Any] = {}  # noqa: RUF012
+
+    with pytest.raises(
+        FitError, match=r"needs sphere.*project its codes and its noise onto the unit sphere by gantk\.nn"
+    ):
+        tiny("age", noise="sphere:dim=6", generator=Unbounded, discriminator=None)
+
+    class Bounded(Unbounded):
+        """As the message says."""
+
+        def __init__(self, image_shape: ImageShape, noise_dim: int) -> None:
+            super().__init__(image_shape, noise_dim)
+            self.provides = frozenset({"posterior", "sphere"})
+            self.decoder.insert(0, OnSphere())
+            self.encoder.append(OnSphere())
+
+    tiny("age", noise="sphere:dim=6", generator=Bounded, discriminator=None)
