@@ -243,7 +243,10 @@ def checked_figure(name: str, value: Tensor | float) -> Tensor:
     scalar = torch.as_tensor(value) if isinstance(value, (int, float, Tensor)) else None
     if scalar is None or scalar.numel() != 1 or scalar.is_complex():
         kind = f"a tensor {list(scalar.shape)}" if scalar is not None else f"a {type(value).__name__}"
-        raise FitError(f"log('{last}', …): the value is {kind}; expected a scalar tensor.")
+        if scalar is not None and scalar.is_complex():
+            kind += f" of {str(scalar.dtype).removeprefix('torch.')}"
+        what = f"log('{last}', …): the value" if above else f"term '{name}'"
+        raise FitError(f"{what} is {kind}; expected a scalar tensor.")
     return scalar
 
 

@@ -33,9 +33,11 @@ def test_a_run_holds_what_the_design_says(tiny: Build, tmp_path: Path) -> None:
     assert Image.open(run.samples_folder / "step-0000006.png").size == (2 * 16 + 2, 2 * 16 + 2)
     lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6]
-    assert set(lines[0]["values"]) == {
-        f"{player}/{term}" for player in ("discriminator", "generator") for term in ("nonsaturating", "gradient_norm")
-    }
+    each = ("nonsaturating", "objective", "gradient_norm")
+    parts = {f"discriminator/nonsaturating/{part}" for part in ("real", "fake")}
+    both = {f"{player}/{term}" for player in ("discriminator", "generator") for term in each}
+    assert set(lines[0]["values"]) == both | parts
+    assert [line["stage_images"] for line in lines] == [16, 32, 48]
     board = EventAccumulator(str(run.tensorboard))
     board.Reload()
     logged = {event.step: event.value for event in board.Scalars("game/generator/nonsaturating")}
