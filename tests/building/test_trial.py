@@ -129,7 +129,7 @@ def test_state_that_is_kept_without_its_graph_is_fine() -> None:
 
 def test_a_loss_may_need_more_images_than_a_trial_has() -> None:
     tried(assembled(Of(neighbours)), {"batch_size": 8})
-    assert "batch of 5, in loss.mine, by ValueError: 5 neighbours" in refusal(
+    assert "batch of 5, in loss.mine, by ValueError: 5 neighbors" in refusal(
         assembled(Of(neighbours)), {"batch_size": 5}
     )
 
