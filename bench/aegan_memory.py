@@ -1,9 +1,9 @@
-"""What a step of each of AEGAN's stages takes at 512×512: peak memory and seconds, on real photographs.
+"""Peak memory and time per step of each of AEGAN's stages at 512×512, on photographs.
 
-Each stage gets a process of its own, which plays one step to warm up and then measures one or more. The peak is the
-process's resident memory, Python and torch included.
+Each stage runs in its own process: one step to warm up, then the measured ones. The peak is the resident memory of the
+process, including Python and torch.
 
-    GANTK_DATA=… python bench/aegan_memory.py            # some minutes and up to 20 GB on 2 cores
+    GANTK_DATA=… python bench/aegan_memory.py            # several minutes and up to 20 GB on 2 cores
     GANTK_DATA=… python bench/aegan_memory.py --size 128 --batch 4 --dry-run
 """
 

@@ -1,10 +1,10 @@
-"""What a call of a native operation costs, through torch's stable ABI and through pointers behind pybind11.
+"""The overhead of calling a native operation through torch's stable ABI, and through raw pointers with pybind11.
 
     python bench/call_overhead.py
 
-Builds the same small kernel both ways, in a temporary folder, with the headers of the torch that runs, and times the
-hidden loss (and its backward) on maps so small that the call is what counts. Rounds are interleaved; each way's time is
-the median of its rounds, and ratios are medians of the rounds' own. docs/native.md has what was decided on them.
+Builds the same small kernel both ways in a temporary folder, with the headers of the installed torch, and times the
+hidden loss and its backward on maps so small that the call dominates. Rounds alternate between the two; times are
+medians over rounds, ratios are medians of the ratios per round. docs/native.md describes the decision based on them.
 """
 
 from __future__ import annotations

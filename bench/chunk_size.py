@@ -1,8 +1,8 @@
-"""How many images to generate at once: seconds per image by chunk, interleaved, on this machine's GPU or else its CPU.
+"""How many images to generate at once: seconds per image by chunk size, on this machine's GPU or else its CPU.
 
 python bench/chunk_size.py
 
-A chunk of a CPU is worth changing only where a larger one is faster by more than these ratios spread.
+Chunk sizes alternate. Another size is better only if it is faster by more than the spread of the ratios.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The classifiers by which images are judged: how long they train, and how well they tell held-out images apart.
+"""The classifiers that evaluate images: their training time, and their error on held-out images.
 
 GANTK_DATA=… python bench/classifiers.py [digits mnist fashion-mnist cifar10] [--threads 1]
 
-Data sets that are not named keep the figures that `results/classifiers.json` has.
+Data sets that are not named keep their results in `results/classifiers.json`.
 """
 
 from __future__ import annotations

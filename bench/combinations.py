@@ -1,13 +1,13 @@
-"""Whether parts of different papers learn together: combinations, trained shortly on digits and scored.
+"""Do parts of different papers learn together? Combinations, trained for a short time on digits and scored.
 
     python bench/combinations.py list
     python bench/combinations.py train [NAME …] [--seeds 0] [-o runs/combinations]
     python bench/combinations.py table
 
-Each is a line of `gantk build`, in small networks and few steps: to see that what builds also learns, not how well it
-could. Scores are those of 1,000 samples before and after: the Fréchet distance on features of the classifier of digits,
-coverage, the share of samples that the classifier is sure of (above 0.9), and that of the commonest class. Of a
-combination that gantk refuses, its own words are kept.
+Each combination is a `gantk build` command with small networks and few steps. This shows that what builds also learns,
+not how well it can learn. Scores are of 1,000 samples before and after training: the Fréchet distance on features of
+the digit classifier, coverage, the fraction of samples with a class probability above 0.9, and the fraction of the most
+frequent class. If gantk refuses a combination, its error message is recorded.
 """
 
 from __future__ import annotations

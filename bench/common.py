@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine's description, and results as JSON beside it."""
+"""Shared by the benchmarks: writing results as JSON, with a description of the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 import gantk.registry
 
 RESULTS = Path(os.environ.get("GANTK_RESULTS") or Path(__file__).parent / "results")
-"""Where results are written: the folder that GANTK_RESULTS names, else `bench/results`."""
+"""Where results are written: the folder in GANTK_RESULTS, or `bench/results`."""
 
 
 def machine() -> dict[str, Any]:

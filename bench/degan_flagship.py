@@ -1,13 +1,13 @@
-"""Whether degan-mnist learns, beside DCGAN on the same networks, and what makes the difference.
+"""Does degan-mnist learn? Compared with DCGAN on the same networks, and with variants that differ in one thing.
 
     GANTK_DATA=… python bench/degan_flagship.py train degan-mnist dcgan --seeds 0 1 2 --epochs 1 2 5
     python bench/degan_flagship.py table
 
-`train` plays the game on MNIST's 60,000 digits. Whenever so many epochs of it are done, a classifier judges 6,400
-samples, and what it finds goes into bench/results/degan_flagship/VARIANT-SEED.json, as does what the noise of the
-autoencoder carries after 1, 2, 5 and 10 of its own epochs, as far as the variant trains it. Stopped and called again,
-or with further epochs, it goes on. An epoch takes four minutes on one core. `table` prints all of it as Markdown. The
-variants are those of bench/degan_variants.py.
+`train` trains on MNIST's 60,000 digits. After each of the given numbers of epochs, a classifier judges 6,400 samples.
+The results are written to bench/results/degan_flagship/VARIANT-SEED.json, together with statistics of the
+autoencoder's noise after 1, 2, 5 and 10 of its epochs, as far as the variant trains it. Run it again, also with more
+epochs, to resume. An epoch takes four minutes on one core. `table` prints all results as Markdown. The variants are
+defined in bench/degan_variants.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DE-GAN's game in the two readings that no bundled loss has: the squared norm, and one batch for D's normalization."""
+"""Two readings of DE-GAN's game that no bundled loss implements: the squared norm, and one batch for D's normalization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the flagship's trainings differ in: who plays, with which loss, noise and rate."""
+"""The variants of bench/degan_flagship.py: networks, losses, noise and learning rates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONSATURATING, MINIMAX = "nonsaturating", "minimax"
 
 
 def hidden(players: str, weight: float, layer: int = -1) -> str:
-    """The hidden-space loss in the words of the command line."""
+    """The hidden-space loss as it is written on the command line."""
     return f"hidden:players={players},weight={weight}" + (f",layer={layer}" if layer != -1 else "")
 
 

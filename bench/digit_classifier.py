@@ -1,4 +1,4 @@
-"""A small classifier of digits, by whose features and confidence generated digits are judged."""
+"""A small digit classifier, whose features and confidence evaluate generated digits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How far the estimates of the intrinsic dimension are to be trusted, on points whose dimension is known.
+"""Bias and spread of estimates of the intrinsic dimension, on points of known dimension.
 
-For points spread evenly in cubes and on spheres: the average estimate beside the dimension (bias), and how much the
-estimate really varies from one draw of the points to the next, beside the standard error that it comes with.
+For uniform points in cubes and on spheres: the mean estimate compared with the dimension, and the spread of estimates
+over draws of the points compared with the reported standard error.
 
     python bench/dimension_spread.py          # about two minutes on one core
 """

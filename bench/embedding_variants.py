@@ -1,7 +1,7 @@
-"""Which networks does the game on embeddings train with? AEGAN at 64×64, on real photographs.
+"""With which networks and settings does the game on embeddings train? AEGAN at 64×64, on photographs.
 
-Each variant trains the autoencoder and then plays the game, without a denoiser; the spread is the standard deviation
-over 256 samples, averaged over pixels, as a share of that over 256 photographs: near 0, all samples are one image.
+Each variant trains the autoencoder and then plays the game, without a denoiser. The spread is the standard deviation
+over 256 samples, averaged over pixels, divided by that of 256 photographs; near 0, all samples are the same image.
 
     GANTK_DATA=… python bench/embedding_variants.py            # about 20 minutes on one core
 """
@@ -29,11 +29,11 @@ RATE = 1e-3
 
 @dataclass(frozen=True)
 class Variant:
-    """What the preset `aegan-64` has, but for the fields that are given."""
+    """What a variant changes."""
 
     residual: bool = False
     end: nn.Module | None = None
-    """What takes the place of the tanh at the end of the generator of embeddings."""
+    """Replaces the tanh at the end of the generator of embeddings."""
     norm_first: bool = False
     rate: float = RATE
 

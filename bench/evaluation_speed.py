@@ -1,10 +1,10 @@
-"""How long an evaluation of 10,000 generated digits takes: sampling, a classifier's features, and each metric.
+"""Time of an evaluation of 10,000 generated digits: sampling, a classifier's features, and each metric.
 
     GANTK_DATA=… python bench/evaluation_speed.py [--rounds 3]
 
-A DCGAN of the default size with random weights is measured beside MNIST's 60,000 training digits: how good it is does
-not change the time. The classifier is trained before, if it is not there, and features of the real digits are kept from
-one evaluation to the next: the first round computes them, the later ones find them.
+A DCGAN of the default size with random weights is compared with MNIST's 60,000 training digits; its quality does not
+affect the time. The classifier is trained beforehand if it is not cached. Features of the real digits are cached: the
+first round computes them, later rounds read them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The fused losses beside eager torch and torch.compile: time, memory bandwidth reached, and where a native call pays.
+"""The fused losses compared with eager torch and torch.compile: time, bandwidth, and the size from which they pay off.
 
-All ways take turns, and ratios are of neighbors in time. Bytes are those that have to move: a forward without
-gradients reads both maps; a forward and a backward read them, and write the gradients asked for. The bandwidth beside
-them is that of a copy between tensors of the map's size whose pages are there already; a gradient is new memory, for
-every way.
+Implementations alternate, and ratios are of consecutive runs. Bytes are the minimum that has to be moved: a forward
+without gradients reads both maps; a forward with a backward reads them and writes the requested gradients. The
+reference bandwidth is that of a copy between tensors of the map's size whose pages are already mapped; all
+implementations write gradients to newly allocated memory.
 
 python bench/fused_losses.py [--rounds 9] [--threads 2] [--largest 512]
 """

@@ -1,12 +1,12 @@
-"""The gallery: each recipe, trained for real on real images; its samples, curves, speed and memory.
+"""The gallery: recipes trained on real images; their samples, curves, speed and memory.
 
     GANTK_DATA=… python bench/gallery.py list
     GANTK_DATA=… python bench/gallery.py train age -o runs/gallery
     GANTK_DATA=… python bench/gallery.py page
 
 `train` builds and trains one entry (half an hour to an hour on one core), and writes its pictures into
-docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. Ctrl-C stops the training, and what it has come
-to is drawn; run it again to resume. `page` writes docs/gallery/README.md from all of them.
+docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. Ctrl-C stops the training and draws the current
+samples; run it again to resume. `page` writes docs/gallery/README.md from all results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the gallery trains: each entry is a build, in the words of the command line."""
+"""The entries of the gallery; each is a `gantk build` command."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Entry:
     """One training.
 
     Args:
-        title: what stands above its pictures.
-        build: the arguments of `gantk build`, with `{data}` where the folder of the data sets stands.
-        refined: whether samples are also drawn without the refiner.
-        note: what a reader should know when looking at it.
+        title: heading on the page.
+        build: arguments of `gantk build`; `{data}` stands for the folder of the data sets.
+        refined: whether to draw samples without the refiner too.
+        note: a remark for readers.
     """
 
     title: str

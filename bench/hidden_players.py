@@ -1,7 +1,7 @@
-"""DE-GAN's hidden-space loss: in whose objective, and with what weight, does it train?
+"""DE-GAN's hidden-space loss: in whose objective, and with what weight, does training work?
 
-The paper lets both players have it (D ascends it) and prints no weight. Each variant trains the same DCGAN from the
-same initial weights on the embedded digits; a digit classifier judges the samples.
+In the paper, both players have the loss (D ascends it), and its weight is not given. Each variant trains the same DCGAN
+from the same initial weights on the embedded digits; a digit classifier evaluates the samples.
 
     python bench/hidden_players.py            # about 20 minutes on 2 cores
 """

@@ -1,16 +1,16 @@
 """Exact self-search: each image's k nearest among the others, against faiss, scikit-learn and torch.
 
     pip install '.[bench]'
-    GANTK_DATA=data python bench/knn.py                 # all of it: half an hour on two cores
+    GANTK_DATA=data python bench/knn.py                 # everything: half an hour on two cores
     GANTK_DATA=data python bench/knn.py --part bytes    # or one part: bytes, floats, curves
 
-Every way finds the same neighbors; whether it does is part of the result. Times alternate between the ways, and ratios
-are of the best times, as other work on a machine only ever makes a time longer.
+All implementations must find the same neighbors; whether they do is part of the result. Implementations alternate, and
+ratios are of the best times, since other work on the machine can only make a run slower.
 
 bytes   MNIST's 60,000 training images, uint8, k = 100, with each vector instruction set that the machine has.
 floats  the same images divided by 255, and features of CIFAR-10's 50,000 training images, in float32; with the relative
         error of distances against direct differences in float64, on a sample of the points, and among near-duplicates.
-curves  time and peak memory over the number of points and of dimensions, each measured in a process of its own.
+curves  time and peak memory over the number of points and dimensions, each in its own process.
 """
 
 from __future__ import annotations

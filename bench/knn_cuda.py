@@ -1,10 +1,10 @@
-"""Nearest neighbors of uint8 images on a GPU: gantk's search beside torch's float32 products and topk.
+"""Nearest neighbors of uint8 images on a GPU: gantk's search compared with torch's float32 products and topk.
 
     python bench/knn_cuda.py [--points 60000] [--dimension 784] [--k 100] [--repeats 5]
 
-Both search the same synthetic images on the same card, in turns. Beside the medians it writes how the search's time
-splits over its kernels and the rest, and which part of the card's published dense int8 rate the pass over pairs
-reaches, where the card is a known one; only the products that a search needs are counted, N (N − 1) / 2 · D.
+Both search the same synthetic images on the same GPU, alternating. Besides medians, it writes the time of each kernel
+and of the rest, and, for known GPUs, the fraction of the published dense int8 rate that the pass over pairs reaches,
+counting only the products that a search needs, N (N − 1) / 2 · D.
 """
 
 from __future__ import annotations

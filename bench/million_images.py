@@ -1,11 +1,11 @@
-"""How long it takes to look for copies of a million training images among 10,000 samples, and how much memory.
+"""Time and memory of searching 10,000 samples for copies of a million training images.
 
     GANTK_DATA=… python bench/million_images.py [--images 1000000] [--samples 10000]
 
-The training images are MNIST's digits, each moved by a few pixels and with a little noise, made as they are read: no
-more than a block of them is in memory. One in a hundred of the samples is a training image; the others are digits with
-other noise. `training_neighbors` has to find all of them, beside as many training images that are left out in turn.
-What making the images takes is measured too; it is done twice.
+The training images are MNIST's digits, shifted by a few pixels and with a little noise. They are generated when they
+are read, so that only one block is in memory. One in a hundred samples is a training image, the others are digits with
+other noise. `training_neighbors` has to find all copies, and searches for as many left-out training images. The time to
+generate the images, which happens twice, is measured separately.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, the most important first, within eight minutes: bash bench/on_gpu.sh [FOLDER]
+# All checks that need a GPU, the most important first, in less than eight minutes: bash bench/on_gpu.sh [FOLDER]
 #
-# Needs x86-64, an NVIDIA GPU, nvcc, and a Python that has torch with CUDA; gantk is built and installed into it. The
-# folder (gpu-results where not given) gets a log of each part, what the benchmarks measured, and summary.txt.
+# Needs x86-64, an NVIDIA GPU, nvcc, and a Python with a CUDA build of torch, into which gantk is built and installed.
+# Writes a log of each part, the benchmarks' results and summary.txt into the folder, by default gpu-results.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=$(mkdir -p "${1:-gpu-results}" && cd "${1:-gpu-results}" && pwd)

@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait, with and without other work on the machine: training steps of a DCGAN, interleaved.
+"""OpenMP's wait policies, with and without other work on the machine: alternating training steps of a DCGAN.
 
 python bench/openmp_waiting.py
 """

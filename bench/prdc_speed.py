@@ -1,6 +1,6 @@
-"""Precision, recall, density and coverage beside the package prdc: the same figures, and how many times faster.
+"""Precision, recall, density and coverage compared with the package prdc: equality of the figures, and time.
 
-Both take turns on the same features, and ratios are of neighbors in time. Peak memory is that of the whole process.
+Both alternate on the same features, and ratios are of consecutive runs. Peak memory is that of the whole process.
 
 python bench/prdc_speed.py [--points 10000] [--dim 2048] [--rounds 3] [--threads 2]
 """

@@ -1,13 +1,13 @@
-"""Whether real digits come back as the same digits: runs that read codes, judged by a classifier.
+"""Are digits reconstructed as the same digit? Runs that encode images, evaluated by a classifier.
 
     GANTK_DATA=… python bench/reconstruct_digits.py judge runs/gallery/code-loss --draw docs/gallery
     GANTK_DATA=… python bench/reconstruct_digits.py variants -o runs/variants
 
-`judge` reconstructs MNIST's test digits, whole and degraded, by runs that were trained on 28×28 gray images, has a
-classifier say which digits came back, and reads from the runs' logs where their losses settle; it writes
-bench/results/reconstruct_digits.json, and with --draw what `gantk reconstruct` draws. `variants` trains small code-loss
-DCGANs that differ in one value each, minutes apiece on one core, judges them in the same way, and writes
-bench/results/code_loss_variants.json; stop it and run it again to resume.
+`judge` reconstructs MNIST's test digits, intact and degraded, with runs trained on 28×28 gray images, classifies the
+reconstructions, and reads from the runs' logs when their losses settle. It writes
+bench/results/reconstruct_digits.json and, with --draw, the picture of `gantk reconstruct`. `variants` trains small
+code-loss DCGANs that differ in one value, a few minutes each on one core, evaluates them in the same way, and writes
+bench/results/code_loss_variants.json; run it again to resume.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long `gantk` takes to answer, beside the start of Python and the import of torch: interleaved, medians.
+"""Startup time of `gantk` commands, compared with Python's own and the import of torch: medians of alternating runs.
 
 python bench/startup.py [--rounds 9]
 """

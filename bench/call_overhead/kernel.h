@@ -1,4 +1,4 @@
-// The hidden loss on one thread, the same for both ways of calling it.
+// The hidden loss on one thread, called in both ways.
 #pragma once
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// No header of torch's: pybind11, and pointers as integers.
+// Without torch's headers: pybind11, with pointers passed as integers.
 #include <pybind11/pybind11.h>
 
 #include "kernel.h"

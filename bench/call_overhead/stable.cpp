@@ -1,4 +1,4 @@
-// torch's stable ABI. It has no way to register a derivative: that is Python's part here too.
+// torch's stable ABI. It cannot register derivatives, so the backward is called from Python here too.
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
