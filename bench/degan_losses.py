@@ -1,4 +1,4 @@
-"""Two readings of DE-GAN's game that no bundled loss implements: the squared norm, and one batch for D's normalization."""
+"""Two readings of DE-GAN's game that no bundled loss implements: the squared norm, and one batch for D."""
 
 from __future__ import annotations
 
