@@ -84,7 +84,8 @@ class Part(nn.Module):
     """The source: authors, year, where; shown by `gantk show`."""
     learned: tuple[str, ...] = ()
     """Modules of this part, by dotted path within it (`""` is all of it), that the player of what it is used by moves:
-    those of a noise source are moved by whoever moves the generator."""
+    those of a noise source are moved by whoever moves the generator. A noise source that names none has all moved that
+    its samples carry gradients to."""
     state: Mapping[str, float] = {}
     """Numbers that this part remembers from step to step, with their initial values: a set for each game that it joins.
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import torch
 from torch import Tensor, nn
 
 from gantk.model import Model
+from gantk.nn import evaluating
+from gantk.parts import NoiseSource
+from gantk.seeds import forked
 
-__all__ = ["notes_on_movers", "reached", "untrained"]
+__all__ = ["drawn_through", "notes_on_movers", "reached", "untrained"]
 
 MOST_NAMED = 4
 """How many modules a note names."""
@@ -26,6 +30,22 @@ def reached(tensors: Iterable[Tensor]) -> set[int]:
         following = {each for each, _ in node.next_functions if each is not None} - seen
         seen |= following
         left += following
+    return found
+
+
+def drawn_through(noise: NoiseSource) -> list[str]:
+    """The modules of a noise source that the gradient of its samples reaches, as its `learned` would name them."""
+    with forked(0), evaluating(noise), torch.enable_grad():
+        through = reached([noise.sample(2)])
+    owners = (
+        name
+        for name, module in noise.named_modules()
+        if any(id(parameter) in through for parameter in module.parameters(recurse=False))
+    )
+    found: list[str] = []
+    for name in owners:  # a module comes before those within it
+        if not any(outer == "" or name.startswith(f"{outer}.") for outer in found):
+            found.append(name)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
+from gantk.building.movers import drawn_through
 from gantk.building.objectives import check_objectives, losses_of, terms_of
 from gantk.building.player_settings import apply_settings, at_least, own_settings, without
 from gantk.building.spec import is_pattern, merge_stages
@@ -94,7 +95,8 @@ def _moved(path: str, model: Model) -> Iterator[str]:
     if not isinstance(learned, (tuple, list)):
         name = type(model.parts[slot]).__name__
         raise FitError(f"{name}.learned is {learned!r}; expected a tuple of module paths, such as ('table',).")
-    for inner in learned:
+    noise = model.noise if slot == "noise" and not learned else None
+    for inner in learned if noise is None else drawn_through(noise):
         yield f"{slot}.{inner}" if inner else slot
 
 

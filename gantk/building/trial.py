@@ -158,13 +158,14 @@ class _Trial:
                 continue
             part = self.model.parts[slot]
             inner = [f"{slot}.{path}" if path else slot for path in part.learned]
-            mend = "name its module in `learned`, or draw under torch.no_grad()"
-            if overlap([f"{slot}.{name}"], inner):
-                mend = f"this recipe moves nothing that a {slot} learns, so choose another recipe or another {slot}"
-            raise FitError(
+            carries = (
                 f"stage '{stage.name}': the samples of {slot} {type(part).__name__} carry gradients to its parameter "
-                f"'{name}', which no player moves: {mend}."
+                f"'{name}', which no player moves"
             )
+            if overlap([f"{slot}.{name}"], inner) or (slot == "noise" and not inner):
+                other = f"choose another recipe, or another --{slot}"
+                raise FitError(f"{carries}: this recipe moves nothing that a {slot} learns", other)
+            raise FitError(f"{carries}: name its module in `learned`, or make it a buffer.")
 
 
 def _players(stage: Stage) -> list[tuple[object, ...]]:

@@ -41,11 +41,11 @@ class NoiseContract(ShapedContract):
 
     def test_gradients_reach_what_it_names_as_learned(self, shape: ImageShape) -> None:
         source = self._built(shape)
-        if not source.sample(2).requires_grad:
+        if not source.learned:  # the generator's player moves whatever its samples carry gradients to
             return
-        assert source.learned, (
-            "noise carries a gradient, and no player would move what it comes from. Name those modules in `learned`, "
-            "or decorate sample with torch.no_grad()."
+        assert source.sample(2).requires_grad, (
+            f"`learned` names {', '.join(map(repr, source.learned))}, but noise carries no gradient to it: sample must "
+            "not run under torch.no_grad() or detach what it draws with."
         )
         source.sample(2).sum().backward()
         moved = [p for path in source.learned for p in source.get_submodule(path).parameters()]

@@ -75,13 +75,17 @@ class StatefulNoise(Noise):
         return super().sample(n, rng) + self.shift
 
 
-class LearnedNoise(Noise):
+class CutNoise(Noise):
+    """Says that it learns, and draws without gradients."""
+
+    learned = ("",)
+
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(5))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        return super().sample(n, rng) * self.scale
+        return super().sample(n, rng) * self.scale.detach()
 
 
 class SleepyNoise(Noise):
@@ -345,7 +349,7 @@ CASES: list[tuple[type[PluginContract], type, str, str]] = [
     (NOISE, FalselyNormal, "test_samples_are_distributed_as_it_says", "`distribution` is 'normal', but"),
     (NOISE, WrongLength, "test_draws_vectors", "dim"),
     (NOISE, StatefulNoise, "test_keeps_its_weights", "parameters or buffers"),
-    (NOISE, LearnedNoise, "test_gradients_reach_what_it_names_as_learned", "no_grad"),
+    (NOISE, CutNoise, "test_gradients_reach_what_it_names_as_learned", "carries no gradient"),
     (NOISE, SleepyNoise, "test_leaves_modes_as_they_were", "evaluation mode"),
     (NOISE, HidingNoise, "test_attributes_leave_its_methods_alone", "self.players hides"),
     (NOISE, Noise, "test_every_option_is_documented", "dim: no line of documentation"),

@@ -10,10 +10,12 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from logged import column, logged
+from small import small_parts
 from torch import Tensor, nn
 
 import gantk
 from gantk import Loss, Metric, Model, NoiseSource, Play, Stage
+from gantk.data import ArraySource
 from gantk.errors import Diverged
 from gantk.measures import Comparison
 from gantk.parts import Part
@@ -155,6 +157,41 @@ def test_a_learned_noise_is_moved_by_the_generators_player(
     before = {name: value.clone() for name, value in model.noise.state_dict().items()}
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert changed(before, model.noise) == {"mean.weight", "mean.bias"}
+
+
+class Scaled(NoiseSource):
+    """Noise with a parameter of its own, by an author who says nothing of who moves it."""
+
+    def __init__(self, *, dim: int = 6) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layers = nn.Sequential(nn.Linear(dim, dim), nn.Tanh())
+        self.fixed = nn.Linear(dim, dim)
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        drawn = self.draw_normal(n, self.dim, rng=rng)
+        with torch.no_grad():
+            drawn = drawn + self.fixed(drawn)
+        noise: Tensor = self.layers(drawn)
+        return noise
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "wgan", "age", "aegan", "progan"])
+def test_a_noise_with_parameters_is_moved_by_who_generates(
+    recipe: str, tiny_pictures: ArraySource, tmp_path: Path
+) -> None:
+    parts = {**small_parts({"recipe": recipe}), "noise": Scaled}
+    short = {"stages.*.length": "2 steps", "stages.*.batch_size": 4}
+    model = gantk.build(recipe, data=tiny_pictures, settings=short, **parts)
+    before = {name: value.clone() for name, value in model.noise.state_dict().items()}
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert changed(before, model.noise) == {"layers.0.weight", "layers.0.bias"}
+    assert "no player moves the parameters of noise.fixed." in model.built.notes
+
+
+def test_a_fit_that_draws_no_noise_says_that_nobody_moves_it(tiny_pictures: ArraySource) -> None:
+    model = gantk.build("vae", data=tiny_pictures, **{**small_parts({"recipe": "vae"}), "noise": Scaled})
+    assert "no player moves the parameters of noise." in model.built.notes
 
 
 def test_a_noise_that_learns_nothing_is_moved_by_nobody(tiny: Build) -> None:
