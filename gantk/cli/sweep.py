@@ -11,7 +11,7 @@ from gantk.cli.build import parts_of_a_model
 from gantk.cli.shared import PLACE, counted, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gantk.run.folder import Run
 
@@ -40,6 +40,11 @@ __all__ = ["command"]
     "-n", "count", type=click.IntRange(min=1), help="Number of generated images to evaluate; 10000 by default."
 )
 @click.option("--dry-run", is_flag=True, help="Print the runs and how far they are; write nothing.")
+@click.option(
+    "--submit",
+    metavar="CLUSTER",
+    help="Train on a cluster, as slurm:partition=gpu,timeout_min=240, with submitit's parameters.",
+)
 @click.option("--no-train", is_flag=True, help="Create the runs only; train them elsewhere with gantk train.")
 def command(
     recipe: str | None,
@@ -52,6 +57,7 @@ def command(
     extractor: str | None,
     count: int | None,
     dry_run: bool,
+    submit: str | None,
     no_train: bool,
     **parts: Any,
 ) -> None:
@@ -59,23 +65,28 @@ def command(
 
     Wherever gantk build takes a value, alternatives are divided by |, in quotes because of the shell. Every combination
     becomes an ordinary run in FOLDER, named after what varies. Ctrl-C saves and stops; the same command again resumes,
-    and adds what is new. With --metrics, trained runs are evaluated and compared.
+    and adds what is new. With --metrics, trained runs are evaluated and compared. With --submit, runs become jobs of a
+    cluster, and the same command again shows how far they are.
 
     \b
     gantk sweep dcgan --set "stages.game.*.lr=1e-4|2e-4" --seeds 0:3 -o runs/lr --metrics frechet
     gantk sweep "dcgan|wgan-gp" --data digits --seeds 0:3 -o runs/losses --jobs 2
     """
-    from gantk.errors import WorkError
+    from gantk.errors import UsageError, WorkError
     from gantk.run.folder import Run
     from gantk.sweeps.folder import begin, states
     from gantk.sweeps.grid import Grid, seeds_of
+    from gantk.sweeps.submit import Cluster
     from gantk.sweeps.work import train_all
 
+    if submit is not None and (no_train or jobs > 1):
+        raise UsageError("--submit leaves training to the cluster: leave out --no-train and --jobs.")
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     grid = Grid(recipe, chosen, settings, seeds_of(seeds))
     if dry_run:
         _show([Run(output / cell.name) for cell in grid.cells()])
         return
+    cluster = None if submit is None else Cluster(submit, output)
     runs = begin(output, grid, without, say)
     if no_train:
         _show(runs)
@@ -84,6 +95,10 @@ def command(
     failed = {str(run): state.state for run, state in found if state.state.startswith("damaged")}
     elsewhere = [run for run, state in found if state.state == "training now"]
     todo = [r for r, state in found if state.state != "finished" and str(r) not in failed and r not in elsewhere]
+    if cluster is not None and (todo or elsewhere):
+        _show(runs, cluster.hand_over(todo, say))
+        say("the same command shows how far they are, and evaluates and compares when all are finished")
+        return
     failed |= train_all(todo, jobs, say)
     finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
     if metrics and finished:
@@ -97,17 +112,17 @@ def command(
         raise WorkError(f"{len(failed)} of {counted(len(runs), 'run')} failed: {said}.")
 
 
-def _show(runs: Sequence[Run]) -> None:
-    """A table of the runs and how far they are."""
+def _show(runs: Sequence[Run], jobs: Mapping[str, str] = {}) -> None:
+    """A table of the runs and how far they are, and their jobs."""
     from gantk.report.table import table
     from gantk.sweeps.folder import states
 
     rows = []
     for run, state in states(runs):
         there = run.model_toml.exists()
-        rows.append(
-            (str(run), f"{state.step:,} of {state.steps:,} steps" if there else "", state.state if there else "new")
-        )
+        far = f"{state.step:,} of {state.steps:,} steps" if there else ""
+        said = [state.state if there else "new", *([jobs[str(run)]] if str(run) in jobs else [])]
+        rows.append((str(run), far, ", ".join(said)))
     click.echo(table(rows, ("RUN", "TRAINED", "STATE")))
 
 

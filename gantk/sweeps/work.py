@@ -20,7 +20,7 @@ from gantk.run.folder import Run
 from gantk.training import train
 from gantk.training.signals import stop_on_signals
 
-__all__ = ["train_all"]
+__all__ = ["train_all", "training_command"]
 
 Say = Callable[[str], object]
 
@@ -110,9 +110,8 @@ def _start(run: Run, jobs: int) -> _Job:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its job
-    command = [sys.executable, "-m", "gantk", "train", str(run), *shlex.split(code_flags())]
     process = subprocess.Popen(
-        command,
+        training_command(run),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -120,6 +119,11 @@ def _start(run: Run, jobs: int) -> _Job:
         start_new_session=True,
     )
     return _Job(run, process, said)
+
+
+def training_command(run: Run) -> list[str]:
+    """What trains a run in a process of its own."""
+    return [sys.executable, "-m", "gantk", "train", str(run), *shlex.split(code_flags())]
 
 
 def _tell(running: Sequence[_Job], number: signal.Signals) -> None:

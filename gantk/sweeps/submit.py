@@ -1,0 +1,146 @@
+"""Runs of a sweep as jobs of a cluster, through submitit: who submits, waits and requeues is the cluster."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gantk.errors import RunError, UsageError, WorkError, briefly
+from gantk.files import replace_file
+from gantk.run.folder import Run
+from gantk.sweeps.job import TrainingJob
+from gantk.sweeps.work import training_command
+from gantk.written import parse_part, parse_value
+
+if TYPE_CHECKING:
+    import submitit
+
+__all__ = ["Cluster"]
+
+FILE, LOGS = "jobs.json", "jobs"
+
+TIMES = ("timeout_min", "time")
+AT_MOST = "max_num_timeout"
+"""Set when an executor is made, unlike all others."""
+
+
+class Cluster:
+    """A cluster that trains the runs of a sweep.
+
+    Args:
+        text: a cluster that submitit knows, with its parameters, as `slurm:partition=gpu,timeout_min=240`.
+        folder: the sweep's; which run is which job is written down there.
+
+    Raises:
+        UsageError: submitit is not installed, or it refuses the cluster or a parameter.
+    """
+
+    def __init__(self, text: str, folder: Path) -> None:
+        try:
+            from submitit.core.plugins import get_executors
+        except ImportError as error:
+            raise UsageError(f"--submit needs submitit ({briefly(error)}): pip install 'gantk[slurm]'.") from error
+        logging.getLogger("submitit").setLevel(logging.ERROR)
+        self._folder, self._known = folder, get_executors()
+        self.name, written = parse_part(text)
+        options = {name: parse_value(value) for name, value in written.items()}
+        if not any(name in options for name in TIMES):
+            raise UsageError(f"--submit {text}: say how many minutes a job may take, as {self.name}:timeout_min=240.")
+        self._made = {AT_MOST: options.pop(AT_MOST)} if AT_MOST in options else {}
+        self._parameters = {"name": f"gantk-{folder.name}", **options}
+        try:
+            with tempfile.TemporaryDirectory() as trial:  # some executors make their folder at once
+                self._executor(Path(trial))
+        except (ValueError, RuntimeError, NameError, AssertionError, TypeError) as error:
+            raise UsageError(f"--submit {text}: {briefly(error)}.") from error
+
+    def _executor(self, folder: Path) -> submitit.AutoExecutor:
+        import submitit
+
+        executor = submitit.AutoExecutor(folder, cluster=self.name, **self._own(self._made))
+        executor.update_parameters(**self._own(self._parameters))
+        return executor
+
+    def _own(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"{self.name}_{name}": value for name, value in options.items()}
+
+    def hand_over(self, runs: Sequence[Run], say: Callable[[str], object]) -> dict[str, str]:
+        """Submit runs, but for those whose jobs wait or run.
+
+        Returns:
+            run → its job and how far that is, as `job 123 pending`.
+
+        Raises:
+            WorkError: the cluster does not take them.
+        """
+        known = self._read()
+        opened = {name: self._job(**job) for name, job in known.items()}
+        states = {name: state for name, job in opened.items() if (state := _state(job))}
+        todo = [run for run in runs if run.path.name not in states]
+        for run in todo:
+            if run.path.name in opened:
+                job = opened[run.path.name]
+                say(f"{run}: job {job.job_id} ended before the training; its log: {job.paths.stderr}")
+        if todo:
+            for run, job in zip(todo, self._submit(todo), strict=True):
+                known[run.path.name] = {"cluster": self.name, "job": job.job_id}
+                states[run.path.name] = "submitted"
+            self._write(known)
+            say(f"submitted {len(todo)} of {len(runs)}: jobs {', '.join(known[run.path.name]['job'] for run in todo)}")
+        return {str(run): f"job {known[run.path.name]['job']} {states[run.path.name]}" for run in runs}
+
+    def _submit(self, runs: Sequence[Run]) -> list[Any]:
+        jobs = []
+        try:
+            executor = self._executor(self._folder / LOGS / "%j")
+            with executor.batch():
+                for run in runs:
+                    jobs.append(executor.submit(TrainingJob(training_command(run), os.getcwd())))
+            return jobs
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            raise WorkError(f"{self.name} does not take the jobs: {briefly(error)}.") from error
+
+    def _job(self, cluster: str, job: str) -> Any:
+        if cluster not in self._known:
+            raise UsageError(f"{self._folder / FILE} names jobs of '{cluster}', which submitit does not know here.")
+        return self._known[cluster].job_class(self._folder / LOGS / "%j", job)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        file = self._folder / FILE
+        try:
+            found: dict[str, dict[str, str]] = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} is damaged ({error}): remove it when no job is left.") from error
+        return found
+
+    def _write(self, jobs: Mapping[str, Mapping[str, str]]) -> None:
+        replace_file(self._folder / FILE, json.dumps(jobs, indent=1).encode())
+
+
+def _state(job: Any) -> str:
+    """How far a job is; empty if it is over."""
+    import submitit
+
+    if job.paths.result_pickle.exists():
+        return ""
+    if isinstance(job, submitit.LocalJob):  # known to the process that started it alone
+        return "running" if _alive(int(job.job_id)) else ""
+    return "" if job.done() else str(job.state).lower()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
