@@ -68,9 +68,9 @@ def _near(findings: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
         much = f"{count:,} of {of:,} points, too few to change the estimate" if count else "none found"
         return ["", f"near-duplicates: {much}"]
     text = (
-        f"near-duplicates: {count:,} of {of:,} points ({count / of:.0%}) are much closer to another point than the "
-        "distances around them explain, as a drawing in several colors or frames of one scene are. The estimate leaves "
-        "out all but one of each group."
+        f"near-duplicates: {count:,} of {of:,} points ({_percent(count / of)}) are much closer to another point than "
+        "the distances around them explain, as a drawing in several colors or frames of one scene are. The estimate "
+        "leaves out all but one of each group."
     )
     if found["with_them"] is not None:
         text += (
@@ -100,6 +100,10 @@ def _between(low: float, high: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -195,6 +195,21 @@ def test_means_continue_over_a_resume(register: Register, tiny: Build, tmp_path:
         assert 0 < log["stage_seconds"][0] < log["stage_seconds"][1]
 
 
+def test_a_checkpoint_of_versions_without_intervals_is_resumed(tiny: Build, tmp_path: Path) -> None:
+    """The line after it is the mean of the steps since then."""
+    every = {"train.log_every": 4, "train.checkpoint_every": 1, "train.keep": 99}
+    run = Run(tmp_path / "run")
+    gantk.train(tiny(data="digits", settings=every), run, progress=Silent())
+    _, last = lines(run.path)
+    for step in (6, 5):
+        shutil.rmtree(run.checkpoint(step))
+    state = torch.load(run.checkpoint(4) / "training.pt", weights_only=True)
+    del state["interval"]
+    torch.save(state, run.checkpoint(4) / "training.pt")
+    gantk.train(gantk.load(run), run, progress=Silent())
+    assert lines(run.path)[-1] == last, "this checkpoint lies between two intervals"
+
+
 def test_a_log_of_versions_without_weights_still_reads(tmp_path: Path) -> None:
     old = {"step": 2, "stage": "game", "stage_step": 2, "time": 1.5, "values": {"generator/hidden": 0.5}}
     new = {**old, "step": 4, "stage_images": 32, "values": {"generator/hidden": 5.0, "generator/hidden/weight": 0.1}}
