@@ -1,4 +1,4 @@
-"""A model: the parts of one system, assembled and checked, from which images can be sampled."""
+"""The model: the parts of a system, assembled and checked, from which images can be sampled."""
 
 from __future__ import annotations
 
@@ -52,30 +52,28 @@ def _refined(step: Step) -> Tensor:
 
 
 VALUES: Mapping[str, Value] = {"noise": _noise, "condition": _condition, "fake": _fake, "refined": _refined}
-"""How a step computes its shared values, unless its stage says otherwise."""
+"""How a step computes its shared values, unless its stage overrides them."""
 
 
 class Model(nn.Module):
     """The parts of one system.
 
-    `gantk.build` makes models; parts can also be put together by hand, to sample from them, for a loop of your own, or
-    for `gantk.train(model, data=…)`.
+    `gantk.build` creates models. Parts can also be assembled by hand, to sample from them, for your own training loop,
+    or for `gantk.train(model, data=…)`.
 
-    Where images are sampled with averaged weights, `generator` and `refiner` have those, but for a training and its
-    checkpoints: what is sampled from is what a user gets. The weights that training resumes from are kept beside them,
-    in `average`, and are no parameters of the model.
+    If images are sampled with averaged weights, `generator` and `refiner` contain those, except during training and in
+    its checkpoints. The weights from which training resumes are kept in `average`, and are not parameters of the model.
 
     Args:
-        noise: where the generator's input comes from: a part, a module or a function, as all that follow.
+        noise: the source of the generator's input: a part, a module or a function, as for all of the following.
         generator: noise → images.
-        discriminator: judges images, where the system has a game.
-        refiner: images → better images, where the system has one.
-        losses: name → loss, or a list of losses, or one.
-        condition: what images are told to be, such as their class, in a conditional system.
-        addons: name → any part that joins games: augmentations, further terms.
-        metrics: name → what is measured in training.
-        average: how the averages of the generator's and the refiner's weights, with which images are sampled, are made
-            of the weights; `None` for none.
+        discriminator: judges images, if the system has a game.
+        refiner: images → better images, if the system has one.
+        losses: name → loss, a list of losses, or one loss.
+        condition: what images are conditioned on, such as their class, in a conditional system.
+        addons: name → further parts that join games, such as augmentations or additional terms.
+        metrics: name → metric that is measured in training.
+        average: how to average the weights of the generator and the refiner for sampling; `None` for no average.
     """
 
     noise: NoiseSource
@@ -116,7 +114,7 @@ class Model(nn.Module):
 
     @property
     def is_built(self) -> bool:
-        """Whether `gantk.build` or `gantk.load` made it, so that there is a record of its build."""
+        """Whether it was created by `gantk.build` or `gantk.load`, so that there is a record of its build."""
         return self._built is not None
 
     @property
@@ -124,11 +122,11 @@ class Model(nn.Module):
         """The record of its build: its spec, recipe, data, stages and notes.
 
         Raises:
-            UsageError: it was put together by hand.
+            UsageError: it was assembled by hand.
         """
         if self._built is None:
             raise UsageError(
-                "this model was built by hand, without a recipe and data: "
+                "this model was assembled by hand, without a recipe and data: "
                 "use gantk.train(model, data=…) or gantk.save(model, RUN, data=…)."
             )
         return self._built
@@ -138,23 +136,23 @@ class Model(nn.Module):
         self._built = record
 
     def save(self, run: str | os.PathLike[str] | Run) -> Run:
-        """Write this model, with its weights as they are, into a new run folder, for `gantk sample` and all others.
+        """Save this model with its current weights as a new run, for `gantk sample` and the other commands.
 
-        A training of that run starts from these weights.
+        Training that run starts from these weights.
 
         Args:
-            run: the folder.
+            run: the folder of the run.
 
         Raises:
-            UsageError: there is something in that place already, or the model was put together by hand: `gantk.save`.
-            RunError, CheckpointError: the place cannot be written.
+            UsageError: the folder exists, or the model was assembled by hand (use `gantk.save`).
+            RunError, CheckpointError: the folder cannot be written.
         """
         return self.built.save(self, run)
 
     @torch.no_grad()
     def fingerprint(self) -> tuple[int, ...]:
-        """Numbers that are others where any parameter is."""
-        # Bits are summed as integers, whose sum is the same on every device.
+        """Numbers that differ whenever a parameter differs."""
+        # The bits are summed as integers, since this sum is the same on every device.
         bits = {4: torch.int32, 8: torch.int64, 2: torch.int16}
         found = [p.detach().contiguous().view(bits.get(p.element_size(), torch.uint8)) for p in self.parameters()]
         return tuple(int(each.sum(dtype=torch.int64)) for each in found)
@@ -171,14 +169,14 @@ class Model(nn.Module):
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Slot → part, and those of lists by their paths, as `loss.NAME`."""
+        """Slot → part; parts of lists by their path, such as `loss.NAME`."""
         one = {slot: getattr(self, slot) for slot in SLOTS}
         several = {f"{slot}.{name}": part for slot in LISTS for name, part in getattr(self, slot).items()}
         return {name: part for name, part in {**one, **several}.items() if part is not None}
 
     @property
     def noise_dim(self) -> int:
-        """Length of what the generator reads: the noise, and the condition after it where there is one."""
+        """Length of the generator's input: the noise, followed by the condition, if any."""
         return self.noise.dim + (self.condition.dim if self.condition is not None else 0)
 
     @property
@@ -187,31 +185,31 @@ class Model(nn.Module):
 
     @property
     def chunk(self) -> int:
-        """Images that it generates at once: 32 on a CPU, up to 256 on a GPU, as many in every call."""
+        """Number of images per call of the generator: 32 on a CPU, up to 256 on a GPU."""
         return chunk_size(torch.device(self.device), self.image_shape)
 
     def step(
         self, batch: Batch, values: Mapping[str, Value] | None = None, *, number: int = 0, done: float = 0.0
     ) -> Step:
-        """A step over one batch, with the stage's values over the usual ones.
+        """A step over one batch.
 
         Args:
             batch: real images.
-            values: how the stage computes its shared values.
-            number: steps of the stage that are done.
-            done: the part of the stage that is done, in [0, 1).
+            values: shared values of the stage, which override the usual ones.
+            number: number of finished steps of the stage.
+            done: finished fraction of the stage, in [0, 1).
         """
         values = {**VALUES, **(values or {})}
         return Step(self, batch, values, parts=self.parts, states=self.state, number=number, done=done)
 
     def update_average(self, moved: Iterable[str], images: int) -> None:
-        """Move the averaged weights of what has moved towards the current ones, after a step over so many images."""
+        """Update the averages of the weights that have moved, after a step over this number of images."""
         for name in overlap(self.average, moved):
             cast(Average, self.average[name]).follow(self.get_submodule(name), images)
 
     @contextmanager
     def averaging(self) -> Iterator[None]:
-        """Current weights in the parts, and their averages beside them: what trainings and checkpoints work on."""
+        """Within this context, the parts have the current weights, as training and checkpoints need them."""
         if self._averaging:
             yield
             return
@@ -230,18 +228,18 @@ class Model(nn.Module):
                 current.data, beside[key].data = beside[key].data, current.data
 
     def named_parameters(self, *args: Any, **options: Any) -> Iterator[tuple[str, nn.Parameter]]:
-        """Every parameter with its name; averages of parameters are none."""
+        """Every parameter with its name; averages are not parameters."""
         averages = {id(parameter) for parameter in self.average.parameters()}
         return (named for named in super().named_parameters(*args, **options) if id(named[1]) not in averages)
 
     def sampler(self, name: str) -> nn.Module:
-        """The module that sampling uses for a slot: the averaged one where there is one."""
+        """The module that sampling uses for a slot: the averaged one, if any."""
         if self._averaging and name in self.average:
             return cast(nn.Module, self.average[name].module)
         return self.get_submodule(name)
 
     def forward(self, noise: Tensor, refine: bool = True) -> Tensor:
-        """Images `[N, C, H, W]` in [-1, 1] for noise `[N, noise_dim]`, through the refiner where there is one."""
+        """Images `[N, C, H, W]` in [-1, 1] for noise `[N, noise_dim]`, refined if there is a refiner."""
         images: Tensor = self.sampler("generator")(noise)
         if refine and self.refiner is not None:
             images = self.sampler("refiner")(images)
@@ -254,17 +252,16 @@ class Model(nn.Module):
         seed: int | torch.Generator | None = None,
         condition: str | Sequence[str] | Tensor | None = None,
     ) -> Tensor:
-        """`[n, noise_dim]` noise vectors; with a seed they follow from it, and the first m of n are those of n = m.
+        """Draw `[n, noise_dim]` noise vectors; with the same seed, the first m vectors do not depend on n.
 
         Args:
-            n: how many, 0 or more.
-            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; new ones at every call where not given, from
-                torch's global random numbers.
-            condition: what they are told to be, in a conditional model: as text, several texts in turn, or `[dim]` or
-                `[n, dim]`; drawn as the data has them where not given. The rest of the noise is the same either way.
+            n: number of vectors, 0 or more.
+            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; by default, torch's global random number generator.
+            condition: the conditions, in a conditional model: a text, several texts to alternate, or `[dim]` or
+                `[n, dim]`; by default drawn from the data's distribution. It does not change the rest of the noise.
 
         Raises:
-            UsageError: n or the seed is out of its range, the model is not conditional, or there is no such condition.
+            UsageError: n or the seed is out of range, the model is not conditional, or there is no such condition.
         """
         n, rng = asked.count(n), asked.rng(seed)
         with evaluating(self):
@@ -288,14 +285,14 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def generate(self, noise: Tensor, refine: bool = True) -> Tensor:
-        """Images for given noise vectors, in evaluation mode and without gradients, on the CPU.
+        """Generate images from noise vectors, in evaluation mode and without gradients, on the CPU.
 
         Args:
             noise: `[N, noise_dim]`, a tensor or an array of any real type.
-            refine: whether images go through the refiner, where the model has one.
+            refine: whether to apply the refiner, if the model has one.
 
         Raises:
-            UsageError: the noise is something else, or a part's `forward` fails on it.
+            UsageError: the noise has another shape or type, or a part's `forward` fails.
         """
         given = self._as_noise(noise)
         with evaluating(self):
@@ -303,7 +300,7 @@ class Model(nn.Module):
         return torch.cat(chunks) if chunks else torch.empty(0, *self.image_shape)
 
     def _as_noise(self, noise: Any) -> Tensor:
-        """Noise on this model's device, of the type that its generator reads."""
+        """Noise on this model's device, in its generator's dtype."""
         given = asked.noise_vectors(noise, self.noise_dim)
         if torch.device(self.device).type == "meta":
             raise UsageError("this model is on the device 'meta' and has no values: move it to another device.")
@@ -311,7 +308,7 @@ class Model(nn.Module):
         return given.to(self.device, next(types, torch.get_default_dtype()))
 
     def _chunk(self, noise: Tensor, refine: bool) -> Tensor:
-        # A short last chunk is filled up: kernels may round differently for another batch size.
+        # A short last chunk is padded, since kernels may round differently for another batch size.
         full = torch.cat([noise, noise[:1].expand(self.chunk - len(noise), -1)])
         with calling(f"generator {type(self.generator).__name__}", f"noise {list(full.shape)} of {full.dtype}"):
             images: Tensor = self.sampler("generator")(full)
@@ -327,22 +324,22 @@ class Model(nn.Module):
         refine: bool = True,
         condition: str | Sequence[str] | Tensor | None = None,
     ) -> Tensor:
-        """`[n, C, H, W]` images, float in [-1, 1], on the CPU; the same seed gives the same images.
+        """Generate `[n, C, H, W]` images, float in [-1, 1], on the CPU; the same seed gives the same images.
 
         Args:
-            n: how many, 0 or more.
-            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; new images at every call where not given.
-            refine: whether images go through the refiner, where the model has one.
-            condition: what they are told to be, in a conditional model, as `"3"`; several are taken in turn.
+            n: number of images, 0 or more.
+            seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; by default, new images at every call.
+            refine: whether to apply the refiner, if the model has one.
+            condition: the condition, in a conditional model, such as `"3"`; several alternate.
 
         Raises:
-            UsageError: n or the seed is out of its range, the model is not conditional, there is no such condition, or
-                a part's `forward` fails.
+            UsageError: n or the seed is out of range, the model is not conditional, there is no such condition, or a
+                part's `forward` fails.
         """
         asked.check_room(asked.count(n), self.image_shape)
         return self.generate(self.sample_noise(n, seed, condition), refine)
 
     def preview(self, n: int, rng: torch.Generator) -> Tensor:
-        """The images of a sample grid: those of a conditional model show what there is, in order."""
+        """The images of a sample grid; those of a conditional model show its conditions in order."""
         spread = None if self.condition is None else self.condition.spread(n)
         return self.sample(n, rng, condition=spread)

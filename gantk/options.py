@@ -58,10 +58,10 @@ class Option:
 
 @cache
 def _parameters(factory: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
-    """What a constructor takes; it is read once, however often a build looks at its options."""
+    """A constructor's parameters, cached, since a build reads them often."""
     try:
         signature = inspect.signature(factory, eval_str=True)
-    except Exception as error:  # an annotation is any code of a plugin's
+    except Exception as error:  # annotations can be any code
         raise BrokenPlugin(f"the signature of {factory!r} cannot be read: {type(error).__name__}: {error}") from error
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return tuple(p for p in signature.parameters.values() if p.kind not in variadic)
@@ -103,8 +103,8 @@ def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
     """The given options, each known to the constructor and converted to its type, and none missing.
 
     Args:
-        factory: the constructor (a class or a function) whose signature says what is allowed.
-        given: option name → value; what is written as text is read as the option's type.
+        factory: the constructor (a class or a function) with the options.
+        given: option name → value; text is converted to the option's type.
         what: names the plugin in errors, for example `noise 'de'`.
 
     Raises:
@@ -118,7 +118,7 @@ def check_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
 
 
 def typed_options(factory: Callable[..., Any], given: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The same where some may be missing, as a preset leaves it to its users which folder to read."""
+    """The same, but options may be missing: a preset can leave a folder to its users, for example."""
     options = read_options(factory)
     given = _renamed(given, getattr(factory, "renamed", {}), what)
     for name in given:
@@ -130,7 +130,7 @@ def typed_options(factory: Callable[..., Any], given: Mapping[str, Any], what: s
 
 
 def _renamed(given: Mapping[str, Any], names: Mapping[str, str], what: str) -> dict[str, Any]:
-    """Options under the names that they have today."""
+    """Options under their current names."""
     found = dict(given)
     for old in names.keys() & given.keys():
         new = names[old]
@@ -142,7 +142,7 @@ def _renamed(given: Mapping[str, Any], names: Mapping[str, str], what: str) -> d
 
 
 def convert(value: Any, to: Any, what: str) -> Any:
-    """A value as the type that an option is annotated with; `OptionError` where it is not one."""
+    """A value converted to an option's annotated type; raises `OptionError` if it is not of that type."""
     try:
         return _convert(value, to)
     except (ValueError, TypeError):
@@ -178,11 +178,11 @@ def _convert(value: Any, to: Any) -> Any:
 
 
 def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
-    # What is written may be a word first, and then a number.
+    # Of a union, try words before numbers.
     meanings = (value.text, parse_value(value)) if isinstance(value, Written) else (value,)
     for meaning in meanings:
         for choice in choices:
-            # True equals 1, and does not mean it.
+            # True == 1, but must not be accepted as 1.
             if choice == meaning and isinstance(choice, bool) == isinstance(meaning, bool):
                 return choice
     raise ValueError(value)
@@ -237,7 +237,7 @@ def _text(value: Any) -> str:
 
 def _path(value: Any) -> Path:
     if not (text := _text(value)):
-        raise ValueError(value)  # an unset variable in a script is not the current folder
+        raise ValueError(value)  # often an unset variable of a script: not the current folder
     return place(text).absolute()
 
 
@@ -259,7 +259,7 @@ def _sequence(value: Any, origin: type, args: tuple[Any, ...]) -> Any:
 
 
 def type_name(annotation: Any) -> str:
-    """A type as a user reads it: `int`, `float or none`, `'l1' or 'l2'`, `list of int`, `table`."""
+    """A type in messages: `int`, `float or none`, `'l1' or 'l2'`, `list of int`, `table`."""
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is inspect.Parameter.empty or annotation is Any:
         return "any value"

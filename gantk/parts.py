@@ -2,7 +2,7 @@
 
 Shapes are the same everywhere: images `[N, C, H, W]`, float in [-1, 1]; noise `[N, dim]`. A constructor's typed
 keyword arguments are the part's options; the arguments named `image_shape`, `noise_dim`, `condition_dim` (0 where
-there is no condition), `class_count`, `class_names` and `label_dim` (0 where labels are no vectors) are filled in by
+there is no condition), `class_count`, `class_names` and `label_dim` (0 unless labels are vectors) are filled in by
 `build` so that the parts fit each other.
 """
 
@@ -53,12 +53,11 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "uniform": "uniform in [-1, 1]",
     "sphere": "uniform on the unit sphere",
 }
-"""What noise is usually distributed as, by name, and in words; the coordinates of `normal` and `uniform` noise are
-independent."""
+"""Common distributions of noise, by name; the coordinates of `normal` and `uniform` noise are independent."""
 
 
 def require(condition: bool, message: str) -> None:
-    """Refuse an option's value: raise `OptionError(message)` unless the condition holds."""
+    """Raise `OptionError(message)` unless the condition holds; for checking the values of options."""
     if not condition:
         raise OptionError(message)
 
@@ -67,8 +66,8 @@ def weights_digest(module: nn.Module, *texts: object) -> str:
     """A hash of the bits of every weight and buffer, with their names: the same on every device.
 
     Args:
-        module: whose weights.
-        texts: what else the hash depends on.
+        module: the module.
+        texts: further texts that the hash depends on.
     """
     found = hashlib.blake2b(" ".join(map(str, texts)).encode(), digest_size=16)
     for name, value in sorted(module.state_dict().items()):
@@ -78,25 +77,25 @@ def weights_digest(module: nn.Module, *texts: object) -> str:
 
 
 class Part(nn.Module):
-    """One plugin, constructed. What it says of itself is its docstring and these class attributes."""
+    """A constructed plugin. Its docstring and these class attributes describe it."""
 
     paper: ClassVar[str] = ""
-    """The source: authors, year, where; shown by `gantk show`."""
+    """The publication: authors, year and where; `gantk show` prints it."""
     learned: tuple[str, ...] = ()
-    """Modules of this part, by dotted path within it (`""` is all of it), that the player of what it is used by moves:
-    those of a noise source are moved by whoever moves the generator. A noise source that names none has all moved that
-    its samples carry gradients to."""
+    """Modules of this part, by dotted path within it (`""` is the whole part), that are trained by the player of the
+    part that uses it: those of a noise source are trained by the generator's player. If a noise source names none, all
+    modules that gradients of its samples reach are trained."""
     state: Mapping[str, float] = {}
-    """Numbers that this part remembers from step to step, with their initial values: a set for each game that it joins.
+    """Numbers that this part keeps from step to step, with their initial values; one set for each game that it joins.
 
     A loss reads them as `play.state["name"]`. A method `after_<role>(self, play)` returns new values of some, as scalar
-    tensors; it is called once after each turn of a player in that role and changes nothing itself. Over several devices
-    the mean is kept.
+    tensors; it is called once after each turn of a player in that role and must not change anything itself. On several
+    devices, the mean is kept.
     """
     weight: float = 1.0
-    """The factor of its terms."""
+    """Factor of its terms."""
     constructed: tuple[tuple[Any, ...], Mapping[str, Any]] = ((), {})
-    """The arguments that its constructor was given, from which a run makes it again."""
+    """The arguments of its constructor, with which a run constructs it again."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         part = super().__new__(cls)
@@ -110,24 +109,24 @@ class Part(nn.Module):
                 raise BrokenPlugin(f"{cls.__name__}.{name} is a method of parts, but here a {type(found).__name__}.")
 
     def joins(self, binding: Binding) -> bool:
-        """Whether this part transforms images, speaks and remembers in a game; losses join what a recipe gives them to.
+        """Whether this part joins a game: transforms images, adds terms, keeps state. For losses, recipes decide.
 
-        Usually a game is joined that is played with the model's own discriminator and generator, and not those that
-        other parts play with theirs.
+        By default, a part joins games of the model's own discriminator and generator, and not the games that other
+        parts add.
         """
         own = {"discriminator": binding.discriminator, "generator": binding.autoencoder}
         return all(path == slot or path.startswith(f"{slot}.") for slot, path in own.items())
 
     def transform(self, images: Tensor, play: Play) -> Tensor:
-        """What the discriminator is shown of images that it judges, real or generated: `[N, *shown_shape]`."""
+        """Transform images, real or generated, before the discriminator sees them; returns `[N, *shown_shape]`."""
         return images
 
     def shown_shape(self, shape: ImageShape) -> ImageShape:
-        """The shape of what `transform` makes of images of a shape."""
+        """The shape of the result of `transform` for images of this shape."""
         return shape
 
     def measure(self, model: Model) -> Mapping[str, float]:
-        """Figures of the model in training, by name, logged every `measure_every` steps; most parts have none."""
+        """Figures of the model by name, which training logs every `measure_every` steps; by default none."""
         return {}
 
     def speaks_to(self, role: str) -> bool:
@@ -136,7 +135,7 @@ class Part(nn.Module):
 
     @classmethod
     def roles(cls) -> tuple[str, ...]:
-        """The roles that this part has terms for: its public methods that take a `play`, but for `after_…`."""
+        """The roles that this part has terms for: its public methods with an argument `play`, except `after_…`."""
         own = cls.__mro__[: cls.__mro__.index(Part)]
         methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
         named = [n for n, f in methods.items() if [*inspect.signature(f).parameters][1:] == ["play"]]
@@ -146,7 +145,7 @@ class Part(nn.Module):
         """Stages that this part needs before the recipe's own, such as pre-training.
 
         Args:
-            path: this part's name in the model (`noise`), by which its players name what they move.
+            path: this part's path in the model (`noise`), with which its players name the modules that they move.
         """
         return ()
 
@@ -155,31 +154,31 @@ class Part(nn.Module):
         return ()
 
     def values(self, path: str, stage: Stage) -> Mapping[str, Value]:
-        """Shared values that this part's players read, over the model's own and below those of the stage."""
+        """Shared values that this part's players read; they override the model's, and the stage's override them."""
         return {}
 
 
 class NoiseSource(Part, ABC):
-    """Where a generator's input comes from."""
+    """The source of a generator's input."""
 
     dim: int
     """Length of one noise vector."""
     distribution: str | None = None
-    """What its vectors are distributed as: `normal` is N(0, I), `uniform` U(-1, 1) in each coordinate, `sphere` uniform
-    on the unit sphere; any other name for another distribution, and `None` where it is not known. `build` compares it
-    with what losses assume (`Loss.prior`)."""
+    """The distribution of its vectors: `normal` is N(0, I), `uniform` U(-1, 1) in each coordinate, `sphere` uniform on
+    the unit sphere; any other name for another distribution, and `None` if it is unknown. `build` compares it with what
+    losses assume (`Loss.prior`)."""
 
     @abstractmethod
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Draw `[n, dim]` noise vectors on this part's device.
 
-        Every random number comes from `rng` where one is given (the same seed draws the same noise), else
-        from torch's global random number generator. `draw_normal` and `draw_uniform` do that.
+        All random numbers must be drawn from `rng` if it is given, so that the same seed draws the same noise, and
+        otherwise from torch's global random number generator. `draw_normal` and `draw_uniform` do that.
         """
 
     @property
     def device(self) -> torch.device:
-        """Where this source's noise belongs."""
+        """The device of this source's noise."""
         return self._anchor.device
 
     def __init__(self) -> None:
@@ -189,13 +188,13 @@ class NoiseSource(Part, ABC):
 
     @renamed(generator="rng")
     def draw_normal(self, *shape: int, rng: torch.Generator | None = None) -> Tensor:
-        """Standard normal numbers, drawn where `rng` lives, of this part's type and on its device."""
+        """Standard normal numbers, drawn on the device of `rng`, then moved to this part's dtype and device."""
         where = rng.device if rng is not None else self.device
         return torch.randn(*shape, generator=rng, device=where).to(self._anchor)
 
     @renamed(generator="rng")
     def draw_uniform(self, *shape: int, rng: torch.Generator | None = None) -> Tensor:
-        """Uniform numbers in [0, 1), drawn where `rng` lives, of this part's type and on its device."""
+        """Uniform numbers in [0, 1), drawn on the device of `rng`, then moved to this part's dtype and device."""
         where = rng.device if rng is not None else self.device
         return torch.rand(*shape, generator=rng, device=where).to(self._anchor)
 
@@ -208,19 +207,19 @@ class Posterior:
     log_variance: Tensor
 
     def sample(self, standard_normal: Tensor | None = None) -> Tensor:
-        """A draw by reparametrisation: mean + exp(log_variance / 2) · ε (Kingma & Welling 2014, eq. 10)."""
+        """A sample by reparametrization: mean + exp(log_variance / 2) · ε (Kingma & Welling 2014, eq. 10)."""
         epsilon = torch.randn_like(self.mean) if standard_normal is None else standard_normal
         return self.mean + (0.5 * self.log_variance).exp() * epsilon
 
 
 class Generator(Part, ABC):
-    """Noise `[N, noise_dim]` in, images `[N, C, H, W]` in [-1, 1] out."""
+    """A network from noise `[N, noise_dim]` to images `[N, C, H, W]` in [-1, 1]."""
 
     image_shape: ImageShape
     """(channels, height, width) of its images."""
     provides: frozenset[str] = frozenset()
-    """What losses may need of it: `posterior` where it has an encoder; `sphere` where the means of posteriors lie on
-    the unit sphere, and the noise that it reads is projected onto it by `gantk.nn.OnSphere`: codes are bounded."""
+    """What losses may need of it: `posterior` if it has an encoder; `sphere` if the means of posteriors lie on the unit
+    sphere and `gantk.nn.OnSphere` projects its noise onto it, so that codes are bounded."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this generator provide it."""
 
@@ -229,12 +228,12 @@ class Generator(Part, ABC):
         """Images for noise vectors."""
 
     def encode(self, images: Tensor) -> Posterior:
-        """The posterior over codes of images; only a generator that provides `posterior` has one."""
+        """The posterior over codes of images; for generators that provide `posterior`."""
         raise TypeError(f"{type(self).__name__} has no encoder: it does not provide 'posterior'")
 
 
 class Refiner(Part, ABC):
-    """Images in, better images of the same shape out (a denoiser); it joins any game with players of its own."""
+    """A network that improves images and keeps their shape (a denoiser); it adds its own players to any game."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -243,14 +242,14 @@ class Refiner(Part, ABC):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a discriminator says of a batch; `None` stands for what it does not say."""
+    """The outputs of a discriminator for a batch; those that it does not provide are `None`."""
 
     logits: Tensor | None = None
-    """`[N]`, unbounded: a realness score, never a probability."""
+    """`[N]`: one unbounded realness score per image, not a probability."""
     hidden: tuple[Tensor, ...] | None = None
     """Activation maps, one `[N, …]` per hidden layer, the deepest last."""
     code: Tensor | None = None
-    """`[N, noise_dim]`: the code read off each image."""
+    """`[N, noise_dim]`: the predicted code of each image."""
     classes: Tensor | None = None
     """`[N, class_count]`: class logits."""
 
@@ -263,10 +262,10 @@ class Discriminator(Part, ABC):
     does not depend on the rest of the batch (no batch normalization), which gradient penalties need."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`. One with a
-    part within has that one's: `gantk.construct.offers_of`."""
+    nested part passes on that part's: `gantk.construct.offers_of`."""
     reads_condition: bool = False
-    """Whether it is called with the condition `[N, dim]` too (projection, class heads). One that is not is shown a
-    condition as further channels of the images."""
+    """Whether `forward` also takes the conditions `[N, dim]` (projection, class heads). Otherwise, conditions are added
+    to the images as channels."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Verdict:
@@ -274,11 +273,11 @@ class Discriminator(Part, ABC):
 
 
 class Condition(Part, ABC):
-    """What images are told to be: a vector per image, such as its class.
+    """A vector per image on which generation is conditioned, such as its class.
 
     Row i of everything in a step, the real images, the generated ones and what is judged, has condition i. A generator
-    reads it at the end of its noise: it is built for `noise.dim + condition.dim` numbers. A discriminator is shown it
-    as constant channels beside the image, unless it `reads_condition`.
+    gets it appended to its noise, which then has `noise.dim + condition.dim` numbers. A discriminator gets it as
+    constant channels beside the image, unless it `reads_condition`.
     """
 
     dim: int
@@ -290,66 +289,66 @@ class Condition(Part, ABC):
 
     @abstractmethod
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """`[n, dim]` conditions as the data has them, every random number from `rng`."""
+        """Draw `[n, dim]` conditions from their distribution in the data, with all random numbers from `rng`."""
 
     @abstractmethod
     def told(self, text: str) -> Tensor:
-        """The one condition `[1, dim]` that a user means.
+        """The condition `[1, dim]` for a user's text.
 
         Raises:
             OptionError: there is no such condition.
         """
 
     def seen(self, labels: Tensor) -> None:
-        """Told once of all labels of the data, as `of` reads them, at build; what it keeps of them lies in buffers."""
+        """Called once by `build` with all labels of the data, as for `of`; what it keeps of them must be in buffers."""
 
     def labels(self, conditions: Tensor) -> Tensor:
-        """The labels of images with conditions `[N, dim]`, as `of` reads them; by default the conditions themselves.
+        """The labels of conditions `[N, dim]`, as for `of`; by default the conditions themselves.
 
-        They are written beside generated images, and metrics read them.
+        They are saved with generated images, and metrics read them.
         """
         return conditions
 
     def spread(self, n: int) -> Tensor:
-        """`[n, dim]` conditions for a picture of what there is, in order; by default they are drawn."""
+        """`[n, dim]` conditions for a sample grid, in order; by default they are drawn."""
         return self.draw(n, torch.Generator().manual_seed(0))
 
     def transform(self, images: Tensor, play: Play) -> Tensor:
-        """The images with the condition of each as constant channels."""
+        """The images with their conditions as constant channels."""
         if play.discriminator.reads_condition:
             return images
         conditions = play.conditions_of(images).to(images.dtype)
         return torch.cat([images, conditions[:, :, None, None].expand(-1, -1, *images.shape[2:])], dim=1)
 
     def shown_shape(self, shape: ImageShape) -> ImageShape:
-        """Further channels."""
+        """The shape with the condition's channels."""
         return (shape[0] + self.dim, *shape[1:])
 
 
 class Extractor(Part, ABC):
-    """Images in, features out, of which metrics are computed; and class probabilities, where it was trained on classes.
+    """A network from images to the features of metrics and, if it has classes, to class probabilities.
 
-    It is given images of any size, and resizes them itself where its network wants another one.
+    It takes images of any size, and resizes them itself if its network needs another size.
     """
 
     dim: int
     """Length of one feature vector."""
     class_count: int = 0
-    """Number of classes that `classify` tells apart; 0 where it tells none."""
+    """Number of classes of `classify`; 0 if it has none."""
     preference: ClassVar[int] = 0
-    """Where nobody names an extractor, the one of those with the greatest preference that takes the data set is used;
-    0 is used only if it is named. One that has an option `data` is then given the data set."""
+    """If no extractor is named, the one with the greatest preference that accepts the data set is used; those with 0
+    only if they are named. An extractor with an option `data` is then given the data set."""
     resize: str = "none"
-    """How it resizes images, for the protocol beside every number, as `bilinear to 224x224, antialias`."""
+    """How it resizes images, for the protocol of every score, such as `bilinear to 224x224, antialias`."""
 
     @property
     def device(self) -> torch.device:
-        """Where it expects images."""
+        """The device on which it expects images."""
         return next((value.device for value in (*self.parameters(), *self.buffers())), torch.device("cpu"))
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """`[N, dim]` features of `[N, C, H, W]` images in [-1, 1]; those of an image are the same in any batch."""
+        """`[N, dim]` features of `[N, C, H, W]` images in [-1, 1]; they must not depend on the rest of the batch."""
 
     def classify(self, features: Tensor) -> Tensor:
         """`[N, class_count]` class probabilities of `[N, dim]` features.
@@ -367,45 +366,45 @@ class Extractor(Part, ABC):
             found.update(f"{cls.__module__}.{cls.__qualname__}".encode())
             try:
                 found.update(inspect.getsource(cls).encode())
-            except (OSError, TypeError):  # typed into an interpreter: what it does cannot be compared
+            except (OSError, TypeError):  # defined interactively: the source is not available
                 found.update(os.urandom(16))
         return weights_digest(self, found.hexdigest())
 
 
 class Metric(Part, ABC):
-    """Figures of generated images beside real ones, such as how close they are."""
+    """Figures that compare generated images with real ones."""
 
     needs: frozenset[str] = frozenset({"features"})
-    """What it reads of a comparison: `features`, `probabilities`, `labels` (of the real images), `generated labels`,
-    `held out` and `model`; the images themselves are always there."""
+    """What it needs of a comparison: `features`, `probabilities`, `labels` (of the real images), `generated labels`,
+    `held out` and `model`; images are always available."""
     extractor: str | None = None
-    """The extractor that it insists on, with options, as the name of a score demands; `None` for any."""
+    """The extractor that it requires, with options, if its name implies one; `None` for any."""
     collapses: ClassVar[Mapping[str, float]] = {}
-    """Figures that fall when the generator collapses, such as coverage → the share of their greatest value in a
-    training below which it warns: 0.5 where one halves, 1 where it falls at all."""
+    """Figures that fall when the generator collapses, such as coverage → fraction of their greatest value so far, below
+    which training warns: 0.5 if it halves, 1 if it falls at all."""
     costly: ClassVar[bool] = False
-    """Whether it takes so long that `gantk evaluate` computes it only where it is named."""
+    """Whether `gantk evaluate` computes it only if it is named, because it takes long."""
     better: ClassVar[Mapping[str, str]] = {}
-    """Figure → `lower` or `higher`, whichever is better, as `{"precision": "higher"}`; figures that only tell
-    something, such as a floor, are left out. `gantk compare` marks by it which run is ahead, and
-    `train.keep_best` keeps the best checkpoint by it."""
+    """Figure → `lower` or `higher`, whichever is better, as in `{"precision": "higher"}`; without figures for which
+    neither is better, such as a floor. `gantk compare` uses it to mark the best run, and `train.keep_best` to keep the
+    best checkpoint."""
 
     @abstractmethod
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
-        """The figures by name, of `comparison.real` and `comparison.generated`.
+        """Compute the figures, by name, from `comparison.real` and `comparison.generated`.
 
-        Large things are read as a stream: `side.images()` gives batches, and `side.features` is a tensor that lies in
-        a file, to be read by `split`. The random seed is fixed, no gradients are kept, and nothing is changed.
+        Large data is streamed: `side.images()` yields batches, and `side.features` is a memory-mapped tensor, to be
+        read in pieces with `torch.split`. It is called with a fixed random seed and without gradients.
         """
 
     def least(self, comparison: Comparison) -> int:
-        """How many images of each side it needs at least."""
+        """The minimum number of images of each side."""
         return 2
 
     def remark(self, figures: Mapping[str, float]) -> str:
-        """What a reader must not overlook in its figures, such as a collapse: one plain sentence, or nothing.
+        """A warning about its figures, such as a collapse, in one sentence; empty for none.
 
-        `gantk evaluate` prints it under the table.
+        `gantk evaluate` prints it below the table.
         """
         return ""
 
@@ -415,20 +414,20 @@ class Loss(Part):
 
     A loss has one method per role that it speaks to, named after the role: `discriminator`, `generator`,
     `autoencoder`, …. Each takes one argument, `play` (a `gantk.Play`), and returns the scalar tensor that the role's
-    player minimizes, times `weight`, or `None` where it has nothing to say. A loss that is a sum logs its summands with
-    `play.log`. A loss never samples noise, calls `backward` or owns an optimizer.
+    player minimizes, times `weight`, or `None` for no term. A loss that is a sum logs its summands with `play.log`. A
+    loss never samples noise, calls `backward` or has an optimizer.
     """
 
     adversarial: ClassVar[bool] = False
     """Whether this is the game's adversarial loss, of which a game has exactly one."""
     needs: frozenset[str] = frozenset()
-    """What it reads: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `sphere`, `labels`."""
+    """What it needs: `logits`, `hidden`, `code`, `classes`, `per-sample`, `posterior`, `sphere`, `labels`."""
     prior: tuple[str, ...] = ()
-    """Distributions of noise (`NoiseSource.distribution`) with any of which it fits codes to what the generator is then
-    sampled from, the usual one first; none where it assumes nothing of the noise."""
+    """Distributions of noise (`NoiseSource.distribution`) for which codes that are trained with it match the noise that
+    images are sampled from, the usual one first; empty if it assumes nothing about the noise."""
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """role → player settings that this loss brings as defaults, as `{"discriminator": {"repeats": 5}}`."""
+    """Role → player settings that this loss sets as defaults, such as `{"discriminator": {"repeats": 5}}`."""
 
     def joins(self, binding: Binding) -> bool:
-        """Never by itself: a recipe's objectives say which losses they hold."""
+        """A loss does not join games by itself: the objectives of a recipe contain the losses."""
         return False

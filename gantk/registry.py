@@ -3,8 +3,8 @@
 A plugin is one entry point in the group `gantk.<kind>`. Its name is what users type; its value is the object
 (`package.module:Class`), or, for a recipe that only chooses values, the package that holds `<name>.toml`.
 
-Beside them are the parts that this process was given as code (`gantk.register`, a class in `gantk.build`), for as long
-as it lasts. Their package is called `python`.
+Parts that are given as code (`gantk.register`, a class in `gantk.build`) are registered too, for the lifetime of the
+process. Their package is called `python`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PYTHON = "python"
-"""Stands for the package of what was given from Python."""
+"""The package name of parts that are given from Python."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Code that knows nothing of gantk, as parts: classes, modules and functions of any kind."""
+"""Adapters: classes, modules and functions that are not written for gantk, as parts."""
 
 from gantk.adapt.adapted import accepting, adapted, as_part, name_of, parts_named
 from gantk.adapt.networks import Unread

@@ -1,4 +1,4 @@
-"""A class that stands for any code: what the registry finds, and what construction calls with options and context."""
+"""Wrap any code in a class that the registry can find and that is constructed with options and context."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ CONTEXTS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "addon": (PlainAddon, ()),
     "metric": (PlainMetric, ()),
 }
-"""Kind → the part that code which knows nothing of gantk becomes, and what that must be told."""
+"""Kind → the adapter for code that is not written for gantk, and the context that it needs."""
 
 
 def name_of(thing: Any) -> str:
-    """What code is called: its class's or function's name."""
+    """The name of a class or function, or of an instance's class."""
     if isinstance(thing, partial):
         return name_of(thing.func)
     if isinstance(thing, Mapping):
@@ -46,15 +46,15 @@ def name_of(thing: Any) -> str:
 
 
 def adapted(kind: str, thing: Any, name: str = "") -> type[Any]:
-    """The class of a kind that code stands for; constructing it gives the part.
+    """The class of a kind for some code; constructing it returns the part.
 
     Args:
         kind: the plugin's kind.
         thing: a class, an instance, a module or a function.
-        name: what it is called; the code's own name where not given.
+        name: its name; by default the code's own.
 
     Raises:
-        OptionError: it cannot be such a part.
+        OptionError: it cannot be a part of this kind.
     """
     base, name = kind_named(kind).base, name or name_of(thing)
     if inspect.isclass(thing) and issubclass(thing, base):
@@ -78,7 +78,7 @@ def adapted(kind: str, thing: Any, name: str = "") -> type[Any]:
 
 
 def as_part(kind: str, thing: Any, **context: Any) -> Any:
-    """Code as a part, by hand: constructed without options."""
+    """Code as a part, constructed without options."""
     if isinstance(thing, kind_named(kind).base):
         return thing
     name = name_of(thing)
@@ -92,7 +92,7 @@ def as_part(kind: str, thing: Any, **context: Any) -> Any:
 
 
 def parts_named(kind: str, things: Any) -> dict[str, Any]:
-    """Parts by name, from a table of them, a list, or one; a part's own name is that of its plugin or of its class."""
+    """Parts by name, from a dictionary, a list or one part; by default, the name is that of the plugin or class."""
     if not things and isinstance(things, (Mapping, list, tuple, type(None))):
         return {}
     base, roles = kind_named(kind).base, {"discriminator", "generator"}
@@ -107,7 +107,7 @@ def parts_named(kind: str, things: Any) -> dict[str, Any]:
 
 
 def accepting(stands: type[Any], thing: Any, options: Iterable[str]) -> type[Any]:
-    """The class that stands for code, taking options too with which a part was made that is here already."""
+    """The class for some code; for an existing part, it also takes the options that the part was constructed with."""
     if not inspect.isclass(thing) and not (inspect.isroutine(thing) and parameters_of(stands)):
         known = parameters_of(stands)
         further = set(options) - {parameter.name for parameter in known}
@@ -129,7 +129,7 @@ def _refuse_others(kind: str, thing: Any, name: str) -> None:
 
 
 def _makes(kind: str, function: Any) -> bool:
-    """Whether a function makes a network, and is not one: it can be called with options and context alone."""
+    """Whether a function returns a network instead of being one: it can be called with only options and context."""
     if isinstance(function, nn.Module) or kind in ("noise", "metric", "addon"):
         return False
     parameters = parameters_of(function)
@@ -137,7 +137,7 @@ def _makes(kind: str, function: Any) -> bool:
 
 
 def _instance(part: Any) -> type[Any]:
-    """A class whose first construction is this very part; further ones are copies of it."""
+    """A class whose first construction returns this part itself, and later ones copies of it."""
     given = [part]
 
     def __new__(cls: type[Any], **ignored: Any) -> Any:  # noqa: N807 - it becomes one
@@ -178,7 +178,7 @@ def _class(kind: str, name: str, thing: Any, factory: Callable[..., Any] | None)
 def _loss(name: str, thing: Any) -> type[Any]:
     if not inspect.isclass(thing):
         return plain_loss(name, thing)
-    # A module's class: what it takes is known from its forward, and its options from its constructor.
+    # For a module's class, forward tells what it takes, and the constructor tells its options.
     called: Any = getattr(thing, "forward", None) or thing.__call__
     shown = plain_loss(name, _bound_to_nothing(called))
     parameters = parameters_of(thing)

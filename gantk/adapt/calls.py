@@ -1,4 +1,4 @@
-"""What a callable takes, and the networks within a function."""
+"""The parameters of a callable, and the networks that a function refers to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FunctionNetwork", "network_of", "parameters_of", "quiet", "required"
 
 
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters of a callable that can be given one by one; none where Python cannot tell."""
+    """The named parameters of a callable; none if its signature cannot be read."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except Exception:  # noqa: BLE001 - annotations are any code; without them, an option is of any type
@@ -34,12 +34,12 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def required(function: Callable[..., Any]) -> list[str]:
-    """The names of what a callable must be given, but for what follows from the other parts."""
+    """The required arguments of a callable, except those that are determined by other parts."""
     return [p.name for p in parameters_of(function) if p.default is p.empty and p.name not in CONTEXT]
 
 
 class FunctionNetwork(nn.Module):
-    """A function as a module: the modules and parameters that it refers to by name are its own.
+    """A function as a module, which contains the modules and parameters that the function refers to by name.
 
     Args:
         function: any function of tensors. In a copy of this module it refers to the copies.
@@ -71,7 +71,7 @@ class FunctionNetwork(nn.Module):
 
 
 def _referred(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a function refers to outside of itself, by name."""
+    """The objects outside of a function that it refers to, by name."""
     if not isinstance(function, types.FunctionType):
         return {}
     names = [name for code in _codes(function.__code__) for name in code.co_names]
@@ -97,7 +97,7 @@ def network_of(thing: Any) -> nn.Module:
 
 
 def type_of(network: nn.Module) -> dict[str, Any]:
-    """The device and the type of numbers that a network works with."""
+    """The device and dtype of a network."""
     own = (tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point())
     first: Tensor | None = next(own, None)
     return {} if first is None else {"device": first.device, "dtype": first.dtype}
@@ -105,13 +105,13 @@ def type_of(network: nn.Module) -> dict[str, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without gradients, and from a seed of its own."""
+    """Without gradients, and with a fixed random seed."""
     with torch.no_grad(), forked(0):
         yield
 
 
 @contextmanager
 def trial(network: nn.Module) -> Iterator[None]:
-    """A forward for the sake of its shapes: quiet, and in evaluation mode."""
+    """A forward pass to determine shapes: without warnings, in evaluation mode."""
     with evaluating(network), quiet():
         yield

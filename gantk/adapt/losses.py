@@ -19,11 +19,11 @@ GAME = ("discriminator", "generator")
 
 
 class PlainLoss(Loss):
-    """Functions or modules that say what a role's player minimizes, each of a `gantk.Play`.
+    """Functions or modules of a `gantk.Play` that return what the player of a role minimizes.
 
     Args:
         terms: role → its term.
-        weight: its factor.
+        weight: factor of this loss.
     """
 
     def __init__(self, terms: Mapping[str, Callable[..., Any]], *, weight: float = 1.0) -> None:
@@ -32,12 +32,12 @@ class PlainLoss(Loss):
         self.weight = weight
 
     def term(self, role: str, play: Play) -> Any:
-        """What one role's player minimizes, a scalar."""
+        """The scalar that the player of a role minimizes."""
         found = self.terms[f"{role}_term"](play)
         if isinstance(found, Tensor) and found.numel() != 1:
             shape = list(found.shape)
             raise FitError(
-                f"loss {type(self).__name__} returned {shape} to the {role}; a scalar is needed, as its mean."
+                f"loss {type(self).__name__} returned {shape} to the {role}; expected a scalar, such as its mean."
             )
         return found.reshape(()) if isinstance(found, Tensor) else found
 
@@ -48,8 +48,8 @@ class PlainCriterion(Loss):
     The discriminator's targets are 1 on real images and 0 on generated ones, the generator's are 1 on its own.
 
     Args:
-        criterion: the function or module; what it returns is averaged.
-        weight: its factor.
+        criterion: the function or module; its result is averaged.
+        weight: factor of this loss.
     """
 
     adversarial = True
@@ -76,15 +76,15 @@ class PlainCriterion(Loss):
 
 
 def plain_loss(name: str, thing: Any) -> type[Loss]:
-    """The class of the loss that a function, a module, or a table of functions by role stands for.
+    """The class of the loss for a function, a module, or a dictionary of functions by role.
 
     Args:
-        name: of the class.
-        thing: a function or module of a play, for the role that its name is, else for the generator; of logits and
-            targets, a game; or a table, role → function of a play.
+        name: name of the class.
+        thing: a function or module of a play, which is the term of the role that it is named after, by default of the
+            generator; or of logits and targets, which makes a game; or a dictionary, role → function of a play.
 
     Raises:
-        OptionError: it takes anything else.
+        OptionError: it takes other arguments.
     """
     if isinstance(thing, Mapping):
         return _speaking(name, thing)
@@ -95,7 +95,7 @@ def plain_loss(name: str, thing: Any) -> type[Loss]:
     if len(arguments) == 2:
         return type(name, (PlainCriterion,), {"__init__": _with(PlainCriterion, thing)})
     raise OptionError(
-        f"loss '{name}' takes ({', '.join(arguments)}); a function of a play, or of logits and targets, is needed."
+        f"loss '{name}' takes ({', '.join(arguments)}); expected a function of a play, or of logits and targets."
     )
 
 

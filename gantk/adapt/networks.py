@@ -1,4 +1,4 @@
-"""Networks that know nothing of gantk, as parts: what they take is found by a trial."""
+"""Networks that are not written for gantk, as parts; a trial call finds out what they take."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["PlainDiscriminator", "PlainGenerator", "PlainRefiner", "Unread"]
 
 FIELDS = ("logits", "hidden", "code", "classes")
 APART = 1e-4
-"""How far verdicts on one image may differ where the rest of the batch does not matter: kernels round differently."""
+"""Tolerance for verdicts on an image in different batches, since kernels round differently."""
 
 
 class Unread(FitError):
     """A generator that cannot read noise of this length.
 
     Args:
-        message: what is said.
-        reads: how many numbers it seems to read; 0 where that cannot be told.
+        message: the message.
+        reads: the length of noise that it seems to read; 0 if unknown.
     """
 
     def __init__(self, message: str, reads: int = 0) -> None:
@@ -39,7 +39,7 @@ class PlainGenerator(Generator):
 
     Args:
         network: the network.
-        image_shape: of its images; what it makes where not given.
+        image_shape: shape of its images; by default, that of what it returns.
         noise_dim: length of its noise.
     """
 
@@ -60,17 +60,17 @@ class PlainGenerator(Generator):
             wanted = [2, *self.image_shape]
             raise FitError(f"generator {name} returned {list(images.shape)} for 2 noise vectors; expected {wanted}.")
         if images.min() >= 0 and images.max() <= 1 and images.min() < images.max():
-            self.notes = (f"images of generator {name} lie in [0, 1]; black is -1 here: it may need to end in a tanh.",)
+            self.notes = (f"images of generator {name} are in [0, 1], not in [-1, 1]: it may need a tanh at its end.",)
 
     notes: tuple[str, ...] = ()
 
     def _first(self, noise: Tensor) -> Any:
         try:
             return self.network(noise)
-        except Exception as error:  # noqa: BLE001 - it is told, or the second attempt works
+        except Exception as error:  # noqa: BLE001 - reported unless the second attempt works
             try:
                 found = self.network(noise[:, :, None, None])
-            except Exception:  # noqa: BLE001 - what is said is the first error
+            except Exception:  # noqa: BLE001 - the first error is reported
                 self._tell(noise, error)
             self._as_maps = True
             return found
@@ -91,7 +91,7 @@ class PlainGenerator(Generator):
 
 
 def _width(network: nn.Module) -> int:
-    """How many numbers a network's first layer reads; 0 where that cannot be told."""
+    """The input size of a network's first layer; 0 if unknown."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             return module.in_features
@@ -104,11 +104,11 @@ class PlainDiscriminator(Discriminator):
     """Any network from images `[N, C, H, W]`, or flat ones, to one number each.
 
     It may return a tensor of N numbers, `(logits, maps…)`, a dictionary of a verdict's fields, or a `gantk.Verdict`. A
-    `Sigmoid` at its end is passed by: losses take logits.
+    `Sigmoid` at its end is bypassed, since losses take logits.
 
     Args:
         network: the network.
-        image_shape: of what it judges.
+        image_shape: shape of what it judges.
     """
 
     def __init__(self, network: nn.Module, image_shape: ImageShape) -> None:
@@ -131,16 +131,16 @@ class PlainDiscriminator(Discriminator):
         name = type(self).__name__
         try:
             self.network(images)
-        except Exception as error:  # noqa: BLE001 - it is told, or the second attempt works
+        except Exception as error:  # noqa: BLE001 - reported unless the second attempt works
             try:
                 self.network(images.flatten(1))
-            except Exception:  # noqa: BLE001 - what is said is the first error
+            except Exception:  # noqa: BLE001 - the first error is reported
                 with calling(f"discriminator {name}", f"images {list(images.shape)}"):
                     raise error from None
             self._flat = True
 
     def _sigmoid(self, images: Tensor) -> str:
-        """The path of the `Sigmoid` that this network's output comes from; nothing where none does."""
+        """The path of the `Sigmoid` that returns this network's output, if any."""
         outputs: dict[str, Any] = {}
         handles = [
             module.register_forward_hook(lambda module, given, found, path=path: outputs.__setitem__(path, found))
@@ -158,13 +158,13 @@ class PlainDiscriminator(Discriminator):
                 and torch.equal(first.view(-1), output.view(-1))
             ):
                 self.notes = (
-                    f"discriminator {type(self).__name__} ends in a Sigmoid, which is passed by: losses take logits.",
+                    f"discriminator {type(self).__name__} ends in a Sigmoid, which is bypassed: losses take logits.",
                 )
                 return path
         return ""
 
     def _judges_singly(self, images: Tensor) -> bool:
-        """Whether its verdict on one image is the same beside any other, in training."""
+        """Whether its verdict on an image does not depend on the rest of the batch, in training mode."""
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         modes = [(module, module.training) for module in self.network.modules()]
         other = torch.cat([images[:1], -2 * images[1:]])
@@ -174,7 +174,7 @@ class PlainDiscriminator(Discriminator):
             for batch in (images, other):
                 with quiet():
                     found.append(self(batch).logits)
-        except Exception:  # noqa: BLE001 - such as a norm that wants larger batches
+        except Exception:  # noqa: BLE001 - for example, a norm that needs larger batches
             return False
         finally:
             for module, mode in modes:
@@ -213,21 +213,21 @@ class PlainDiscriminator(Discriminator):
         if isinstance(found, Tensor) and found.numel() == count:
             return found.reshape(count)
         said = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        mend = ": average what it says of patches" if isinstance(found, Tensor) and found.dim() == 4 else ""
+        mend = ": average over its patches" if isinstance(found, Tensor) and found.dim() == 4 else ""
         raise FitError(
-            f"discriminator {type(self).__name__} returned {said} for {count} images; one number each is needed{mend}."
+            f"discriminator {type(self).__name__} returned {said} for {count} images; expected one number each{mend}."
         )
 
 
 class PlainRefiner(Refiner):
     """Any network from images to images of their shape.
 
-    Where it has parameters, two players join every game for it: the model's discriminator, which tells refined images
-    from real ones too, and the refiner, which plays the generator's part with the images that it refines.
+    If it has parameters, it adds two players to every game: the model's discriminator, which then also separates
+    refined images from real ones, and the refiner, which takes the generator's role with refined images.
 
     Args:
         network: the network.
-        image_shape: of the images.
+        image_shape: shape of the images.
     """
 
     def __init__(self, network: nn.Module, image_shape: ImageShape | None = None) -> None:

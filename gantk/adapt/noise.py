@@ -19,9 +19,9 @@ __all__ = ["PlainNoise"]
 class PlainNoise(NoiseSource):
     """Any function of n, or of n and `rng`, a `torch.Generator`, that draws n noise vectors.
 
-    A module is called, or its `sample` is where it has one; a `torch.distributions.Distribution` is sampled from. What
-    asks for no `rng` draws from the global ones of Python, NumPy and torch, which are seeded for it. Where its
-    samples carry gradients, its parameters are moved by whoever moves the generator.
+    Of a module, `sample` is called if it has one, otherwise the module itself; a `torch.distributions.Distribution` is
+    sampled from. For code without an argument `rng`, the global random number generators of Python, NumPy and torch
+    are seeded. If its samples have gradients, its parameters are trained by the generator's player.
 
     Args:
         source: the function, module or distribution.
@@ -68,7 +68,7 @@ class PlainNoise(NoiseSource):
 
 
 def _rng_argument(function: Any, name: str) -> str:
-    """What a function calls the `torch.Generator` that it draws from; empty where it takes none."""
+    """The name of the argument that takes a `torch.Generator`; empty if there is none."""
     names = {parameter.name for parameter in parameters_of(function)}
     if "rng" in names:
         return "rng"

@@ -1,4 +1,4 @@
-"""Functions as addons, which change what the discriminator is shown, and as metrics."""
+"""Functions as addons, which transform the images that the discriminator sees, and as metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PlainAddon", "PlainMetric"]
 
 
 class PlainAddon(Part):
-    """A function or module of images: what the discriminator is shown of every image, real or generated.
+    """A function or module that transforms all images that the discriminator sees, real and generated.
 
     Args:
         network: images to images of the same shape, differentiable.
@@ -36,7 +36,7 @@ class PlainAddon(Part):
 
 
 class PlainMetric(Metric):
-    """A function of a model: one figure, or several by name.
+    """A function of a model that returns a figure, or several by name.
 
     Args:
         function: the function.
@@ -50,7 +50,7 @@ class PlainMetric(Metric):
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
         if comparison.model is None:
-            raise FitError(f"metric {type(self).__name__} is a function of a model, and images alone are evaluated.")
+            raise FitError(f"metric {type(self).__name__} is a function of a model, but only images are evaluated.")
         found = self._function(comparison.model)
         name = type(self).__name__
         try:
@@ -58,6 +58,4 @@ class PlainMetric(Metric):
                 key: float(value) for key, value in (found if isinstance(found, Mapping) else {name: found}).items()
             }
         except (TypeError, ValueError) as error:
-            raise FitError(
-                f"metric {name} returned {found!r:.80}; a number, or numbers by name, are needed."
-            ) from error
+            raise FitError(f"metric {name} returned {found!r:.80}; expected a number, or numbers by name.") from error

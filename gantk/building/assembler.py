@@ -156,7 +156,7 @@ class Assembler:
 
     def _refit_noise(self, noise: Any, error: FitError, context: Mapping[str, Any]) -> int:
         """Make the recipe's own noise as long as a generator from Python reads; by how much that is longer."""
-        reads = error.__cause__.reads if isinstance(error.__cause__, Unread) else 0
+        reads = next((each.reads for each in (error, error.__cause__) if isinstance(each, Unread)), 0)
         longer = reads - int(context["noise_dim"])
         options = read_options(part_class("noise", self.spec["noise"]["plugin"]))
         if not (self.fit_noise and reads and longer and "dim" in options and noise.dim + longer >= 1):

@@ -45,7 +45,7 @@ class Binding:
     condition: str = "condition"
 
     def key(self, name: str) -> str:
-        """What the numbers that a loss or part remembers in this game are kept under."""
+        """The key of the numbers that a loss or part keeps in this game."""
         unusual = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{name}({','.join(unusual)})" if unusual else name
 
@@ -53,10 +53,10 @@ class Binding:
 def joining(parts: Mapping[str, Part], binding: Binding) -> dict[str, Part]:
     """Those of a model's parts that join a game, in the order in which they transform images: its condition is last.
 
-    So augmentations are applied to images, and not to what is shown of conditions beside them.
+    So augmentations are applied to images, and not to the channels of the condition.
 
     Raises:
-        FitError: a part says neither that it joins nor that it does not.
+        FitError: a part's `joins` returns no boolean.
     """
     says = {path: part.joins(binding) for path, part in parts.items()}
     for path, answer in says.items():
@@ -83,7 +83,7 @@ class SharedPlay(Play):
         self._joining = joining(step.parts, binding)
 
     def speaking(self, name: str) -> SharedPlay:
-        """The same play, as the loss or part of this name sees it: `state` is its own."""
+        """The same play for the loss or part of this name, with its own `state`."""
         self._speaker = name
         return self
 
@@ -143,7 +143,7 @@ class Terms:
         self.binding = binding or Binding()
 
     def speakers(self, parts: Mapping[str, Part]) -> dict[str, Part]:
-        """Every loss of this objective, and every other of a model's parts that joins its game, by name."""
+        """Every loss of this objective, and every other part of the model that joins its game, by name."""
         return {**dict(self.losses), **joining(parts, self.binding)}
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
@@ -178,7 +178,7 @@ class Terms:
 
 
 class Joined:
-    """Several objectives as one, for a player that moves what each of them speaks of: their terms, side by side.
+    """Several objectives as one, for a player that minimizes the sum of all their terms.
 
     Args:
         objectives: name → objective; a term is logged as `name/term`.
@@ -198,7 +198,7 @@ class Joined:
         summands = {name: written(objective).split(" + ") for name, objective in self.objectives.items()}
         every = [each.rpartition("·")[2] for several in summands.values() for each in several]
         return " + ".join(
-            # As in the log, where two would be written alike.
+            # With names, as in the log, if two would be written alike.
             f"{weight}{sign}{name}/{term}" if every.count(term) > 1 else f"{weight}{sign}{term}"
             for name, several in summands.items()
             for weight, sign, term in (each.rpartition("·") for each in several)
@@ -206,7 +206,7 @@ class Joined:
 
 
 def written(objective: Objective) -> str:
-    """An objective as people read it: as it writes itself, or else its name."""
+    """An objective in messages: its `__str__`, or else its name."""
     if type(objective).__str__ is not object.__str__:
         return str(objective)
     return str(getattr(objective, "__name__", type(objective).__name__))
@@ -217,7 +217,7 @@ def _weighted(weight: float, name: str) -> str:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names of which no two are alike: the second `x` is `x-2`."""
+    """Names made unique: the second `x` becomes `x-2`."""
     found: list[str] = []
     for name in names:
         number, free = 1, name

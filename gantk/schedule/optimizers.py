@@ -18,7 +18,7 @@ __all__ = ["OPTIMIZERS", "check_optimizer", "make_optimizer"]
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): found
     for name, found in vars(torch.optim).items()
-    # LBFGS evaluates its objective several times a step, which a player's turn does not offer.
+    # LBFGS evaluates its objective several times per step, which a player's turn does not support.
     if inspect.isclass(found) and issubclass(found, torch.optim.Optimizer) and name not in ("Optimizer", "LBFGS")
 }
 """`adam`, `rmsprop`, `sgd`, … → class."""
@@ -44,7 +44,7 @@ def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 @functools.cache
 def _factory(name: str) -> functools.partial[torch.optim.Optimizer]:
-    """An optimizer's constructor without its parameters: what is left are options."""
+    """An optimizer's constructor without its first argument, the parameters; the others are options."""
     return functools.partial(OPTIMIZERS[name], ())
 
 

@@ -1,4 +1,4 @@
-"""What a loss may read: real and fake images, the discriminator's verdicts on them, codes and reconstructions."""
+"""What losses read: real and generated images, the discriminator's verdicts on them, codes and reconstructions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Play:
     Args:
         discriminator: judges `real` and `fake`.
         real: real images `[N, C, H, W]` (or whatever the discriminator judges).
-        fake: generated images, as many; detached for a discriminator's turn.
+        fake: as many generated images; detached in a discriminator's turn.
         noise: the noise `[N, dim]` that `fake` was generated from.
-        labels: class indices `[N]` of `real`, where the data set has classes.
-        condition: what row i of everything was told to be, `[N, dim]`, in a conditional game.
-        generator: what `fake` was generated with, for losses that generate again.
+        labels: class indices `[N]` of `real`, if the data set has classes.
+        condition: the condition of each row, `[N, dim]`, in a conditional game.
+        generator: the network that generated `fake`, for losses that generate further images.
         autoencoder: a generator that provides `posterior`.
-        state: the numbers that the loss remembers, by name.
-        step: steps of the stage that are done.
-        done: the part of the stage that is done, in [0, 1).
+        state: the loss's own numbers, by name.
+        step: number of finished steps of the stage.
+        done: finished fraction of the stage, in [0, 1).
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Play:
 
     @property
     def generator(self) -> nn.Module:
-        """What `fake` was generated with: noise `[N, dim]` in, what the discriminator judges out."""
+        """The network that generated `fake`, from noise `[N, dim]` to what the discriminator judges."""
         if self._generator is None:
             raise ValueError("this play has no generator; pass generator=… to gantk.Play")
         return self._generator
@@ -87,7 +87,7 @@ class Play:
 
     @property
     def state(self) -> Mapping[str, Tensor]:
-        """What the part whose turn it is remembers in this game: a copy of its numbers, by name."""
+        """A copy of the numbers, by name, that the current part keeps in this game."""
         return self._state
 
     def log(self, name: str, value: Tensor | float, weight: float = 1.0) -> Tensor:
@@ -137,23 +137,24 @@ class Play:
 
     @property
     def condition(self) -> Tensor:
-        """What row i of everything was told to be, `[N, dim]`."""
+        """The condition of each row, `[N, dim]`."""
         condition: Tensor = self._value("condition")
         return condition
 
     def generate(self, noise: Tensor) -> Tensor:
-        """What the generator makes of any noise `[N, dim]`, computed anew at each call."""
+        """Generate images from any noise `[N, dim]`; computed at each call."""
         images: Tensor = self.generator(noise)
         return images
 
     def shown(self, images: Tensor) -> Tensor:
-        """What the discriminator is shown of images: themselves, unless a part of the game transforms them."""
+        """The images as the discriminator sees them: transformed by the parts of the game that do so."""
         return images
 
     def judge(self, images: Tensor) -> Verdict:
-        """The discriminator's verdict on any images, as they are shown to it; computed anew at each call.
+        """The discriminator's verdict on any images, after `shown`; computed at each call.
 
-        Row i of them has condition i, in a conditional game; of k times as many images as conditions, k rows have each.
+        In a conditional game, row i has condition i; for k times as many images as conditions, each condition is used
+        for k rows.
         """
         shown = self.shown(images)
         if not self.discriminator.reads_condition:
@@ -166,7 +167,7 @@ class Play:
         """The condition of each of these images, `[len(images), dim]`.
 
         Raises:
-            ValueError: they are no whole multiple of the conditions.
+            ValueError: their number is not a multiple of the number of conditions.
         """
         count = len(self.condition)
         if not count or len(images) % count:

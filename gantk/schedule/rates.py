@@ -12,7 +12,7 @@ from gantk.parts import require
 __all__ = ["SCHEDULES", "Rate", "parse_rate"]
 
 Rate = Callable[[float], float]
-"""The part of the stage that is done, in [0, 1) → the factor."""
+"""Finished fraction of the stage, in [0, 1) → factor."""
 
 
 def constant() -> Rate:
@@ -41,7 +41,7 @@ def cosine(*, warmup: float = 0.0, end: float = 0.0) -> Rate:
 
 
 def step(*, at: list[float] | None = None, factor: float = 0.1) -> Rate:
-    """Multiplied by `factor` at each of the points `at` of the stage, half and three quarters unless said otherwise."""
+    """Multiplied by `factor` at each of the points `at` of the stage, by default at half and at three quarters."""
     points = [0.5, 0.75] if at is None else at
     require(all(0 < point < 1 for point in points), f"at holds points in (0, 1), not {points}.")
     require(factor >= 0, f"factor must be 0 or more, not {factor}.")
@@ -52,7 +52,7 @@ SCHEDULES: dict[str, Callable[..., Rate]] = {"constant": constant, "linear": lin
 
 
 def parse_rate(text: str, what: str) -> Rate:
-    """The schedule that text such as `linear:start=0.5` means; `what` names the setting in errors.
+    """Parse a schedule such as `linear:start=0.5`; `what` names the setting in errors.
 
     Raises:
         OptionError: there is no such schedule, or an option is unknown or out of its range.

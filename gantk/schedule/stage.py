@@ -57,13 +57,13 @@ class Player:
     """Some parameters, their optimizer, and the objective that moves them.
 
     Args:
-        name: how logs, settings and errors call it.
-        moves: dotted paths of the modules whose parameters it moves; `noise?` stands for what that part says is
-            `learned`, and for nothing where it says nothing.
+        name: name in logs, settings and errors.
+        moves: dotted paths of the modules whose parameters it moves; `noise?` stands for the modules that the noise
+            source declares as `learned`, if any.
         objective: the named terms whose sum it minimizes.
-        role: the role whose loss settings apply to it; its name where not given.
+        role: the role whose loss settings apply to it; by default its name.
         optimizer: name and options of a `torch.optim` optimizer.
-        repeats: turns per step; each but the last is played on a batch of its own (WGAN's n_critic).
+        repeats: turns per step; every turn except the last has its own batch (WGAN's n_critic).
         clip_weights: parameters are clamped to ±this after each turn; 0 for never (WGAN). Of a discriminator, only
             those that its logits depend on: other heads, as for codes, are left alone.
         clip_gradients: gradients are scaled to at most this L2 norm; 0 for never.
@@ -90,7 +90,7 @@ class Player:
         self.role = self.role or self.name
 
     def settings(self) -> dict[str, Any]:
-        """What `model.toml` keeps of this player and settings can change."""
+        """The settings of this player, which `model.toml` stores and users can change."""
         own = {
             "repeats": self.repeats,
             "clip_weights": self.clip_weights,
@@ -106,16 +106,16 @@ class Stage:
     """A named phase of training.
 
     Args:
-        name: how logs, settings and errors call it.
-        players: in the order in which they take their turns within a step.
+        name: name in logs, settings and errors.
+        players: in the order of their turns within a step.
         length: how long it lasts, as `25 epochs`, `2000 steps` or `100000 images`.
-        batch_size: images per batch, over all devices together.
-        adversarial: whether it is a game, which refiners and other parts may join with players of their own.
-        values: shared values beside, or instead of, the model's own `noise`, `fake` and `refined`.
-        enter: called once, before the first step. What it changes must live in parameters or buffers, so that a
-            resumed run finds it again.
-        each: called before every step with the part of the stage that is done, in [0, 1).
-        preview: draws images `[N, C, H, W]` for the sample grid; the model's own samples where not given.
+        batch_size: images per batch, over all devices.
+        adversarial: whether it is a game, to which refiners and other parts may add players.
+        values: shared values in addition to, or in place of, the model's `noise`, `fake` and `refined`.
+        enter: called once, before the first step. It may change only parameters and buffers, so that a resumed run
+            continues with the changes.
+        each: called before every step with the finished fraction of the stage, in [0, 1).
+        preview: draws images `[N, C, H, W]` for the sample grid; by default, the model's samples.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Stage:
         return self.players[self.players.index(player) + 1 :]
 
     def settings(self) -> dict[str, Any]:
-        """What `model.toml` keeps of this stage and settings can change."""
+        """The settings of this stage, which `model.toml` stores and users can change."""
         return {
             "length": self.length,
             "batch_size": self.batch_size,
@@ -149,7 +149,7 @@ class Stage:
         return 1 + sum(player.repeats - 1 for player in self.players if not player.brought_by)
 
     def further_batches(self) -> int:
-        """Those that it reads besides for repeated turns of players that parts brought."""
+        """Additional batches that it reads for repeated turns of players that parts add."""
         return sum(player.repeats - 1 for player in self.players if player.brought_by)
 
     def steps(self, images: int) -> int:

@@ -1,4 +1,4 @@
-"""What parts remember from step to step: a few numbers for each part in each game."""
+"""State that parts keep from step to step: a few numbers for each part in each game."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["States", "checked_numbers"]
 
 
 class States(nn.Module):
-    """Named numbers, one set per key: buffers, so that a checkpoint holds them and they move with the model."""
+    """Named numbers, one set per key, in buffers, so that they are saved in checkpoints and move with the model."""
 
     def declare(self, key: str, values: Mapping[str, float]) -> None:
-        """Give a key its numbers with their initial values, where it has none yet.
+        """Declare the numbers of a key with their initial values, unless they exist.
 
         Raises:
-            FitError: they are not names with finite numbers.
+            FitError: a name or a value is invalid.
         """
         if not isinstance(values, Mapping):
             raise FitError(f"{key}: state is a {type(values).__name__}; expected name → initial value.")
@@ -36,7 +36,7 @@ class States(nn.Module):
                 self.register_buffer(_buffer(key, name), torch.tensor(float(value)))
 
     def of(self, key: str) -> dict[str, Tensor]:
-        """A copy of a key's numbers, each a scalar tensor; changing it changes nothing here."""
+        """A copy of a key's numbers, each a scalar tensor."""
         start = _buffer(key, "")
         held = {name[len(start) :]: value for name, value in self._buffers.items() if name.startswith(start)}
         return {name: value.clone() for name, value in held.items() if value is not None}
@@ -46,17 +46,17 @@ class States(nn.Module):
         """Replace numbers of a key.
 
         Raises:
-            KeyError: it has declared no such number.
+            KeyError: the number is not declared.
         """
         for name, value in values.items():
             self.get_buffer(_buffer(key, name)).copy_(value)
 
 
 def checked_numbers(found: Any, declared: Mapping[str, float], method: str) -> dict[str, Tensor]:
-    """What a method `after_<role>` returned: new values of numbers that its part declares.
+    """Check what a method `after_<role>` returned: new values of numbers that its part declares.
 
     Raises:
-        FitError: it is something else.
+        FitError: it is not that.
     """
     if not isinstance(found, Mapping):
         raise FitError(f"{method} returned a {type(found).__name__}; expected name → new value.")
@@ -74,5 +74,5 @@ def checked_numbers(found: Any, declared: Mapping[str, float], method: str) -> d
 
 
 def _buffer(key: str, name: str) -> str:
-    # A buffer's name holds no dot.
+    # Names of buffers cannot contain dots.
     return f"{key}|{name}".replace(".", "/")

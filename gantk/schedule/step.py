@@ -3,8 +3,8 @@
 Two rules make sharing correct for any set of players:
 
 * a value is forgotten when a module that it was computed with is moved;
-* a player gets a value with gradients only where it moves a module that the value was computed with; any other
-  player gets it detached. So one generator forward serves the discriminator's turn and then the generator's.
+* a player gets a value with gradients only if it moves a module that the value was computed with; any other player
+  gets it detached. So one forward pass of the generator serves the discriminator's turn and then the generator's.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ It reads other values by `step["name"]` and modules by `step.use("path")`.
 """
 
 Logged = tuple[Tensor, float]
-"""A value that was logged, detached, and the factor with which it counts."""
+"""A logged value, detached, and its weight."""
 
 M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Real images `[N, C, H, W]` in [-1, 1] and, where the data set has classes, their labels `[N]`."""
+    """Real images `[N, C, H, W]` in [-1, 1] and, if the data set has classes, their labels `[N]`."""
 
     images: Tensor
     labels: Tensor | None = None
@@ -56,9 +56,9 @@ def overlap(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
 class _Entry:
     value: Any
     uses: frozenset[str]
-    """Modules that it was computed with."""
+    """The modules that it was computed with."""
     carries: frozenset[str]
-    """Those of them that gradients of this tensor reach."""
+    """Those of these modules that its gradients reach."""
 
 
 class _Recording:
@@ -70,16 +70,16 @@ class _Recording:
 
 
 class Step:
-    """One batch and what is computed from it.
+    """One batch and the values computed from it.
 
     Args:
         modules: the model; `use` finds its parts by dotted path.
         batch: the real images; `step["real"]` and `step["labels"]` read them.
         values: how every other value is computed.
-        parts: path → part, of those that may join a game.
-        states: what parts remember.
-        number: steps of this stage that are done.
-        done: the part of this stage that is done, in [0, 1).
+        parts: path → part, for all parts that may join a game.
+        states: the numbers that parts keep.
+        number: number of finished steps of this stage.
+        done: finished fraction of this stage, in [0, 1).
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class Step:
 
         Args:
             moves: dotted paths of the modules.
-            later: those of players on the same batch that follow.
-            remember: whether parts compute their new states, which are then in `remembered`: key → name → value.
+            later: those of the players that follow on the same batch.
+            remember: whether parts compute their new states, which are stored in `remembered`: key → name → value.
         """
         self.remembered = {} if remember else None
         self.logged = {}
@@ -146,7 +146,7 @@ class Step:
 
     @contextmanager
     def under(self, name: str) -> Iterator[None]:
-        """Log everything as `name/…` for a while."""
+        """Log everything as `name/…` within this context."""
         before, self._under = self._under, f"{self._under}{name}/"
         try:
             yield
@@ -158,22 +158,22 @@ class Step:
         self.forget(self._moving)
 
     def forget(self, moved: Iterable[str]) -> None:
-        """Forget what was computed with modules that have moved, in this step's turns or in another's."""
+        """Forget values that were computed with modules that have moved since."""
         paths = list(moved)
         self._entries = {n: e for n, e in self._entries.items() if not overlap(e.uses, paths)}
 
     def used(self, moved: Iterable[str] = ()) -> frozenset[str]:
-        """The modules that what the step holds was computed with.
+        """The modules that the step's current values were computed with.
 
         Args:
-            moved: only of what was computed with one of these modules too, where any is given.
+            moved: if given, only of values that were computed with one of these modules too.
         """
         beside = list(moved)
         entries = (e for e in self._entries.values() if not beside or overlap(e.uses, beside))
         return frozenset().union(*(entry.uses for entry in entries))
 
     def use(self, path: str, kind: type[M] = nn.Module) -> M:  # type: ignore[assignment]
-        """The module at a dotted path of the model, noted as used by the value that is being computed."""
+        """The module at a dotted path of the model; it is recorded as used by the value that is being computed."""
         if self._recordings:
             self._recordings[-1].uses.add(path)
             if overlap([path], self._live):
@@ -200,7 +200,7 @@ class Step:
             raise FitError(f"value '{name}' of a step is {error}; expected tensors, alone or in containers.") from None
 
     def _serves(self, entry: _Entry) -> bool:
-        """Whether the player whose turn it is can take the tensor as it is, or detached."""
+        """Whether the current player can use the tensor, as it is or detached."""
         wanted = overlap(entry.uses, self._moving)
         return wanted <= entry.carries
 
@@ -215,7 +215,7 @@ class Step:
 
 
 def _detached(value: Any) -> Any:
-    """A value whose tensors carry no gradients."""
+    """A value with its tensors detached."""
     if isinstance(value, Tensor):
         return value.detach()
     if isinstance(value, Mapping):
@@ -232,10 +232,10 @@ def _detached(value: Any) -> Any:
 
 
 def checked_figure(name: str, value: Tensor | float) -> Tensor:
-    """A value to be logged as a scalar tensor.
+    """A value to be logged, as a scalar tensor.
 
     Raises:
-        FitError: it is something else, or its name cannot be one.
+        FitError: the value is not a scalar, or its name is invalid.
     """
     above, _, last = name.rpartition("/")
     if above and (last == "weight" or not re.fullmatch(r"[A-Za-z_][\w-]*", last)):
