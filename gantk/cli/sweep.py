@@ -98,15 +98,15 @@ def command(
     if cluster is not None and (todo or elsewhere):
         _show(runs, cluster.hand_over(todo, say))
         say("the same command shows how far they are, and evaluates and compares when all are finished")
-        return
-    failed |= train_all(todo, jobs, say)
-    finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
-    if metrics and finished:
-        _measured(finished, metrics, extractor, count)
     else:
-        _show(runs)
-    if elsewhere:
-        say(f"{counted(len(elsewhere), 'run')} trained by another process: {', '.join(map(str, elsewhere))}")
+        failed |= train_all(todo, jobs, say)
+        finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
+        if metrics and finished:
+            _measured(finished, metrics, extractor, count)
+        else:
+            _show(runs)
+        if elsewhere:
+            say(f"{counted(len(elsewhere), 'run')} trained by another process: {', '.join(map(str, elsewhere))}")
     if failed:
         said = "; ".join(f"{run}: {reason}" for run, reason in failed.items())
         raise WorkError(f"{len(failed)} of {counted(len(runs), 'run')} failed: {said}.")

@@ -71,6 +71,7 @@ def command(
         return
     found = search(output, space, objective, trials, without, say)
     click.echo(str(found))
-    picture = output / PICTURE
-    save_figure(found_figure(found), picture)
-    click.echo(f"written to {picture}")
+    if found.scored:
+        picture = output / PICTURE
+        save_figure(found_figure(found), picture)
+        click.echo(f"written to {picture}")

@@ -21,6 +21,8 @@ MOST = 10
 WIDEST = 28
 """Characters of an alternative's name in a picture."""
 
+STATES = ("finished", "pruned", "running", "failed")
+
 ARROWS = {"lower": "↓", "higher": "↑"}
 
 
@@ -34,7 +36,7 @@ class Trial:
     """What was chosen for it, by the argument, as it is written."""
     parameters: Mapping[str, float | str]
     """The same by parameter: numbers, and names of alternatives."""
-    state: Literal["finished", "pruned", "failed"]
+    state: Literal["finished", "pruned", "running", "failed"]
     score: float = math.nan
     """The figure at its last measurement."""
     reason: str = ""
@@ -62,6 +64,11 @@ class Found:
         sign = 1 if self.better == "lower" else -1
         return sorted((t for t in self.trials if t.state == "finished"), key=lambda trial: sign * trial.score)
 
+    @property
+    def scored(self) -> list[Trial]:
+        """The trials that a picture shows: those that were measured and not given up."""
+        return [trial for trial in self.trials if trial.state in ("finished", "pruned") and math.isfinite(trial.score)]
+
     def __str__(self) -> str:
         finished = self.finished
         names = list(dict.fromkeys(name for trial in finished for name in trial.values))
@@ -74,11 +81,13 @@ class Found:
 
     def _notes(self) -> list[str]:
         total, finished = len(self.trials), self.finished
-        counts = {state: sum(t.state == state for t in self.trials) for state in ("finished", "pruned", "failed")}
+        counts = {state: sum(t.state == state for t in self.trials) for state in STATES}
         said = f"{total} trial{'s' * (total != 1)}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
         notes = [said + (f"; these are the best {MOST}" if len(finished) > MOST else "")]
         if counts["pruned"]:
             notes.append("pruned: stopped early, as worse than the median; gantk train RUN resumes one")
+        if counts["running"]:
+            notes.append("running: trained by another process; the same command shows the whole when it is done")
         notes += [f"failed: {trial.run or said_of(trial.values)}: {trial.reason}" for trial in self._failed()[:3]]
         if finished:
             best = finished[0]
@@ -95,10 +104,14 @@ def said_of(values: Mapping[str, str]) -> str:
 
 
 def found_figure(found: Found) -> Figure:
-    """How much each parameter mattered, and a panel for each with the scores over its values."""
+    """How much each parameter mattered, and a panel for each with the scores over its values.
+
+    Args:
+        found: has at least one trial with a score.
+    """
     from matplotlib.figure import Figure
 
-    trials = [trial for trial in found.trials if trial.state != "failed" and math.isfinite(trial.score)]
+    trials = found.scored
     names = list(dict.fromkeys([*found.importances, *(name for trial in trials for name in trial.parameters)]))
     count = len(names) + bool(found.importances)
     across = min(count, 3 if count > 4 else 2)
@@ -113,7 +126,7 @@ def found_figure(found: Found) -> Figure:
         _draw_scores(axes, name, [trial for trial in trials if name in trial.parameters], found)
     handles = {label: h for axes in panels for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)
-    counts = [f"{sum(t.state == state for t in found.trials)} {state}" for state in ("finished", "pruned", "failed")]
+    counts = [f"{sum(t.state == state for t in found.trials)} {state}" for state in STATES if state != "running"]
     figure.supxlabel(f"{len(found.trials)} trials: {', '.join(counts)}; one random seed", fontsize=8)
     return figure
 

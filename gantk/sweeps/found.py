@@ -37,9 +37,9 @@ def _trial(frozen: optuna.trial.FrozenTrial, folder: Path) -> Trial:
     place = folder / attributes["name"]
     score = math.nan if frozen.value is None else frozen.value
     run = str(place) if (place / "model.toml").exists() else ""
-    states = {"COMPLETE": "finished", "PRUNED": "pruned"}
+    states = {"COMPLETE": "finished", "PRUNED": "pruned", "RUNNING": "running"}
     state: Any = states.get(frozen.state.name, "failed")
-    reason = attributes.get("reason", "it was never finished")
+    reason = attributes.get("reason", "")
     return Trial(run, attributes["values"], frozen.params, state, score, reason if state == "failed" else "")
 
 

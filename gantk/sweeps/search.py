@@ -1,29 +1,28 @@
-"""A search among builds: Optuna chooses, every trial is an ordinary run, and its curve decides whether it goes on."""
+"""A search among builds: Optuna chooses, every trial is an ordinary run, and its curve decides whether it goes on.
+
+Several processes may search in one folder: each takes the next trial, and holds a lock as long as it trains it.
+"""
 
 from __future__ import annotations
 
-import math
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from gantk.building.assembly import assemble
 from gantk.errors import GantkError, Interrupted, RunError, UsageError, WorkError, briefly
-from gantk.report.runs import total_steps
 from gantk.report.tuning import Found, said_of
-from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.seeds import derive_seed
-from gantk.sweeps.folder import check_record, spec_of, write_record
+from gantk.sweeps.folder import check_record, write_record
 from gantk.sweeps.found import counted, found_in
 from gantk.sweeps.objective import Objective
-from gantk.sweeps.space import Point, Space
-from gantk.training import train
+from gantk.sweeps.space import Space
+from gantk.sweeps.trial import Training
 
 if TYPE_CHECKING:
     import optuna
@@ -32,10 +31,8 @@ __all__ = ["search"]
 
 FILE, STUDY, LOCK = "tune.toml", "study.sqlite3", ".lock"
 
-EVERY = "train.measure_every"
-
-MEASUREMENTS = 10
-"""Measurements of a training, unless its settings say how often."""
+PATIENCE = 60.0
+"""Seconds to wait for another process that chooses or writes."""
 
 FEWEST = 5
 """Finished trials, before which none is pruned."""
@@ -78,16 +75,11 @@ def search(
     record = {**space.record(), "without": list(without), "by": [objective.figure]}
     check_record(folder / FILE, "search", record)
     write_record(folder / FILE, record)
-    with _alone(folder), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="optuna")
-        study = optuna.create_study(
-            storage=f"sqlite:///{(folder / STUDY).absolute()}",
-            study_name="tune",
-            direction="minimize" if objective.better == "lower" else "maximize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=FEWEST, n_warmup_steps=WARM),
-        )
-        _Search(folder, space, objective, without, say, study).go_on(trials)
+        with _alone(folder):
+            study = _opened(folder / STUDY, objective)
+        _Search(folder, space, Training(folder, objective, without), say, study).go_on(trials)
         found = found_in(study, folder, space, objective)
     if all(trial.state == "failed" for trial in found.trials):
         if not any(trial.run for trial in found.trials):  # nothing was built: the call is mended, not resumed
@@ -97,50 +89,107 @@ def search(
     return found
 
 
-class _alone:  # noqa: N801 - a context manager
-    """One process searches in a folder at a time; the system lets go where it is killed."""
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Only one process at a time chooses; the system lets go where it is killed."""
+    try:
+        with FileLock(folder / LOCK, timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise RunError(f"{folder} is held by another process for {PATIENCE:.0f} s: is it stopped?") from None
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._lock = folder, FileLock(folder / LOCK, timeout=0)
 
-    def __enter__(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise RunError(f"{self._folder} is being searched by another process: wait for it, or stop it.") from None
+def _opened(file: Path, objective: Objective) -> optuna.Study:
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
+    try:
+        return optuna.create_study(
+            storage=optuna.storages.RDBStorage(
+                f"sqlite:///{file.absolute()}", engine_kwargs={"connect_args": {"timeout": PATIENCE}}
+            ),
+            study_name="tune",
+            direction="minimize" if objective.better == "lower" else "maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=FEWEST, n_warmup_steps=WARM),
+        )
+    except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError) as error:
+        raise RunError(f"{file} cannot be read as a study ({briefly(error)}): choose another -o.") from error
+
+
+@dataclass
+class _Taken:
+    """A trial that this process trains."""
+
+    trial: optuna.Trial
+    lock: FileLock
+    again: bool
+    """Whether another process began it, and was stopped."""
+
+    def release(self) -> None:
+        self.lock.release()
+        Path(self.lock.lock_file).unlink(missing_ok=True)
 
 
 @dataclass
 class _Search:
     folder: Path
     space: Space
-    objective: Objective
-    without: Sequence[str]
+    training: Training
     say: Callable[[str], object]
     study: optuna.Study
 
     def go_on(self, trials: int) -> None:
-        """Resume what was being trained, and try what is new."""
+        """Resume what was being trained, and try what is new, as long as there is something to take."""
+        while taken := self._next(trials):
+            try:
+                self._try(taken, trials)
+            finally:
+                taken.release()
+
+    def _next(self, trials: int) -> _Taken | None:
+        with _alone(self.folder):
+            return self._left() or self._new(trials)
+
+    def _left(self) -> _Taken | None:
+        """A trial that nobody trains any longer."""
         import optuna
 
-        states = optuna.trial.TrialState
-        for frozen in self.study.get_trials(deepcopy=False, states=[states.RUNNING]):
-            self._try(optuna.Trial(self.study, frozen._trial_id), trials, again=True)
-        while len(counted(self.study)) < trials:
+        for frozen in self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
+            if "name" not in frozen.user_attrs:  # it was killed while it was chosen
+                self.study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
+            elif lock := self._lock(frozen.number):
+                return _Taken(optuna.Trial(self.study, frozen._trial_id), lock, again=True)
+        return None
+
+    def _new(self, trials: int) -> _Taken | None:
+        """A trial whose values, as they are written, nobody has tried."""
+        import optuna
+
+        while len(known := counted(self.study)) < trials:
+            tried = {trial.user_attrs["name"] for trial in known}
             # Seeded by its number, so that a search that was stopped goes on as one that was not.
             number = len(self.study.get_trials(deepcopy=False))
             self._seed(number)
             trial = self.study.ask()
-            if self._is_new(trial):
-                self._try(trial, trials)
-                continue
-            self.study.tell(trial, state=states.FAIL)
-            if not self._enqueue_new(random.Random(derive_seed(self._first_seed, "new", number))):
-                self.say(f"all {len(counted(self.study))} combinations that were found have been tried")
-                return
+            point = self.space.choose(trial)
+            if point.cell.name not in tried and (lock := self._lock(trial.number)):
+                trial.set_user_attr("values", dict(point.values))
+                trial.set_user_attr("name", point.cell.name)
+                return _Taken(trial, lock, again=False)
+            self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            if not self._enqueue_new(tried, random.Random(derive_seed(self._first_seed, "new", number))):
+                self.say(f"all {len(tried)} combinations that were found have been tried")
+                break
+        return None
+
+    def _lock(self, number: int) -> FileLock | None:
+        lock = FileLock(self.folder / f".trial-{number}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+        return lock
 
     @property
     def _first_seed(self) -> int:
@@ -151,21 +200,8 @@ class _Search:
 
         self.study.sampler = optuna.samplers.TPESampler(seed=derive_seed(self._first_seed, "trial", number) % 2**32)
 
-    def _is_new(self, trial: optuna.Trial) -> bool:
-        """Whether no trial before had these values, as they are written."""
-        point = self.space.choose(trial)
-        if point.cell.name in self._tried():
-            return False
-        trial.set_user_attr("name", point.cell.name)
-        trial.set_user_attr("values", dict(point.values))
-        return True
-
-    def _tried(self) -> set[str]:
-        return {trial.user_attrs["name"] for trial in counted(self.study)}
-
-    def _enqueue_new(self, rng: random.Random) -> bool:
+    def _enqueue_new(self, tried: set[str], rng: random.Random) -> bool:
         """Have values tried next that nobody tried, where there are any."""
-        tried = self._tried()
         for _ in range(DRAWS):
             point, chosen = self.space.at_random(rng)
             if point.cell.name not in tried:
@@ -173,21 +209,20 @@ class _Search:
                 return True
         return False
 
-    def _try(self, trial: optuna.Trial, trials: int, again: bool = False) -> None:
+    def _try(self, taken: _Taken, trials: int) -> None:
         import optuna
 
-        states = optuna.trial.TrialState
-        self._seed(trial.number)
-        if "name" not in trial.user_attrs and not self._is_new(trial):
-            self.study.tell(trial, state=states.FAIL)  # it was killed before it knew that
-            return
-        point = self.space.choose(trial)
-        number = [each.number for each in counted(self.study)].index(trial.number) + 1
-        doing = "resuming" if again else "trial"
+        trial, states = taken.trial, optuna.trial.TrialState
+        point = self.space.choose(trial)  # what has been chosen is not chosen again
+        (number, known) = next(
+            (at, each.intermediate_values)
+            for at, each in enumerate(counted(self.study), 1)
+            if each.number == trial.number
+        )
+        doing = "resuming" if taken.again else "trial"
         self.say(f"{doing} {number} of {max(number, trials)}: {said_of(point.values)}")
         try:
-            pruned = self._train(trial, point)
-            score = self._score(self._run(point))
+            pruned, score = self.training(trial, point.cell, known)
         except Interrupted as error:
             said = str(error).partition("; resume with")[0]
             raise Interrupted(f"{said}; resume with the same gantk tune", error.signal_number) from error
@@ -200,49 +235,4 @@ class _Search:
             self.study.tell(trial, state=states.PRUNED)
         else:
             self.study.tell(trial, score)
-        self.say(f"trial {number} {'pruned' if pruned else 'finished'}: {self.objective.figure} {score:.4g}")
-
-    def _run(self, point: Point) -> Run:
-        return Run(self.folder / point.cell.name)
-
-    def _train(self, trial: optuna.Trial, point: Point) -> bool:
-        """Build and train a trial from where it stands; whether it was pruned."""
-        run = self._run(point)
-        if not run.model_toml.is_file():
-            run.create(self._spec(point))
-        steps, told = total_steps(run.spec()), set(self.study.trials[trial.number].intermediate_values)
-        pruned = max(told, default=100) < 100 and trial.should_prune()
-        if pruned:  # it was killed before the study was told
-            return True
-
-        def prune(step: int, figures: Mapping[str, float]) -> bool:
-            nonlocal pruned
-            value, share = figures.get(self.objective.logged, math.nan), round(100 * step / steps)
-            if not math.isfinite(value):
-                return False
-            if share not in told:
-                trial.report(value, share)
-                told.add(share)
-            pruned = step < steps and trial.should_prune()
-            return pruned
-
-        train(assemble(run.spec()), run, stop_when=prune)
-        return pruned
-
-    def _spec(self, point: Point) -> dict[str, Any]:
-        spec = spec_of(point.cell, self.without)
-        if not any(each.partition("=")[0].strip() == EVERY for each in point.cell.settings):
-            spec["train"]["measure_every"] = max(1, total_steps(spec) // MEASUREMENTS)
-        return spec
-
-    def _score(self, run: Run) -> float:
-        """The figure at the last measurement.
-
-        Raises:
-            WorkError: it was never a number.
-        """
-        curve = [entry["values"].get(self.objective.logged, math.nan) for entry in read_log(run)]
-        known = [float(value) for value in curve if math.isfinite(value)]
-        if not known:
-            raise WorkError(f"{self.objective.figure} was never a number")
-        return known[-1]
+        self.say(f"trial {number} {'pruned' if pruned else 'finished'}: {self.training.objective.figure} {score:.4g}")

@@ -242,7 +242,7 @@ class Trainer:
                 measured = self._measure(_entry(stage, done + 1, total, averages.seconds))
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
-            enough = self._same(bool(measured) and self.stop_when is not None and self.stop_when(total, measured))
+            enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
             if self._same(self.checkpoint_due(total)) or last or best or enough or self.stop:
                 self.interval = averages.state()
                 self._checkpoint(reached, turns.optimizers)

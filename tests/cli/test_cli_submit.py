@@ -72,6 +72,11 @@ def test_runs_become_jobs_once(sweep: list[str], tmp_path: Path, slurm: Path, ca
     assert "gantk: s/seed=0: job 71_0 ended before the training; its log: " in third.err
     assert "submitted 2 of 2: jobs 72_0, 72_1" in third.err
     assert json.loads((tmp_path / "s/jobs.json").read_text())["seed=1"] == {"cluster": "slurm", "job": "72_1"}
+    (tmp_path / "s/seed=0/model.toml").write_text("seed = [")
+    (slurm / "state").write_text("RUNNING")
+    failed = call(*submitted)
+    assert "1 of 2 runs failed: s/seed=0: damaged: " in failed.err
+    assert "s/seed=1  0 of 8 steps  not trained, job 72_1 running" in failed.out
     (tmp_path / "s/jobs.json").write_text("{")
     assert "s/jobs.json is damaged" in call(*submitted).err.splitlines()[-1]
 

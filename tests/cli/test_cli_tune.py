@@ -106,6 +106,22 @@ def test_a_search_that_was_stopped_or_killed_ends_as_one_that_was_not(
     assert resumed.out.replace("t/", "whole/").split() == whole.out.split()
 
 
+@pytest.mark.slow
+def test_two_processes_share_a_search(
+    tune: list[str], tmp_path: Path, call, start: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    tune += [*RATES, *MEASURED, "--trials", "4"]
+    both = [start(*tune, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    said = [each.communicate(timeout=100)[1].decode() for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    numbers = [set(re.findall(r"trial (\d) of 4", text)) for text in said]
+    assert numbers[0] | numbers[1] == {"1", "2", "3", "4"}
+    assert not numbers[0] & numbers[1]
+    done = call(*tune).worked()
+    assert "4 trials: 4 finished" in done.out
+    assert not list(tmp_path.glob("t/.trial*"))
+
+
 def test_what_fails_is_told_and_the_search_goes_on_until_all_is_tried(tune: list[str], call) -> None:
     done = call(*tune, *MEASURED, "--set", "train.ema=0.5|2|0.9", "--trials", "5").worked()
     assert re.search(r"^gantk: trial \d failed: train: ema must be in \[0, 1\), not 2", done.err, re.MULTILINE)
@@ -144,4 +160,6 @@ def test_a_request_that_cannot_be_met_is_one_line(
     call(*tune, *RATES, *MEASURED, "--trials", "1").worked()
     said = call(*tune, *RATES, *MEASURED, "--seed", "1").error(2)
     assert "t holds a search of other builds (seed: before 0; now 1): choose another -o" in said
+    (tmp_path / "t/study.sqlite3").write_bytes(b"no database")
+    assert "t/study.sqlite3 cannot be read as a study" in call(*tune, *RATES, *MEASURED).error(1)
     assert "t already exists" in call("sweep", *tune[1:]).error(2)

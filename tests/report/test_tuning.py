@@ -23,6 +23,8 @@ def test_the_best_is_said_out_of_all_that_were_looked_at() -> None:
     assert "4 trials: 2 finished, 1 pruned, 1 failed" in lines
     assert "failed: lr=0.2, g=none: it does not fit" in lines
     assert lines[-1] == "best of 4 trials: r/b, prdc/x 2 (one random seed)"
+    more = str(found(trials=[*TRIALS, Trial("r/d", {"lr": "1"}, {"lr": 1.0}, "running")]))
+    assert "5 trials: 2 finished, 1 pruned, 1 running, 1 failed" in more
     assert str(found("higher")).splitlines()[-1].startswith("best of 4 trials: r/a, ")
 
 

@@ -1,0 +1,95 @@
+"""One trial of a search: a run that is built, trained, and pruned by the curve of a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gantk.building.assembly import assemble
+from gantk.errors import UsageError, WorkError
+from gantk.report.runs import total_steps
+from gantk.run.folder import Run
+from gantk.run.log import read_log
+from gantk.sweeps.folder import spec_of
+from gantk.sweeps.grid import Cell
+from gantk.sweeps.objective import Objective
+from gantk.training import train
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Training"]
+
+EVERY = "train.measure_every"
+
+MEASUREMENTS = 10
+"""Measurements of a training, unless its settings say how often."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the trials of a search are trained.
+
+    Args:
+        folder: of the runs.
+        objective: what is better.
+        without: parts of the recipe that are left out.
+    """
+
+    folder: Path
+    objective: Objective
+    without: Sequence[str]
+
+    def __call__(self, trial: optuna.Trial, cell: Cell, known: Mapping[int, float]) -> tuple[bool, float]:
+        """Train a trial from where it stands; nothing is built that is there already.
+
+        Args:
+            trial: is told the figure, at how many percent of the training it was measured, and says when to stop.
+            cell: the build.
+            known: what it was told before.
+
+        Returns:
+            whether it was pruned, and the figure at its last measurement.
+
+        Raises:
+            GantkError: it cannot be built or trained; or `Interrupted`.
+        """
+        run, told = Run(self.folder / cell.name), set(known)
+        if not run.model_toml.is_file():
+            run.create(self._spec(cell))
+        steps = total_steps(run.spec())
+        # It may have been killed before the study was told that it is pruned.
+        pruned = max(told, default=100) < 100 and trial.should_prune()
+
+        def prune(step: int, figures: Mapping[str, float]) -> bool:
+            nonlocal pruned
+            value, share = figures.get(self.objective.logged, math.nan), round(100 * step / steps)
+            if not math.isfinite(value):
+                return False
+            if share not in told:
+                trial.report(value, share)
+                told.add(share)
+            pruned = step < steps and trial.should_prune()
+            return pruned
+
+        if not pruned:
+            train(assemble(run.spec()), run, stop_when=prune)
+        return pruned, self._score(run)
+
+    def _spec(self, cell: Cell) -> dict[str, Any]:
+        spec = spec_of(cell, self.without)
+        if spec["train"]["devices"] > 1:
+            raise UsageError("a trial is trained on one device: start the same gantk tune once for each device")
+        if not any(each.partition("=")[0].strip() == EVERY for each in cell.settings):
+            spec["train"]["measure_every"] = max(1, total_steps(spec) // MEASUREMENTS)
+        return spec
+
+    def _score(self, run: Run) -> float:
+        curve = [entry["values"].get(self.objective.logged, math.nan) for entry in read_log(run)]
+        known = [float(value) for value in curve if math.isfinite(value)]
+        if not known:
+            raise WorkError(f"{self.objective.figure} was never a number")
+        return known[-1]
