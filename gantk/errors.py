@@ -70,13 +70,15 @@ class FitError(UsageError):
 
     def about(self, what: str) -> FitError:
         """The same error, whose message begins with what it is about."""
-        return type(self)(f"{what}: {self.problem}", self.mend, self.also)
+        found = FitError(f"{what}: {self.problem}", self.mend, self.also)
+        found.of_code = self.of_code
+        return found
 
     def advising(self, mend: str) -> FitError:
         """The same error with better advice."""
         if self.mend or self.also:
-            return type(self)(self.problem, mend, self.also)
-        return type(self)(f"{self.problem.rstrip('.')}. This builds: {mend}.")
+            return FitError(self.problem, mend, self.also)
+        return FitError(f"{self.problem.rstrip('.')}. This builds: {mend}.")
 
 
 class WorkError(GantkError):
@@ -136,7 +138,9 @@ def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         said = f"{what} fails on {arguments}: {type(error).__name__}: {briefly(error)}".rstrip(": ")
-        raise FitError(f"{said}{mend}") from error
+        fault = FitError(f"{said}{mend}")
+        fault.of_code = True
+        raise fault from error
 
 
 def briefly(error: BaseException) -> str:

@@ -29,6 +29,8 @@ class Unread(FitError):
         reads: the length of noise that it seems to read; 0 if unknown.
     """
 
+    of_code = True
+
     def __init__(self, message: str, reads: int = 0) -> None:
         super().__init__(message)
         self.reads = reads

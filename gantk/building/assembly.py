@@ -24,6 +24,7 @@ from gantk.building.movers import notes_on_movers, untrained
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.priors import check_priors
+from gantk.building.replaced import notes_on_replaced
 from gantk.building.resolved import plain
 from gantk.building.spec import (
     DEFAULT_RECIPE,
@@ -142,6 +143,10 @@ def build(
     except FitError as error:
         opened = own if own is not None else open_data(overlay(lower, request.chosen, listed, left_out))
         raise mended(error, request, partial(assembled, data=opened)) from error
+    without_those = deepcopy(lower)
+    for name in left_out:
+        leave_out(without_those, name)
+    model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)
     if start_from is not None:
         start_weights(model, start_from)
         if recipe is None and other_parts(chosen):

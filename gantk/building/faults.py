@@ -36,7 +36,9 @@ def blaming(where: str = "") -> Iterator[None]:
         found = [name for frame, _ in traceback.walk_tb(error.__traceback__) if (name := _method(frame))]
         if not found:
             raise
-        raise FitError(f"{where}{found[-1]} fails: {type(error).__name__}: {briefly(error)}.") from error
+        fault = FitError(f"{where}{found[-1]} fails: {type(error).__name__}: {briefly(error)}.")
+        fault.of_code = True
+        raise fault from error
 
 
 def _method(frame: FrameType) -> str:

@@ -24,6 +24,7 @@ from gantk.written import Written, parse_value
 __all__ = [
     "DEFAULT_RECIPE",
     "PLAYER_SETTINGS",
+    "SINGLE",
     "Spec",
     "apply_setting",
     "combine",

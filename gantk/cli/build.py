@@ -53,9 +53,12 @@ def command(
     """Build a model from parts, check that they fit, and write it to a new run folder.
 
     RECIPE is a paper's system to start from (see gantk list recipe); by default, a DCGAN game. Every option replaces
-    the recipe's part. An adversarial loss replaces the recipe's, other losses are added to it, and if the recipe
-    already has a loss, the options given here override the recipe's. --without removes parts and is applied first:
-    --without loss --loss minimax leaves minimax as the only loss.
+    the recipe's part: another plugin comes with its own options, and none of the recipe's. The same plugin keeps the
+    options that the recipe gives it, but for those given here: autodecoder --generator dcgan:width=24 keeps init_std.
+    An adversarial loss replaces the recipe's with its weight, other losses are added to it, and the weights of the
+    others stay: autodecoder --loss wgan-gp has weight 1 beside 0.5 of loss code. Notes say which options were kept and
+    dropped. --without removes parts and is applied first: --without loss --loss minimax leaves minimax as the only
+    loss, and --without generator --generator dcgan:width=24 has dcgan's own options.
 
     \b
     gantk build --noise de --loss hidden

@@ -1,0 +1,86 @@
+"""What becomes of the options that a recipe gives a part, where a user chooses a part in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gantk.building.construct import part_class
+from gantk.building.resolved import plain
+from gantk.building.spec import SINGLE, Spec, bare_name
+from gantk.kinds import KINDS, LISTS
+from gantk.options import read_options, write_options, write_part
+
+__all__ = ["notes_on_replaced"]
+
+Table = Mapping[str, Any]
+
+
+def notes_on_replaced(recipe: Spec, chosen: Mapping[str, Any], spec: Spec) -> list[str]:
+    """Sentences on options that a recipe gives a part: those that a user's choice keeps, and those that it drops.
+
+    Args:
+        recipe: the recipe's spec, without what the user left out.
+        chosen: the user's own parts, as tables, by kind.
+        spec: the resolved spec of both.
+    """
+    both = [kind for kind in SINGLE if kind in recipe and kind in chosen]
+    notes = [note for kind in both for note in _single(kind, recipe[kind], chosen[kind], spec.get(kind))]
+    for kind in LISTS:
+        notes += _of_list(kind, recipe.get(kind, []), chosen.get(kind, []), spec.get(kind, []))
+    return notes
+
+
+def _single(kind: str, old: Table, new: Table, final: Table | None) -> Iterator[str]:
+    if old["plugin"] == new["plugin"]:
+        yield from _kept(kind, old, new)
+    elif final is not None:
+        yield from (f"{said}." for said in _dropped(kind, old, new, final))
+
+
+def _of_list(kind: str, recipe: Sequence[Table], chosen: Sequence[Table], spec: Sequence[Table]) -> Iterator[str]:
+    before, after = ({table["plugin"]: table for table in tables} for tables in (recipe, spec))
+    mine = {table["plugin"] for table in chosen}
+    for new in chosen:
+        if new["plugin"] in before:
+            yield from _kept(kind, before[new["plugin"]], new)
+    gone = [old for plugin, old in before.items() if plugin not in after]
+    anew = [new for new in chosen if new["plugin"] not in before and new["plugin"] in after]
+    said: list[str] = []
+    for old, new in zip(gone, anew, strict=False):  # an adversarial loss replaces the recipe's, and a game has one
+        said += _dropped(kind, old, new, after[new["plugin"]])
+    others = [old for plugin, old in before.items() if plugin in after and plugin not in mine]
+    stay = [write_part(bare_name(old), options) for old in others if (options := _options(kind, old))]
+    weighed = any("weight" in table for table in chosen if table["plugin"] in before)
+    if stay and (said or weighed):
+        said.append(f"of the recipe, {kind} {' and '.join(stay)} {'stays' if len(stay) == 1 else 'stay'} as before")
+    yield from [f"{'; '.join(said)}."] if said else []
+
+
+def _kept(kind: str, old: Table, new: Table) -> Iterator[str]:
+    """The same plugin: the options of both, the user's over the recipe's."""
+    kept = {name: value for name, value in _options(kind, old).items() if name not in new}
+    if kept:
+        name = bare_name(old)
+        anew = f"--without {kind if kind not in LISTS else f'{kind}.{name}'} {KINDS[kind].flag} …"
+        yield f"{kind} {name} keeps {write_options(kept)} of the recipe; {anew} starts from its own defaults."
+
+
+def _dropped(kind: str, old: Table, new: Table, final: Table) -> Iterator[str]:
+    """Another plugin: its own options, but for those that happen to be the same."""
+    known = read_options(part_class(kind, new["plugin"]))
+    given = {name: plain(value) for name, value in old.items() if name != "plugin"}
+    rest = {n: v for n, v in given.items() if n not in new and str(final.get(n)) != str(v)}
+    if not rest:
+        return
+    names = f"{kind} {bare_name(new)} replaces the recipe's {bare_name(old)}"
+    again = write_part(bare_name(new), {name: value for name, value in rest.items() if name in known})
+    keeping = f" ({KINDS[kind].flag} {again} would keep it)" if rest.keys() & known.keys() else ""
+    yield f"{names} and drops its {write_options(rest)}{keeping}"
+
+
+def _options(kind: str, table: Table) -> dict[str, Any]:
+    """The options of a table that are not the plugin's own defaults."""
+    known = read_options(part_class(kind, table["plugin"]))
+    given = {name: plain(value) for name, value in table.items() if name != "plugin"}
+    return {n: v for n, v in given.items() if n not in known or str(plain(known[n].default)) != str(v)}
