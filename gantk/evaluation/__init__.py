@@ -1,1 +1,1 @@
-"""Evaluation of a run, or of any images: its sides, its choices, and its scores with the protocol of each."""
+"""Evaluation of runs and of images: what is compared, which metrics are computed, and scores with their protocols."""

@@ -1,4 +1,4 @@
-"""The best checkpoint of a run by a figure, with the number of those that were looked at."""
+"""The best checkpoint of a run by a figure, out of how many."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ __all__ = ["best_step", "figure_names", "is_called", "kept_in_training"]
 
 
 def figure_names(scores: Sequence[Score]) -> list[str]:
-    """The figures by which checkpoints can be told apart."""
+    """The figures by which checkpoints can be compared."""
     return list(dict.fromkeys(figure for score in scores for figure in score.figures))
 
 
 def is_called(name: str, score: Score, figure: str) -> bool:
-    """Whether a figure of a score is meant by `frechet`, `prdc/precision` or `prdc:k=3/precision`."""
+    """Whether a text such as `frechet`, `prdc/precision` or `prdc:k=3/precision` names a figure of a score."""
     metric = score.metric.rpartition(":")[2]
     return name in (figure, f"{metric}/{figure}", f"{score.name}/{figure}")
 
 
 def best_step(entry: Entry, name: str) -> tuple[int | None, int]:
-    """The step with the best value of a figure, and the number of steps that were looked at.
+    """The step with the best value of a figure, and the number of steps that have the figure.
 
     Raises:
-        UsageError: the run has no such figure, or several; or neither direction of it is better.
+        UsageError: the run has no such figure, or several; or neither lower nor higher values of it are better.
     """
     found = [(s, figure) for s in entry.scores for figure in s.figures if is_called(name, s, figure)]
     if not found:
         known = figure_names(entry.scores)
         raise UsageError(f"{entry.name} has no figure '{name}'; it has {', '.join(known)}.{nearest(name, known)}")
     if len(several := dict.fromkeys(f"{score.name}/{figure}" for score, figure in found)) > 1:
-        raise UsageError(f"'{name}' is a figure of several metrics: name one of {', '.join(several)}.")
+        raise UsageError(f"'{name}' is a figure of several metrics; use one of {', '.join(several)}.")
     score, figure = found[0]
     better = better_of(score.metric).get(figure)
     if better is None:
-        raise UsageError(f"'{name}' cannot choose a checkpoint: which of its values are better is not known.")
+        raise UsageError(
+            f"'{name}' cannot choose a checkpoint, since neither lower nor higher values are declared better."
+        )
     alike: dict[str, dict[int | None, list[float]]] = {}
     steps_there: list[int | None] = [*entry.steps] or [None]
     for step in steps_there:
@@ -55,7 +57,7 @@ def best_step(entry: Entry, name: str) -> tuple[int | None, int]:
 
 
 def kept_in_training(entry: Entry, step: int | None) -> str:
-    """What training says of a checkpoint that it kept as the best, and out of how many; empty of any other one."""
+    """A sentence on a checkpoint that training kept as the best; empty for any other checkpoint."""
     run = Run(entry.name)
     best = run.best() if entry.spec is not None else None
     if best is None or best["step"] != step or step == run.steps()[-1]:

@@ -1,4 +1,4 @@
-"""Where features of real images are kept, by content, so that a later evaluation finds them."""
+"""The cache of features of real images, by content."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from gantk.data import cache_folder
 __all__ = ["features_folder", "trim"]
 
 MOST = 8 << 30
-"""Bytes of features that are kept; the oldest ones go first."""
+"""Maximum size of the cache in bytes; the oldest features are deleted first."""
 
 
 def features_folder() -> Path:
-    """The folder of features that are kept."""
+    """The folder of cached features."""
     return cache_folder() / "features"
 
 
 def trim(folder: Path, most: int = MOST) -> None:
-    """Delete the features that were written first, beyond so many bytes; what cannot be deleted stays."""
+    """Delete the oldest features beyond this number of bytes; files that cannot be deleted are kept."""
     try:
         files = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy")]
         total = sum(size for _, size, _ in files)

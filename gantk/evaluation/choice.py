@@ -1,4 +1,4 @@
-"""What is measured, and by which features, where nobody says."""
+"""Which metrics are computed, and on which features, by default and by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOME = "gantk"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A metric that is to be computed."""
+    """A metric to compute."""
 
     plugin: str
     """`package:name`"""
@@ -46,22 +46,22 @@ class Chosen:
 
     @property
     def fixed(self) -> bool:
-        """Whether its name says what it computes: code that was given from Python may be other code next time."""
+        """Whether its name identifies what it computes; code that is given from Python can change."""
         return not self.plugin.startswith(f"{PYTHON}:")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An extractor that was made."""
+    """A constructed extractor."""
 
     name: str
-    """As `classifier:data=mnist`."""
+    """Such as `classifier:data=mnist`."""
     plugin: str
     """`package:name`"""
     part: Extractor
 
     def record(self) -> Features:
-        """What a protocol says of it."""
+        """Its entry in a protocol."""
         error = getattr(self.part, "test_error", None)
         return Features(
             extractor=self.name,
@@ -74,11 +74,11 @@ class Seen:
 
 
 def named_metrics(metrics: Any, context: Mapping[str, Any]) -> list[Chosen]:
-    """The metrics that somebody named.
+    """The named metrics.
 
     Args:
-        metrics: one or several, each a name with options, or code, as `gantk.build(metric=…)` takes them.
-        context: what their constructors may ask for.
+        metrics: one or several, each a name with options, or code, as for `gantk.build(metric=…)`.
+        context: context arguments of their constructors.
 
     Raises:
         UsageError: there is no such metric or option, or one is named twice.
@@ -88,12 +88,12 @@ def named_metrics(metrics: Any, context: Mapping[str, Any]) -> list[Chosen]:
         if any((each.plugin, each.options) == (other.plugin, other.options) for other in found[:number]):
             raise UsageError(f"metric '{each.plugin.rpartition(':')[2]}' is given twice.")
     if not found:
-        raise UsageError("the list of metrics is empty; leave out it to use those that fit the data.")
+        raise UsageError("the list of metrics is empty; leave it out to use those that fit the data.")
     return found
 
 
 def default_metrics(context: Mapping[str, Any]) -> tuple[list[Chosen], dict[str, str]]:
-    """Gantk's own metrics that are cheap; and by name, why others are left out."""
+    """The bundled metrics that are fast and fit the data, and, by name, the reasons why others are left out."""
     chosen, left_out = [], {}
     for plugin in plugins("metric"):
         if plugin.package != HOME:
@@ -117,10 +117,10 @@ def _metric(value: Any, context: Mapping[str, Any]) -> Chosen:
 
 
 def named_extractor(extractor: Any, images: ImageSet) -> Seen:
-    """The extractor that somebody named, made for images of this shape.
+    """Construct the named extractor for images of this shape.
 
     Raises:
-        UsageError: there is no such extractor or option, or it does not take such images.
+        UsageError: there is no such extractor or option, or it does not accept such images.
         WorkError: it cannot be trained, or its weights cannot be read.
     """
     table = part_table("extractor", named("extractor", extractor))
@@ -131,7 +131,7 @@ def named_extractor(extractor: Any, images: ImageSet) -> Seen:
 
 
 def _name(table: Mapping[str, Any]) -> str:
-    """The extractor with its options, but for what no text can say, as a data source that was handed over."""
+    """The extractor with its options as text, without options that are objects, such as a data source."""
     plain = (bool, int, float, str, list, tuple, Mapping, PurePath)
     options = {name: value for name, value in table.items() if name != "plugin" and isinstance(value, plain)}
     name = str(table["plugin"])
@@ -140,8 +140,8 @@ def _name(table: Mapping[str, Any]) -> str:
 
 
 def default_extractor(images: ImageSet) -> Seen:
-    """The extractor of the greatest preference among those that can be made for a data set."""
-    failed: GantkError = UnknownName("no extractor for any images is installed; name one with --extractor.")
+    """The extractor with the greatest preference among those that accept a data set."""
+    failed: GantkError = UnknownName("no installed extractor accepts these images; choose one with --extractor.")
     for plugin, made_of in _preferred():
         table: dict[str, Any] = {"plugin": plugin.qualified}
         if "data" in read_options(made_of):
@@ -154,7 +154,7 @@ def default_extractor(images: ImageSet) -> Seen:
 
 
 def _preferred() -> list[tuple[Plugin, type[Extractor]]]:
-    """The extractors that are used where nobody names one, those of the greatest preference first."""
+    """The extractors that can be used by default, in order of preference."""
     found = []
     for plugin in plugins("extractor"):
         try:
@@ -167,7 +167,7 @@ def _preferred() -> list[tuple[Plugin, type[Extractor]]]:
 
 
 def context_of(images: ImageSet, noise_dim: int | None) -> dict[str, Any]:
-    """What the constructors of metrics may ask for."""
+    """Context arguments for the constructors of metrics."""
     classes: Sequence[str] = images.source.classes or ()
     found = {"image_shape": images.source.image_shape, "noise_dim": noise_dim}
     told = {"class_count": len(classes), "class_names": tuple(classes)} if classes else {}

@@ -1,4 +1,4 @@
-"""The columns of a comparison: figures that were measured alike, and which row is ahead, where the spread allows it."""
+"""The columns of a comparison: figures with the same protocol, and the best row, if it is significant."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from gantk.evaluation.scores import Score
 __all__ = ["Cell", "Column", "better_of", "columns_of", "key_of"]
 
 CERTAIN = 2.0
-"""Means must differ by so many combined standard errors before a row is ahead."""
+"""Number of combined standard errors by which means must differ before a row counts as better."""
 
 BUILT = {"generated.averaged": "averaged weights", "generated.refined": "refiner"}
-"""What belongs to a model, and may only differ where the models do."""
+"""Fields that belong to a model, and may differ only if the models do."""
 
 MOST = 3
-"""Fields that a refusal names."""
+"""Maximum number of fields that a message names."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of a row: a value for each training, each the mean over its samples."""
+    """One figure of a row: one value per training, the mean over its sampling seeds."""
 
     values: tuple[float, ...]
 
@@ -39,45 +39,45 @@ class Cell:
 
     @property
     def spread(self) -> float | None:
-        """The standard deviation over the seeds of the training; `None` of a single one."""
+        """Standard deviation over the training seeds; `None` for a single one."""
         if len(self.values) < 2 or not all(map(math.isfinite, self.values)):
             return None
         return statistics.stdev(self.values)
 
     @property
     def error(self) -> float | None:
-        """The standard error of the mean."""
+        """Standard error of the mean."""
         return None if self.spread is None else self.spread / math.sqrt(len(self.values))
 
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of every row, measured alike."""
+    """One figure of every row, with the same protocol."""
 
     metric: str
     """The metric with its options."""
     figure: str
     """The figure's name."""
     better: str
-    """`lower`, `higher`, or empty where neither is."""
+    """`lower`, `higher`, or empty if neither is better."""
     cells: tuple[Cell | None, ...]
-    """One for each row; `None` where it was not measured."""
+    """One per row; `None` if it was not measured."""
     protocols: tuple[Protocol, ...]
-    """How its numbers came about."""
+    """The protocols of its numbers."""
     ahead: int | None
-    """The row that is better than every other one by more than chance explains."""
+    """The row that is significantly better than all others, if any."""
     why: str
-    """Why none of several rows is ahead; empty where one is, and where neither direction is better."""
+    """The reason why no row is best; empty if one is, or if neither direction is better."""
 
     @property
     def name(self) -> str:
-        """The metric without its options, and the figure, as `prdc/precision`; once where both are the same."""
+        """The metric without its options, and the figure, such as `prdc/precision`; only one if both are the same."""
         metric = self.metric.partition(":")[0]
         return self.figure if metric == self.figure else f"{metric}/{self.figure}"
 
 
 def better_of(plugin: str) -> Mapping[str, str]:
-    """Figure → `lower` or `higher` of a metric; nothing is known where it is not installed."""
+    """Figure → `lower` or `higher` of a metric; empty if the metric is not installed."""
     try:
         found: Mapping[str, str] = part_class("metric", plugin).better
     except (GantkError, AttributeError):
@@ -86,13 +86,13 @@ def better_of(plugin: str) -> Mapping[str, str]:
 
 
 def key_of(score: Score, entry: Entry) -> str:
-    """Equal in scores that may stand in one column."""
+    """A key that is equal for scores that may be in one column."""
     kept = {path: value for path, value in flat(score.protocol).items() if path not in NAMES and not is_noted(path)}
     return json.dumps([kept, _as_built(score, entry)], sort_keys=True)
 
 
 def _as_built(score: Score, entry: Entry) -> dict[str, bool]:
-    """Whether images were drawn as the model is built to, with the weights and the refiner that it has for that."""
+    """Whether images were generated in the model's default way: with averaged weights and refiner, if it has them."""
     made, spec = score.protocol.generated, entry.spec
     if spec is None or made.averaged is None:
         return dict.fromkeys(BUILT, True)
@@ -108,11 +108,11 @@ def columns_of(rows: Sequence[Row], scores: Mapping[Entry, Sequence[Score]]) -> 
     """The columns of rows.
 
     Args:
-        rows: runs that differ in nothing but the seed.
-        scores: those of each entry at the checkpoint that stands for it.
+        rows: runs that differ only in the seed.
+        scores: the scores of each entry at its chosen checkpoint.
 
     Returns:
-        the columns, and by metric, why the numbers of others cannot stand in one column.
+        the columns, and, by metric, the reason why numbers cannot be in one column.
     """
     columns: list[Column] = []
     refused: dict[str, str] = {}
@@ -141,7 +141,7 @@ def _by_key(scores: Sequence[Score], entry: Entry) -> dict[str, list[Score]]:
 
 
 def _shared(rows: Sequence[Row], own: Mapping[Entry, Mapping[str, list[Score]]]) -> tuple[list[str], str]:
-    """The protocols that all have scores by that have any; or why there is none."""
+    """The protocols that all entries with scores share, or the reason why there are none."""
     entries = [entry for row in rows for entry in row.entries if own[entry]]
     first = entries[0]
     shared = list(own[first])
@@ -156,13 +156,13 @@ def _shared(rows: Sequence[Row], own: Mapping[Entry, Mapping[str, list[Score]]])
 
 
 def _difference(one: Entry, first: Score, two: Entry, second: Score) -> str:
-    """Which fields of two protocols differ, and how."""
+    """The fields in which two protocols differ, with their values."""
     differing: dict[str, tuple[Any, Any]] = differences(first.protocol, second.protocol)
     before, after = _as_built(first, one), _as_built(second, two)
     differing = {p: v for p, v in differing.items() if not is_noted(p) or (p in BUILT and before[p] != after[p])}
     if (first.protocol.features is None) != (second.protocol.features is None):
         differing = {p: v for p, v in differing.items() if not p.startswith("features")} | {"features": (None, None)}
-    if not differing:  # two models that are built otherwise, one of them not drawn from as it is built
+    if not differing:  # the models differ, and one of them was not sampled in its default way
         differing = {p: (before[p], after[p]) for p in BUILT if before[p] != after[p]}
     said = [
         f"{WORDS.get(path) or BUILT.get(path, path)} ({path}): {_said(path, values[0], first)} in {one.name}, "
@@ -206,7 +206,7 @@ def _figures(
 
 
 def _ahead(rows: Sequence[Row], cells: Sequence[Cell | None], better: str) -> tuple[int | None, str]:
-    """The row that is ahead of all others, or why none of several is."""
+    """The row that is better than all others, or the reason why none is."""
     there = {number: cell for number, cell in enumerate(cells) if cell is not None}
     if len(there) < 2:
         return None, ""

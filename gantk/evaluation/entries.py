@@ -1,4 +1,4 @@
-"""What is compared: runs and images with their scores, in rows of runs that differ in nothing but the seed."""
+"""What is compared: runs and images with their scores, grouped into rows of runs that differ only in the seed."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from gantk.run.history import leaves, read_history
 __all__ = ["Entry", "Row", "differing_settings", "found_entries", "rows_of"]
 
 INCIDENTAL = ("seed", "title", "paper", "versions")
-"""Entries of `model.toml` in which the runs of one row may differ: all but the seed say nothing of what is trained."""
+"""Entries of `model.toml` in which the runs of one row may differ: the seed, and those that do not affect training."""
 
 SEED = re.compile(r"[-_,./ ]*(seed)?[-_=]?\d+$", re.IGNORECASE)
-"""How the name of a run ends that says its seed."""
+"""The end of a run's name that tells its seed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A run, or images of any program."""
+    """A run, or images of any origin."""
 
     name: str
-    """As somebody called it."""
+    """The name that the user gave."""
     spec: Mapping[str, Any] | None
-    """What its `model.toml` holds; `None` of images."""
+    """The content of its `model.toml`; `None` for images."""
     changes: tuple[Mapping[str, Any], ...]
-    """What was changed in the run while it was trained, oldest first."""
+    """Changes of settings during training, oldest first."""
     scores: tuple[Score, ...]
-    """Those of the checkpoints that were measured."""
+    """The scores of all measured checkpoints."""
     asked: int | None = None
-    """The step that somebody named."""
+    """The step that the user asked for."""
 
     @property
     def steps(self) -> list[int]:
-        """The steps that there are scores of, in order."""
+        """The steps that have scores, in order."""
         return sorted({step for score in self.scores if (step := score.protocol.generated.step) is not None})
 
     def at(self, step: int | None) -> tuple[Score, ...]:
-        """The scores at a step; those of other weights, from before the run was trained anew, are left out."""
+        """The scores at a step, without those of an earlier training of the same run."""
         found = [score for score in self.scores if score.protocol.generated.step == step]
         if not found:
             return ()
@@ -56,7 +56,7 @@ class Entry:
 
     @property
     def newest(self) -> int | None:
-        """The step that was named, else the newest that there are scores of."""
+        """The step that was asked for, or else the newest with scores."""
         if self.asked is not None:
             return self.asked
         return self.steps[-1] if self.steps else None
@@ -68,7 +68,7 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Equal in runs that differ in nothing but the seed."""
+        """A key that is equal for runs that differ only in the seed."""
         if self.spec is None:
             return f"images {self.name}"
         kept = {key: value for key, value in self.spec.items() if key not in INCIDENTAL}
@@ -82,22 +82,22 @@ def _identity(score: Score) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Row:
-    """Runs that differ in nothing but the seed."""
+    """Runs that differ only in the seed."""
 
     name: str
     entries: tuple[Entry, ...]
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of the trainings."""
+        """The training seeds."""
         return [entry.seed for entry in self.entries if entry.seed is not None]
 
 
 def found_entries(runs: Iterable[str | os.PathLike[str] | Run]) -> list[Entry]:
-    """Runs with their scores, and their histories.
+    """Read runs with their scores and histories.
 
     Args:
-        runs: runs, checkpoints, folders of runs; images that were evaluated, or their `….metrics.json`.
+        runs: runs, checkpoints, folders of runs, evaluated images, or their `….metrics.json`.
 
     Raises:
         UsageError: none is named, or one is named twice.
@@ -127,9 +127,9 @@ def _entry(path: Path) -> Entry:
     file = path if path.name.endswith(FILE) else scores_file(path)
     if not file.is_file():
         if not path.exists():
-            run.check_there()  # its error names the run that was probably meant
+            run.check_there()  # this error suggests similar names
         raise RunError(
-            f"{path} is no run, and has no scores ({file.name}): gantk evaluate {path} --data REAL makes them."
+            f"{path} is not a run and has no scores ({file.name}); create them with: gantk evaluate {path} --data REAL."
         )
     return Entry(str(path), None, (), tuple(read_scores(file)))
 
@@ -139,18 +139,18 @@ def _timeless(change: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows_of(entries: Sequence[Entry], steps: Sequence[int | None]) -> list[Row]:
-    """Entries in rows: runs that differ in nothing but the seed, at the same step of training, stand in one.
+    """Group entries into rows: runs that differ only in the seed, at the same step.
 
     Args:
-        entries: what is compared.
-        steps: for each, the step that its row stands for; `None` where checkpoints were chosen by a figure.
+        entries: the entries to compare.
+        steps: the step of each entry; `None` if checkpoints are chosen by a figure.
     """
     groups: list[tuple[tuple[str, int | None], list[Entry]]] = []
     for entry, step in zip(entries, steps, strict=True):
         key = (entry.kind, step)
         fits = (known for made, known in groups if made == key and entry.seed not in [each.seed for each in known])
         group = next(fits, None)
-        if group is None:  # a second run of one seed is no second result
+        if group is None:  # a second run with the same seed is not another sample
             groups.append((key, [entry]))
         else:
             group.append(entry)
@@ -161,7 +161,7 @@ def rows_of(entries: Sequence[Entry], steps: Sequence[int | None]) -> list[Row]:
 
 
 def _names(groups: Sequence[Sequence[Entry]]) -> list[str]:
-    """A short name for each group: that of its runs without their seeds, and without the folder that all lie in."""
+    """A short name for each group: that of its runs without seeds and without their common folder."""
     found = [_common([entry.name for entry in group]) for group in groups]
     if len(set(found)) < len(found):
         found = [_with_step(group[0]) for group in groups]
@@ -181,7 +181,7 @@ def _common(names: Sequence[str]) -> str:
 
 
 def differing_settings(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """Settings in which rows of runs differ, by path, with the value of each row; `None` where a row has none."""
+    """Settings in which rows differ, by path, with the value of each row, or `None`."""
     specs = [row.entries[0].spec for row in rows]
     tables = [leaves({k: v for k, v in spec.items() if k not in INCIDENTAL}) for spec in specs if spec is not None]
     if len(tables) < len(rows):

@@ -1,4 +1,4 @@
-"""`gantk.evaluate`: metric by metric, each written down as soon as it is finished."""
+"""`gantk.evaluate`: compute metrics, and save each score as soon as it is finished."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from gantk.seeds import check_seed, derive_seed, forked
 __all__ = ["Evaluation", "evaluate"]
 
 IMAGES = 10_000
-"""How many images a model draws where nobody says."""
+"""Default number of generated images."""
 
 
 class Evaluation(list[Score]):
     """The scores of an evaluation, in the order of metrics within seeds within steps.
 
     Args:
-        scores: the scores, those included that were there before.
-        left_out: metric → why it was not computed.
-        remarks: what metrics say in words of their figures, such as that training images were copied.
+        scores: the scores, including those that existed before.
+        left_out: metric → reason why it was not computed.
+        remarks: warnings of metrics about their figures, such as that training images were copied.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Evaluation(list[Score]):
         self.remarks = list(remarks)
 
     def figures(self) -> dict[str, float]:
-        """Every figure by `metric/figure`, as `frechet/distance`: its mean over seeds and steps."""
+        """Every figure by `metric/figure`, such as `frechet/distance`: its mean over seeds and steps."""
         found: dict[str, list[float]] = {}
         for score in self:
             for name, value in score.figures.items():
@@ -74,36 +74,35 @@ def evaluate(
     output: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure how good generated images are: how close to real ones, how varied, how new.
+    """Evaluate generated images: how close they are to real ones, how diverse, how new.
 
-    Each finished metric is written into the run's `metrics.json` with its protocol at once, so that an evaluation can
-    be stopped; what is there already with the same protocol is not computed again::
+    Each score is saved with its protocol in the run's `metrics.json` as soon as it is finished, so that an evaluation
+    can be interrupted and resumed; a score with the same protocol is not computed again::
 
         for score in gantk.evaluate("runs/x", metrics=["frechet", "prdc:k=3"], n=2000):
             print(score.name, score.figures)
 
     Args:
-        what: a run or one of its checkpoints, a model; or images of any program: a folder, an array, a data source.
-        metrics: one or several, each a name with options, or code; where not given, gantk's own that suit the data.
-        extractor: what features are computed by, where a metric does not insist on another one: a name with options,
-            or code; where not given, a classifier of the data set's classes, else one of ImageNet's, else pixels.
-        n: how many images are generated, 10,000 where not given; of images that were given, so many, chosen at random,
-            or all of them.
-        step: the step of a run's checkpoint, or `"all"`; the newest where not given.
-        seeds: how many times images are drawn, with the seeds 0, 1, …; or the seeds themselves.
-        data: the real images, as `gantk.build` takes data; where not given, those that the model was trained on.
-        real: compare with so many of them, chosen at random; with all where not given.
-        refine: whether images go through the refiner, where the model has one.
-        again: compute what is there already, too.
-        output: the file that scores are written into, in place of the run's `metrics.json`, or of
-            `NAME.metrics.json` beside a folder or zip of images.
-        progress: receives what is being done and the share of it that is done.
+        what: a run or one of its checkpoints, a model, or images of any origin: a folder, an array, a data source.
+        metrics: one or several, each a name with options, or code; by default, the bundled ones that fit the data.
+        extractor: the feature extractor, for metrics that do not require a specific one: a name with options, or code;
+            by default, a classifier of the data set's classes, else one of ImageNet, else pixels.
+        n: number of generated images, by default 10,000; for given images, the size of a random subset, by default all.
+        step: the step of a run's checkpoint, or `"all"`; by default the newest.
+        seeds: number of samples, drawn with the seeds 0, 1, …; or the seeds.
+        data: the real images, as for `gantk.build`; by default, those that the model was trained on.
+        real: size of a random subset of the real images to compare with; by default all.
+        refine: whether to apply the refiner, if the model has one.
+        again: whether to compute existing scores again.
+        output: the file for the scores, by default the run's `metrics.json`, or `NAME.metrics.json` beside a folder or
+            zip of images.
+        progress: receives a description of the current work and its finished fraction.
 
     Returns:
-        the scores, with the reasons for those left out.
+        the scores, and the reasons for metrics that were left out.
 
     Raises:
-        UsageError: something is named that there is not, or a named metric cannot be computed of these images.
+        UsageError: there is no such thing as was named, or a named metric cannot be computed for these images.
         DataError, RunError: the data, the run or its `metrics.json` cannot be read.
     """
     tell: Progress = progress or (lambda doing, share: None)
@@ -112,7 +111,7 @@ def evaluate(
     meant = judged(what, step, n, None if images is None else images.source.image_shape[0])
     numbers = _seeds(seeds, meant)
     if images is None and meant.data is None:
-        raise UsageError(f"{meant.name}: the real images are missing: give them with --data, or in Python with data=….")
+        raise UsageError(f"{meant.name}: the real images are missing; set --data, or data=… in Python.")
     images = images or image_set(meant.data, real, reading)
     file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
     work = _Work(meant, refine, again, file, tell)
@@ -130,7 +129,7 @@ def evaluate(
 def _seeds(seeds: int | Sequence[int], meant: Judged) -> list[int]:
     if isinstance(seeds, int):
         if seeds < 1:
-            raise UsageError(f"seeds is the number of seeds, 1 or more, not {seeds}.")
+            raise UsageError(f"seeds must be at least 1, not {seeds}.")
         found = list(range(seeds))
     else:
         found = [check_seed(seed) for seed in seeds]
@@ -142,7 +141,7 @@ def _seeds(seeds: int | Sequence[int], meant: Judged) -> list[int]:
 
 
 def _check_shape(meant: Judged, model: Model | None, real: ImageSet) -> None:
-    """Refuse images of two sizes."""
+    """Raise an error unless all images have one size."""
     images = meant.images
     shape = images.source.image_shape if images is not None else None if model is None else model.image_shape
     wanted = real.source.image_shape
@@ -156,7 +155,7 @@ def _check_shape(meant: Judged, model: Model | None, real: ImageSet) -> None:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A metric, the key of its extractor, and its score: without figures where they are not computed yet."""
+    """A metric, the key of its extractor, and its score, without figures if they are not computed yet."""
 
     metric: Chosen
     key: str
@@ -165,13 +164,13 @@ class _Plan:
 
 
 class _Work:
-    """The loop over seeds and metrics; what it found so far.
+    """The loop over seeds and metrics, with its results so far.
 
     Args:
         meant: what is evaluated.
-        refine: whether images go through the refiner.
-        again: whether to compute what is there already.
-        file: where scores are written; `None` for nowhere.
+        refine: whether to apply the refiner.
+        again: whether to compute existing scores again.
+        file: where scores are saved; `None` for nowhere.
         tell: receives progress.
     """
 
@@ -186,7 +185,7 @@ class _Work:
         self.remarks: list[str] = []
 
     def choose(self, metrics: Any, context: Mapping[str, Any]) -> None:
-        """The metrics that are computed."""
+        """The metrics to compute."""
         self.demanded = metrics is not None
         if self.demanded:
             self.metrics = named_metrics(metrics, context)
@@ -194,7 +193,7 @@ class _Work:
             self.metrics, self.left_out = default_metrics(context)
 
     def evaluate(self, step: int | None, model: Model | None, n: int, seeds: Sequence[int]) -> None:
-        """All metrics of the samples of all seeds."""
+        """Compute all metrics for the samples of all seeds."""
         assert self.sides is not None
         images, classes = self.meant.images, self.sides.real.source.classes
         made = generated_by(self.meant, step, model, n if images is None else len(images), self.refine)
@@ -210,7 +209,7 @@ class _Work:
                 self._measure(plan, sample, self.sides, seed)
 
     def _plan(self, metric: Chosen, sample: Sample, sides: RealSides) -> _Plan | None:
-        """What is to be computed, or was; `None` where a metric is left out."""
+        """The score to compute, or the existing one; `None` if the metric is left out."""
         plan: _Plan | None = None
         with self._leaving_out(metric.name):
             key = sides.key(metric)
@@ -225,7 +224,7 @@ class _Work:
         return plan
 
     def _measure(self, plan: _Plan, sample: Sample, sides: RealSides, seed: int) -> None:
-        """The score of one metric, written down."""
+        """Compute and save the score of one metric."""
         if plan.done:
             self._found(plan.score, plan.metric)
             return
@@ -249,7 +248,7 @@ class _Work:
 
     @contextmanager
     def _leaving_out(self, name: str) -> Iterator[None]:
-        """What cannot be computed is left out, unless somebody named it."""
+        """Leave out a metric that cannot be computed, unless the user named it."""
         try:
             yield
         except (UsageError, BrokenPlugin) as error:

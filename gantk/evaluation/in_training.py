@@ -1,4 +1,4 @@
-"""Measuring metrics in training: on some real images, whose features are kept, and as many generated ones."""
+"""Metrics during training: on a subset of real images, whose features are cached, and as many generated ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Measurements:
         data: the training data.
         samples: number of images of each side; fewer if the data set has fewer.
         extractor: the extractor plugin, with options, for metrics that do not require a specific one.
-        table: the plugin with its options that reads the data, where a plugin does: it knows what is held out.
+        table: the data plugin with its options, if any, which knows the held-out images.
     """
 
     def __init__(self, data: DataSource, samples: int, extractor: str, table: Mapping[str, Any] | None = None) -> None:
@@ -39,16 +39,16 @@ class Measurements:
         self._sides: dict[tuple[str, str], Side] = {}
 
     def check(self, model: Model, metrics: Mapping[str, Metric]) -> None:
-        """Refuse metrics that cannot be computed, before the first step of a training.
+        """Check before the first step of training that all metrics can be computed.
 
         Raises:
-            FitError: they need what there is not, or more images.
+            FitError: a metric needs something that is not available, or more images.
         """
         sample = self._drawn(model, 0)
         for name, metric in metrics.items():
             if reason := missing(metric, self._comparison(metric, model, sample, {})):
                 more = len(self._some) < metric.least(self._comparison(metric, model, sample, {}))
-                mend = "; train.measure_samples says how many images there are, train.extractor what is compared"
+                mend = "; train.measure_samples is the number of images, train.extractor the features"
                 raise FitError(f"metric '{name}': {reason}{mend if more else ''}.")
 
     def measure(self, model: Model, metrics: Mapping[str, Metric], seed: int) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""What is evaluated: the checkpoints of a run, a model, or images of any other program."""
+"""What is evaluated: the checkpoints of a run, a model, or images of any origin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gantk.run.folder import Run, located, runs_under
 __all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
 
 Steps = int | Literal["all"] | None
-"""A checkpoint of a run: its step, all of them, or the newest."""
+"""A checkpoint of a run: its step, `all`, or the newest."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Judged:
     """What is evaluated.
 
     Args:
-        name: how somebody called it.
-        steps: the checkpoints of a run; `None` alone where there is no choice.
-        open: the model at a step; `None` where images were given.
-        images: those that were given.
-        data: what the model was trained on, as it was named or given; `None` where that is not known.
-        place: the folder or file of the run or the images, by which its scores lie; `None` where there is none.
+        name: the name that the user gave.
+        steps: the checkpoints of a run; only `None` if there is no choice.
+        open: opens the model at a step; `None` for given images.
+        images: the given images.
+        data: the data that the model was trained on; `None` if it is unknown.
+        place: the folder or file of the run or the images, next to which scores are saved; `None` if there is none.
     """
 
     name: str
@@ -52,20 +52,19 @@ class Judged:
     place: Path | None = None
 
     def models(self) -> Iterator[tuple[int | None, Model | None]]:
-        """The model of each step in turn, in evaluation mode; `None` where images were given."""
+        """The model of each step in turn, in evaluation mode; `None` for given images."""
         for step in self.steps:
             yield step, None if self.open is None else self.open(step).eval().requires_grad_(False)
 
 
 def judged(what: Any, step: Steps = None, most: int | None = None, channels: int | None = None) -> Judged:
-    """What somebody wants evaluated.
+    """What the user wants to evaluate.
 
     Args:
-        what: a run's folder or that of a checkpoint, a `gantk.Run`, a `gantk.Model`; or images, as `gantk.build` takes
-            data.
-        step: the checkpoint of a run, or `all`; the newest where not given.
-        most: use so many images, where images are given.
-        channels: of the real images, to whose colors picture files are converted unless they say otherwise.
+        what: the folder of a run or a checkpoint, a `gantk.Run`, a `gantk.Model`, or images, as data for `gantk.build`.
+        step: the checkpoint of a run, or `all`; by default the newest.
+        most: size of a random subset of given images.
+        channels: channels of the real images, to which image files are converted unless an option says otherwise.
 
     Raises:
         UsageError: it is none of these, or there is no such checkpoint.
@@ -89,7 +88,7 @@ def judged(what: Any, step: Steps = None, most: int | None = None, channels: int
         images = image_set(_colored(what, channels) if text else what, most)
     except (UnknownName, DataError):
         if text and not placed(what).exists() and not is_registered("data", str(what).partition(":")[0]):
-            Run(what).check_there()  # a mistyped run, more likely: its error names the nearest one
+            Run(what).check_there()  # probably a mistyped run: this error suggests similar names
         raise
     where = placed(str(what).partition(":")[0]) if text else None
     return Judged(str(what) if text else images.name, (None,), images=images, place=where and _existing(where))
@@ -100,7 +99,7 @@ def _existing(path: Path) -> Path | None:
 
 
 def _colored(what: Any, channels: int | None) -> Any:
-    """Picture files, in the colors of the real ones where nobody says which."""
+    """Image files, by default in the color mode of the real images."""
     table = part_table("data", named("data", what))
     options = read_options(part_class("data", table["plugin"]))
     if channels is not None and channels in COLORS and "color" in options and "color" not in table:
@@ -120,13 +119,13 @@ def _opened(run: Run, step: int | None) -> Model:
 
 
 def best_device() -> torch.device:
-    """This machine's accelerator, else its CPU."""
+    """This machine's accelerator, or else its CPU."""
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")
 
 
 def generated_by(judged: Judged, step: int | None, model: Model | None, n: int, refine: bool) -> Generated:
-    """What a protocol says of the generated images, but for the seed of the sampler."""
+    """The protocol's entry of the generated images, without the sampling seed."""
     if model is None:
         images = judged.images
         if images is None:

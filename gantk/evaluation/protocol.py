@@ -1,8 +1,8 @@
-"""The protocol of a score: everything that has to be equal before two numbers may stand in one column.
+"""The protocol of a score: everything that must be equal for two numbers to be comparable.
 
-Three kinds of fields. `NAMES` are how somebody called a thing: they are shown, and decide nothing, since a name may
-stand for other images tomorrow. `NOTED` are what made the generated images, and the versions: two models differ in
-these, and a table says so. All others must be equal.
+There are three kinds of fields. `NAMES` are names that users gave: they are shown but not compared, since a name can
+refer to other images later. `NOTED` describe the generated images and the versions: models may differ in these, and
+tables show it. All other fields must be equal.
 """
 
 from __future__ import annotations
@@ -29,60 +29,60 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RealImages:
-    """Real images that were compared with."""
+    """The real images of a comparison."""
 
     data: str
-    """What named them, as `mnist:split=test`."""
+    """Their name, such as `mnist:split=test`."""
     split: str
-    """Their split, as `train`; `all` where the data set has none."""
+    """Their split, such as `train`; `all` if the data set has no splits."""
     images: int
-    """How many were used."""
+    """Number of images used."""
     of: int
-    """How many there are."""
+    """Size of the whole set."""
     subset_seed: int | None
-    """The seed that chose them; `None` where all were used."""
+    """Seed of the random subset; `None` if all were used."""
     shape: tuple[int, ...]
     """(channels, height, width)"""
     content: str
-    """A hash of every byte of those that were used, decoded and resized, in their order."""
+    """A hash of the pixels of the images used, decoded and resized, in order."""
     labels: str
-    """A hash of their labels; empty where the metric does not read labels."""
+    """A hash of their labels; empty if the metric does not read labels."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """The images that were judged."""
+    """The generated images of a comparison."""
 
     source: str
-    """The run, or what named the images."""
+    """The run, or the name of the images."""
     images: int
-    """How many."""
+    """Number of images."""
     quantized: str
-    """What became of the generator's numbers before anything was computed: `uint8`."""
+    """Quantization of the generator's output: `uint8`."""
     seed: int | None
-    """The seed of the sampler; `None` where the images were given."""
+    """Sampling seed; `None` for given images."""
     labels: str
-    """`none`; `drawn as the data has them`; or a hash of the labels that came with the images."""
+    """`none`; `drawn as the data has them`; or a hash of the labels of given images."""
     averaged: bool | None
-    """Whether the averaged weights (EMA) drew them; `None` where the images were given."""
+    """Whether averaged weights (EMA) were used; `None` for given images."""
     refined: bool | None
-    """Whether they went through the model's refiner."""
+    """Whether the model's refiner was applied."""
     dtype: str
-    """The type of the weights that drew them, as `float32`."""
+    """Type of the weights, such as `float32`."""
     step: int | None
     """The step of the checkpoint."""
     weights: str
-    """A hash of all weights of the model; empty where the images were given."""
+    """A hash of all weights of the model; empty for given images."""
     content: str
-    """A hash of the images where they were given; empty where they follow from weights and seed."""
+    """A hash of given images; empty if they are determined by weights and seed."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the images were compared by."""
+    """The features of a comparison."""
 
     extractor: str
-    """The extractor with its options, as `classifier:data=mnist`."""
+    """The extractor with its options, such as `classifier:data=mnist`."""
     hash: str
     """A hash of what it computes: code, options, weights."""
     resize: str
@@ -90,32 +90,32 @@ class Features:
     dim: int
     """Length of a feature vector."""
     dtype: str
-    """The type that features are kept in."""
+    """Type in which features are stored."""
     test_error: float | None
-    """The share of held-out images that it classifies wrongly, where it classifies and that is known."""
+    """The classification error on held-out images, if it is a classifier and the error is known."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a score came about."""
+    """The conditions under which a score was computed."""
 
     real: RealImages
     generated: Generated
     held_out: RealImages | None
-    """Real images that nobody trained on, where the metric reads them."""
+    """Held-out real images, if the metric reads them."""
     features: Features | None
-    """`None` where the metric reads images alone."""
+    """`None` if the metric reads only images."""
     versions: Mapping[str, str]
     """Of gantk, torch and Python, and of the packages of the metric and the extractor."""
 
 
 NAMES = frozenset({"real.data", "real.split", "held_out.data", "held_out.split", "generated.source"})
-"""Fields that name a thing and do not say what it is."""
+"""Fields that are names only."""
 
 NOTED = frozenset(
     {"seed", "labels", "averaged", "refined", "dtype", "step", "weights", "content"},
 )
-"""Fields of `generated` in which the numbers of one column may differ; versions may as well."""
+"""Fields of `generated` that may differ within a column; versions may differ too."""
 
 WORDS: Mapping[str, str] = {
     "real.images": "number of real images",
@@ -132,11 +132,11 @@ WORDS: Mapping[str, str] = {
     "features.hash": "weights or code of the extractor",
     "features.resize": "resizing by the extractor",
 }
-"""What a person calls the fields that must be equal; others go by their paths."""
+"""Names in messages for fields that must be equal; other fields are named by their path."""
 
 
 def flat(protocol: Protocol) -> dict[str, Any]:
-    """The fields by path, as `real.content`; of what is `None`, the one path of that."""
+    """The fields by path, such as `real.content`; a group that is `None` has a single path."""
     found: dict[str, Any] = {}
     for name, value in asdict(protocol).items():
         inner = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value}
@@ -145,15 +145,15 @@ def flat(protocol: Protocol) -> dict[str, Any]:
 
 
 def is_noted(path: str) -> bool:
-    """Whether two numbers of one column may differ in a field."""
+    """Whether a field may differ within a column."""
     group, _, name = path.partition(".")
     return group == "versions" or (group == "generated" and name in NOTED)
 
 
 def differences(one: Protocol, other: Protocol) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two protocols differ, by path, with both values; names are passed over.
+    """The fields in which two protocols differ, by path, with both values; names are ignored.
 
-    What must be equal comes first, what is noted (`is_noted`) after it.
+    Fields that must be equal come first, then those that are only noted (`is_noted`).
     """
     first, second = flat(one), flat(other)
     paths = [path for path in dict.fromkeys([*first, *second]) if path not in NAMES]
@@ -162,14 +162,14 @@ def differences(one: Protocol, other: Protocol) -> dict[str, tuple[Any, Any]]:
 
 
 def line(*protocols: Protocol) -> str:
-    """The protocol as one line, under a table: of several that differ in checkpoints and seeds alone, one for all."""
+    """The protocol as one line below a table; several that differ only in checkpoints and seeds share a line."""
     first = protocols[0]
     generated = _generated([each.generated for each in protocols])
     return "; ".join([*_real(first), generated, *_features(first), _versions(protocols)])
 
 
 def shared_line(protocols: Sequence[Protocol]) -> str:
-    """The protocols of a column as one line: what all share, and what they have instead where they may differ."""
+    """The protocols of a column as one line: what they share, and the values of fields that may differ."""
     first, made = protocols[0], [each.generated for each in protocols]
     how = [f"generated: {made[0].images:,} each", made[0].quantized]
     if seeds := sorted({each.seed for each in made if each.seed is not None}):

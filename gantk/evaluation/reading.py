@@ -1,4 +1,4 @@
-"""Dataclasses of plain values out of JSON, strictly: every entry is there, none is unknown, all are of their type."""
+"""Read dataclasses from JSON, strictly: no entry may be missing, unknown or of the wrong type."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def from_plain(made: type[T], found: Any, path: str = "") -> T:
-    """A dataclass of what JSON holds.
+    """Read a dataclass from parsed JSON.
 
     Args:
-        made: the dataclass, of texts, numbers, `None`, tuples, tables and dataclasses of such.
+        made: the dataclass; its fields are strings, numbers, `None`, tuples, tables, and dataclasses of these.
         found: the table.
-        path: where it stands, for the error.
+        path: its path, for errors.
 
     Raises:
         ValueError: an entry is missing, unknown or of another type; the message has its path.

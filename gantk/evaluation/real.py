@@ -1,4 +1,4 @@
-"""Real images to compare with: what named them, which of them are used, and what they are by their content."""
+"""Real images to compare with: their name, the subset that is used, and hashes of their content."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from gantk.written import write_part
 __all__ = ["ImageSet", "held_out_of", "image_set", "short_name"]
 
 SUBSET_SEED = 0
-"""What a subset follows from: evaluations that ask for as many images compare with the same ones."""
+"""The seed of subsets: evaluations with the same number of images use the same ones."""
 
 
 class ImageSet:
     """Images with a name.
 
     Args:
-        name: what names them, as `mnist:split=test`.
-        source: all of them.
-        most: use so many, chosen at random; all of them where there are no more, or where not given.
-        split: which split of a data set they are.
-        table: the plugin with its options that reads them, where a plugin does.
+        name: their name, such as `mnist:split=test`.
+        source: the whole set.
+        most: size of a random subset; by default, or if there are fewer, all images.
+        split: their split of the data set.
+        table: the data plugin with its options, if any.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ImageSet:
 
     @cached_property
     def content(self) -> str:
-        """A hash of every byte of the images that are used."""
+        """A hash of the pixels of the images that are used."""
         return content_digest(self.source)
 
     @cached_property
@@ -73,7 +73,7 @@ class ImageSet:
         return found.hexdigest()
 
     def record(self, with_labels: bool) -> RealImages:
-        """What a protocol says of them."""
+        """Their entry in a protocol."""
         return RealImages(
             data=self.name,
             split=self.split,
@@ -87,12 +87,12 @@ class ImageSet:
 
 
 def image_set(data: Any, most: int | None = None, progress: Callable[[float], object] | None = None) -> ImageSet:
-    """The images that a plugin, a folder, a file, an array or a data source holds.
+    """The images of a plugin, a folder, a file, an array or a data source.
 
     Args:
-        data: as `gantk.build` takes it.
-        most: use so many of them.
-        progress: receives the share of the images that is decoded, where that takes long.
+        data: the data, as for `gantk.build`.
+        most: size of a random subset.
+        progress: receives the fraction of images that are decoded.
 
     Raises:
         UsageError: there is no such data.
@@ -108,7 +108,7 @@ def image_set(data: Any, most: int | None = None, progress: Callable[[float], ob
 
 
 def held_out_of(images: ImageSet, most: int | None = None) -> ImageSet | None:
-    """What the data set holds out from training; `None` where that is nothing, is not there, or is the set itself."""
+    """The held-out images of the data set; `None` if there are none, they are missing, or they are this set itself."""
     if images.table is None:
         return None
     options = part_class("data", images.table["plugin"]).held_out
@@ -128,7 +128,7 @@ def _prepared(images: ImageSet, progress: Callable[[float], object] | None) -> I
 
 
 def short_name(kind: str, table: Mapping[str, Any]) -> str:
-    """A part as somebody would type it: `mnist:split=test`, without the options that are at their defaults."""
+    """A part as it is typed, such as `mnist:split=test`, without options at their defaults."""
     options = read_options(part_class(kind, table["plugin"])).values()
     usual = {option.name: plain(option.default) for option in options}
     chosen = {name: value for name, value in table.items() if name != "plugin" and plain(value) != usual.get(name)}

@@ -1,4 +1,4 @@
-"""Scores on disk: `metrics.json`, a list of what was measured, each with its whole protocol."""
+"""Scores on disk: `metrics.json`, a list of scores with their protocols."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ FILE = "metrics.json"
 """The file's name in a run."""
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-"""Figures that JSON has no numbers for."""
+"""Figures that JSON cannot represent as numbers."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one metric said of one set of generated images."""
+    """The figures of one metric for one set of generated images."""
 
     metric: str
     """The metric as `package:name`."""
     options: Mapping[str, Any]
-    """All of its options, the defaults included."""
+    """All of its options, including defaults."""
     figures: Mapping[str, float]
     """Its figures by name."""
     protocol: Protocol
-    """How they came about."""
+    """How they were computed."""
     seconds: float
-    """How long it took, features included where they were not there yet."""
+    """Computation time, including features unless they were cached."""
     when: str
-    """When, in UTC, as `2026-11-29T12:00:00+00:00`."""
+    """Time in UTC, such as `2026-11-29T12:00:00+00:00`."""
 
     @property
     def name(self) -> str:
-        """The metric with its options, as `prdc:k=5`."""
+        """The metric with its options, such as `prdc:k=5`."""
         return write_part(self.metric.rpartition(":")[2], self.options)
 
     def same(self, other: Score, *, versions: bool = True) -> bool:
-        """Whether the same was measured: metric, options and protocol are equal, whatever things were called.
+        """Whether metric, options and protocol are equal, ignoring names.
 
         Args:
-            versions: whether versions count as well.
+            versions: whether versions must be equal too.
         """
         if (self.metric, dict(self.options)) != (other.metric, dict(other.options)):
             return False
@@ -67,7 +67,7 @@ def scores_file(path: Path) -> Path:
 
 
 def read_scores(path: Path) -> list[Score]:
-    """The scores in a file, in the order in which they were first measured; none where there is no file.
+    """The scores in a file, in the order in which they were first measured; empty if there is no file.
 
     Raises:
         RunError: it cannot be read, or is damaged.
@@ -81,7 +81,7 @@ def read_scores(path: Path) -> list[Score]:
         return []
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:  # also what is not UTF-8, and what is not JSON
+    except (ValueError, RecursionError) as error:  # includes invalid UTF-8 and invalid JSON
         raise RunError(f"{path} is damaged ({error}): move it away, and run gantk evaluate again.") from error
 
 
@@ -99,7 +99,7 @@ def _figure(value: Any) -> Any:
 
 
 def add_score(path: Path, score: Score) -> None:
-    """Write a score into a file; one of the same metric and protocol, by whatever version, is replaced.
+    """Save a score in a file; a score with the same metric and protocol, of any version, is replaced.
 
     Raises:
         RunError: the file is damaged, or cannot be written.
@@ -117,7 +117,7 @@ def add_score(path: Path, score: Score) -> None:
 
 
 def plain_score(score: Score) -> dict[str, Any]:
-    """A score as JSON can hold it."""
+    """A score as JSON."""
     figures = {name: _number(value) for name, value in score.figures.items()}
     return {**asdict(score), "figures": figures}
 
@@ -129,7 +129,7 @@ def _number(value: float) -> float | str:
 
 
 def newest_figures(scores: Sequence[Score]) -> dict[str, float]:
-    """The figures of the newest checkpoint that was measured, as `frechet/distance`: means over its seeds."""
+    """The figures of the newest measured checkpoint, such as `frechet/distance`: means over its seeds."""
     if not scores:
         return {}
     last = max(scores, key=lambda score: (score.protocol.generated.step or 0, score.when)).protocol.generated

@@ -1,4 +1,4 @@
-"""The sides of an evaluation: made once, and shared by all metrics that read the same features."""
+"""The sides of an evaluation, shared by all metrics that read the same features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gantk.registry import find
 __all__ = ["Progress", "RealSides", "Sample"]
 
 Progress = Callable[[str, float], object]
-"""Receives what is being done, as `drawing images`, and the share of it that is done, 0 to 1."""
+"""Receives a description of the current work, such as `drawing images`, and its finished fraction, 0 to 1."""
 
 
 class Sample:
@@ -30,8 +30,8 @@ class Sample:
 
     Args:
         source: the images.
-        model: what draws them; `None` where they were given.
-        record: what a protocol says of them.
+        model: the model that generates them; `None` for given images.
+        record: their entry in a protocol.
     """
 
     def __init__(self, source: DataSource, model: Model | None, record: Generated) -> None:
@@ -40,14 +40,13 @@ class Sample:
 
 
 class RealSides:
-    """The real images, with features by each extractor that some metric reads.
+    """The real images, with features by each extractor that a metric needs.
 
     Args:
-        real: those to compare with.
-        held_out: those that nobody trained on.
-        extractor: what features are computed by, where a metric does not insist on another one; chosen by the data
-            where not given.
-        device: where features are computed.
+        real: the images to compare with.
+        held_out: held-out images.
+        extractor: the extractor, for metrics that do not require a specific one; by default, chosen to fit the data.
+        device: the device on which features are computed.
         tell: receives progress.
     """
 
@@ -61,10 +60,10 @@ class RealSides:
         self._sides: dict[tuple[str, bool], Side] = {}
 
     def key(self, metric: Chosen) -> str:
-        """What the extractor of a metric is kept under; it is made on first use. Empty where none is needed.
+        """The key of a metric's extractor, which is constructed on first use; empty if the metric needs none.
 
         Raises:
-            UsageError: there is no such extractor, or it does not take these images.
+            UsageError: there is no such extractor, or it does not accept these images.
         """
         if not metric.features:
             return ""
@@ -79,7 +78,7 @@ class RealSides:
         return key
 
     def comparison(self, key: str, sample: Sample) -> Comparison:
-        """Both sides, with features of the extractor that is kept under a key."""
+        """Both sides, with the features of the extractor with this key."""
         if key not in sample.sides:
             doing = partial(self._tell, "features of the sample")
             part = self._seen[key][0].part if key else None
@@ -97,7 +96,7 @@ class RealSides:
         return self._sides[kept]
 
     def protocol(self, metric: Chosen, key: str, made: Generated) -> Protocol:
-        """How a metric's score comes about."""
+        """The protocol of a metric's score."""
         needs = metric.part.needs
         held_out = self.held_out if "held out" in needs else None
         versions = {name: version(name) for name in ("gantk", "torch")} | {"python": platform.python_version()}

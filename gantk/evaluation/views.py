@@ -1,4 +1,4 @@
-"""Data sources made of others: some images of one, and those that a model draws."""
+"""Derived data sources: a subset of another one, and the images that a model generates."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Progress = Callable[[float], object]
 
 
 class Some(DataSource):
-    """Some images of a source, in an order of their own.
+    """A subset of a source, in any order.
 
     Args:
         source: the source.
-        indices: which images.
-        classes: what labels are to count in; by default the source's classes. Where the source has a class that is not
-            among these, its images have no labels here.
+        indices: the indices of the images.
+        classes: the classes that labels refer to; by default the source's. If the source has a class that is not among
+            them, there are no labels.
     """
 
     def __init__(self, source: DataSource, indices: Sequence[int], classes: Sequence[str] | None = None) -> None:
@@ -57,15 +57,15 @@ class Some(DataSource):
 
 
 class Drawn(DataSource):
-    """Images that a model draws when they are first read: as bytes, into a temporary file that is mapped into memory.
+    """Images that a model generates on first use, as uint8 in a memory-mapped temporary file.
 
     Args:
-        model: what draws them.
-        count: how many.
-        seed: the sampler's.
-        refine: whether they go through the refiner, where the model has one.
-        classes: the classes of the data, where the model's conditions may be such.
-        progress: receives the share that is drawn, above 0 to 1.
+        model: the model.
+        count: number of images.
+        seed: the sampling seed.
+        refine: whether to apply the refiner, if the model has one.
+        classes: the classes of the data, if the model's conditions can be classes.
+        progress: receives the finished fraction, above 0 to 1.
     """
 
     def __init__(

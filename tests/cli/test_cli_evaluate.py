@@ -63,7 +63,7 @@ def test_images_of_another_program(tmp_path: Path, gantk) -> None:
     again = gantk("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
     assert again.out == done.out
     said = gantk("evaluate", "other", *SMALL[:2], *METRICS[2:]).error(2)
-    assert "the real images are missing: give them with --data" in said
+    assert "the real images are missing; set --data" in said
     Image.new("L", (20, 28)).save(tmp_path / "single.png")
     said = gantk("evaluate", "single.png", "--data", "digits", *SMALL[:2], *METRICS[2:]).error(2)
     assert "[1, 28, 20] and [1, 28, 28]" in said

@@ -260,7 +260,7 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run"):
         compare([tmp_path / "nothing"])
     (tmp_path / "images").mkdir()
-    with pytest.raises(RunError, match=r"images is no run, and has no scores \(images.metrics.json\)"):
+    with pytest.raises(RunError, match=r"images is not a run and has no scores \(images.metrics.json\)"):
         compare([tmp_path / "images"])
     scored(run, {"frechet": 1.0})
     with pytest.raises(UsageError, match="named twice"):
