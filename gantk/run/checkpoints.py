@@ -39,14 +39,14 @@ TRAINING = "training.pt"
 
 @dataclass(frozen=True)
 class Place:
-    """Where training stands: everything else that a step needs follows from it and the run's seed."""
+    """The position of training; together with the run's seed, it determines everything that a step needs."""
 
     stage: int = 0
     """Index of the stage."""
     step: int = 0
-    """Steps of that stage that are done; all of them where the next one has not begun."""
+    """Finished steps of that stage; all of its steps until the next stage begins."""
     total: int = 0
-    """Steps of all stages that are done."""
+    """Finished steps of all stages."""
 
 
 def save(
@@ -58,19 +58,19 @@ def save(
     keep: int,
     interval: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a checkpoint aside, rename it whole, and delete the oldest beyond `keep`.
+    """Write a checkpoint to a temporary folder, rename it, and delete the oldest ones beyond `keep`.
 
     Args:
-        run: where.
-        model: the weights.
-        place: where training stands.
-        optimizers: those of the stage's players.
-        data: what was trained on, as `gantk.data.content.content_of` says it.
-        keep: how many checkpoints stay.
-        interval: what the next line of the log is the mean of so far, as `Averages.state` says it.
+        run: the run.
+        model: the model with its weights.
+        place: the position of training.
+        optimizers: the optimizers of the stage's players.
+        data: the content of the training data, from `gantk.data.content.content_of`.
+        keep: number of checkpoints to keep.
+        interval: running means for the next line of the log, from `Averages.state`.
 
     Raises:
-        CheckpointError: it cannot be written; the checkpoints before it stay.
+        CheckpointError: it cannot be written; earlier checkpoints are kept.
     """
     try:
         return _save(run, model, place, optimizers, data, keep, interval or {})
@@ -116,7 +116,7 @@ def _save(
 
 
 def create(run: Run, model: Model) -> None:
-    """Make a run of a built model; where it starts from other weights than its seed's, they are kept in `start`.
+    """Create a run of a built model; if its weights are not the initial ones of its seed, they are saved in `start`.
 
     Raises:
         UsageError: there is something in that place already.
@@ -133,10 +133,10 @@ def create(run: Run, model: Model) -> None:
 
 
 def load_start(run: Run, model: Model) -> None:
-    """Give a model the weights that its run starts from, where it does not start from its seed's.
+    """Load the weights that a run starts from, unless it starts from the initial ones of its seed.
 
     Raises:
-        CheckpointError: they are gone or damaged.
+        CheckpointError: they are missing or damaged.
     """
     if "start" in model.built.spec:
         load_weights(model, run.start)
@@ -150,7 +150,7 @@ def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     """A checkpoint's weights by name.
 
     Raises:
-        CheckpointError: the file is damaged, or holds NaN or infinity.
+        CheckpointError: the file is damaged, or contains NaN or infinity.
     """
     path = checkpoint / WEIGHTS
     try:
@@ -167,7 +167,7 @@ def load_weights(model: Model, checkpoint: Path) -> None:
     """Load a checkpoint's weights into a model.
 
     Raises:
-        CheckpointError: the file is damaged, holds NaN or infinity, or the weights of another model.
+        CheckpointError: the file is damaged, or contains NaN, infinity, or the weights of another model.
     """
     path, weights = checkpoint / WEIGHTS, read_weights(checkpoint)
     try:
@@ -180,7 +180,7 @@ def load_weights(model: Model, checkpoint: Path) -> None:
 
 
 def _trained(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """What may not change between the steps of one run, as `path` → value."""
+    """Settings that must not change within a run, as `path` → value."""
     kept = ("recipe", "seed", *SLOTS, *LISTS, "stages")
     return dict(_leaves({key: spec[key] for key in kept if key in spec}))
 
@@ -194,10 +194,10 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[str, Any]) -> None:
-    """Refuse to resume from a checkpoint with a spec that it was not trained with.
+    """Check that a run can resume from a checkpoint with this spec.
 
     Raises:
-        CheckpointError: one has changed; the message names it.
+        CheckpointError: a setting has changed that must not; the message names it.
     """
     now = json.loads(json.dumps(_trained(spec)))
     run = Run(checkpoint.parent.parent)
@@ -211,7 +211,7 @@ def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[
 
 
 def _offer(run: Run, path: str, value: Any) -> str:
-    """How a setting of a stage is changed from a step on, where that is what somebody did by hand."""
+    """How to change a setting of a stage from a step on, if that is what was changed by hand."""
     if not path.startswith("stages.") or not isinstance(value, (str, int, float)):
         return ""
     setting = shlex.quote(f"{path}={value}")
@@ -244,7 +244,7 @@ def load_training(checkpoint: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
-    # What torch says of a file that is no checkpoint is how to have it run its code.
+    # torch's own message suggests loading the file in a way that can run code.
     reason = "" if isinstance(error, pickle.UnpicklingError) else briefly(error).partition(". ")[0]
     run = Run(path.parent.parent.parent)
     mend = f"remove the folder {path.parent} to resume from the previous checkpoint"
@@ -254,7 +254,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 
 
 def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: object) -> None:
-    """Give a stage's optimizers the states of a checkpoint.
+    """Load the states of a stage's optimizers from a checkpoint.
 
     Raises:
         CheckpointError: the states belong to other players.
@@ -262,7 +262,7 @@ def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Map
     if set(states) != set(optimizers):
         raise CheckpointError(f"{where} was written by players {sorted(states)}, not {sorted(optimizers)}.")
     for name, optimizer in optimizers.items():
-        # Rates are those of the settings, which may have changed since then.
+        # Learning rates come from the settings, which may have changed since.
         usual = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
         try:
             optimizer.load_state_dict(states[name])

@@ -30,22 +30,22 @@ __all__ = ["Run", "free_place", "located", "runs_under"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
-"""What lies in a run: a path to one of them stands for the run."""
+"""Files and folders of a run; a path to one of them stands for the run."""
 MORE = ("history.toml", "metrics.json", "report.html")
-"""What else belongs to a training."""
+"""Further files that training writes."""
 
 
 PATIENCE = 0.5
-"""Seconds after which a lock counts as held: who only looks whether it is lets go at once."""
+"""Seconds after which a lock counts as held; a process that only checks it releases it at once."""
 
 RUNS = Path("runs")
-"""Where runs are made that are given no place."""
+"""The default folder of runs."""
 
 
 class Run:
-    """What lies in a run folder; it holds no state of its own.
+    """A run folder; the object has no state of its own.
 
-    `log`, `samples` and `checkpoints` are what training has written so far::
+    `log`, `samples` and `checkpoints` read what training has written so far::
 
         run = gantk.Run("runs/x")
         plt.plot(run.log["step"], run.log["generator/nonsaturating"])
@@ -71,17 +71,17 @@ class Run:
         return f"gantk.Run({str(self)!r})"
 
     def _repr_html_(self) -> str:
-        """A notebook draws the newest sample grid with the name."""
+        """For notebooks: the name and the newest sample grid."""
         newest = self.samples[-1:]
         drawn = [f'<img src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">' for path in newest]
         return "<br>".join([f"<code>{escape(repr(self))}</code>", *drawn])
 
     @property
     def log(self) -> dict[str, npt.NDArray[Any]]:
-        """The log as columns of equal length, one row for each step that something was logged at.
+        """The log as columns of equal length, one row per logged step.
 
         `step`, `stage`, `stage_step`, `stage_images`, `stage_seconds`, `time`, `images_per_second` and every logged
-        value by its name, as `generator/nonsaturating`; NaN where a row has no such value. Empty before training.
+        value by name, such as `generator/nonsaturating`; NaN if a row has no such value. Empty before training.
         """
         from gantk.run.log import columns, read_log  # TensorBoard takes a second to import
 
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def checkpoints(self) -> list[Path]:
-        """The folders of the whole checkpoints, oldest first."""
+        """The folders of complete checkpoints, oldest first."""
         self.check_there()
         return [self.checkpoint(step) for step in self.steps()]
 
@@ -106,7 +106,7 @@ class Run:
         return shlex.quote(str(self))
 
     def check_there(self) -> None:
-        """Refuse a place that is no run.
+        """Check that this is a run.
 
         Raises:
             RunError: it has no `model.toml`.
@@ -115,10 +115,10 @@ class Run:
             raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}")
 
     def check_free(self) -> None:
-        """Refuse a place where there is something already, before any work is done for it.
+        """Check that the folder does not exist, before any work is done.
 
         Raises:
-            UsageError: there is; nothing is overwritten.
+            UsageError: it exists; nothing is overwritten.
         """
         if self.path.exists() and not _empty(self.path):
             raise UsageError(f"{self} already exists: choose another path, or remove it first.")
@@ -127,17 +127,17 @@ class Run:
         """Write `model.toml` into a new folder.
 
         Raises:
-            UsageError: there is something in that place already; nothing is overwritten.
-            RunError: the place cannot be written.
+            UsageError: the folder exists; nothing is overwritten.
+            RunError: the folder cannot be written.
         """
         self.check_free()
         self.rewrite(spec)
 
     def rewrite(self, spec: Mapping[str, Any]) -> None:
-        """Write `model.toml`, whatever was in it.
+        """Write `model.toml`, replacing its content.
 
         Raises:
-            RunError: the place cannot be written.
+            RunError: the folder cannot be written.
         """
         order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
         written = {key: spec[key] for key in order if key in spec}
@@ -152,7 +152,7 @@ class Run:
             raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
 
     def spec(self) -> dict[str, Any]:
-        """What `model.toml` holds.
+        """The content of `model.toml`.
 
         Raises:
             RunError: there is no such run, or its `model.toml` is not TOML.
@@ -174,7 +174,7 @@ class Run:
         return self.checkpoints_folder / f"step-{step:07d}"
 
     def at(self, step: int | None = None) -> Path:
-        """The checkpoint after a step; the newest where none is given.
+        """The checkpoint after a step, by default the newest.
 
         Raises:
             CheckpointError: the run has never been trained.
@@ -189,7 +189,7 @@ class Run:
         return self.checkpoint(step)
 
     def steps(self) -> list[int]:
-        """The steps that there are whole checkpoints of, in order."""
+        """The steps of complete checkpoints, in order."""
         if not self.checkpoints_folder.exists():
             return []
         if not self.checkpoints_folder.is_dir():
@@ -209,14 +209,14 @@ class Run:
         return self.checkpoint(steps[-1])
 
     def unfinished(self, step: int) -> Path:
-        """Where the checkpoint after a step is written before it gets its name."""
+        """The temporary folder in which the checkpoint after a step is written."""
         return self.checkpoints_folder / f"{UNFINISHED}step-{step:07d}"
 
     def best(self) -> dict[str, Any] | None:
-        """The best checkpoint, where training keeps one: its `step`, and the `figure` and `value` it is the best by.
+        """The best checkpoint, if training keeps one: its `step`, and the `figure` and `value` by which it is best.
 
         Raises:
-            RunError: the file that says so is damaged.
+            RunError: the file with this record is damaged.
         """
         try:
             found = json.loads(self.best_file.read_text(encoding="utf-8"))
@@ -228,7 +228,7 @@ class Run:
         return {"step": step, "figure": figure, "value": value} if self.checkpoint(step).is_dir() else None
 
     def clean(self, keep: int) -> None:
-        """Delete what a killed run left half written, and all checkpoints but the newest `keep` and the best one."""
+        """Delete incomplete files of a killed run, and all checkpoints except the newest `keep` and the best one."""
         if not self.checkpoints_folder.is_dir():
             return
         for entry in self.checkpoints_folder.iterdir():
@@ -244,7 +244,7 @@ class Run:
         return self.path / ".lock"
 
     def busy(self) -> bool:
-        """Whether a process is training this run now; where one never did, nothing is written to find out."""
+        """Whether a process is training this run; writes nothing if the run was never trained."""
         if not self._lock_file.exists():
             return False
         try:
@@ -252,12 +252,12 @@ class Run:
                 return False
         except Timeout:
             return True
-        except OSError:  # a folder of somebody else's, who may be training in it
+        except OSError:  # another user's folder, in which they may be training
             return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other trainings out of this run for a while; the system lets go where this process is killed.
+        """Lock this run against other trainings; the system releases the lock if the process is killed.
 
         Raises:
             RunError: another process is training this run.
@@ -273,10 +273,10 @@ class Run:
             lock.release()
 
     def set_aside(self) -> Path | None:
-        """Move everything that training wrote into `old-1`, or the next number that is free: a run of its own.
+        """Move everything that training wrote into `old-1`, or the next free number, which is a run itself.
 
         Returns:
-            where it lies; `None` where nothing was there.
+            its path; `None` if there was nothing to move.
         """
         made = [entry for entry in self.path.iterdir() if entry.name in (*PARTS, *MORE) and entry != self.model_toml]
         if not made:
@@ -292,10 +292,10 @@ class Run:
 
 
 def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:
-    """The run that a path names, and the step that is asked for: a checkpoint's folder stands for its run and step.
+    """The run and the step that a path means: a checkpoint's folder stands for its run and step.
 
     Raises:
-        UsageError: the path names a checkpoint, and the step another one.
+        UsageError: the path names a checkpoint, and `step` another one.
     """
     where = place(path)
     inside = where.absolute()
@@ -326,7 +326,7 @@ def free_place(name: str) -> Path:
 
 
 def runs_under(folder: Path) -> list[Path]:
-    """The run folders that lie directly in a folder, by name."""
+    """The run folders directly in a folder, by name."""
     try:
         return sorted(entry for entry in folder.iterdir() if (entry / "model.toml").is_file())
     except OSError:
@@ -334,7 +334,7 @@ def runs_under(folder: Path) -> list[Path]:
 
 
 def _mend(path: Path) -> str:
-    """What to do where there is no such run: the run that was probably meant, or how to make one."""
+    """What to do if there is no such run: a similar name, or how to create one."""
     near = dict.fromkeys((path.parent, path.parent / "runs", Path("runs"), Path(".")))
     found = {each.name: each for folder in near for each in reversed(runs_under(folder)) if each != path}
     close = difflib.get_close_matches(path.absolute().name, found, n=1, cutoff=0.6)
@@ -347,10 +347,10 @@ def _mend(path: Path) -> str:
     if around is not None:
         return f"it lies in the run {shlex.quote(str(around))}."
     if path.exists() and not _empty(path):
-        return "gantk build makes one, and gantk list-runs FOLDER shows those in a folder."
-    return f"make one with gantk build -o {shlex.quote(str(path))}."
+        return "create one with gantk build; gantk list-runs FOLDER shows those in a folder."
+    return f"create one with gantk build -o {shlex.quote(str(path))}."
 
 
 def _empty(path: Path) -> bool:
-    """Whether a folder holds nothing but what a killed build left half written."""
+    """Whether a folder contains only incomplete files of a killed build."""
     return path.is_dir() and all(entry.name.startswith(UNFINISHED) for entry in path.iterdir())

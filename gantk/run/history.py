@@ -1,6 +1,6 @@
-"""What was changed in a run, and from which step on: `history.toml`, data and nothing else.
+"""The changes of a run's settings, with their steps, in `history.toml`.
 
-`model.toml` holds what is valid now. What was valid before a step follows from it by undoing the changes since then.
+`model.toml` has the current settings; those of an earlier step are found by undoing the changes since then.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Change:
     """Settings that were replaced.
 
     Args:
-        step: steps of the run that were done with what was.
-        was: what was valid until then, in the tables of `model.toml`; a setting that was not there is left out.
-        now: what is valid from then on.
-        time: when, in UTC.
+        step: number of finished steps when the change was made.
+        was: the former values, in the tables of `model.toml`; without settings that did not exist.
+        now: the new values.
+        time: time of the change, in UTC.
     """
 
     step: int
@@ -59,8 +59,7 @@ def read_history(run: Run) -> list[Change]:
 
 
 def add_change(run: Run, change: Change) -> list[Change]:
-    """Write a change behind those before it; what was to change later, as training had gone on further once, has then
-    changed by this step.
+    """Append a change. Changes at later steps, from a training that went further before, are moved to this step.
 
     Returns:
         all changes.
@@ -74,7 +73,7 @@ def add_change(run: Run, change: Change) -> list[Change]:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The entries of two nested tables that differ, of the first and of the second."""
+    """The entries in which two nested tables differ: those of the first, and those of the second."""
     was: dict[str, Any] = {}
     now: dict[str, Any] = {}
     for key in dict.fromkeys([*before, *after]):
@@ -92,7 +91,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 
 
 def undone(spec: Mapping[str, Any], changes: Sequence[Change]) -> dict[str, Any]:
-    """The spec as it was before these changes, given oldest first."""
+    """The spec before these changes, which are given oldest first."""
     found = deepcopy(dict(spec))
     for change in reversed(changes):
         _put_back(found, change.was, change.now)
@@ -111,7 +110,7 @@ def _put_back(table: dict[str, Any], was: Mapping[str, Any], now: Mapping[str, A
 
 
 def leaves(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """`{"stages.game.length": "5 epochs", …}` of nested tables."""
+    """Nested tables as `{"stages.game.length": "5 epochs", …}`."""
     found: dict[str, Any] = {}
     for key, value in table.items():
         inner = f"{path}.{key}" if path else str(key)

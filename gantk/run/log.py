@@ -18,7 +18,7 @@ __all__ = ["Log", "columns", "read_log"]
 
 
 def read_log(run: Run) -> list[dict[str, Any]]:
-    """Every whole line of a run's log, up to one that a killed run left half written or that is not of a log."""
+    """The lines of a run's log, up to the first incomplete or invalid one."""
     if not run.log_file.exists():
         return []
     entries: list[dict[str, Any]] = []
@@ -34,7 +34,7 @@ def read_log(run: Run) -> list[dict[str, Any]]:
 
 
 def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
-    """A log's lines as columns, those of one step in one row; NaN where a row has no such value."""
+    """A log's lines as columns, with one row per step; NaN if a row has no such value."""
     rows: dict[int, dict[str, Any]] = {}
     for entry in entries:
         figures = {name: value for name, value in entry.items() if name != "values"}
@@ -44,7 +44,7 @@ def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]
 
 
 class Log:
-    """Appends to a run's log; what a killed run wrote after its checkpoint is taken out first.
+    """Appends to a run's log; lines that a killed run wrote after its last checkpoint are removed first.
 
     Args:
         run: the run.

@@ -1,4 +1,4 @@
-"""`gantk.train`: from a model, its data and a place to a training."""
+"""`gantk.train`: prepare and start a training."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ def train(
     progress: Progress | None = None,
     stop_when: StopWhen | None = None,
 ) -> Model:
-    """Train a model in a run folder, from where the run stands.
+    """Train a model in a run folder, or resume its training.
 
     Args:
-        model: what `gantk.build` or `gantk.load` returned, or a `gantk.Model` put together by hand.
-        run: the folder; made where it does not exist. Where not given, the one that the model was last trained in,
-            saved in or loaded from, else a free one in `runs`, which is said.
-        data: what a model is trained on that was put together by hand, or loaded without data that were given from
-            Python; as `gantk.build` takes it.
-        recipe: the recipe by whose stages a model put together by hand is trained; a DCGAN game where not given.
-        seed: random seed of such a training; 0 by default.
-        fresh: start over; the run's checkpoints, samples and logs are set aside first.
-        settings: settings of stages and of training that are other ones from this step on, as
-            `{"stages.game.length": "20 epochs"}`. The run's `history.toml` says so.
-        accept_data: train on with data that are not those that the run has been trained on so far.
-        progress: receives progress updates; by default a progress bar, or lines where standard error is not a terminal.
-        stop_when: called after every measurement with the step and the figures, as `measure/prdc/coverage`; training is
-            saved and stops where it returns true. It can be resumed.
+        model: the result of `gantk.build` or `gantk.load`, or a `gantk.Model` that was assembled by hand.
+        run: the folder, which is created if it does not exist. By default, the one in which the model was last trained
+            or saved, or from which it was loaded, or else a new one in `runs`, which is printed.
+        data: the data, as for `gantk.build`, for a model that was assembled by hand, or loaded without its data from
+            Python.
+        recipe: the recipe for a model that was assembled by hand; by default a DCGAN game.
+        seed: random seed for a model that was assembled by hand; 0 by default.
+        fresh: start over; the run's checkpoints, samples and logs are moved away first.
+        settings: settings of stages and of training to change from this step on, such as
+            `{"stages.game.length": "20 epochs"}`. They are recorded in the run's `history.toml`.
+        accept_data: accept data that differ from those that the run has been trained on so far.
+        progress: receives progress updates; by default a progress bar, or lines if standard error is not a terminal.
+        stop_when: called after every measurement with the step and the figures, such as `measure/prdc/coverage`; if it
+            returns true, training is saved and stops. It can be resumed.
 
     Raises:
-        UsageError: a setting is unknown, or cannot change where the run stands; or the model's weights were changed,
-            and the run would resume from its own.
-        DataError: the data are not those that the run has been trained on.
-        RunError: the folder holds another model's run, or something else.
-        Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint stays.
-        Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 came; everything is saved.
+        UsageError: a setting is unknown, or cannot be changed at this step; or the model's weights were changed, while
+            the run would resume from its own.
+        DataError: the data differ from those that the run has been trained on.
+        RunError: the folder contains another model's run, or something else.
+        Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint is kept.
+        Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 was received; everything is saved.
     """
     listed = flat(settings)
     if not model.is_built:
@@ -107,7 +107,7 @@ def _take(model: Model, recipe: Any, data: Any, seed: int | None) -> None:
 
 
 def _check_types(model: Model) -> None:
-    """Weights of half or double precision are for sampling; optimizers and data here are float32."""
+    """Check that weights are float32: half and double precision are for sampling only."""
     others = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
     if others:
         kind = str(others.pop()).removeprefix("torch.")
@@ -119,14 +119,14 @@ def _check_types(model: Model) -> None:
 
 def _check_same(model: Model, run: Run, accept_data: bool) -> None:
     written, spec = run.spec(), model.built.spec
-    # Where there is a checkpoint, it says what it was trained on.
+    # A checkpoint records the data that it was trained on.
     over = ("data", "shape") if accept_data or run.steps() else ("shape",)
     if not _same(written, spec, over) and not _same(assemble(written, for_training=False).built.spec, spec, over):
         raise UsageError(f"{run} contains another model: train it with gantk train, or choose another path.")
 
 
 def _check_unchanged_weights(model: Model, run: Run) -> None:
-    """Weights that a user changed are not thrown away for a checkpoint's."""
+    """Do not silently replace weights that the user changed by a checkpoint's."""
     if (run.steps() or run.start.exists()) and model.built.weights != model.fingerprint():
         raise UsageError(
             f"the weights of this model were changed since gantk built, loaded or trained it, and {run} resumes from "
@@ -136,14 +136,14 @@ def _check_unchanged_weights(model: Model, run: Run) -> None:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str] = ()) -> bool:
-    """Whether two specs say the same as TOML, whatever the versions that wrote them and what is passed over."""
+    """Whether two specs are equal as TOML, ignoring versions and the given entries."""
     first, second = ({**as_toml(spec), **dict.fromkeys(("versions", *over))} for spec in (one, other))
     return first == second
 
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Ask torch for the same bits every time, where it has a deterministic kernel, and undo that afterwards."""
+    """Use torch's deterministic kernels, if they exist, within this context."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,4 +1,4 @@
-"""Changes within a run: which are possible where it stands, and which settings were valid at which step."""
+"""Changes within a run: which are possible at its current step, and which settings applied at earlier steps."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ STRUCTURE = {
     "amsgrad": "its optimizer remembers nothing for it",
     "centered": "its optimizer remembers nothing for it",
 }
-"""Settings that a stage keeps once it has begun → why."""
+"""Settings that cannot change after a stage has begun → the reason."""
 
 
 def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place, images: int) -> None:
-    """Refuse changes that a run cannot take where it stands.
+    """Check that changes are possible at the run's current step.
 
     Raises:
-        UsageError: a stage is over, or has begun and is to change what its steps were counted by.
+        UsageError: a stage is finished, or it has begun and the setting can no longer change.
     """
     for index, (stage, changed) in enumerate(zip(before, after, strict=True)):
         was, now = difference(stage.settings(), changed.settings())
@@ -57,7 +57,7 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
 
 
 def check_data(difference: str, where: str, typed: str, from_python: bool = False) -> None:
-    """Refuse data that are not those that a run was trained on; raises `DataError` with the way to resume."""
+    """Raise a `DataError` with the way to resume if the data differ from those that a run was trained on."""
     if not difference:
         return
     mend = f"gantk train {typed} --accept-data continues with these; --data PATH names where the others lie"
@@ -67,19 +67,19 @@ def check_data(difference: str, where: str, typed: str, from_python: bool = Fals
 
 
 def replayed(spec: Mapping[str, Any], changes: Sequence[Change], step: int) -> dict[str, Any]:
-    """The spec with the stages that a checkpoint of this step was trained with."""
+    """The spec with the stages' settings at the time of a checkpoint."""
     before = undone(spec, [change for change in changes if change.step >= step])
     return {**spec, "stages": before["stages"]}
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of training in which settings stay as they are.
+    """A part of training with constant settings.
 
     Args:
-        until: the step of the run after which others are valid; `None` for the last segment.
-        stages: all stages with the settings of this time.
-        spec: the spec of this time.
+        until: the last step of this segment; `None` for the last segment.
+        stages: all stages with the settings of this segment.
+        spec: the spec of this segment.
     """
 
     until: int | None
@@ -88,9 +88,9 @@ class Segment:
 
 
 def segments(model: Model, changes: Sequence[Change], total: int) -> list[Segment]:
-    """What is played from a step on.
+    """The segments from a step on.
 
-    There is more than one segment only where a run resumes from a checkpoint that is older than a change.
+    There is more than one only if a run resumes from a checkpoint that is older than a change.
     """
     spec = model.built.spec
     found = [Segment(None, model.built.stages, spec)]

@@ -1,4 +1,4 @@
-"""What the figures of a training say of it: which checkpoint is the best, and whether the generator collapses."""
+"""Follow the figures of a training: which checkpoint is the best, and whether the generator collapses."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Curves"]
 
 
 class Curves:
-    """Follows what is measured in a training.
+    """Follows the measurements of a training.
 
     Args:
-        run: where the best checkpoint is written down.
-        model: its metrics say which figures are better when they are lower or higher, and which fall in a collapse.
-        keep_best: the figure, as `frechet/frechet`, by which the best checkpoint is kept; empty for none.
-        entries: what has been logged so far.
+        run: the run, in which the best checkpoint is recorded.
+        model: the model; its metrics declare which values are better, and which figures fall in a collapse.
+        keep_best: the figure, such as `frechet/frechet`, by which the best checkpoint is kept; empty for none.
+        entries: the entries logged so far.
 
     Raises:
-        OptionError: `keep_best` is no figure that is better when it is lower or higher.
+        OptionError: `keep_best` is not a figure of which lower or higher values are better.
     """
 
     def __init__(self, run: Run, model: Model, keep_best: str, entries: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -44,7 +44,7 @@ class Curves:
             self.add(int(entry["step"]), entry.get("values", {}))
 
     def add(self, step: int, values: Mapping[str, float]) -> list[str]:
-        """Take what was measured after a step.
+        """Add the measurements after a step.
 
         Returns:
             a line for each figure that has fallen.
@@ -73,12 +73,12 @@ class Curves:
         return best is None or self._sign * value > self._sign * best["value"]
 
     def keep(self, step: int, values: Mapping[str, float]) -> None:
-        """Write down that the checkpoint of a step, which is on disk, is the best one."""
+        """Record that the checkpoint of a step, which is already on disk, is the best one."""
         found = {"step": step, "figure": self.figure, "value": values[f"measure/{self.figure}"]}
         replace_file(self._run.best_file, json.dumps(found).encode())
 
     def said(self) -> str:
-        """The best checkpoint in one line; empty where there is none."""
+        """The best checkpoint in one line; empty if there is none."""
         best = self._best()
         if best is None:
             return ""

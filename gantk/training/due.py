@@ -1,4 +1,4 @@
-"""When something is due that is done every so many steps, and after so many minutes at the latest."""
+"""Schedule work that is done every few steps, and after some minutes at the latest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["Due"]
 
 
 class Due:
-    """Asked after every step whether it is time.
+    """Tells after every step whether the work is due.
 
     Args:
-        steps: every so many steps.
-        minutes: after this time in any case; 0 for never.
-        first: minutes for the first time, where that is sooner: somebody may be waiting for it.
-        clock: seconds.
+        steps: interval in steps.
+        minutes: maximum interval in minutes; 0 for none.
+        first: maximum minutes until the first time, since a user may be waiting for it.
+        clock: returns the time in seconds.
     """
 
     def __init__(

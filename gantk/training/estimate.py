@@ -1,4 +1,4 @@
-"""How long a training will take: a few steps of every stage are played on small batches, and timed."""
+"""Estimate the time of a training from a few steps of every stage on small batches."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from gantk.training.turn import Turns
 __all__ = ["Estimate", "estimate"]
 
 SMALL, LARGER = 2, 8
-"""Images of the batches that are timed: what a step costs beside its images is told from two sizes."""
+"""Sizes of the timed batches; two sizes separate the time per step from the time per image."""
 
 LONG = 1.0
-"""Seconds of a step on the small batch from which the larger is not tried."""
+"""If a step on the small batch takes longer than this, in seconds, the larger one is skipped."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long each stage takes on the CPU, by its name, in seconds; NaN where a stage could not be timed."""
+    """Time of each stage on the CPU in seconds, by name; NaN if a stage could not be timed."""
 
     stages: dict[str, float]
     reasons: dict[str, str]
-    """Why a stage could not be timed, by its name."""
+    """The reason why a stage could not be timed, by name."""
 
     @property
     def total(self) -> float:
-        """Seconds of all stages; NaN where one could not be timed."""
+        """Time of all stages in seconds; NaN if one could not be timed."""
         return sum(self.stages.values())
 
 
 def estimate(model: Model) -> Estimate:
-    """Time a model's stages on the CPU; afterwards the model has moved, and is of no further use."""
+    """Time a model's stages on the CPU. This changes the model, which must not be used afterwards."""
     fabric = Fabric(accelerator="cpu", devices=1)
     found: dict[str, float] = {}
     reasons: dict[str, str] = {}

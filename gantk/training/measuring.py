@@ -1,4 +1,4 @@
-"""Measuring in training: what parts and metrics say of the model every so many steps."""
+"""Measurements during training: figures of parts and metrics every few steps."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["Measuring", "metrics_of"]
 
 
 def metrics_of(model: Model) -> dict[str, Metric]:
-    """The metrics of a model by their names."""
+    """The metrics of a model, by name."""
     return {name: part for name, part in model.metric.items() if isinstance(part, Metric)}
 
 
 class Measuring:
-    """Measures a model from time to time; the same random seed every time, and nothing is changed.
+    """Measures a model repeatedly, with the same random seed and without changing anything.
 
     Args:
         model: the model.
-        data: what it is trained on.
-        spec: the run's: which plugin reads the data, and the seed.
-        settings: how many images, and which extractor.
+        data: the training data.
+        spec: the run's spec, with the data plugin and the seed.
+        settings: the number of images and the extractor.
     """
 
     def __init__(self, model: Model, data: DataSource, spec: Mapping[str, Any], settings: TrainSettings) -> None:
@@ -48,16 +48,16 @@ class Measuring:
         return Measurements(self._data, self._settings.measure_samples, self._settings.extractor, table)
 
     def check(self) -> None:
-        """Refuse metrics that could not be computed before the first step, and not after hundreds of them.
+        """Check before the first step that all metrics can be computed.
 
         Raises:
-            FitError: they need what there is not.
+            FitError: a metric needs something that is not available.
         """
         if metrics := metrics_of(self._model):
             self._measurements.check(self._model, metrics)
 
     def values(self, total: int) -> dict[str, float]:
-        """The figures after a step of the run, by the names that they are logged by, as `measure/prdc/coverage`."""
+        """The figures after a step of the run, by their names in the log, such as `measure/prdc/coverage`."""
         values: dict[str, float] = {}
         metrics = metrics_of(self._model)
         with forked(self._seed), torch.no_grad(), evaluating(self._model):

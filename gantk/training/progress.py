@@ -1,4 +1,4 @@
-"""What a person sees of training: a bar per stage on a terminal, plain lines elsewhere."""
+"""Progress output of training: a bar per stage on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Bar", "Lines", "Progress", "Silent", "for_stream"]
 
 
 class Progress(Protocol):
-    """Told of everything that happens; all counts are of this stage. `reading` is told what share of the images is."""
+    """Receives progress; all counts are of the current stage. `reading` receives the fraction of decoded images."""
 
     def reading(self, done: float) -> None: ...
 
@@ -73,7 +73,7 @@ class Bar:
         self._bar = self._new(stage, total, initial=initial, unit=" images", unit_scale=True)
 
     def _new(self, name: str, total: float, **how: Any) -> tqdm[Any]:
-        wide = os.get_terminal_size(self._stream.fileno()).columns > 0  # some terminals do not say
+        wide = os.get_terminal_size(self._stream.fileno()).columns > 0  # some terminals do not report their size
         width: dict[str, Any] = {"dynamic_ncols": True} if wide else {"ncols": 80}
         return tqdm(total=total, desc=name, file=self._stream, **width, **how)
 
@@ -137,6 +137,6 @@ class Silent(Lines):
 
 
 def for_stream(stream: TextIO | None = None) -> Progress:
-    """A bar where the stream is a terminal, else lines."""
+    """A bar if the stream is a terminal, else lines."""
     stream = stream or sys.stderr
     return Bar(stream) if stream.isatty() else Lines(stream)

@@ -1,6 +1,6 @@
-"""Stopping: a first Ctrl-C (or SIGTERM) is answered at once, lets the step end and is saved; a second stops at once.
+"""Stopping by signals: after a first Ctrl-C or SIGTERM, the step ends and is saved; a second one stops at once.
 
-SIGUSR1 and SIGUSR2 are what clusters such as Slurm send before a job's time is over.
+Clusters such as Slurm send SIGUSR1 or SIGUSR2 before the time of a job is over.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ CAUGHT = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1"
 
 
 class StopRequest:
-    """Whether somebody asked to stop, and by which signal."""
+    """Whether a stop was requested, and by which signal."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self.doing = "stopping"
-        """What is done before training stops, for the answer to a signal."""
+        """What is done before training stops, for the message after a signal."""
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -33,19 +33,19 @@ class StopRequest:
 
 def _answer(text: str) -> None:
     try:
-        # Behind a progress bar, a line of its own.
+        # Start a new line after a progress bar.
         sys.stderr.write(f"\n{text}" if sys.stderr.isatty() else text)
         sys.stderr.flush()
-    except RuntimeError:  # the signal came in the middle of a line
+    except RuntimeError:  # the signal interrupted the printing of a line
         os.write(2, text.encode())
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first of such signals into a request; the second does what it does anywhere else."""
+    """Turn the first signal into a request; a second one has its usual effect."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield request  # Python delivers signals to the main thread alone
+        yield request  # Python delivers signals to the main thread only
         return
     before: dict[int, Any] = {}
 

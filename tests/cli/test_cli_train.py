@@ -113,7 +113,7 @@ def test_what_is_no_run(command: str, tmp_path: Path, call) -> None:
     for name in ("nowhere", "file", "folder"):
         error = call(command, name).error(1)
         assert f"{name} is not a run" in error
-        assert ("gantk build makes one" if name == "file" else f"gantk build -o {name}") in error
+        assert ("create one with gantk build" if name == "file" else f"gantk build -o {name}") in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
     assert "give a path" in call(command, "").error(2)
 

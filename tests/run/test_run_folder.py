@@ -162,11 +162,11 @@ def test_what_is_no_run_says_what_may_be_meant(tmp_path: Path, monkeypatch: pyte
         Run("runs/digit").spec()
     with pytest.raises(RunError, match="the runs in it are runs/digits, runs/faces"):
         Run("runs").spec()
-    with pytest.raises(RunError, match="make one with gantk build -o nothing"):
+    with pytest.raises(RunError, match="create one with gantk build -o nothing"):
         Run("nothing").spec()
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").touch()
-    with pytest.raises(RunError, match=r"gantk build makes one, and gantk list-runs FOLDER shows those in a folder\.$"):
+    with pytest.raises(RunError, match=r"create one with gantk build; gantk list-runs FOLDER shows"):
         Run("photos").spec()
     with pytest.raises(RunError, match=r"it lies in the run /.*/runs/digits\.$"):
         Run("runs/digits/checkpoints").spec()
