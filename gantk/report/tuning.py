@@ -18,6 +18,9 @@ __all__ = ["Found", "Trial", "found_figure"]
 MOST = 10
 """Trials in a table."""
 
+NAMED = 3
+"""Pruned and failed trials that are named."""
+
 WIDEST = 28
 """Characters of an alternative's name in a picture."""
 
@@ -85,13 +88,17 @@ class Found:
         said = f"{total} trial{'s' * (total != 1)}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
         notes = [said + (f"; these are the best {MOST}" if len(finished) > MOST else "")]
         if counts["pruned"]:
-            notes.append("pruned: stopped early, as worse than the median; gantk train RUN resumes one")
+            runs = [trial.run for trial in self.trials if trial.state == "pruned"]
+            more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+            notes.append(
+                f"pruned, as worse than the median (gantk train RUN resumes one): {'; '.join(runs[:NAMED])}{more}"
+            )
         if counts["running"]:
             notes.append("running: trained by another process; the same command shows the whole when it is done")
-        notes += [f"failed: {trial.run or said_of(trial.values)}: {trial.reason}" for trial in self._failed()[:3]]
+        notes += [f"failed: {trial.run or said_of(trial.values)}: {trial.reason}" for trial in self._failed()[:NAMED]]
         if finished:
             best = finished[0]
-            notes.append(f"best of {total} trials: {best.run}, {self.figure} {best.score:.4g} (one random seed)")
+            notes.append(f"best of {total} trials, by one random seed: {self.figure} {best.score:.4g}: {best.run}")
         return notes
 
     def _failed(self) -> list[Trial]:

@@ -154,7 +154,8 @@ def test_a_job_whose_time_is_over_is_saved_requeued_and_resumed(
     shown = call(*slow).worked()
     assert f"job {controller} running" in shown.out or "training now" in shown.out
     assert "submitted" not in shown.err
-    os.kill(task, signal.SIGUSR2)
+    for process in (*children(task), task):  # as Slurm does
+        os.kill(process, signal.SIGUSR2)
     errors = next((tmp_path / "s/jobs").glob("*/*.err"))
     until(lambda: "resuming from" in errors.read_text())
     (task,) = children(controller)

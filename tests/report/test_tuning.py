@@ -21,11 +21,12 @@ def test_the_best_is_said_out_of_all_that_were_looked_at() -> None:
     assert lines[0].split() == ["RUN", "lr", "g", "prdc/x", "↓"]
     assert [line.split()[0] for line in lines[1:3]] == ["r/b", "r/a"]
     assert "4 trials: 2 finished, 1 pruned, 1 failed" in lines
+    assert "pruned, as worse than the median (gantk train RUN resumes one): r/c" in lines
     assert "failed: lr=0.2, g=none: it does not fit" in lines
-    assert lines[-1] == "best of 4 trials: r/b, prdc/x 2 (one random seed)"
+    assert lines[-1] == "best of 4 trials, by one random seed: prdc/x 2: r/b"
     more = str(found(trials=[*TRIALS, Trial("r/d", {"lr": "1"}, {"lr": 1.0}, "running")]))
     assert "5 trials: 2 finished, 1 pruned, 1 running, 1 failed" in more
-    assert str(found("higher")).splitlines()[-1].startswith("best of 4 trials: r/a, ")
+    assert str(found("higher")).splitlines()[-1].endswith(": prdc/x 3: r/a")
 
 
 def test_ten_are_shown_and_it_is_said() -> None:
