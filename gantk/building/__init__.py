@@ -1,1 +1,1 @@
-"""From words to a checked model: specs, parts constructed from them, and whether they fit each other."""
+"""Building: from specs to constructed parts and a checked model."""

@@ -1,4 +1,4 @@
-"""A model that was put together by hand gets a recipe, data and settings, as a built one has them."""
+"""Give a model that was assembled by hand a recipe, data and settings, like a built one."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def adopt(
     seed: int | None = None,
     settings: Mapping[str, Any] | Sequence[Any] = (),
 ) -> None:
-    """Give a model that was put together by hand the record of a build with its very parts.
+    """Give a model that was assembled by hand the record of a build with its parts.
 
     Args:
-        model: the model; parts and losses that the recipe needs and it has not are the recipe's.
-        data: what it is trained on, as `gantk.build` takes it.
-        recipe, seed, settings: as `gantk.build` takes them.
+        model: the model; parts and losses that it lacks come from the recipe.
+        data: the training data, as for `gantk.build`.
+        recipe, seed, settings: as for `gantk.build`.
 
     Raises:
-        UsageError: there are no data, or the recipe takes other parts.
+        UsageError: there is no data, or the recipe needs other parts.
     """
     if data is None:
-        raise UsageError("this model was built by hand: give its training data with data=….")
+        raise UsageError("this model was assembled by hand: give its training data with data=….")
     parts = {slot: getattr(model, slot) for slot in SLOTS if getattr(model, slot) is not None}
     parts |= {slot: list(getattr(model, slot).values()) for slot in LISTS if len(getattr(model, slot))}
     built = build(recipe, data=data, seed=seed, settings=settings, **parts)
@@ -45,16 +45,16 @@ def adopt(
 
 
 def save(model: Model, run: str | os.PathLike[str] | Run, *, data: Any = None, recipe: Any = None) -> Run:
-    """Write a model, with its weights as they are, into a new run folder, for `gantk sample` and all others.
+    """Save a model with its current weights as a new run, for `gantk sample` and the other commands.
 
     Args:
         model: the model.
-        run: the folder.
-        data, recipe: what a model that was put together by hand is for, as `gantk.train` takes them.
+        run: the folder of the run.
+        data, recipe: for a model that was assembled by hand, as for `gantk.train`.
 
     Raises:
-        UsageError: there is something in that place already, or a model that was put together by hand has no data.
-        RunError, CheckpointError: the place cannot be written.
+        UsageError: the folder exists, or a model that was assembled by hand has no data.
+        RunError, CheckpointError: the folder cannot be written.
     """
     if not model.is_built:
         adopt(model, data=data, recipe=recipe)

@@ -1,4 +1,4 @@
-"""Parts of one spec, constructed in the order in which they follow from each other."""
+"""Construct the parts of a spec in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Assembler"]
 
 
 class Assembler:
-    """Constructs the parts of one spec in the order in which they follow from each other."""
+    """Constructs the parts of a spec in the order of their dependencies."""
 
     def __init__(self, spec: Spec, recipe: Recipe, shape: Mapping[str, Any], fit_noise: bool) -> None:
         self.fit_noise = fit_noise
@@ -82,7 +82,7 @@ class Assembler:
         reads = bool(part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition)
         try:
             part = self._judging(reads, context, losses, judged, joining)
-            if bool(part.reads_condition) != reads:  # as the part within it does
+            if bool(part.reads_condition) != reads:  # a nested part can decide this
                 part = self._judging(not reads, context, losses, judged, joining)
             return part
         except FitError as error:
@@ -100,7 +100,7 @@ class Assembler:
         judged: ImageShape,
         joining: Mapping[str, Part | None],
     ) -> Any:
-        """A discriminator that reads conditions, or one that is shown them as channels."""
+        """Construct a discriminator that reads conditions, or one that gets them as channels."""
         shown = self._shown(
             judged, {**joining, "condition": None} if reads else joining, judged == context["image_shape"]
         )
@@ -109,7 +109,7 @@ class Assembler:
         return part
 
     def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
-        """The shape of what a discriminator is shown of images of a shape that it judges."""
+        """The shape of a discriminator's input for images of a shape, after transforms and conditions."""
         for name, part in joining.items():
             if part is None:
                 continue
@@ -145,7 +145,7 @@ class Assembler:
         return part
 
     def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
-        # A seed of its own for each place: changing one part leaves the others' initial weights alone.
+        # Each place has its own seed, so that changing a part does not change the initial weights of others.
         with forked(derive_seed(self.spec["seed"], "init", place)):
             part = construct(kind, table, **context)
         _check_declared(kind, part)
@@ -155,7 +155,7 @@ class Assembler:
         return part
 
     def _refit_noise(self, noise: Any, error: FitError, context: Mapping[str, Any]) -> int:
-        """Make the recipe's own noise as long as a generator from Python reads; by how much that is longer."""
+        """Set the length of the recipe's noise to the input size of a given generator; returns the difference."""
         reads = next((each.reads for each in (error, error.__cause__) if isinstance(each, Unread)), 0)
         longer = reads - int(context["noise_dim"])
         options = read_options(part_class("noise", self.spec["noise"]["plugin"]))
@@ -183,10 +183,10 @@ class Assembler:
 
 
 def _check_declared(kind: str, part: Any) -> None:
-    """What a part says of itself is of the right type.
+    """Check the types of what a part declares about itself.
 
     Raises:
-        FitError: it is not.
+        FitError: a type is wrong.
     """
     name = f"{kind} {type(part).__name__}"
     if kind in ("noise", "condition"):

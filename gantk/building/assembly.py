@@ -1,4 +1,4 @@
-"""Assembly: from a spec to a model whose parts are known to fit each other."""
+"""Assembly: from a spec to a model whose parts are checked to fit each other."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "o
 DEFAULT_DATA = "gantk:digits"
 
 PartLike = Any
-"""A name with options, as `"de:dim=64"`, `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or code in place of
-the name: a class, a part, any `torch.nn.Module`, a function, `"FILE.py:NAME"`."""
+"""A name with options, such as `"de:dim=64"`, `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or code in place
+of the name: a class, a part, any `torch.nn.Module`, a function, `"FILE.py:NAME"`."""
 
 
 def build(
@@ -82,28 +82,28 @@ def build(
     start_from: str | os.PathLike[str] | None = None,
     without: str | Sequence[str] = (),
 ) -> Model:
-    """Put a model together from a recipe and parts of your choice, and check that everything fits.
+    """Build a model from a recipe and parts of your choice, and check that everything fits.
 
     Args:
-        recipe: a recipe's name; a DCGAN game where not given.
-        data: a data plugin, a folder, zip or picture; an array or a tensor of images, a list of them, (images, labels),
-            a `torch.utils.data.Dataset`, or a `gantk.DataSource` of your own; the embedded digits where not given.
-        noise, generator, discriminator, refiner: parts in place of the recipe's, as `"de"`, `"de:dim=64"`,
+        recipe: a recipe's name; by default a DCGAN game.
+        data: a data plugin, a folder, a zip or an image file; an array or tensor of images, a list of images, (images,
+            labels), a `torch.utils.data.Dataset`, or your own `gantk.DataSource`; by default the embedded digits.
+        noise, generator, discriminator, refiner: parts in place of the recipe's, such as `"de"`, `"de:dim=64"`,
             `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or a class, a part, any `torch.nn.Module`, a
-            function or `"FILE.py:NAME"`, alone or with options, as `(MyGenerator, {"width": 32})`.
-        condition: what images are conditioned on, as `"class"`: the model is conditional.
-        loss: one or more losses: an adversarial one replaces the recipe's, the others are added to it.
-        addon: further parts that join the game, such as augmentations, added to the recipe's.
-        metric: what is measured in training, added to the recipe's.
-        seed: random seed for the initial weights and for training; 0 by default.
-        settings: `{"stages.game.length": "5 epochs", …}`, the same nested, or `["stages.game.length=5 epochs", …]`.
-        without: parts of the recipe's to leave out, as `"hidden"` or `"loss.hidden"`; `"loss"` is the whole list.
-
-        start_from: a run, or the folder of one of its checkpoints, from whose weights training starts, to fine-tune it;
-            its parts, data and settings are the recipe then. Parts of other shapes start anew, as the notes say.
+            function or `"FILE.py:NAME"`, alone or with options, such as `(MyGenerator, {"width": 32})`.
+        condition: what images are conditioned on, such as `"class"`, for a conditional model.
+        loss: one or more losses: an adversarial one replaces the recipe's, others are added.
+        addon: further parts that join the game, such as augmentations, in addition to the recipe's.
+        metric: metrics to measure during training, in addition to the recipe's.
+        seed: random seed of the initial weights and of training; by default 0.
+        settings: `{"stages.game.length": "5 epochs", …}`, also nested, or `["stages.game.length=5 epochs", …]`.
+        without: parts of the recipe to leave out, such as `"hidden"` or `"loss.hidden"`; `"loss"` is the whole list.
+        start_from: a run, or the folder of one of its checkpoints, to fine-tune: training starts from its weights, and
+            its parts, data and settings replace the recipe's. Parts with other shapes start from new weights, with a
+            note.
 
     Raises:
-        UsageError: a name or an option is unknown, or the parts do not fit; the message names the mend.
+        UsageError: a name or an option is unknown, or the parts do not fit; the message says how to fix it.
         DataError: the data cannot be read.
     """
     own = source_of(data)
@@ -150,11 +150,11 @@ def build(
     if start_from is not None:
         start_weights(model, start_from)
         if recipe is None and other_parts(chosen):
-            again = "with other parts the stages are the recipe's again, not the run's: --set stages.… changes them."
+            again = "with other parts, stages have the recipe's settings, not the run's; set them with --set stages.…."
             model.built.notes.append(again)
         model.built.weights = model.fingerprint()
     if without and model.discriminator is not None and not any(loss.adversarial for _, loss in model.losses):
-        model.built.notes.append("no adversarial loss is left, without which there is no game: add one with --loss.")
+        model.built.notes.append("no adversarial loss is left, which a game needs; add one with --loss.")
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}
     said = [_path_of(each).rpartition(".")[2] for each in listed]
@@ -167,7 +167,7 @@ def _path_of(setting: str | tuple[str, Any]) -> str:
 
 
 def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:
-    """The spec of a recipe with a user's parts laid over it and then the user's settings."""
+    """The spec of a recipe, overridden by a user's parts and then by the user's settings."""
     return overlay(_recipe_layer(recipe), chosen, settings)
 
 
@@ -182,7 +182,7 @@ def overlay(
     settings: Sequence[str | tuple[str, Any]] = (),
     without: Sequence[str] = (),
 ) -> Spec:
-    """A spec without the parts that a user leaves out, under the user's own parts and settings."""
+    """A spec without the parts that a user leaves out."""
     lower = deepcopy(lower)
     for name in without:
         leave_out(lower, name)
@@ -197,7 +197,7 @@ def overlay(
 
 
 def _tables(chosen: Mapping[str, Any]) -> Spec:
-    """What a user chose, each part as a table."""
+    """A user's choices, each part as a table."""
     return normalize({kind: named(kind, value) if kind in KINDS else value for kind, value in chosen.items()}, "build")
 
 
@@ -224,13 +224,14 @@ def open_data(spec: Spec) -> DataSource:
 def assemble(
     spec: Spec, data: DataSource | None = None, *, for_training: bool = True, fit_noise: bool = False
 ) -> Model:
-    """The model that a spec describes, with every value resolved into `model.built.spec`.
+    """Build the model of a spec, and resolve every value into `model.built.spec`.
 
     Args:
-        spec: a composed spec, or what `model.toml` holds.
-        data: the data source, where it does not come from the spec.
-        for_training: open the spec's data and check that everything fits; without it, the spec's `shape` is believed.
-        fit_noise: the noise may be made as long as a generator from Python reads.
+        spec: a composed spec, or the content of `model.toml`.
+        data: the data source, unless the spec names it.
+        for_training: whether to open the spec's data and check that everything fits; otherwise, the spec's `shape` is
+            trusted.
+        fit_noise: whether the length of the noise may be set to the input size of a given generator.
     """
     spec = normalize(spec, "the model")
     spec["recipe"] = part_table("recipe", spec.get("recipe"))
@@ -283,7 +284,7 @@ def assemble(
 
 @contextmanager
 def _of_code() -> Iterator[None]:
-    """What fails here is a part's own doing, unless the error has advice on other parts."""
+    """Errors here are a part's own, unless they have advice on other parts."""
     try:
         yield
     except FitError as error:
@@ -305,9 +306,9 @@ def _see_labels(condition: Condition, data: DataSource) -> None:
 
 
 def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
-    """The shape of the data, whose images are of the shape that the model was built for.
+    """The shape of the data, after checking that it is the one that the model was built for.
 
-    Whether they are the images that a run was trained on is for training to say.
+    Training checks whether they are the images that a run was trained on.
     """
     built: Mapping[str, Any] = spec.get("shape", {})
     if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):

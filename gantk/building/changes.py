@@ -1,4 +1,4 @@
-"""Settings of a built model that are changed afterwards: those of its stages and of its training."""
+"""Change settings of a built model: those of its stages and of its training."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gantk.schedule import Stage
 __all__ = ["change_settings", "checked_settings"]
 
 FIXED = ("ema", "ema_half_life", "ema_warmup")
-"""Settings of `train` that decide what a model consists of."""
+"""Settings of `train` that determine the contents of a model."""
 
 
 def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) -> tuple[Spec, list[Stage]]:
-    """The spec and the stages of a model with other settings; the model stays as it is.
+    """The spec and the stages of a model with other settings; the model is not changed.
 
     Raises:
         OptionError: a setting is unknown, does not take its value, or belongs to a part.
@@ -63,6 +63,6 @@ def _check_path(path: str) -> None:
 
 
 def change_settings(model: Model, spec: Mapping[str, Any], stages: Sequence[Stage] | None = None) -> None:
-    """Give a model settings that were checked, in place."""
+    """Apply checked settings to a model, in place."""
     model.built.spec = dict(spec)
     model.built.stages = list(stages) if stages is not None else stages_with(model, spec["stages"])

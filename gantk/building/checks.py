@@ -35,7 +35,7 @@ ON_SPHERE = "project its codes and its noise onto the unit sphere by gantk.nn.On
 
 
 def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str, str]]:
-    """(loss, need) for what losses need of this kind of part and it does not provide."""
+    """(loss, need) for everything that losses need of this part and it does not provide."""
     own = {Discriminator: DISCRIMINATOR_NEEDS, Generator: GENERATOR_NEEDS}
     relevant = next((needs for kind, needs in own.items() if isinstance(part, kind)), frozenset())
     provides: frozenset[str] = getattr(part, "provides", frozenset())
@@ -45,7 +45,7 @@ def missing_needs(losses: Mapping[str, Loss], part: Part) -> Iterator[tuple[str,
 
 
 def check_needs(model: Model, labeled: bool) -> None:
-    """Every loss finds what it needs; `FitError` names the mend otherwise."""
+    """Check that every loss finds what it needs; the message of a `FitError` says how to fix it."""
     for slot, part in (("generator", model.generator), ("discriminator", model.discriminator)):
         if part is None:
             continue
@@ -93,7 +93,7 @@ def check_needs(model: Model, labeled: bool) -> None:
 
 
 def _mend(slot: str, table: Mapping[str, Any], part: Part, need: str) -> tuple[str, str, str]:
-    """(what else is to be said of a part that does not provide what is needed, how to change it, what else helps)."""
+    """(remark on a part that does not provide what is needed, how to change it, an alternative)."""
     offer: Mapping[str, Any] = getattr(part, "offers", {}).get(need, {})
     instead = f"choose another --{slot}, or leave the loss out"
     if not offer and slot == "discriminator" and table["plugin"].startswith(f"{PYTHON}:"):
@@ -120,10 +120,10 @@ def check_shapes(
 
     Args:
         model: the assembled model.
-        image_shape: of the data.
-        recipe: says what the discriminator judges.
-        labels: of some images of the data, where it has labels.
-        class_count: how many classes the data has; 0 for none.
+        image_shape: shape of the data's images.
+        recipe: the recipe, which determines what the discriminator judges.
+        labels: labels of some images, if the data has labels.
+        class_count: number of classes of the data; 0 for none.
     """
     labels = None if labels is None else labels[torch.arange(2) % len(labels)]
     judged_shape = recipe.judged_shape(model.generator)
@@ -145,7 +145,7 @@ def check_shapes(
 
 
 def _check_sphere(generator: Generator, images: Tensor) -> None:
-    """A generator that provides `sphere` has codes of length 1."""
+    """Check that the codes of a generator that provides `sphere` have length 1."""
     length = generator.encode(images).mean.norm(dim=1).max().item()
     if abs(length - 1) > 1e-2:
         raise FitError(
@@ -155,7 +155,7 @@ def _check_sphere(generator: Generator, images: Tensor) -> None:
 
 
 def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageShape) -> None:
-    """A recipe that says what shape its discriminator judges also says what that is made of images."""
+    """Check that a recipe's `judged` returns the shape that `judged_shape` declares."""
     name = type(recipe).__name__
     try:
         judged = recipe.judged(model, images)
@@ -172,7 +172,7 @@ def _check_judged(model: Model, recipe: Recipe, images: Tensor, expected: ImageS
 
 
 def _verdict(model: Model, images: Tensor, labels: Tensor | None) -> Any:
-    """The verdict on images as every part of the usual game shows them, whatever games the recipe plays."""
+    """The verdict on images after the transforms of all parts that join the usual game."""
     step = model.step(Batch(images, labels))
     step.states = States()
     for path, part in model.parts.items():
@@ -188,7 +188,7 @@ def _verdict(model: Model, images: Tensor, labels: Tensor | None) -> Any:
 
 
 def _transformed(part: Part, images: Tensor, play: Play, expected: ImageShape) -> Tensor:
-    """What a part makes of images, known to be as its `shown_shape` says, row by row."""
+    """The images transformed by a part, checked against its `shown_shape`."""
     name, given, shape = type(part).__name__, images.clone(), [len(images), *expected]
     found: Any = part.transform(given, play)
     if not isinstance(found, Tensor):
@@ -204,7 +204,7 @@ def _transformed(part: Part, images: Tensor, play: Play, expected: ImageShape) -
 
 
 def _conditioned(model: Model, noise: Tensor, labels: Tensor | None) -> Tensor:
-    """Noise with drawn conditions, each as long as the condition says."""
+    """Noise with drawn conditions, whose length is checked."""
     condition = model.condition
     if condition is None or labels is None:
         return noise
@@ -227,13 +227,13 @@ def _check_seeded(drawn: Tensor, again: Tensor, slot: str, part: Part) -> None:
 
 
 def larger_than_data(batch: int, images: int) -> str:
-    """What is to be said of a batch that is larger than the data set."""
+    """A note on a batch that is larger than the data set."""
     times = f"a batch of {batch:,} is larger than the data set of {images:,} image{'s' * (images != 1)}"
     return f"{times}: each step reads images {-(-batch // images):,} times; a smaller batch_size makes more steps"
 
 
 def notes_on_batches(stages: Sequence[Stage], images: int) -> list[str]:
-    """Sentences on stages whose batches are larger than the data set."""
+    """Notes on stages whose batches are larger than the data set."""
     larger = [stage for stage in stages if stage.batch_size > images]
     return [f"stage {stage.name}: {larger_than_data(stage.batch_size, images)}." for stage in larger]
 
@@ -268,10 +268,10 @@ def _check_verdict(verdict: Any, discriminator: Discriminator, noise_dim: int, c
 
 
 def better_when(model: Model, figure: str) -> str:
-    """Whether a figure of a metric, as `frechet/frechet`, is better when it is `lower` or `higher`.
+    """Whether `lower` or `higher` values of a metric's figure, such as `frechet/frechet`, are better.
 
     Raises:
-        OptionError: the model has no such figure, or its metric does not say.
+        OptionError: the model has no such figure, or its metric does not declare it.
     """
     metrics = {name: part for name, part in model.metric.items() if isinstance(part, Metric)}
     known = {f"{name}/{each}": way for name, part in metrics.items() for each, way in part.better.items()}

@@ -1,4 +1,4 @@
-"""Python files that a command names: `FILE.py:NAME` in place of a part, and `--code FILE.py`."""
+"""Python files in commands: `FILE.py:NAME` as a part, and `--code FILE.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _named: dict[Path, str] = {}
 
 
 def load_code(path: str | os.PathLike[str]) -> ModuleType:
-    """Import a Python file, once as long as it stays as it is.
+    """Import a Python file, once unless it changes.
 
     Raises:
         UsageError: there is no such file.
@@ -35,11 +35,11 @@ def load_code(path: str | os.PathLike[str]) -> ModuleType:
 
 
 def code_in(path: str | os.PathLike[str], name: str) -> Any:
-    """What a Python file calls by a name.
+    """The object of a name in a Python file.
 
     Raises:
         UsageError: there is no such file.
-        UnknownName: it has nothing of that name.
+        UnknownName: it has no such name.
         BrokenPlugin: importing it failed.
     """
     module = load_code(path)
@@ -50,7 +50,7 @@ def code_in(path: str | os.PathLike[str], name: str) -> Any:
 
 
 def code_flags() -> str:
-    """What names the files that this process has imported again, as ` --code mine.py`."""
+    """The options that import the same files again, such as ` --code mine.py`."""
     return "".join(f" --code {shlex.quote(typed)}" for typed in _named.values())
 
 
@@ -63,7 +63,7 @@ def _imported(file: Path, changed: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # it may import what lies beside it
+        sys.path.append(str(file.parent))  # it may import files next to it
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

@@ -22,7 +22,7 @@ PartSpec = str | Mapping[str, Any]
 
 
 def part_class(kind: str, name: str) -> Any:
-    """The class that a plugin name stands for.
+    """The class of a plugin name.
 
     Raises:
         UnknownName: there is no such plugin.
@@ -56,19 +56,19 @@ def construct(kind: Literal["recipe"], spec: PartSpec, **context: Any) -> Recipe
 @overload
 def construct(kind: str, spec: PartSpec, **context: Any) -> Any: ...
 def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
-    """The part that a spec means, as in `construct("noise", "gaussian:dim=64")`.
+    """Construct a part from its spec, such as `construct("noise", "gaussian:dim=64")`.
 
     Args:
         kind: the plugin's kind.
         spec: `"name:option=value"` or `{"plugin": name, option: value}`; for data, a folder's or file's path as well.
-        context: what follows from the other parts (`image_shape`, `noise_dim`, `class_count`); the constructor gets
-            what it asks for.
+        context: values that are determined by other parts (`image_shape`, `noise_dim`, `class_count`); the constructor
+            gets those that it has arguments for.
 
     Raises:
-        UnknownName: nobody registers the name.
-        OptionError: an option does not exist, or does not take its value.
+        UnknownName: the name is not registered.
+        OptionError: an option does not exist, or does not accept its value.
         FitError: the part does not fit the context.
-        BrokenPlugin: the plugin's code cannot be imported, fails, or makes something else than its kind.
+        BrokenPlugin: the plugin's code cannot be imported, fails, or is not of this kind.
     """
     if isinstance(spec, str):
         name, options = part_named(kind, spec)
@@ -85,7 +85,7 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
     try:
         return factory(**asked, **checked)
     except (OptionError, FitError) as error:
-        # The constructor does not know the name it was called by, and a reader needs it.
+        # The constructor does not know the plugin's name, which the message needs.
         if str(error).startswith((what, what.replace("'", ""))):
             raise
         raise error.about(what) if isinstance(error, FitError) else OptionError(f"{what}: {error}") from error
@@ -98,7 +98,7 @@ def construct(kind: str, spec: PartSpec, **context: Any) -> Any:
 
 
 def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """The part of the context that a constructor asks for."""
+    """The context arguments of a constructor."""
     names = context_names(factory)
     shape = context.get("image_shape")
     if shape is not None and not (

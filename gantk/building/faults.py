@@ -1,4 +1,4 @@
-"""Faults of a part's own code, said in one line that names the part and its method."""
+"""Report errors of a part's code in one line that names the part and its method."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from gantk.recipe import Recipe
 __all__ = ["blaming"]
 
 BASES = parts.__file__
-"""Methods that plugins inherit: what fails in one is the doing of the plugin that called it."""
+"""Methods that plugins inherit: an error in one of them is attributed to the plugin that called it."""
 
 
 @contextmanager
 def blaming(where: str = "") -> Iterator[None]:
-    """An error that a part or a recipe raises is one line that names its class and method.
+    """Convert errors of the code of parts and recipes to one line that names the class and the method.
 
     Args:
-        where: what the line begins with, as `stage 'game', step 12: `.
+        where: prefix of the line, such as `stage 'game', step 12: `.
 
     Raises:
-        FitError: in place of any error but gantk's own, where code of a part or recipe raised it.
+        FitError: in place of any error that is not gantk's own and was raised by the code of a part or recipe.
     """
     try:
         yield
@@ -42,7 +42,7 @@ def blaming(where: str = "") -> Iterator[None]:
 
 
 def _method(frame: FrameType) -> str:
-    """`Class.method` of a plugin that this frame runs; empty for any other code."""
+    """`Class.method` of the plugin that this frame runs; empty for other code."""
     code = frame.f_code
     owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
     if not isinstance(owner, (Part, Recipe)) or code.co_filename == BASES:

@@ -1,7 +1,7 @@
-"""Code in place of a name: whatever a user hands over is registered for this process, and named `python:NAME` in a run.
+"""Code in place of a name: it is registered for this process, and named `python:NAME` in a run.
 
-A run stays data. Opening one looks its names up among what is installed, what this process was handed, and what the
-files hold that this very command names; it imports nothing else.
+A run is data only. Opening one looks names up among installed plugins, code that was given to this process, and the
+files that this command names; nothing else is imported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)(?::(?P<options>.*))?
 
 
 def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
-    """Register code as a part for as long as this process lasts, as a decorator or a call.
+    """Register code as a part for the lifetime of this process, as a decorator or a call.
 
     It can then be named like an installed one, in Python and, by `--code FILE.py`, on the command line::
 
@@ -42,12 +42,12 @@ def register(kind: str, thing: Any = None, *, name: str = "") -> Any:
         gantk.build(generator="mine:width=32")
 
     Args:
-        kind: the kind of part, as `generator`.
-        thing: a class, a function, a module or a part; as a decorator, what it stands above, and a name may be here.
-        name: what it is called; the code's own name where not given.
+        kind: the kind of part, such as `generator`.
+        thing: a class, a function, a module or a part; for a decorator, optionally the name.
+        name: its name; by default the code's own.
 
     Returns:
-        the thing itself.
+        the thing, unchanged.
 
     Raises:
         UnknownName: there is no such kind.
@@ -69,12 +69,12 @@ def _give(kind: str, name: str, thing: Any, *, listed: bool = False) -> Given:
 
 
 def named(kind: str, value: Any) -> Any:
-    """What a user chose for a kind, with names in place of code; what holds no code stays as it is.
+    """A user's choice for a kind, with code replaced by names.
 
     Args:
         kind: the kind.
-        value: a name, code, `FILE.py:NAME` or either with options, as `(MyGenerator, {"width": 32})`; where a model has
-            several parts of the kind, a list of these too.
+        value: a name, code, `FILE.py:NAME` or either with options, such as `(MyGenerator, {"width": 32})`; for kinds
+            of which a model can have several, also a list of these.
 
     Raises:
         OptionError: the code cannot be such a part.
@@ -114,9 +114,9 @@ def _is_code(value: Any) -> bool:
 
 
 def _name(kind: str, code: Any, called: str = "") -> str:
-    """The name of code: its own where it is installed or registered, else that by which it is registered here."""
+    """The name of code: its own if it is installed or registered, otherwise it is registered here."""
     known = registered_as(kind, code) or given_as(kind, code)
-    # A part is called as its class is, and replaces the recipe's of that name.
+    # A part gets the name of its class, and replaces the recipe's part of that name.
     name = registered_as(kind, type(code)).rpartition(":")[2] or called or name_of(code)
     return known or _give(kind, name, code).qualified
 
@@ -126,10 +126,10 @@ def _itself(thing: T) -> T:
 
 
 def source_of(data: Any) -> DataSource | None:
-    """Data that is given as it is, and not by a name, as a data source; nothing where it is named.
+    """The data source of given data; `None` if the data is a name.
 
     Raises:
-        DataError: it is no data.
+        DataError: it is not data.
     """
     named_so = isinstance(data, (str, os.PathLike)) or (isinstance(data, Mapping) and "plugin" in data)
     pair = isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[1], Mapping)
@@ -139,7 +139,7 @@ def source_of(data: Any) -> DataSource | None:
 
 
 def give_file(path: str | os.PathLike[str]) -> None:
-    """Import a Python file that this command names, and make known what it defines, by its names there.
+    """Import a Python file that this command names, and register what it defines.
 
     Raises:
         UsageError: there is no such file.
@@ -156,13 +156,13 @@ def give_file(path: str | os.PathLike[str]) -> None:
 
 
 def again(kind: str, value: Any, recorded: Any, where: str) -> None:
-    """Take code for what stands in a run as `python:NAME`.
+    """Give the code of a part that a run names `python:NAME`.
 
     Args:
         kind: the kind.
-        value: the code; where a model has several parts of the kind, a list too.
+        value: the code; for kinds of which a model can have several, also a list.
         recorded: the run's table of this part, or its list of tables.
-        where: names the run in errors.
+        where: name of the run in errors.
 
     Raises:
         UsageError: the run has no such part, or one that needs no code.

@@ -1,4 +1,4 @@
-"""Loading: from a run's folder to its model."""
+"""Load a model from a run."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def load(
     device: str | torch.device | None = None,
     **parts: Any,
 ) -> Model:
-    """The model of a run with the weights of a checkpoint; its data set is not opened.
+    """Load the model of a run with the weights of a checkpoint, without opening its data set.
 
     Args:
-        run: the folder, or that of one of its checkpoints, as `runs/x/checkpoints/step-0000500`.
-        step: the step of the checkpoint; the newest where not given.
-        data: the data set to resume training with, if it was given from Python and not by a plugin's name.
-        device: where the model is to be, as `"cuda"`; the CPU where not given.
-        parts: the code of parts that were given from Python, by their kind, as `generator=MyGenerator`; not needed in
-            the process that built the model, nor where the code is registered.
+        run: the folder of a run, or of one of its checkpoints, such as `runs/x/checkpoints/step-0000500`.
+        step: the step of the checkpoint; by default the newest.
+        data: the data set to resume training with, if it was given from Python.
+        device: the device of the model, such as `"cuda"`; by default the CPU.
+        parts: the code of parts that were given from Python, by kind, such as `generator=MyGenerator`; not needed in
+            the process that built the model, or if the code is registered.
 
     Raises:
         UsageError: there is no checkpoint of that step, or no such device, or the code of a part is needed.

@@ -1,4 +1,4 @@
-"""What a text names: a plugin with options, or, where data is asked for, a folder or file as well."""
+"""Parse what a text names: a plugin with options or, for data, a folder or file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Named = tuple[str, dict[str, Any]]
 
 
 def part_named(kind: str, text: str) -> Named:
-    """The plugin and the options that a user's text means, as `de:dim=64`.
+    """Parse the name of a plugin with options, such as `de:dim=64`.
 
-    Data may be named by what it is (`digits`, `mnist:split=test`), by where it lies (`photos`, `photos:size=64`,
-    `x.zip`, `face.png`), or by both (`folder:photos,size=64`). A data set's name goes before a folder's.
+    Data can be named by data set (`digits`, `mnist:split=test`), by path (`photos`, `photos:size=64`, `x.zip`,
+    `face.png`), or by both (`folder:photos,size=64`). The name of a data set takes precedence over a folder's.
 
     Raises:
         OptionError: the text names no plugin, or what follows the name is no option.
@@ -58,7 +58,7 @@ def part_named(kind: str, text: str) -> Named:
 
 
 def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None) -> Named:
-    """The data plugin that reads a folder, a zip or a picture file, with its options.
+    """The data plugin for a folder, a zip or an image file, with its options.
 
     Raises:
         DataError: there is no such file or folder, or it is an array file.
@@ -82,13 +82,13 @@ def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None)
 
 
 def _divided(text: str) -> tuple[str, str]:
-    """What stands before the first `:option=`, and what stands behind its colon."""
+    """The text before the first `:option=`, and the options."""
     found = re.search(r":(?=[A-Za-z_]\w*=)|:$", text)
     return (text[: found.start()], text[found.end() :]) if found else (text, "")
 
 
 def _prefixes(text: str) -> Iterator[tuple[str, str]]:
-    """`package:name:path` divided at each colon, the longest name first."""
+    """`package:name:path` split at each colon, the longest name first."""
     for colon in reversed([match.start() for match in re.finditer(":", text)]):
         yield text[:colon], text[colon + 1 :]
 
@@ -96,7 +96,7 @@ def _prefixes(text: str) -> Iterator[tuple[str, str]]:
 def _tell_of_a_folder(name: str, options: str) -> None:
     if not options and ":" not in name and Path(name).exists():
         warnings.warn(
-            f"data '{name}' is the data set; write ./{name} for what is called {name} in this folder.",
+            f"data '{name}' is the data set; use ./{name} for the file or folder {name}.",
             GantkWarning,
             stacklevel=2,
         )

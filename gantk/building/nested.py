@@ -1,4 +1,4 @@
-"""Parts within parts: a part around another constructs it here, so that needs and offers go through."""
+"""Nested parts: an outer part constructs an inner one, and passes needs and offers through."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ __all__ = ["nested", "offers_of", "usable_offer"]
 
 
 class Extended(str):
-    """The spec of a part within, with further options: this offer adds to what a user chose, and replaces nothing."""
+    """The spec of a nested part with further options; they are added to a user's options and replace none."""
 
     __slots__ = ()
 
 
 def nested(kind: str, spec: str, needs: Iterable[str] = (), **context: Any) -> Any:
-    """The part within that a spec means, with the options that it offers for what is needed of it.
+    """Construct a nested part from its spec, with the options that it offers for what is needed of it.
 
-    A part around it takes the spec as an option (`of: str = "dcgan"`) and calls this in its constructor::
+    The outer part takes the spec as an option (`of: str = "dcgan"`) and calls this in its constructor::
 
         self.judge = nested("discriminator", of, image_shape=image_shape, noise_dim=noise_dim)
         self.provides = self.judge.provides
         self.offers = offers_of("of", of, self.judge)
 
     Args:
-        kind: the kind of the part within.
-        spec: its name with options, as `"dcgan:width=32"`.
-        needs: what it must provide: those of a loss that reads it.
-        context: what the constructor was told itself (`image_shape`, `noise_dim`, `class_count`), as far as it matters.
+        kind: the kind of the nested part.
+        spec: its name with options, such as `"dcgan:width=32"`.
+        needs: what it must provide, such as the needs of a loss that reads it.
+        context: context arguments for it (`image_shape`, `noise_dim`, `class_count`), as given to the outer part.
 
     Raises:
         UsageError: there is no such plugin, or an option is unknown or does not fit.

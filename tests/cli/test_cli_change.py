@@ -130,7 +130,7 @@ def test_other_parts_bring_the_stages_of_the_recipe_again(photos: Path, call) ->
     same = call("build", "--from", "run", "--dry-run").worked()
     assert "the recipe's again" not in same.out
     other = call("build", "--from", "run", "--noise", "gaussian", "--dry-run").worked()
-    assert "note: with other parts the stages are the recipe's again, not the run's" in other.out
+    assert "note: with other parts, stages have the recipe's settings, not the run's" in other.out
 
 
 def test_what_else_reads_the_data_names_its_option(photos: Path, tmp_path: Path, call) -> None:
