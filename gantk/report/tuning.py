@@ -18,6 +18,9 @@ __all__ = ["Found", "Trial", "found_figure"]
 MOST = 10
 """Trials in a table."""
 
+ROUGH = 20
+"""Finished trials, below which importances are rough."""
+
 NAMED = 3
 """Pruned and failed trials that are named."""
 
@@ -141,7 +144,8 @@ def found_figure(found: Found) -> Figure:
 def _draw_importances(axes: Axes, found: Found) -> None:
     names = list(found.importances)[::-1]
     axes.barh(names, [found.importances[name] for name in names], color="0.5")
-    axes.set(title="what mattered", xlabel=f"importance, of {len(found.finished)} finished trials")
+    rough = ": rough" if len(found.finished) < ROUGH else ""
+    axes.set(title="what mattered", xlabel=f"importance, of {len(found.finished)} finished trials{rough}")
     axes.set_xlim(0, 1)
     axes.grid(alpha=0.3, axis="x")
 

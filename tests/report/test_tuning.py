@@ -40,6 +40,7 @@ def test_ten_are_shown_and_it_is_said() -> None:
 def test_each_parameter_has_its_panel() -> None:
     panels = {axes.get_title(): axes for axes in found_figure(found()).axes if axes.get_title()}
     assert list(panels) == ["what mattered", "lr", "g", "g.fc"]
+    assert panels["what mattered"].get_xlabel() == "importance, of 2 finished trials: rough"
     assert panels["lr"].get_xscale() == "log"
     assert [tick.get_text() for tick in panels["g"].get_xticklabels()] == ["dcgan", "degan:fc=2..4"]
     assert [line.get_label() for line in panels["g.fc"].lines] == ["finished", "best"]
