@@ -67,7 +67,7 @@ def dcgan(recipe: str, *more: str, **parts: Any) -> Combination:
     return game(recipe, *more, **{"generator": "dcgan:width=16", "discriminator": "dcgan:width=16", **parts})
 
 
-PRETRAIN = "stages.pretrain.length=300 steps"
+PRETRAIN = "stages.pretrain.length=100 steps"
 GROWING = (
     "stages.size-7.length=12000 images",
     "stages.size-14.length=16000 images",
