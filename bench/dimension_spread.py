@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gantk.measures.dimension import intrinsic_dimension
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.twonn import two_nn
 
 K = (10, 20, 50, 100)
@@ -39,7 +39,7 @@ def spread(shape: str, dim: int, points: int, draws: int) -> list[dict[str, Any]
     """Each estimator's average, spread over draws, and average standard error."""
     values: dict[str, list[tuple[float, float]]] = {}
     for seed in range(draws):
-        found = Neighbours.search(SHAPES[shape](points, dim, torch.Generator().manual_seed(seed)), max(K))
+        found = Neighbors.search(SHAPES[shape](points, dim, torch.Generator().manual_seed(seed)), max(K))
         estimate, ratios = intrinsic_dimension(found, K), two_nn(found, resamples=50)
         for index, k in enumerate(K):
             for name in ("mean", "harmonic"):
@@ -75,7 +75,7 @@ def main() -> None:
         for dim in (5, 10, 20):
             results += spread(shape, dim, given.points, given.draws)
     print(
-        common.write("dimension_spread", {"points": given.points, "draws": given.draws, "normaliser": "k-1"}, results)
+        common.write("dimension_spread", {"points": given.points, "draws": given.draws, "normalizer": "k-1"}, results)
     )
 
 

@@ -156,7 +156,7 @@ def main() -> None:
     protocol = {
         "rounds": given.rounds,
         "interleaved": True,
-        "figures": "medians; ratios are medians of ratios of neighbours",
+        "figures": "medians; ratios are medians of ratios of neighbors",
         "instruction set": native.instruction_set(),
         "native build": native.available("cpu"),
     }

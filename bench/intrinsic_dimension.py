@@ -1,7 +1,7 @@
 """The intrinsic dimension for k = 5 … 100 beside scikit-dimension and torchid: agreement and time.
 
 Agreement is checked for every k on the first images, time on all of them. scikit-dimension and torchid take one k at a
-time and search anew for each; scikit-dimension can be given neighbours, so it is also timed the way its users can make
+time and search anew for each; scikit-dimension can be given neighbors, so it is also timed the way its users can make
 it fast: one search for the greatest k, and all estimates from that.
 
     pip install scikit-dimension faiss-cpu torchmetrics
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from gantk.construct import construct
 from gantk.measures.dimension import intrinsic_dimension
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.twonn import two_nn
 
 K = range(5, 101)
@@ -45,15 +45,15 @@ def relative(one: float, other: float) -> float:
 
 
 def skdim_agreement(images: Tensor) -> dict[str, float]:
-    """The greatest relative difference over all k: of single points and of both averages, with both normalisers."""
+    """The greatest relative difference over all k: of single points and of both averages, with both normalizers."""
     from skdim.id import MLE
     from skdim.id import TwoNN as SkdimTwoNN
 
     points = images.flatten(1).double().numpy()
-    found = Neighbours.search(images, K[-1])
+    found = Neighbors.search(images, K[-1])
     worst = {"points": 0.0, "mean": 0.0, "harmonic": 0.0}
-    for normaliser, unbiased in (("k-1", False), ("k-2", True)):
-        ours = intrinsic_dimension(found, K, normaliser=normaliser)
+    for normalizer, unbiased in (("k-1", False), ("k-2", True)):
+        ours = intrinsic_dimension(found, K, normalizer=normalizer)
         for index, k in enumerate(K):
             theirs = MLE(unbiased=unbiased).fit(points, n_neighbors=k)
             single = theirs.dimension_pw_
@@ -72,7 +72,7 @@ def torchid_agreement(images: Tensor) -> dict[str, float]:
     from torchid.estimators import MLE
     from torchid.estimators import TwoNN as TorchidTwoNN
 
-    found = Neighbours.search(images, K[-1])
+    found = Neighbors.search(images, K[-1])
     ours = intrinsic_dimension(found, K)
     worst = {"points": 0.0, "mean": 0.0, "harmonic": 0.0}
     points = images.flatten(1).float()
@@ -104,7 +104,7 @@ def skdim_seconds(images: Tensor) -> dict[str, float]:
 
 
 def torchid_seconds(images: Tensor) -> dict[str, float]:
-    """k = 100, and what all k would take: torchid can be given no neighbours."""
+    """k = 100, and what all k would take: torchid can be given no neighbors."""
     from torchid.estimators import MLE
 
     points = images.flatten(1).float()
@@ -113,7 +113,7 @@ def torchid_seconds(images: Tensor) -> dict[str, float]:
 
 
 def gantk_seconds(images: Tensor) -> dict[str, float]:
-    search, found = seconds(lambda: Neighbours.search(images, K[-1], duplicates="drop"))
+    search, found = seconds(lambda: Neighbors.search(images, K[-1], duplicates="drop"))
     every, _ = seconds(lambda: intrinsic_dimension(found, K))
     return {"search": search, "estimates": every, "all": search + every}
 

@@ -27,7 +27,7 @@ INT8_PEAK = {"A100": 624e12, "H100 PCIe": 1513e12, "H100": 1979e12, "H200": 1979
 
 
 def synthetic(points: int, dimension: int) -> Tensor:
-    """Images from 12 hidden numbers, so that neighbourhoods are as uneven as in real data."""
+    """Images from 12 hidden numbers, so that neighborhoods are as uneven as in real data."""
     rng = torch.Generator().manual_seed(0)
     hidden = torch.randn((points, 12), generator=rng)
     out = torch.tanh(hidden @ torch.randn((12, dimension), generator=rng) / 4)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gantk.construct import construct
 from gantk.measures.dimension import LevinaBickel, intrinsic_dimension
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.twonn import two_nn
 from gantk.report.dimension import draw_curve, of_mle, of_two_nn
 from gantk.report.pictures import save_figure
@@ -35,9 +35,9 @@ def measure(name: str, points: int | None) -> tuple[LevinaBickel, dict[str, Any]
     """Both estimators on a data set's training images, or on the first `points` of them."""
     source = construct("data", name)
     count = min(points or len(source), len(source))
-    found = Neighbours.search(source.images(np.arange(count)), K[-1], duplicates="drop")
+    found = Neighbors.search(source.images(np.arange(count)), K[-1], duplicates="drop")
     estimate = intrinsic_dimension(found, K)
-    unbiased = of_mle(intrinsic_dimension(found, K, normaliser="k-2"))
+    unbiased = of_mle(intrinsic_dimension(found, K, normalizer="k-2"))
     facts = {
         "data": name,
         "points": len(found.distances),

@@ -1,7 +1,7 @@
 """Specs: what a model is made of, as plain data. A recipe's TOML, a build's arguments and `model.toml` are all specs.
 
 A spec is a mapping with the keys `recipe`, `seed`, `data`, one per slot, `loss` (a list), `stages` and `train`. A part
-is written `"de:dim=64"` or `{plugin = "de", dim = 64}`; `normalise` turns the first form into the second and the
+is written `"de:dim=64"` or `{plugin = "de", dim = 64}`; `normalize` turns the first form into the second and the
 names into `package:name`.
 """
 

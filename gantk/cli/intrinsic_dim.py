@@ -22,7 +22,7 @@ LEAST = {"mle": 3, "twonn": 4}
 """Points that an estimator needs."""
 
 
-class _Neighbours(click.ParamType[range]):
+class _Neighbors(click.ParamType[range]):
     """`20`, or `5:100`, both ends included."""
 
     name = "k"
@@ -59,10 +59,10 @@ class _Estimators(click.ParamType[tuple[str, ...]]):
 @click.argument("data")
 @click.option(
     "--k",
-    type=_Neighbours(),
+    type=_Neighbors(),
     default="5:100",
     show_default=True,
-    help="Number of neighbours: one k, or a range such as 5:100.",
+    help="Number of neighbors: one k, or a range such as 5:100.",
 )
 @click.option(
     "--estimator", "estimators", type=_Estimators(), default="mle,twonn", show_default=True, help="mle, twonn, or both."
@@ -127,7 +127,7 @@ def _examine(
     from gantk.measures.dimension_range import dimension_range
     from gantk.measures.duplicates import distinct
     from gantk.measures.near_duplicates import neighborhood
-    from gantk.measures.neighbours import Neighbours
+    from gantk.measures.neighbors import Neighbors
     from gantk.measures.twonn import two_nn
     from gantk.report.dimension import of_mle, of_two_nn
     from gantk.report.dimension_range import of_range
@@ -149,7 +149,7 @@ def _examine(
     with progress_bar("searching") as progress, naming(source.name):
         some = points[kept] if dropped else points
         most = max(k[-1] if "mle" in estimators else 2, neighborhood(len(some)))
-        found = Neighbours.search(some, most, duplicates="drop", progress=progress)
+        found = Neighbors.search(some, most, duplicates="drop", progress=progress)
     findings: dict[str, Any] = {
         "data": source.name,
         "points": len(found.distances),
@@ -178,7 +178,7 @@ def _enough(name: str, count: int, dropped: int, k: range, estimators: tuple[str
     if count < min(LEAST.values()):
         needs = " and ".join(f"{estimator} needs {LEAST[estimator]}" for estimator in estimators)
         raise UsageError(f"{has}; {needs} or more: use more points.")
-    # As many neighbours as there are, starting from the requested k if possible.
+    # As many neighbors as there are, starting from the requested k if possible.
     most = count - 1
     first = k[0] if k[0] <= most else most if len(k) == 1 else 2
     fitting = "" if k[-1] <= most else f" --k {first}:{most}" if first < most else f" --k {most}"

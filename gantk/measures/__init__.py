@@ -16,7 +16,7 @@ from gantk.measures.frechet import Frechet, Moments, frechet_distance, frechet_e
 from gantk.measures.kernel import KernelDistance, kernel_distance, squared_mmd
 from gantk.measures.manifold import Manifolds, compare_manifolds
 from gantk.measures.nearest_label import nearest_label_accuracy
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.reconstruction import Error, ImageErrors, image_errors, mean_image
 from gantk.measures.side import Side
 from gantk.measures.ssim import ms_ssim, ssim_scales
@@ -41,7 +41,7 @@ __all__ = [
     "Memorization",
     "Moments",
     "NearestTraining",
-    "Neighbours",
+    "Neighbors",
     "Plateau",
     "Side",
     "TwoNN",

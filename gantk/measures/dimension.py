@@ -1,7 +1,7 @@
 """The intrinsic dimension of data by maximum likelihood (Levina & Bickel 2004), as in DE-GAN's Table I and Figure 4.
 
 If points are spread evenly on an m-dimensional surface, the number of points within a distance T grows as T^m, so m can
-be estimated from the distances to the nearest neighbours.
+be estimated from the distances to the nearest neighbors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.measures.neighbours import Duplicates, Neighbours, neighbours_of
+from gantk.measures.neighbors import Duplicates, Neighbors, neighbors_of
+from gantk.renamed import renamed
 
-__all__ = ["LevinaBickel", "Normaliser", "Plateau", "intrinsic_dimension"]
+__all__ = ["LevinaBickel", "Normalizer", "Plateau", "intrinsic_dimension"]
 
-Normaliser = Literal["k-1", "k-2"]
+Normalizer = Literal["k-1", "k-2"]
 """The divisor of the sum of logarithms: `"k-1"` is Levina & Bickel's equation 8 and DE-GAN's 15, `"k-2"` makes the
 estimate unbiased."""
 
@@ -49,11 +50,11 @@ class LevinaBickel:
     """Estimates of the intrinsic dimension, one for each k; tensors are `[len(k)]`, float64 unless stated otherwise.
 
     The errors are standard errors over points. They treat points as independent, although nearby points share
-    neighbours, and do not include the bias due to curvature, boundaries and uneven density.
+    neighbors, and do not include the bias due to curvature, boundaries and uneven density.
     """
 
     k: tuple[int, ...]
-    normaliser: Normaliser
+    normalizer: Normalizer
     mean: Tensor
     """Average of the points' estimates, M̂_k: Levina & Bickel's equation 9 and DE-GAN's 16."""
     mean_error: Tensor
@@ -65,14 +66,14 @@ class LevinaBickel:
     """int64: number of points whose k distances are all equal. Their estimate is infinite, and so is `mean`; `harmonic`
     is finite unless all of them are infinite."""
     undefined: Tensor
-    """int64: number of points with too few neighbours at positive distance, possible only with `duplicates="keep"`.
+    """int64: number of points with too few neighbors at positive distance, possible only with `duplicates="keep"`.
     Their estimate is NaN, and averages exclude them."""
-    neighbours: Neighbours
+    neighbors: Neighbors
 
     @property
     def unbiased(self) -> Tensor:
-        """`mean` without the bias that it has for ideal neighbours: what `"k-2"` gives; NaN at k = 2."""
-        if self.normaliser == "k-2":
+        """`mean` without the bias that it has for ideal neighbors: what `"k-2"` gives; NaN at k = 2."""
+        if self.normalizer == "k-2":
             return self.mean
         k = torch.tensor(self.k, dtype=torch.float64)
         return torch.where(k > 2, self.mean * (k - 2) / (k - 1), torch.nan)
@@ -81,7 +82,7 @@ class LevinaBickel:
         """The estimates m̂_k of the points, float64 `[N]`, for one of the requested k."""
         if k not in self.k:
             raise UsageError(f"k = {k} was not estimated; available: {_written(self.k)}.")
-        return torch.cat([1 / inverse[:, 0] for inverse in _inverses(self.neighbours.distances, (k,), self.normaliser)])
+        return torch.cat([1 / inverse[:, 0] for inverse in _inverses(self.neighbors.distances, (k,), self.normalizer)])
 
     def flattest(self, average: Literal["mean", "harmonic", "unbiased"] = "mean") -> Plateau:
         """The range from some k to 2k over which the curve changes least, relative to its height.
@@ -112,16 +113,17 @@ class LevinaBickel:
         return found
 
 
+@renamed(normaliser="normalizer")
 def intrinsic_dimension(
-    x: Tensor | npt.NDArray[Any] | Neighbours,
+    x: Tensor | npt.NDArray[Any] | Neighbors,
     k: int | Iterable[int] = range(5, 101),
     *,
-    normaliser: Normaliser = "k-1",
+    normalizer: Normalizer = "k-1",
     duplicates: Duplicates | None = None,
 ) -> LevinaBickel:
     """Levina & Bickel's maximum-likelihood estimate of the intrinsic dimension, for one or several k from one search.
 
-    With T_j(x) the distance from x to its j-th nearest neighbour, the estimate at x is
+    With T_j(x) the distance from x to its j-th nearest neighbor, the estimate at x is
 
         m̂_k(x) = (k − 1) / Σ_{j=1}^{k−1} log(T_k(x) / T_j(x))
 
@@ -130,44 +132,44 @@ def intrinsic_dimension(
     unbiased with k − 1.
 
     Args:
-        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbours` of an earlier search.
-        k: number of neighbours, or several: at least 2 (3 with `"k-2"`), and less than the number of points. The
+        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbors` of an earlier search.
+        k: number of neighbors, or several: at least 2 (3 with `"k-2"`), and less than the number of points. The
             result has them in ascending order without repetitions.
-        normaliser: see above.
+        normalizer: see above.
         duplicates: how to handle exact duplicates: `"error"` (the default), `"drop"` or `"keep"`; see
-            `Neighbours.search`. With `"keep"`, only a point's p neighbours at positive distance are used, and p
-            replaces k. Cannot be combined with `Neighbours`, which already define it.
+            `Neighbors.search`. With `"keep"`, only a point's p neighbors at positive distance are used, and p
+            replaces k. Cannot be combined with `Neighbors`, which already define it.
 
     Raises:
-        UsageError: k does not fit the points or the normaliser, or x is invalid.
+        UsageError: k does not fit the points or the normalizer, or x is invalid.
     """
-    if normaliser not in get_args(Normaliser):
-        raise UsageError(f"normaliser is 'k-1' or 'k-2', not {normaliser!r}.")
-    wanted = _wanted(k, _TAKEN[normaliser] + 1)
-    found = neighbours_of(x, wanted[-1], duplicates)
+    if normalizer not in get_args(Normalizer):
+        raise UsageError(f"normalizer is 'k-1' or 'k-2', not {normalizer!r}.")
+    wanted = _wanted(k, _TAKEN[normalizer] + 1)
+    found = neighbors_of(x, wanted[-1], duplicates)
     average, harmonic = _Average(), _Average()
     infinite = torch.zeros(len(wanted), dtype=torch.int64)
-    for inverse in _inverses(found.distances, wanted, normaliser):
+    for inverse in _inverses(found.distances, wanted, normalizer):
         average.add(1 / inverse)
         harmonic.add(inverse)
         infinite += (inverse == 0).sum(0).cpu()
     undefined = len(found.distances) - average.count
     if bool((undefined == len(found.distances)).any()):
         raise UsageError(
-            f"at k = {wanted[int(undefined.argmax())]}, no point has {_TAKEN[normaliser] + 1} neighbours at positive "
+            f"at k = {wanted[int(undefined.argmax())]}, no point has {_TAKEN[normalizer] + 1} neighbors at positive "
             "distance: use a larger k, or duplicates='drop'."
         )
     whole = 1 / harmonic.mean
     return LevinaBickel(
         k=wanted,
-        normaliser=normaliser,
+        normalizer=normalizer,
         mean=torch.where(infinite > 0, torch.inf, average.mean),
         mean_error=torch.where(infinite > 0, torch.inf, average.error()),
         harmonic=whole,
         harmonic_error=torch.where(whole.isinf(), torch.inf, whole**2 * harmonic.error()),
         infinite=infinite,
         undefined=undefined,
-        neighbours=found,
+        neighbors=found,
     )
 
 
@@ -179,7 +181,7 @@ def _wanted(k: int | Iterable[int], least: int) -> tuple[int, ...]:
     if not wanted:
         raise UsageError("k is an integer or several integers, but none is given.")
     if wanted[0] < least:
-        raise UsageError(f"k must be at least {least} with the normaliser 'k-{least - 1}', not {wanted[0]}.")
+        raise UsageError(f"k must be at least {least} with the normalizer 'k-{least - 1}', not {wanted[0]}.")
     return wanted
 
 
@@ -188,21 +190,21 @@ def _written(k: tuple[int, ...]) -> str:
     return f"{k[0]} to {k[-1]}" if whole else ", ".join(map(str, k))
 
 
-def _inverses(distances: Tensor, k: tuple[int, ...], normaliser: Normaliser) -> Iterator[Tensor]:
-    """1 / m̂_k of blocks of points, `[n, len(k)]`; NaN if a point has too few neighbours at positive distance.
+def _inverses(distances: Tensor, k: tuple[int, ...], normalizer: Normalizer) -> Iterator[Tensor]:
+    """1 / m̂_k of blocks of points, `[n, len(k)]`; NaN if a point has too few neighbors at positive distance.
 
-    With p of its k neighbours at positive distance and t_1 … t_p these distances, Σ_j log(t_p / t_j) is
+    With p of its k neighbors at positive distance and t_1 … t_p these distances, Σ_j log(t_p / t_j) is
     Σ_j j·log(t_{j+1} / t_j): no term is negative, so there is no cancellation, and equal distances give exactly 0.
     """
     columns = torch.tensor(k, device=distances.device)
-    neighbour = torch.arange(1, k[-1], device=distances.device)
+    neighbor = torch.arange(1, k[-1], device=distances.device)
     for start in range(0, len(distances), BLOCK):
         block = distances[start : start + BLOCK, : k[-1]]
         at_zero = (block == 0).sum(1, keepdim=True)
         near, far = block[:, :-1], block[:, 1:]
         growth = torch.where(near > 0, torch.log1p((far - near) / near), 0.0)
-        sums = (growth * (neighbour - at_zero).clamp_min(0)).cumsum(1)[:, columns - 2]
-        terms = columns - at_zero.minimum(columns) - _TAKEN[normaliser]
+        sums = (growth * (neighbor - at_zero).clamp_min(0)).cumsum(1)[:, columns - 2]
+        terms = columns - at_zero.minimum(columns) - _TAKEN[normalizer]
         yield torch.where(terms >= 1, sums / terms, torch.nan)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.measures.dimension import LevinaBickel, intrinsic_dimension
 from gantk.measures.near_duplicates import near_duplicates, neighborhood
-from gantk.measures.neighbours import Neighbours, flat_points
+from gantk.measures.neighbors import Neighbors, flat_points
 from gantk.measures.twonn import two_nn
 
 __all__ = ["DimensionRange", "dimension_range"]
@@ -60,7 +60,7 @@ def dimension_range(
     k: int | Iterable[int] = range(5, 101),
     *,
     estimators: Sequence[Estimator] = ("mle", "twonn"),
-    found: Neighbours | None = None,
+    found: Neighbors | None = None,
     rng: torch.Generator | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> DimensionRange | None:
@@ -76,7 +76,7 @@ def dimension_range(
         x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; exact duplicates are dropped.
         k: numbers of neighbors for maximum likelihood.
         estimators: `mle`, `twonn` or both.
-        found: the neighbors of x, where they are known: `Neighbours.search(x, …, duplicates="drop")`.
+        found: the neighbors of x, where they are known: `Neighbors.search(x, …, duplicates="drop")`.
         rng: random number generator that draws half of the points; by default, every call draws the same ones.
         progress: receives the fraction of a search that is done, 0 to 1.
 
@@ -89,7 +89,7 @@ def dimension_range(
     wanted = sorted({*k}) if isinstance(k, Iterable) else [k]
     most = wanted[-1] if "mle" in estimators else 2
     if found is None:
-        found = Neighbours.search(x, max(most, neighborhood(len(x))), duplicates="drop", progress=progress)
+        found = Neighbors.search(x, max(most, neighborhood(len(x))), duplicates="drop", progress=progress)
     points = flat_points(x)
     if found.rows is not None:
         points = points[found.rows]
@@ -101,13 +101,13 @@ def dimension_range(
         remain = torch.ones(len(points), dtype=torch.bool, device=points.device)
         remain[later] = False
         points = points[remain]
-        kept = _estimates(Neighbours.search(points, most, duplicates="drop", progress=progress), wanted, estimators)
+        kept = _estimates(Neighbors.search(points, most, duplicates="drop", progress=progress), wanted, estimators)
     if kept is None:
         return None
     spread = dict(kept.spread)
     if (half := len(points) // 2) > max(most, 3):
         order = torch.randperm(len(points), generator=rng or torch.Generator().manual_seed(0))[:half]
-        fewer = Neighbours.search(points[order.sort().values.to(points.device)], most, duplicates="drop")
+        fewer = Neighbors.search(points[order.sort().values.to(points.device)], most, duplicates="drop")
         if (halved := _estimates(fewer, wanted, estimators)) is not None:
             spread["points"] = _interval([kept.value, halved.value])
     low, high = _interval([end for interval in spread.values() for end in interval])
@@ -129,7 +129,7 @@ class _Estimates:
     spread: Mapping[str, Interval]
 
 
-def _estimates(found: Neighbours, k: Sequence[int], estimators: Sequence[Estimator]) -> _Estimates | None:
+def _estimates(found: Neighbors, k: Sequence[int], estimators: Sequence[Estimator]) -> _Estimates | None:
     """The estimates of some points; `None` if all are infinite."""
     named: list[float] = []
     spread: dict[str, Interval] = {}

@@ -50,7 +50,7 @@ def resolution(points: Tensor, nearest: Tensor, dtype: torch.dtype | None = None
 
     Args:
         points: `[N, D]`.
-        nearest: `[N]`, each point's distance to its nearest neighbour; if it exceeds any rounding error, the result
+        nearest: `[N]`, each point's distance to its nearest neighbor; if it exceeds any rounding error, the result
             is 0.
         dtype: the original dtype of the points, if it differs from theirs.
 

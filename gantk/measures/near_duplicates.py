@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gantk.measures.duplicates import nearly_equal
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.ops.knn import knn_distances
 
 __all__ = ["near_duplicates", "neighborhood"]
@@ -29,7 +29,7 @@ def neighborhood(points: int) -> int:
     return size if size >= LEAST else 0
 
 
-def near_duplicates(points: Tensor, found: Neighbours) -> Tensor:
+def near_duplicates(points: Tensor, found: Neighbors) -> Tensor:
     """The points to leave out so that one of each group of near-duplicates remains: ascending indices `[M]`.
 
     In m dimensions and at even density, T_1 < c T_k has the probability 1 - (1 - c^m)^(k - 1) for a point whose nearest

@@ -1,4 +1,4 @@
-"""The intrinsic dimension from the two nearest neighbours of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
+"""The intrinsic dimension from the two nearest neighbors of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.measures.neighbours import Duplicates, Neighbours, neighbours_of
+from gantk.measures.neighbors import Duplicates, Neighbors, neighbors_of
 from gantk.renamed import renamed
 
 __all__ = ["TwoNN", "two_nn"]
@@ -37,31 +37,31 @@ class TwoNN:
     discarded: int
     """Number of largest ratios that were discarded."""
     undefined: int
-    """Number of points without two neighbours at positive distance; possible only with `duplicates="keep"`."""
-    neighbours: Neighbours
+    """Number of points without two neighbors at positive distance; possible only with `duplicates="keep"`."""
+    neighbors: Neighbors
 
 
 @renamed(generator="rng")
 def two_nn(
-    x: Tensor | npt.NDArray[Any] | Neighbours,
+    x: Tensor | npt.NDArray[Any] | Neighbors,
     *,
     discard: float = 0.1,
     duplicates: Duplicates | None = None,
     resamples: int = 200,
     rng: torch.Generator | None = None,
 ) -> TwoNN:
-    """Facco et al.'s estimate of the intrinsic dimension from each point's two nearest neighbours.
+    """Facco et al.'s estimate of the intrinsic dimension from each point's two nearest neighbors.
 
     With μ = T_2 / T_1, log μ is exponential with rate m. `fit` is the paper's estimate: the least-squares line through
     the origin and the points (log μ_i, −log(1 − i/N)), for N ratios in ascending order. `likelihood` estimates the rate
     directly from the same n smallest ratios: (n − 1) / (Σ_{i≤n} log μ_i + (N − n) log μ_n).
 
     Args:
-        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbours` of an earlier search.
+        x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; or the `Neighbors` of an earlier search.
         discard: fraction of the largest ratios to discard, in (0, 1), because the density varies over large distances;
             at least one is discarded.
-        duplicates: `"error"` (the default), `"drop"` or `"keep"`; see `Neighbours.search`. With `"keep"`, T_1 and T_2
-            are a point's first two positive distances among its neighbours. Cannot be combined with `Neighbours`, which
+        duplicates: `"error"` (the default), `"drop"` or `"keep"`; see `Neighbors.search`. With `"keep"`, T_1 and T_2
+            are a point's first two positive distances among its neighbors. Cannot be combined with `Neighbors`, which
             already define it.
         resamples: number of bootstrap resamples for `fit_error`, at least 2.
         rng: random number generator of the resamples; by default, every call uses the same ones.
@@ -75,7 +75,7 @@ def two_nn(
         raise UsageError(f"resamples is an integer of at least 2, not {resamples!r}.")
     if rng is not None and not (isinstance(rng, torch.Generator) and rng.device.type == "cpu"):
         raise UsageError(f"rng is a torch.Generator on the CPU, not {rng!r}; create one with torch.Generator().")
-    found = neighbours_of(x, 2, duplicates)
+    found = neighbors_of(x, 2, duplicates)
     growth = _log_ratios(found.distances).cpu()
     undefined = len(found.distances) - len(growth)
     count = len(growth)
@@ -101,12 +101,12 @@ def two_nn(
         points=count,
         discarded=count - used,
         undefined=undefined,
-        neighbours=found,
+        neighbors=found,
     )
 
 
 def _log_ratios(distances: Tensor) -> Tensor:
-    """log(T_2 / T_1) of the points that have two neighbours at positive distance."""
+    """log(T_2 / T_1) of the points that have two neighbors at positive distance."""
     first = (distances == 0).sum(1)
     has_two = first + 2 <= distances.shape[1]
     pairs = first[has_two, None] + torch.arange(2, device=distances.device)

@@ -42,7 +42,7 @@ def of_mle(estimate: LevinaBickel) -> dict[str, Any]:
     values = {name: getattr(estimate, name).tolist() for name in columns}
     rows = [{"k": k} | {name: _finite(values[name][index]) for name in columns} for index, k in enumerate(estimate.k)]
     return {
-        "normaliser": estimate.normaliser,
+        "normalizer": estimate.normalizer,
         "mean": _reading(estimate, "mean"),
         "harmonic": _reading(estimate, "harmonic"),
         "curve": rows,
@@ -79,7 +79,7 @@ def dimension_text(findings: Mapping[str, Any]) -> str:
     if "mle" in findings:
         lines += ["", "maximum likelihood (Levina & Bickel 2004)", *_mle(findings["mle"])]
     if "twonn" in findings:
-        lines += ["", "two nearest neighbours (Facco et al. 2017)", *_two_nn(findings["twonn"])]
+        lines += ["", "two nearest neighbors (Facco et al. 2017)", *_two_nn(findings["twonn"])]
     if estimate is not None:
         lines += [
             "",
@@ -195,7 +195,7 @@ def draw_curve(axes: Axes, estimate: LevinaBickel) -> None:
     if reading["change"] is not None:
         label = f"flattest: {reading['value']:.1f} over k = {reading['from']} to {reading['to']}"
         axes.hlines(reading["value"], reading["from"], reading["to"], color="0.3", linestyle="--", label=label)
-    axes.set(xlabel="k, neighbours of each point", ylabel="estimated intrinsic dimension")
+    axes.set(xlabel="k, neighbors of each point", ylabel="estimated intrinsic dimension")
     axes.grid(alpha=0.3)
 
 

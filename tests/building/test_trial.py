@@ -100,7 +100,7 @@ class Of(Loss):
         return self.make(play.fake)
 
 
-def neighbours(images: Tensor) -> Tensor:
+def neighbors(images: Tensor) -> Tensor:
     if len(images) < 6:
         raise ValueError("5 neighbors need 6 images")
     return torch.cdist(images.flatten(1), images.flatten(1)).topk(6, largest=False).values.mean()
@@ -128,15 +128,15 @@ def test_state_that_is_kept_without_its_graph_is_fine() -> None:
 
 
 def test_a_loss_may_need_more_images_than_a_trial_has() -> None:
-    tried(assembled(Of(neighbours)), {"batch_size": 8})
+    tried(assembled(Of(neighbors)), {"batch_size": 8})
     assert "batch of 5, in loss.mine, by ValueError: 5 neighbors" in refusal(
-        assembled(Of(neighbours)), {"batch_size": 5}
+        assembled(Of(neighbors)), {"batch_size": 5}
     )
 
 
 def test_a_batch_that_devices_share_is_tried_as_they_see_it() -> None:
     with pytest.raises(FitError, match=r"on a batch of 4, in loss\.mine"):
-        tried(assembled(Of(neighbours)), {"batch_size": 8}, devices=2)
+        tried(assembled(Of(neighbors)), {"batch_size": 8}, devices=2)
 
 
 def test_an_optimizer_that_cannot_move_its_player_is_refused() -> None:

@@ -162,7 +162,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_the_search(
     (tmp_path / "locked").mkdir(mode=0o500)
     if place.startswith("locked") and os.access(tmp_path / "locked", os.W_OK):
         pytest.skip("this user may write everywhere")
-    monkeypatch.setattr("gantk.measures.neighbours.knn_distances", lambda *given, **named: pytest.fail("it searched"))
+    monkeypatch.setattr("gantk.measures.neighbors.knn_distances", lambda *given, **named: pytest.fail("it searched"))
     before = sorted(tmp_path.iterdir())
     assert f"{place} cannot be written: " in call("intrinsic-dim", "plane.npy", *RING, "-o", place).error(1)
     assert sorted(tmp_path.iterdir()) == before

@@ -13,7 +13,7 @@ import torch
 from gantk.errors import UsageError
 from gantk.measures.dimension import LevinaBickel, intrinsic_dimension
 from gantk.measures.duplicates import distinct
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.twonn import two_nn
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -55,13 +55,13 @@ def points() -> Array:
     return np.random.default_rng(0).normal(size=(60, 7))
 
 
-@pytest.mark.parametrize("normaliser", ["k-1", "k-2"])
-def test_every_point_and_both_averages_are_the_equations(points: Array, normaliser: Any) -> None:
-    result = intrinsic_dimension(points, range(3, 31), normaliser=normaliser)
+@pytest.mark.parametrize("normalizer", ["k-1", "k-2"])
+def test_every_point_and_both_averages_are_the_equations(points: Array, normalizer: Any) -> None:
+    result = intrinsic_dimension(points, range(3, 31), normalizer=normalizer)
     assert result.k == tuple(range(3, 31))
     distances = slow_distances(points, 30)
     for index, k in enumerate(result.k):
-        expected = slow_estimate(distances, k, int(normaliser[-1]))
+        expected = slow_estimate(distances, k, int(normalizer[-1]))
         np.testing.assert_allclose(result.per_point(k).numpy(), expected, rtol=1e-12)
         np.testing.assert_allclose(result.mean[index], expected.mean(), rtol=1e-12)
         np.testing.assert_allclose(result.harmonic[index], 1 / (1 / expected).mean(), rtol=1e-12)
@@ -85,10 +85,10 @@ def test_one_k_is_the_range_at_that_k_whatever_the_blocks(points: Array, monkeyp
     assert intrinsic_dimension(points, np.array([9, 3, 9])).k == (3, 9)
 
 
-def test_images_arrays_and_found_neighbours_are_the_same() -> None:
+def test_images_arrays_and_found_neighbors_are_the_same() -> None:
     images = np.random.default_rng(1).integers(0, 256, (50, 3, 4, 5), dtype=np.uint8)
     expected = intrinsic_dimension(images.reshape(50, -1).astype(np.float64), range(2, 21)).mean
-    found = Neighbours.search(images, 25)
+    found = Neighbors.search(images, 25)
     channels_last = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
     swapped = images.astype(">f4")
     for given in (images, channels_last, torch.from_numpy(images).half(), swapped, images[:, :, ::-1], found):
@@ -102,8 +102,8 @@ def test_images_arrays_and_found_neighbours_are_the_same() -> None:
     ids=["square", "cube of 5", "sphere", "sphere of 6"],
 )
 def test_known_dimensions_are_found(make: Callable[[int, int, int], torch.Tensor], dim: int) -> None:
-    found = Neighbours.search(make(2000, dim, 12), 20)
-    unbiased = intrinsic_dimension(found, (10, 20), normaliser="k-2")
+    found = Neighbors.search(make(2000, dim, 12), 20)
+    unbiased = intrinsic_dimension(found, (10, 20), normalizer="k-2")
     pooled = intrinsic_dimension(found, (10, 20))
     ratios = two_nn(found)
     # A cube's borders cost some of its dimension, the more the greater k and dim are.
@@ -114,7 +114,7 @@ def test_known_dimensions_are_found(make: Callable[[int, int, int], torch.Tensor
 
 
 def test_gaussian_data_fills_its_space() -> None:
-    found = Neighbours.search(torch.randn(3000, 3, generator=torch.Generator().manual_seed(0)), 10)
+    found = Neighbors.search(torch.randn(3000, 3, generator=torch.Generator().manual_seed(0)), 10)
     assert intrinsic_dimension(found, 10).harmonic.item() == pytest.approx(3, rel=0.04)
     assert two_nn(found).likelihood == pytest.approx(3, rel=0.07)
 
@@ -124,8 +124,8 @@ def test_the_expectation_is_the_dimension_where_theory_says_so() -> None:
     rng = np.random.default_rng(0)
     dim, k, count = 4, 6, 200_000
     steps = rng.exponential(size=(count, k)).cumsum(1)
-    found = Neighbours(torch.from_numpy(steps ** (1 / dim)))
-    unbiased, paper = (intrinsic_dimension(found, k, normaliser=name) for name in ("k-2", "k-1"))
+    found = Neighbors(torch.from_numpy(steps ** (1 / dim)))
+    unbiased, paper = (intrinsic_dimension(found, k, normalizer=name) for name in ("k-2", "k-1"))
     assert abs(unbiased.mean.item() - dim) < 4 * unbiased.mean_error.item()
     assert abs(paper.harmonic.item() - dim) < 4 * paper.harmonic_error.item()
     assert paper.mean.item() == pytest.approx(dim * 5 / 4, rel=0.01)
@@ -140,7 +140,7 @@ def test_errors_are_the_spread_of_independent_points() -> None:
     draws = []
     for _ in range(200):
         steps = rng.exponential(size=(300, 12)).cumsum(1)
-        found = Neighbours(steps ** (1 / 5))
+        found = Neighbors(steps ** (1 / 5))
         result, ratios = intrinsic_dimension(found, 12), two_nn(found, resamples=25)
         pairs = [(result.mean, result.mean_error), (result.harmonic, result.harmonic_error)]
         pairs += [(ratios.fit, ratios.fit_error), (ratios.likelihood, ratios.likelihood_error)]
@@ -163,7 +163,7 @@ def test_two_nn_is_the_paper_s_line_and_the_censored_likelihood(points: Array) -
 
 
 def test_the_bootstrap_follows_from_its_generator(points: Array) -> None:
-    found = Neighbours.search(points, 2)
+    found = Neighbors.search(points, 2)
     seeded = [two_nn(found, rng=torch.Generator().manual_seed(seed)).fit_error for seed in (1, 1, 2)]
     assert seeded[0] == seeded[1] != seeded[2]
     before = torch.get_rng_state()
@@ -180,21 +180,21 @@ def test_duplicates_are_an_error_where_nothing_is_said(points: Array) -> None:
     for call in (intrinsic_dimension, two_nn):
         with pytest.raises(UsageError, match=r"3 of 63 points are exact duplicates .*: use duplicates='drop'"):
             call(with_twins(points))
-    with pytest.raises(UsageError, match="5 of 63 points have a neighbour at distance 0"):
-        Neighbours(slow_distances(with_twins(points), 5).astype(np.float64))
+    with pytest.raises(UsageError, match="5 of 63 points have a neighbor at distance 0"):
+        Neighbors(slow_distances(with_twins(points), 5).astype(np.float64))
 
 
 def test_dropped_duplicates_were_never_there(points: Array) -> None:
     alone, dropped = (intrinsic_dimension(x, 9, duplicates="drop") for x in (points, with_twins(points)))
     assert torch.equal(alone.mean, dropped.mean)
-    assert (alone.neighbours.dropped, dropped.neighbours.dropped) == (0, 3)
+    assert (alone.neighbors.dropped, dropped.neighbors.dropped) == (0, 3)
     assert two_nn(with_twins(points), duplicates="drop").fit == two_nn(points).fit
     signed = torch.tensor([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]])
     assert distinct(signed).tolist() == [0, 2]
     assert distinct(torch.tensor([[1, 2], [2, 1], [1, 2]], dtype=torch.uint8)).tolist() == [0, 1]
 
 
-def test_kept_duplicates_leave_the_neighbours_at_positive_distance(points: Array) -> None:
+def test_kept_duplicates_leave_the_neighbors_at_positive_distance(points: Array) -> None:
     twins = with_twins(points)
     result = intrinsic_dimension(twins, (3, 9), duplicates="keep")
     distances = slow_distances(twins, 9)
@@ -206,11 +206,11 @@ def test_kept_duplicates_leave_the_neighbours_at_positive_distance(points: Array
         np.testing.assert_allclose(result.per_point(k).numpy(), expected, rtol=1e-12)
         np.testing.assert_allclose(result.mean[index], np.nanmean(expected), rtol=1e-12)
     assert result.undefined.tolist() == [3, 0], "of the points that lie thrice, k = 3 sees one other"
-    assert result.neighbours.at_zero == 5
-    ratios = two_nn(Neighbours(distances.astype(np.float64), "keep"))
+    assert result.neighbors.at_zero == 5
+    ratios = two_nn(Neighbors(distances.astype(np.float64), "keep"))
     assert (ratios.points, ratios.undefined) == (63, 0)
     assert two_nn(twins, duplicates="keep").undefined == 5
-    with pytest.raises(UsageError, match=r"at k = 2, no point has 2 neighbours .*duplicates='drop'"):
+    with pytest.raises(UsageError, match=r"at k = 2, no point has 2 neighbors .*duplicates='drop'"):
         intrinsic_dimension(np.repeat(points, 3, axis=0), (2, 9), duplicates="keep")
 
 
@@ -235,13 +235,13 @@ def test_distances_that_differ_by_their_last_bits_keep_their_figures() -> None:
     step = 2.0**-50
     distances = np.array([[1.0, 1 + step, 1 + 3 * step]])
     expected = 2 / (2 * math.log1p(2 * step / (1 + step)) + math.log1p(step))
-    assert intrinsic_dimension(Neighbours(distances), 3).per_point(3).item() == pytest.approx(expected, rel=1e-12)
+    assert intrinsic_dimension(Neighbors(distances), 3).per_point(3).item() == pytest.approx(expected, rel=1e-12)
 
 
 def curve(k: tuple[int, ...], values: list[float]) -> LevinaBickel:
     tensor = torch.tensor(values, dtype=torch.float64)
     none = torch.zeros(len(k), dtype=torch.int64)
-    return LevinaBickel(k, "k-1", tensor, tensor / 10, tensor + 1, tensor, none, none, Neighbours(torch.ones(1, 1)))
+    return LevinaBickel(k, "k-1", tensor, tensor / 10, tensor + 1, tensor, none, none, Neighbors(torch.ones(1, 1)))
 
 
 def test_the_flattest_stretch_is_found() -> None:
@@ -262,8 +262,8 @@ def test_the_flattest_stretch_is_found() -> None:
 X = np.random.default_rng(0).normal(size=(20, 3))
 
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
-    "k=1": (lambda: intrinsic_dimension(X, 1), "at least 2 with the normaliser 'k-1'"),
-    "k=2 of k-2": (lambda: intrinsic_dimension(X, 2, normaliser="k-2"), "at least 3"),
+    "k=1": (lambda: intrinsic_dimension(X, 1), "at least 2 with the normalizer 'k-1'"),
+    "k=2 of k-2": (lambda: intrinsic_dimension(X, 2, normalizer="k-2"), "at least 3"),
     "k=N": (lambda: intrinsic_dimension(X, 20), "k is from 1 to 19 for 20 points, not 20"),
     "k=N of distinct": (
         lambda: intrinsic_dimension(np.concatenate([X, X]), 20, duplicates="drop"),
@@ -272,8 +272,8 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no k": (lambda: intrinsic_dimension(X, []), "none is given"),
     "k=2.5": (lambda: intrinsic_dimension(X, 2.5), "k is an integer"),  # type: ignore[arg-type]
     "k of text": (lambda: intrinsic_dimension(X, "5"), "k is an integer"),  # type: ignore[arg-type]
-    "normaliser": (lambda: intrinsic_dimension(X, 5, normaliser="k"), "'k-1' or 'k-2', not 'k'"),  # type: ignore[arg-type]
-    "duplicates": (lambda: Neighbours.search(X, 5, duplicates="x"), "'error' or 'drop' or 'keep'"),  # type: ignore[arg-type]
+    "normalizer": (lambda: intrinsic_dimension(X, 5, normalizer="k"), "'k-1' or 'k-2', not 'k'"),  # type: ignore[arg-type]
+    "duplicates": (lambda: Neighbors.search(X, 5, duplicates="x"), "'error' or 'drop' or 'keep'"),  # type: ignore[arg-type]
     "int64": (lambda: intrinsic_dimension(X.astype(np.int64), 5), "uint8 or float, not int64"),
     "int64 tensor": (lambda: two_nn(torch.ones(5, 2, dtype=torch.int64)), "uint8 or float, not torch.int64"),
     "text": (lambda: two_nn(np.array([["a"], ["b"]])), "uint8 or float"),
@@ -283,15 +283,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "all NaN": (lambda: intrinsic_dimension(np.full((10, 2), np.nan), 3), "(?i)nan"),
     "NaN": (lambda: intrinsic_dimension(np.where(X > 1, np.nan, X), 5), "(?i)nan"),
     "not asked for": (lambda: intrinsic_dimension(X, range(5, 9)).per_point(9), "available: 5 to 8"),
-    "chosen before": (lambda: two_nn(Neighbours.search(X, 2), duplicates="keep"), "cannot be combined with neighbours"),
+    "chosen before": (lambda: two_nn(Neighbors.search(X, 2), duplicates="keep"), "cannot be combined with neighbors"),
     "too few found": (
-        lambda: intrinsic_dimension(Neighbours.search(X, 4), 5),
-        "k = 5 needs 5 neighbours .* only 4",
+        lambda: intrinsic_dimension(Neighbors.search(X, 4), 5),
+        "k = 5 needs 5 neighbors .* only 4",
     ),
-    "distances of one axis": (lambda: Neighbours(torch.ones(3)), r"\[N, k\]"),
-    "negative": (lambda: Neighbours(-torch.ones(3, 2)), "finite and 0 or greater"),
-    "infinite": (lambda: Neighbours(torch.full((3, 2), math.inf)), "finite and 0 or greater"),
-    "points for distances": (lambda: Neighbours(torch.tensor([[2.0, 1.0]])), "must be ascending"),
+    "distances of one axis": (lambda: Neighbors(torch.ones(3)), r"\[N, k\]"),
+    "negative": (lambda: Neighbors(-torch.ones(3, 2)), "finite and 0 or greater"),
+    "infinite": (lambda: Neighbors(torch.full((3, 2), math.inf)), "finite and 0 or greater"),
+    "points for distances": (lambda: Neighbors(torch.tensor([[2.0, 1.0]])), "must be ascending"),
     "discard=0": (lambda: two_nn(X, discard=0), "between 0 and 1"),
     "discard=nan": (lambda: two_nn(X, discard=math.nan), "between 0 and 1"),
     "discard all": (lambda: two_nn(X, discard=0.9), "needs at least 3 ratios, but only 1 of 20"),

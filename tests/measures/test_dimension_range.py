@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gantk.errors import UsageError
-from gantk.measures import Neighbours, dimension_range, intrinsic_dimension, two_nn
+from gantk.measures import Neighbors, dimension_range, intrinsic_dimension, two_nn
 from gantk.measures.near_duplicates import near_duplicates, neighborhood
 
 Array = npt.NDArray[np.float64]
@@ -26,8 +26,8 @@ def copied(points: Array, copies: int, by: float = 0.001) -> Array:
 
 
 def found_in(points: Array) -> torch.Tensor:
-    neighbours = Neighbours.search(points, neighborhood(len(points)))
-    return near_duplicates(torch.from_numpy(points), neighbours)
+    neighbors = Neighbors.search(points, neighborhood(len(points)))
+    return near_duplicates(torch.from_numpy(points), neighbors)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 5, 12, 40])
@@ -47,7 +47,7 @@ def test_all_but_one_of_each_group_are_found(dimension: int, copies: int) -> Non
 
 def test_few_points_have_no_neighborhood() -> None:
     assert [neighborhood(n) for n in (2, 99, 100, 500, 5000)] == [0, 0, 10, 50, 100]
-    assert len(near_duplicates(torch.rand(50, 3), Neighbours.search(torch.rand(50, 3), 5))) == 0
+    assert len(near_duplicates(torch.rand(50, 3), Neighbors.search(torch.rand(50, 3), 5))) == 0
 
 
 def test_the_value_is_the_harmonic_mean_and_the_range_holds_every_estimate() -> None:
@@ -66,7 +66,7 @@ def test_the_value_is_the_harmonic_mean_and_the_range_holds_every_estimate() -> 
     assert found.noise - 1 < found.high <= found.noise
     assert (found.points, found.near_duplicates, found.left_out, found.with_them) == (600, 0, False, None)
     assert found == dimension_range(points, range(5, 41)), "the same half at every call"
-    assert found == dimension_range(points, range(5, 41), found=Neighbours.search(points, 60))
+    assert found == dimension_range(points, range(5, 41), found=Neighbors.search(points, 60))
 
 
 def test_near_duplicates_are_left_out_where_they_are_many() -> None:

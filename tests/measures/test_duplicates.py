@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkWarning, UsageError
-from gantk.measures import Neighbours, intrinsic_dimension, two_nn
+from gantk.measures import Neighbors, intrinsic_dimension, two_nn
 
 COUNT, COPIES = 400, 100
 
@@ -63,10 +63,10 @@ def test_near_copies_are_treated_as_copies(
         intrinsic_dimension(both, 5)
     dropped = two_nn(both, duplicates="drop")
     assert dropped.fit == two_nn(given(x)).fit
-    assert (dropped.neighbours.dropped, dropped.neighbours.near) == (0, COPIES)
-    kept = Neighbours.search(both, 5, duplicates="keep")
+    assert (dropped.neighbors.dropped, dropped.neighbors.near) == (0, COPIES)
+    kept = Neighbors.search(both, 5, duplicates="keep")
     assert kept.at_zero == 2 * COPIES
-    exact = Neighbours.search(given(torch.cat((x, x[:COPIES]))), 5, duplicates="keep")
+    exact = Neighbors.search(given(torch.cat((x, x[:COPIES]))), 5, duplicates="keep")
     assert two_nn(kept).fit == pytest.approx(two_nn(exact).fit, rel=1e-3)
 
 
@@ -74,9 +74,9 @@ def test_many_near_copies_of_one_point() -> None:
     x = points()
     group = x[:1].repeat(50, 1)
     group[torch.arange(40), torch.arange(40)] = one_unit_away(x[0])
-    found = Neighbours.search(torch.cat((x, group)), 2, duplicates="drop")
+    found = Neighbors.search(torch.cat((x, group)), 2, duplicates="drop")
     assert (found.dropped, found.near) == (10, 40)
-    assert torch.equal(found.distances, Neighbours.search(x, 2).distances)
+    assert torch.equal(found.distances, Neighbors.search(x, 2).distances)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_many_near_copies_of_one_point() -> None:
     ids=["whole numbers", "bytes", "levels", "near, but not as near as that", "far from the origin"],
 )
 def test_what_more_than_rounding_tells_apart_is_left_alone(x: Tensor) -> None:
-    assert len(Neighbours.search(x, 2).distances) == len(x)
+    assert len(Neighbors.search(x, 2).distances) == len(x)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -112,4 +112,4 @@ def test_points_without_copies_are_not_warned_of(dim: int) -> None:
 def test_too_few_points_are_left() -> None:
     x = points()[:6]
     with pytest.raises(UsageError, match="k is from 1 to 5 for 6 points without 6 duplicates, not 8"):
-        Neighbours.search(torch.cat((x, one_unit_away(x))), 8, duplicates="drop")
+        Neighbors.search(torch.cat((x, one_unit_away(x))), 8, duplicates="drop")

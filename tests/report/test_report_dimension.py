@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gantk.measures.dimension import intrinsic_dimension
-from gantk.measures.neighbours import Neighbours
+from gantk.measures.neighbors import Neighbors
 from gantk.measures.twonn import two_nn
 from gantk.report.dimension import curve, dimension_text, of_mle, of_two_nn
 
@@ -50,7 +50,7 @@ def test_values_have_the_figures_that_their_errors_leave_them() -> None:
 
 
 def test_infinity_is_null() -> None:
-    found = Neighbours(torch.tensor([[1.0, 1, 1], [1, 2, 3], [1, 2, 4], [1, 3, 4], [2, 3, 4]]))
+    found = Neighbors(torch.tensor([[1.0, 1, 1], [1, 2, 3], [1, 2, 4], [1, 3, 4], [2, 3, 4]]))
     estimate = of_mle(intrinsic_dimension(found, 3))
     assert estimate["curve"][0]["mean"] is estimate["curve"][0]["mean_error"] is estimate["mean"]["value"] is None
     assert estimate["harmonic"]["value"] > 0

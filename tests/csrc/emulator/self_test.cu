@@ -23,7 +23,7 @@ __global__ void block_sums(const float* in, float* out, int count) {
     if (threadIdx.x == 0) out[blockIdx.x] = value;
 }
 
-// Every thread reads what its neighbour wrote, with the barrier left out: what comes depends on the threads' order.
+// Every thread reads what its neighbor wrote, with the barrier left out: what comes depends on the threads' order.
 __global__ void racing(int* out) {
     int* const shared = dynamic_shared<int>();
     shared[threadIdx.x] = static_cast<int>(threadIdx.x);

@@ -1,4 +1,4 @@
-"""A nearest-neighbour search that several estimators can share."""
+"""A nearest-neighbor search that several estimators can share."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gantk.errors import GantkWarning, UsageError
 from gantk.measures.duplicates import distinct, nearly_equal, resolution
 from gantk.ops.knn import check_values, knn_distances
 
-__all__ = ["Duplicates", "Neighbours"]
+__all__ = ["Duplicates", "Neighbors"]
 
 Duplicates = Literal["error", "drop", "keep"]
 """How to handle exact duplicates and points that differ only by rounding error: refuse them, drop all but the first, or
 keep them."""
 
 CLOSE = 1e-3
-"""Fraction of the median nearest-neighbour distance below which two points may be modified copies."""
+"""Fraction of the median nearest-neighbor distance below which two points may be modified copies."""
 
 MANY = 0.01
 """Fraction of such points from which a warning is issued."""
@@ -32,15 +32,15 @@ TYPES = (torch.uint8, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
-    """The distances from each point to its nearest neighbours, T_1 ≤ … ≤ T_k; `Neighbours.search` finds them.
+class Neighbors:
+    """The distances from each point to its nearest neighbors, T_1 ≤ … ≤ T_k; `Neighbors.search` finds them.
 
-    Distances from other sources can be used too: `Neighbours(distances)`.
+    Distances from other sources can be used too: `Neighbors(distances)`.
 
     Args:
         distances: `[N, k]`, a tensor or an array; each row ascending, without the point itself.
         duplicates: `"error"` refuses distances of 0, whose logarithm, which all estimators use, is undefined; with
-            `"keep"`, the estimators ignore a point's neighbours at distance 0.
+            `"keep"`, the estimators ignore a point's neighbors at distance 0.
         dropped: number of points excluded from the search as exact duplicates.
         near: number of further points excluded because they differed only by rounding error.
         rows: int64 `[N]`, the index of each row among the points that were searched, where some were excluded.
@@ -67,13 +67,13 @@ class Neighbours:
         object.__setattr__(self, "distances", distances)
         if self.duplicates == "error" and self.at_zero:
             raise UsageError(
-                f"{self.at_zero} of {len(distances)} points have a neighbour at distance 0, whose logarithm is "
-                "undefined: duplicates='keep' ignores such neighbours; 'drop', given with the points, drops duplicates."
+                f"{self.at_zero} of {len(distances)} points have a neighbor at distance 0, whose logarithm is "
+                "undefined: duplicates='keep' ignores such neighbors; 'drop', given with the points, drops duplicates."
             )
 
     @property
     def at_zero(self) -> int:
-        """Number of points with a neighbour at distance 0."""
+        """Number of points with a neighbor at distance 0."""
         return int((self.distances[:, 0] == 0).sum())
 
     @classmethod
@@ -85,12 +85,12 @@ class Neighbours:
         duplicates: Duplicates = "error",
         block: int | None = None,
         progress: Callable[[float], object] | None = None,
-    ) -> Neighbours:
-        """Find the k nearest neighbours of each point among the others.
+    ) -> Neighbors:
+        """Find the k nearest neighbors of each point among the others.
 
         Args:
             x: points `[N, D]`, or `[N, …]` such as images; uint8 or any float dtype.
-            k: number of neighbours, at least 1 and less than the number of points.
+            k: number of neighbors, at least 1 and less than the number of points.
             duplicates: how to handle exact duplicates and points that differ only by rounding error (a few units in
                 the last place of their original dtype; integers have no rounding error). `"error"` refuses them;
                 `"drop"` drops all but the first and counts the others in `dropped` and `near`; `"keep"` keeps them, at
@@ -137,19 +137,19 @@ class Neighbours:
         return cls(distances, "error", dropped, near, rows)
 
 
-def neighbours_of(x: Tensor | npt.NDArray[Any] | Neighbours, k: int, duplicates: Duplicates | None) -> Neighbours:
-    """The given neighbours, at least k of each point, or those found by a search among the given points."""
-    if not isinstance(x, Neighbours):
-        return Neighbours.search(x, k, duplicates=duplicates or "error")
+def neighbors_of(x: Tensor | npt.NDArray[Any] | Neighbors, k: int, duplicates: Duplicates | None) -> Neighbors:
+    """The given neighbors, at least k of each point, or those found by a search among the given points."""
+    if not isinstance(x, Neighbors):
+        return Neighbors.search(x, k, duplicates=duplicates or "error")
     if duplicates is not None:
-        raise UsageError("duplicates cannot be combined with neighbours: give it to Neighbours.search.")
+        raise UsageError("duplicates cannot be combined with neighbors: give it to Neighbors.search.")
     if k > x.distances.shape[1]:
-        raise UsageError(f"k = {k} needs {k} neighbours of each point, but only {x.distances.shape[1]} are given.")
+        raise UsageError(f"k = {k} needs {k} neighbors of each point, but only {x.distances.shape[1]} are given.")
     return x
 
 
 def _tell_of_pairs(nearest: Tensor) -> None:
-    """Warn if more points have very close neighbours than a smooth density can explain: a fraction CLOSE on a line, and
+    """Warn if more points have very close neighbors than a smooth density can explain: a fraction CLOSE on a line, and
     fewer in more dimensions."""
     close = int((nearest < CLOSE * nearest.median()).sum())
     if close > MANY * len(nearest):
