@@ -1,14 +1,14 @@
-"""Contract suites for plugin authors: what users of a part rely on, as pytest classes.
+"""Contract suites for plugin authors: pytest classes that test what users of a part rely on.
 
-Three lines test a plugin, with the options it is given (needs pytest)::
+Three lines test a plugin and its options (requires pytest)::
 
     from gantk.testing import NoiseContract
 
     class TestSpherical(NoiseContract):
         plugin = "spherical:dim=3"
 
-Every failure says what was found, what gantk expects, and how to mend it. A part may refuse a shape that it cannot
-handle by raising `gantk.errors.FitError`; it must take at least one of `shapes`, which a class can override as it can
+Every failure states what was found, what gantk expects, and how to fix it. A part may refuse a shape that it does not
+support by raising `gantk.errors.FitError`, but must accept at least one of `shapes`. A class can override `shapes`,
 `noise_dim`, `class_count` and every test.
 """
 

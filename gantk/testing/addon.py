@@ -1,4 +1,4 @@
-"""The contract of addons: parts that join games, such as augmentations."""
+"""The contract of addons: parts that are added to games, such as augmentations."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["AddonContract"]
 
 
 class AddonContract(PartContract):
-    """What users of a part that joins games with `--with` rely on.
+    """Tests what users of a part that is added to games with `--with` rely on.
 
-    It joins a game of toy networks, with a step in the middle of its stage. A part that reads other things overrides
-    `_play`.
+    The part is tested in a game of toy networks, halfway through its stage. Override `_play` if the part reads more
+    than that.
     """
 
     kind = "addon"
@@ -61,8 +61,8 @@ class AddonContract(PartContract):
         shown = part.shown_shape(self.image_shape)
         found = part.transform(self._images(), self._play(part))
         assert found.shape == (6, *shown), (
-            f"transform returned {list(found.shape)} of {[6, *self.image_shape]}; shown_shape says {[6, *shown]}, and "
-            "row i of what it returns is shown for image i."
+            f"transform returned {list(found.shape)} for {[6, *self.image_shape]}; expected {[6, *shown]}, as "
+            "shown_shape says: one row for each image, in the same order."
         )
         assert torch.isfinite(found).all(), "transform returned NaN or infinite numbers."
 
@@ -70,13 +70,13 @@ class AddonContract(PartContract):
         part, images = self._part(), self._images().requires_grad_()
         found = part.transform(images, self._play(part))
         assert found.requires_grad, (
-            "no gradient goes through transform, so that the generator would learn nothing; compute it from the images."
+            "the result of transform has no gradient, so the generator cannot learn; compute it from the images."
         )
 
     def test_leaves_the_images_alone(self) -> None:
         part, images = self._part(), self._images()
         part.transform(images, self._play(part))
-        assert torch.equal(images, self._images()), "transform changed its argument; return a new tensor."
+        assert torch.equal(images, self._images()), "transform changed its input in place; return a new tensor."
 
     def test_terms_are_scalars(self) -> None:
         part = self._part()

@@ -1,4 +1,4 @@
-"""What all contracts share: construction through the registry, and what every plugin says of itself."""
+"""Tests that all contracts share: construction through the registry, and the documentation of plugins."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["PartContract", "PluginContract", "ShapedContract", "close"]
 
 
 def close(found: Tensor, expected: Tensor, message: str) -> None:
-    """Assert that two tensors are equal up to rounding; the message comes first, then by how much they differ."""
+    """Assert that two tensors are equal up to rounding; the difference is appended to the message."""
     torch.testing.assert_close(
         found, expected, rtol=1e-4, atol=1e-5, msg=lambda differences: f"{message} {differences}"
     )
 
 
 class PluginContract:
-    """What every plugin of every kind keeps to."""
+    """Tests for plugins of every kind."""
 
     kind: ClassVar[str]
     plugin: ClassVar[str]
@@ -44,16 +44,16 @@ class PluginContract:
             find(self.kind, parse_part(self.plugin)[0])
         except UnknownName as error:
             pytest.fail(
-                f"{error} A contract finds a plugin by its entry point: install the package with `pip install -e .`, "
-                "and again when its entry points change.",
+                f"{error} Contracts find plugins by their entry points: install the package with `pip install -e .`, "
+                "and again whenever its entry points change.",
                 pytrace=False,
             )
 
     @pytest.fixture(autouse=True)
     def _alike(self) -> Iterator[None]:
-        """Every test starts from the same random numbers, on one thread, and leaves both as they were."""
+        """Run every test with the same random seed on one thread, and restore both afterwards."""
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # for tensors this small, more threads cost more than they give
+        torch.set_num_threads(1)  # for tensors this small, more threads are slower
         with torch.random.fork_rng():
             torch.manual_seed(0)
             yield
@@ -68,28 +68,28 @@ class PluginContract:
         return read_options(self._factory)
 
     def _make(self, seed: int = 0, options: dict[str, Any] | None = None, **context: Any) -> Any:
-        """The plugin, constructed as a user's command line would, with further options over its own."""
+        """Construct the plugin as the command line does; `options` override those of `plugin`."""
         name, given = parse_part(self.plugin)
         torch.manual_seed(seed)
         return construct(self.kind, {"plugin": name, **given, **(options or {})}, **context)
 
     def test_has_a_first_line(self) -> None:
         assert vars(self._factory).get("__doc__"), (
-            f"{self._factory.__name__} has no docstring; `gantk list` shows its first line. Say what the plugin is."
+            f"{self._factory.__name__} has no docstring; `gantk list` shows its first line. Describe the plugin."
         )
 
     def test_every_option_is_documented(self) -> None:
         bare = [option.name for option in self._options.values() if not option.doc]
         assert not bare, (
-            f"{', '.join(bare)}: no line of documentation; `gantk show` prints it. Give each option a line "
-            "`name: what it does, and its range.` under `Args:` in the class's docstring."
+            f"{', '.join(bare)}: not documented; `gantk show` prints the documentation. Add a line "
+            "`name: what it does, and its range.` for each option under `Args:` in the class's docstring."
         )
 
     def test_every_option_has_a_type(self) -> None:
         bare = [option.name for option in self._options.values() if option.type is inspect.Parameter.empty]
         assert not bare, (
-            f"{', '.join(bare)}: no type; values from a command line are checked and converted by it. "
-            "Annotate the constructor's argument."
+            f"{', '.join(bare)}: no type; the command line checks and converts values by their types. "
+            "Annotate the constructor's arguments."
         )
 
     def test_every_default_is_of_its_type(self) -> None:
@@ -97,13 +97,14 @@ class PluginContract:
             if not option.required:
                 kept = convert(option.default, option.type, f"default of {option.name}")
                 assert kept == option.default, (
-                    f"default of {option.name}: {option.default!r} becomes {kept!r} as {option.type_name}; "
-                    "a preset that writes it down would mean something else. Give a default of the annotated type."
+                    f"default of {option.name}: {option.default!r} becomes {kept!r} when converted to "
+                    f"{option.type_name}, so a preset that contains it would differ. Use a default of the annotated "
+                    "type."
                 )
 
 
 class PartContract(PluginContract):
-    """What every part, a plugin that is a module, keeps to."""
+    """Tests for all parts: plugins that are modules."""
 
     def _part(self) -> Part:
         raise NotImplementedError
@@ -114,22 +115,21 @@ class PartContract(PluginContract):
         public = [name for name in dir(KINDS[self.kind].base) if not name.startswith("_")]
         hidden = [n for n in public if n in own and callable(getattr(KINDS[self.kind].base, n))]
         assert not hidden, (
-            f"self.{', self.'.join(hidden)} hides the method of that name, which gantk calls; "
-            "keep the value under another name."
+            f"self.{', self.'.join(hidden)} hides the method of the same name, which gantk calls; rename the attribute."
         )
 
     def test_can_be_copied(self) -> None:
         part = self._part()
         expected, found = part.state_dict(), copy.deepcopy(part).state_dict()
-        assert found.keys() == expected.keys(), f"a deep copy has {[*found]}; expected the same entries: {[*expected]}"
+        assert found.keys() == expected.keys(), f"a deep copy has the entries {[*found]}; expected {[*expected]}."
         for name, value in expected.items():
-            close(found[name], value, f"a deep copy's {name} differs; do not share or redraw tensors when copied.")
+            close(found[name], value, f"{name} differs in a deep copy; copy tensors, and do not draw them again.")
 
     def test_state_holds_tensors_only(self) -> None:
         others = [name for name, value in self._part().state_dict().items() if not isinstance(value, Tensor)]
         assert not others, (
-            f"{', '.join(others)} of the state_dict are no tensors; checkpoints keep tensors only and are never "
-            "unpickled. Keep such state in buffers, or derive it from options."
+            f"{', '.join(others)} in the state_dict are not tensors, but checkpoints contain only tensors and are "
+            "never unpickled. Use buffers, or compute these values from options."
         )
 
     def test_what_it_moves_is_its_own(self) -> None:
@@ -138,14 +138,14 @@ class PartContract(PluginContract):
         for stage in part.stages("part"):
             for path in stage.moves():
                 assert path == "part" or path.startswith("part."), (
-                    f"stage '{stage.name}' moves '{path}', which is not within '{part.__class__.__name__}'; "
-                    "build paths from the `path` that stages() is given."
+                    f"stage '{stage.name}' moves '{path}', which is not part of '{part.__class__.__name__}'; "
+                    "start paths with the `path` that stages() receives."
                 )
                 root.get_submodule(path)
 
 
 class ShapedContract(PartContract):
-    """What every part that follows the image shape keeps to; every test runs for each of `shapes`."""
+    """Tests for parts that depend on the image shape; every test runs for each of `shapes`."""
 
     shapes: ClassVar[tuple[ImageShape, ...]] = ((1, 28, 28), (3, 32, 32), (4, 96, 64), (1, 33, 17))
     noise_dim: ClassVar[int] = 16
@@ -166,7 +166,7 @@ class ShapedContract(PartContract):
         }
 
     def _built(self, shape: ImageShape, seed: int = 0, options: dict[str, Any] | None = None) -> Any:
-        """The part for a shape; a refusal by `FitError` skips the test and is shown as its reason."""
+        """The part for a shape; skips the test if the part refuses the shape with `FitError`."""
         try:
             return self._make(seed, options, image_shape=shape, **self._context)
         except FitError as refusal:
@@ -180,10 +180,12 @@ class ShapedContract(PartContract):
                 return part
             except FitError as refusal:
                 refusals.append(f"{shape}: {refusal}")
-        raise AssertionError("every shape is refused; take at least one, or set `shapes`. " + "; ".join(refusals))
+        raise AssertionError(
+            "the part refuses every shape; support at least one, or set `shapes`. " + "; ".join(refusals)
+        )
 
     def _images(self, shape: ImageShape, n: int = 4, seed: int = 1) -> Tensor:
-        """Images with values all over [-1, 1]."""
+        """Images with values uniform in [-1, 1]."""
         return torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
     def test_takes_some_shape(self) -> None:
@@ -193,18 +195,18 @@ class ShapedContract(PartContract):
         one, other = self._built(shape, seed=0), self._built(shape, seed=1)
         found = other.load_state_dict(one.state_dict(), strict=False)
         assert not found.missing_keys + found.unexpected_keys, (
-            f"two parts with the same options differ in their state_dict: {found}; a checkpoint could not be read. "
-            "Build the same modules every time."
+            f"two parts with the same options have different state_dicts: {found}; checkpoints could not be loaded. "
+            "Create the same modules every time."
         )
         expected, loaded = self._probe(one.eval(), shape), self._probe(other.eval(), shape)
         for name, value in expected.items():
             close(
                 loaded[name],
                 value,
-                f"{name} differs after the weights went to another instance; what it computes with must live in "
-                "parameters or buffers.",
+                f"{name} differs after the weights were loaded into another instance; keep everything that it computes "
+                "with in parameters or buffers.",
             )
 
     def _probe(self, part: Any, shape: ImageShape) -> dict[str, Tensor]:
-        """What the part computes, by name; the same random numbers at each call."""
+        """The outputs of the part, by name, with the same random numbers at each call."""
         raise NotImplementedError

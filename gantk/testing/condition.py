@@ -18,10 +18,10 @@ __all__ = ["ConditionContract"]
 
 
 class ConditionContract(PartContract):
-    """What users of a `gantk.Condition` rely on.
+    """Tests what users of a `gantk.Condition` rely on.
 
     Attributes:
-        told: a condition as a user would tell it, such as `"3"`.
+        told: a condition as a user would write it, such as `"3"`.
     """
 
     kind = "condition"
@@ -29,7 +29,7 @@ class ConditionContract(PartContract):
     class_count: ClassVar[int] = 3
     told: ClassVar[str] = "0"
     label_dim: ClassVar[int] = 0
-    """Length of the labels that it reads, where they are vectors."""
+    """Length of the labels if they are vectors; 0 for class indices."""
 
     def _part(self) -> Part:
         return self._condition()
@@ -61,7 +61,7 @@ class ConditionContract(PartContract):
         part.seen(self._labels)
         drawn, again = (part.draw(16, torch.Generator().manual_seed(3)) for _ in range(2))
         assert drawn.shape == (16, part.dim), f"draw(16, rng) returned {list(drawn.shape)}; expected {[16, part.dim]}."
-        close(again, drawn, "the same seed drew other conditions; draw every random number from `rng`.")
+        close(again, drawn, "the same seed drew different conditions; draw every random number from `rng`.")
 
     def test_told_is_one_row(self) -> None:
         part = self._condition()
@@ -78,7 +78,7 @@ class ConditionContract(PartContract):
     def test_labels_are_one_for_each_condition(self) -> None:
         part = self._condition()
         found = part.labels(part.of(self._labels))
-        assert len(found) == 6, f"labels of 6 conditions are {list(found.shape)}; expected 6 rows."
+        assert len(found) == 6, f"labels of 6 conditions have the shape {list(found.shape)}; expected 6 rows."
 
     def test_spreads(self) -> None:
         part = self._condition()
@@ -92,5 +92,6 @@ class ConditionContract(PartContract):
         play = Play(ToyDiscriminator(frozenset({"logits"}), shape), condition=part.of(self._labels))
         found = part.transform(torch.zeros(6, *self.image_shape), play)
         assert found.shape == (6, *shape), (
-            f"transform returned {list(found.shape)} of {[6, *self.image_shape]}; shown_shape says {[6, *shape]}."
+            f"transform returned {list(found.shape)} for {[6, *self.image_shape]}; expected {[6, *shape]}, as "
+            "shown_shape says."
         )

@@ -25,17 +25,17 @@ def _tensors(verdict: Verdict) -> dict[str, Tensor]:
 
 
 def _total(verdict: Verdict) -> Tensor:
-    """One number that everything in a verdict has a part in."""
+    """A scalar that depends on everything in a verdict."""
     return torch.stack([value.float().square().mean() for value in _tensors(verdict).values()]).sum()
 
 
 class DiscriminatorContract(ShapedContract):
-    """What users of a `gantk.Discriminator` rely on."""
+    """Tests what users of a `gantk.Discriminator` rely on."""
 
     kind = "discriminator"
 
     def _judge(self, part: Discriminator, images: Tensor) -> Verdict:
-        """The verdict on images; image i has condition i, where the discriminator reads conditions."""
+        """The verdict on images; image i has condition i if the discriminator reads conditions."""
         if not part.reads_condition:
             return cast(Verdict, part(images))
         conditions = one_hot(torch.arange(len(images)) % self.condition_dim, self.condition_dim).float()
@@ -50,27 +50,29 @@ class DiscriminatorContract(ShapedContract):
         self._check_verdict(part, self._judge(part, self._images(shape)))
 
     def _check_verdict(self, part: Discriminator, verdict: Verdict) -> None:
-        assert isinstance(verdict, Verdict), f"it returned a {type(verdict).__name__}; expected a gantk.Verdict."
+        assert isinstance(verdict, Verdict), f"forward returned a {type(verdict).__name__}; expected a gantk.Verdict."
         held = {name for name in FIELDS if getattr(verdict, name) is not None}
         assert held == part.provides & set(FIELDS), (
-            f"its verdict holds {sorted(held)}, but it provides {sorted(part.provides)}; losses are matched with "
-            "discriminators by `provides`, so that the two must agree. Leave None what it does not say."
+            f"the verdict contains {sorted(held)}, but `provides` is {sorted(part.provides)}; the two must agree, "
+            "since losses are matched with discriminators by `provides`. Set the other fields to None."
         )
         unknown = part.provides - {*FIELDS, "per-sample"}
-        assert not unknown, f"it provides {sorted(unknown)}, which no verdict holds; known: {[*FIELDS, 'per-sample']}."
+        assert not unknown, f"`provides` contains {sorted(unknown)}; expected some of {[*FIELDS, 'per-sample']}."
         expected = {"logits": (4,), "code": (4, self.noise_dim), "classes": (4, self.class_count)}
         for name, value in _tensors(verdict).items():
             wanted = expected.get(name, (4, *value.shape[1:]))
-            assert value.shape == wanted, f"{name} of 4 images is {list(value.shape)}; expected {list(wanted)}."
+            assert value.shape == wanted, (
+                f"{name} of 4 images has the shape {list(value.shape)}; expected {list(wanted)}."
+            )
             assert value.dtype == torch.float32, f"{name} is {value.dtype}; expected float32."
-            assert torch.isfinite(value).all(), f"{name} holds NaN or infinite numbers."
+            assert torch.isfinite(value).all(), f"{name} contains NaN or infinity."
         if verdict.hidden is not None:
-            assert isinstance(verdict.hidden, tuple), "hidden is a tuple of maps, the deepest last."
-            assert verdict.hidden, "hidden is empty; it is a tuple of at least one map, or None."
+            assert isinstance(verdict.hidden, tuple), "hidden must be a tuple of feature maps, with the deepest last."
+            assert verdict.hidden, "hidden is empty; expected a tuple of at least one feature map, or None."
 
     def test_depends_on_the_image(self, shape: ImageShape) -> None:
         for name, value in _tensors(self._judge(self._built(shape), self._images(shape))).items():
-            assert not torch.equal(value[0], value[1]), f"{name} is the same for two images; read it off the image."
+            assert not torch.equal(value[0], value[1]), f"{name} is the same for two images; compute it from the image."
 
     def test_gradients_reach_the_images(self, shape: ImageShape) -> None:
         part, images = self._built(shape), self._images(shape).requires_grad_()
@@ -80,11 +82,15 @@ class DiscriminatorContract(ShapedContract):
                 value.float().square().sum(), images, retain_graph=True, allow_unused=True
             )
             assert gradient is not None, f"no gradient of {name} reaches the images; do not detach them."
-            assert torch.isfinite(gradient).all(), f"the gradient of {name} in the images is NaN or infinite."
-            assert gradient.any(), f"the gradient of {name} in the images is zero; the generator learns by it."
+            assert torch.isfinite(gradient).all(), (
+                f"the gradient of {name} with respect to the images is NaN or infinite."
+            )
+            assert gradient.any(), (
+                f"the gradient of {name} with respect to the images is zero, so the generator cannot learn."
+            )
 
     def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
-        """Batches that its parameters serve for; a discriminator of several resolutions adds those of the others."""
+        """Batches that together use all parameters; override it for a discriminator of several resolutions."""
         return [self._images(shape)]
 
     def test_gradients_reach_every_parameter(self, shape: ImageShape) -> None:
@@ -103,25 +109,25 @@ class DiscriminatorContract(ShapedContract):
         torch.manual_seed(99)
         for name, value in _tensors(self._judge(part, images)).items():
             assert torch.equal(value, first[name]), (
-                f"in evaluation mode {name} of the same images differs; keep random numbers to training mode."
+                f"in evaluation mode, {name} of the same images differs; use random numbers in training mode only."
             )
 
     def test_evaluation_looks_at_one_image_at_a_time(self, shape: ImageShape) -> None:
         part, images = self._built(shape).eval(), self._images(shape)
-        self._compare_first(part, images, "in evaluation mode", "use running statistics then")
+        self._compare_first(part, images, "in evaluation mode,", "use running statistics")
 
     def test_per_sample_is_true(self, shape: ImageShape) -> None:
         part = self._built(shape).train()
         if "per-sample" not in part.provides:
-            pytest.skip("does not claim 'per-sample'")
+            pytest.skip("does not provide 'per-sample'")
         self._check_per_sample(part, shape)
 
     def _check_per_sample(self, part: Discriminator, shape: ImageShape) -> None:
-        mend = "it claims 'per-sample', which gradient penalties rely on: take the claim or batch normalization out"
-        self._compare_first(part, self._images(shape), "in training mode", mend)
+        mend = "gradient penalties rely on 'per-sample': remove it from `provides`, or remove batch normalization"
+        self._compare_first(part, self._images(shape), "in training mode,", mend)
 
     def _compare_first(self, part: Discriminator, images: Tensor, when: str, mend: str) -> None:
-        """The verdict on the first image stays when the others change."""
+        """Assert that the verdict on the first image does not change with the others."""
         others = torch.cat([images[:1], -images[1:].flip(0)])
         with torch.no_grad():
             torch.manual_seed(0)
@@ -130,28 +136,28 @@ class DiscriminatorContract(ShapedContract):
             second = _tensors(self._judge(part, others))
         for name, value in second.items():
             close(
-                value[0], first[name][0], f"{when} {name} of an image depends on the other images of its batch; {mend}."
+                value[0], first[name][0], f"{when} {name} of an image depends on the other images in the batch; {mend}."
             )
 
     def test_gradient_penalties_have_gradients(self, shape: ImageShape) -> None:
         part, images = self._built(shape).train(), self._images(shape).requires_grad_()
         if not {"per-sample", "logits"} <= part.provides:
-            pytest.skip("does not claim 'per-sample' and 'logits'")
+            pytest.skip("does not provide 'per-sample' and 'logits'")
         logits = cast(Tensor, self._judge(part, images).logits)
         (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         torch.autograd.backward(gradient.square().sum())
         found = [p.grad for p in part.parameters() if p.grad is not None]
         assert any(g.any() for g in found), (
-            "the squared gradient of the logits in the images has no gradient in any parameter; every operation must "
-            "be differentiable twice."
+            "the squared gradient of the logits with respect to the images has no gradient in any parameter; use only "
+            "operations that are twice differentiable."
         )
-        assert all(torch.isfinite(g).all() for g in found), "a gradient penalty's gradient is NaN or infinite."
+        assert all(torch.isfinite(g).all() for g in found), "the gradient of a gradient penalty is NaN or infinite."
 
     def test_offers_are_true(self, shape: ImageShape) -> None:
         for need, options in self._factory.offers.items():
             part = self._built(shape, options=dict(options))
             assert need in part.provides, (
-                f"offers say that {options} make it provide '{need}', but it then provides {sorted(part.provides)}."
+                f"`offers` says that it provides '{need}' with {options}, but it provides {sorted(part.provides)}."
             )
             self._check_verdict(part, self._judge(part, self._images(shape)))
             if need == "per-sample":

@@ -15,7 +15,7 @@ __all__ = ["GeneratorContract"]
 
 
 class GeneratorContract(ShapedContract):
-    """What users of a `gantk.Generator` rely on."""
+    """Tests what users of a `gantk.Generator` rely on."""
 
     kind = "generator"
 
@@ -34,26 +34,28 @@ class GeneratorContract(ShapedContract):
         part = self._built(shape)
         images = part(self._noise())
         assert images.shape == (4, *shape), (
-            f"4 noise vectors became {list(images.shape)}; expected {[4, *shape]}. Refuse a shape that the network "
-            "cannot make by raising gantk.errors.FitError with the reason."
+            f"images of 4 noise vectors have the shape {list(images.shape)}; expected {[4, *shape]}. To refuse a shape "
+            "that the network does not support, raise gantk.errors.FitError with the reason."
         )
         assert images.dtype == torch.float32, f"images are {images.dtype}; expected float32."
-        assert part.image_shape == shape, f"image_shape is {part.image_shape}; set it to what the constructor got."
+        assert part.image_shape == shape, (
+            f"image_shape is {part.image_shape}; expected {shape}, as the constructor received."
+        )
 
     def test_stays_in_range(self, shape: ImageShape) -> None:
         images = self._built(shape)(10 * self._noise())
         low, high = images.min().item(), images.max().item()
         assert -1 <= low <= high <= 1, (
-            f"pixels are {low:g} … {high:g}; expected [-1, 1]. End with torch.tanh or 2 * sigmoid - 1 "
+            f"pixels are from {low:g} to {high:g}; expected [-1, 1]. End with torch.tanh or 2 * sigmoid - 1 "
             "(gantk.nn.output_activation)."
         )
 
     def test_depends_on_noise(self, shape: ImageShape) -> None:
         images = self._built(shape)(self._noise())
-        assert not torch.equal(images[0], images[1]), "two noise vectors made the same image; use the noise."
+        assert not torch.equal(images[0], images[1]), "two noise vectors gave the same image; use the noise."
 
     def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
-        """Everything that its parameters serve for; a generator with further modules adds what they compute."""
+        """Outputs that together use all parameters; override it for a generator with further modules."""
         images = part(self._noise()) * self._images(shape)
         if "posterior" not in part.provides:
             return [images]
@@ -74,7 +76,7 @@ class GeneratorContract(ShapedContract):
         wrong = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
         assert not wrong, f"the gradients of {', '.join(wrong)} are NaN or infinite."
         assert any(gradient.any() for gradient in gradients.values()), (
-            "every gradient is zero; nothing would be learned."
+            "every gradient is zero, so nothing can be learned."
         )
 
     def test_evaluation_is_deterministic(self, shape: ImageShape) -> None:
@@ -82,8 +84,8 @@ class GeneratorContract(ShapedContract):
         first = part(self._noise())
         torch.manual_seed(99)
         assert torch.equal(part(self._noise()), first), (
-            "in evaluation mode the same noise made different images; random numbers beyond the noise, as dropout's, "
-            "belong to training mode only."
+            "in evaluation mode, the same noise gave different images; use further random numbers, as dropout does, in "
+            "training mode only."
         )
 
     def test_evaluation_looks_at_one_vector_at_a_time(self, shape: ImageShape) -> None:
@@ -92,9 +94,9 @@ class GeneratorContract(ShapedContract):
         close(
             part(others)[0],
             part(noise)[0],
-            "in evaluation mode an image depends on the other vectors of its batch; use running statistics then.",
+            "in evaluation mode, an image depends on the other vectors in the batch; use running statistics.",
         )
-        close(part(noise[:1])[0], part(noise)[0], "in evaluation mode an image depends on the size of its batch.")
+        close(part(noise[:1])[0], part(noise)[0], "in evaluation mode, an image depends on the batch size.")
 
     def test_posterior(self, shape: ImageShape) -> None:
         part, images = self._built(shape), self._images(shape)
@@ -106,11 +108,15 @@ class GeneratorContract(ShapedContract):
         for name in ("mean", "log_variance"):
             value = getattr(posterior, name)
             assert value.shape == (4, self.noise_dim), (
-                f"posterior.{name} is {list(value.shape)}; expected [N, noise_dim] = {[4, self.noise_dim]}, since "
-                "a draw from it is decoded as noise."
+                f"posterior.{name} has the shape {list(value.shape)}; expected [N, noise_dim] = {[4, self.noise_dim]}, "
+                "since samples of it are decoded like noise."
             )
-            assert torch.isfinite(value).all(), f"posterior.{name} holds NaN or infinite numbers."
-        close(posterior.sample(torch.zeros(4, self.noise_dim)), posterior.mean, "its sample at ε = 0 is not its mean.")
+            assert torch.isfinite(value).all(), f"posterior.{name} contains NaN or infinity."
+        close(
+            posterior.sample(torch.zeros(4, self.noise_dim)),
+            posterior.mean,
+            "the sample of the posterior at ε = 0 is not its mean.",
+        )
 
     def test_codes_and_noise_lie_on_the_sphere(self, shape: ImageShape) -> None:
         part = self._built(shape).eval()
@@ -118,19 +124,19 @@ class GeneratorContract(ShapedContract):
             return
         lengths = part.encode(self._images(shape)).mean.norm(dim=1)
         assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-3), (
-            f"it provides 'sphere', but its codes have lengths {lengths.min():.3g} … {lengths.max():.3g}: project them "
-            "with gantk.nn.on_sphere."
+            f"the generator provides 'sphere', but its codes have lengths from {lengths.min():.3g} to "
+            f"{lengths.max():.3g}: normalize them with gantk.nn.on_sphere."
         )
         noise = self._noise()
         close(
             part(3 * noise),
             part(noise),
-            "it provides 'sphere', but its images depend on the length of the noise: project it too.",
+            "the generator provides 'sphere', but its images depend on the length of the noise: normalize it too.",
         )
 
     def test_offers_are_true(self, shape: ImageShape) -> None:
         for need, options in self._factory.offers.items():
             part = self._built(shape, options=dict(options))
             assert need in part.provides, (
-                f"offers say that {options} make it provide '{need}', but it then provides {sorted(part.provides)}."
+                f"`offers` says that it provides '{need}' with {options}, but it provides {sorted(part.provides)}."
             )

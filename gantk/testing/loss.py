@@ -26,7 +26,7 @@ KNOWN_NEEDS = DISCRIMINATOR_NEEDS | GENERATOR_NEEDS | {"labels"}
 
 
 class _Toys(nn.Module):
-    """A toy model that provides what a loss says that it needs, and nothing else."""
+    """A toy model that provides what a loss declares in `needs`, and nothing else."""
 
     def __init__(self, needs: frozenset[str], shape: ImageShape, noise_dim: int, class_count: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Toys(nn.Module):
         )
 
     def mover(self, role: str) -> nn.Module:
-        """What the role's player moves: its namesake, or anything for a role of the loss's own."""
+        """The module that the role's player moves; for a role that only this loss has, the whole model."""
         return {"discriminator": self.discriminator, "generator": self.generator, "autoencoder": self.generator}.get(
             role, self
         )
@@ -68,10 +68,10 @@ def _fake(step: Step) -> Tensor:
 
 
 class LossContract(PartContract):
-    """What users of a `gantk.Loss` rely on.
+    """Tests what users of a `gantk.Loss` rely on.
 
-    It plays with toy networks that provide what `needs` says and nothing else. A loss that reads other things
-    overrides `_toys`.
+    The loss is computed with toy networks that provide what it declares in `needs`, and nothing else. Override `_toys`
+    if the loss reads more than that.
     """
 
     kind = "loss"
@@ -97,13 +97,13 @@ class LossContract(PartContract):
             term: Tensor | None = getattr(loss, role)(toys.play(role, loss.state))
         except Exception as error:
             raise AssertionError(
-                f"{role}(play) failed where a play offers only what `needs` = {sorted(loss.needs)} says: "
-                f"{type(error).__name__}: {error}. Name everything that it reads in `needs`."
+                f"{role}(play) failed with a play that provides only `needs` = {sorted(loss.needs)}: "
+                f"{type(error).__name__}: {error}. Add everything that the loss reads to `needs`."
             ) from error
         return term
 
     def _terms(self, loss: Loss) -> Iterator[tuple[str, Tensor, _Toys]]:
-        """(role, term, toys) for every role that the loss has something to say to."""
+        """(role, term, toys) for every role in which the loss returns a term."""
         for role in loss.roles():
             toys = self._toys(loss)
             term = self._term(loss, role, toys)
@@ -112,9 +112,11 @@ class LossContract(PartContract):
 
     def test_speaks_to_a_role(self) -> None:
         assert self._loss().roles(), (
-            "it has no role; give it a public method named after each role it speaks to, as `generator(self, play)`."
+            "the loss has no role; define a public method named after each role, such as `generator(self, play)`."
         )
-        assert any(self._terms(self._loss())), "it returned None in every role; with these options it does nothing."
+        assert any(self._terms(self._loss())), (
+            "the loss returned None for every role, so it has no effect with these options."
+        )
 
     def test_a_game_has_two_sides(self) -> None:
         loss = self._loss()
@@ -122,51 +124,71 @@ class LossContract(PartContract):
             pytest.skip("not adversarial")
         spoken = {role for role, _, _ in self._terms(loss)}
         assert "generator" in spoken, (
-            f"it is adversarial and speaks to {sorted(spoken)}; a game's loss speaks to its generator."
+            f"the loss is adversarial, but has terms for {sorted(spoken)} only; expected one for the generator."
         )
-        assert len(spoken) > 1, f"it is adversarial and speaks to {sorted(spoken)} alone; a game has two sides."
+        assert len(spoken) > 1, (
+            f"the loss is adversarial, but has a term for {sorted(spoken)} only; expected at least two roles."
+        )
 
     def test_needs_are_known(self) -> None:
         unknown = self._loss().needs - KNOWN_NEEDS
-        assert not unknown, f"it needs {sorted(unknown)}, which no part can provide; known: {sorted(KNOWN_NEEDS)}."
+        assert not unknown, f"`needs` contains {sorted(unknown)}; expected some of {sorted(KNOWN_NEEDS)}."
 
     def test_terms_are_scalars(self) -> None:
         for role, term, _ in self._terms(self._loss()):
             assert isinstance(term, Tensor), f"{role} returned a {type(term).__name__}; expected a tensor or None."
-            assert term.shape == (), f"{role} returned {list(term.shape)}; expected a scalar: average over the batch."
+            assert term.shape == (), (
+                f"{role} returned a tensor {list(term.shape)}; expected a scalar: average over the batch."
+            )
             assert torch.isfinite(term), f"{role} returned {term.item()}."
 
     def test_terms_move_their_player(self) -> None:
         for role, term, toys in self._terms(self._loss()):
-            assert term.requires_grad, f"the term of {role} has no gradient; compute it from what the player moves."
+            assert term.requires_grad, (
+                f"the term of {role} has no gradient; compute it from the output of the modules that the player moves."
+            )
             torch.autograd.backward(term)
             gradients = [p.grad for p in toys.mover(role).parameters() if p.grad is not None]
-            assert any(g.any() for g in gradients), f"the term of {role} does not depend on what that player moves."
-            assert all(torch.isfinite(g).all() for g in gradients), f"a gradient of the term of {role} is not finite."
+            assert any(g.any() for g in gradients), (
+                f"the term of {role} does not depend on the parameters of its player."
+            )
+            assert all(torch.isfinite(g).all() for g in gradients), (
+                f"the gradient of the term of {role} is NaN or infinite."
+            )
 
     def test_only_returns_tensors(self) -> None:
         for role, _, toys in self._terms(self._loss()):
             touched = [name for name, p in toys.named_parameters() if p.grad is not None]
             assert not touched, (
-                f"{role} left gradients in {', '.join(touched)}; a loss never calls backward. For a gradient in the "
-                "images use torch.autograd.grad(..., create_graph=True)."
+                f"{role} left gradients in {', '.join(touched)}; a loss must not call backward. For the gradient with "
+                "respect to images, use torch.autograd.grad(..., create_graph=True)."
             )
 
     def test_survives_autocast(self) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             for role, term, _ in self._terms(self._loss()):
-                assert torch.isfinite(term), f"{role} returned {term.item()} under bfloat16; compute in float32."
+                assert torch.isfinite(term), (
+                    f"{role} returned {term.item()} under bfloat16 autocast; compute in float32."
+                )
 
     def test_has_a_weight(self) -> None:
-        assert "weight" in self._options, "it has no option `weight: float = 1.0`, by which users balance losses."
-        assert self._loss(weight=0.25).weight == 0.25, "weight=0.25 is not kept in `self.weight`, which gantk reads."
+        assert "weight" in self._options, (
+            "the loss has no option `weight: float = 1.0`, with which users balance losses."
+        )
+        assert self._loss(weight=0.25).weight == 0.25, (
+            "self.weight is not 0.25 with weight=0.25; store the option in `self.weight`, which gantk reads."
+        )
 
     def test_weight_is_applied_once(self) -> None:
         single, double = self._loss(weight=1.0), self._loss(weight=2.0)
         for role, term, toys in self._terms(double):
             unweighted = self._term(single, role, toys)
-            assert unweighted is not None, f"{role} says nothing at weight 1 and something at weight 2."
-            close(term, unweighted, f"the term of {role} changes with weight; return it unweighted, gantk multiplies.")
+            assert unweighted is not None, f"{role} returned None with weight=1, but a term with weight=2."
+            close(
+                term,
+                unweighted,
+                f"the term of {role} depends on weight; return it without the weight, which gantk multiplies by.",
+            )
             found = {loss.weight: self._through_terms(loss, role, toys) for loss in (single, double)}
             close(found[2.0], 2 * found[1.0], f"weight=2 does not double the objective of {role}.")
 
@@ -186,12 +208,12 @@ class LossContract(PartContract):
 
     def test_settings_are_known(self) -> None:
         for role, settings in self._loss().settings.items():
-            assert role in self._loss().roles(), f"it brings settings for '{role}', a role that it does not speak to."
+            assert role in self._loss().roles(), f"`settings` contains '{role}', which is not a role of the loss."
             player = Player(role, (), Terms([], role))
             try:
                 apply_settings(player, settings, role)
             except OptionError as error:
                 raise AssertionError(
-                    f"it brings settings that a player does not take: {error} They are those of a player "
-                    f"({', '.join(PLAYER_SETTINGS)}), `optimizer`, and the options of that."
+                    f"`settings` contains a setting that players do not have: {error} Expected settings of a player "
+                    f"({', '.join(PLAYER_SETTINGS)}), `optimizer`, or options of the optimizer."
                 ) from error

@@ -21,9 +21,9 @@ __all__ = ["ExtractorContract", "MetricContract"]
 
 
 class MetricContract(PartContract):
-    """What users of a `gantk.Metric` rely on: it measures a toy model beside random images.
+    """Tests what users of a `gantk.Metric` rely on, with a toy model and random images.
 
-    A metric of other models overrides `_model`, and one that needs more images raises `samples`.
+    Override `_model` if the metric needs another model, and `samples` if it needs more images.
     """
 
     kind = "metric"
@@ -45,7 +45,7 @@ class MetricContract(PartContract):
         return Model(ToyNoise(self.noise_dim), ToyGenerator(self.image_shape, self.noise_dim), judge).eval()
 
     def _comparison(self, model: Model) -> Comparison:
-        """Random images with classes, seen and held out, beside those of the model."""
+        """Random real and held-out images with classes, and images of the model."""
         extractor, sides = ToyExtractor(model.image_shape, self.class_count).eval(), []
         rng = torch.Generator().manual_seed(5)
         for name in ("real", "held out", "generated"):
@@ -66,26 +66,28 @@ class MetricContract(PartContract):
 
     def test_needs_what_there_is(self) -> None:
         unknown = self._metric().needs - NEEDS
-        assert not unknown, f"needs {sorted(unknown)}, which no comparison has; it has {sorted(NEEDS)}."
+        assert not unknown, f"`needs` contains {sorted(unknown)}; expected some of {sorted(NEEDS)}."
 
     def test_says_which_values_are_better(self) -> None:
         metric, figures = self._metric(), self._measured(self._model())
         for figure, direction in metric.better.items():
             assert direction in ("lower", "higher"), (
-                f"better has {direction!r:.40} for '{figure}'; expected 'lower' or 'higher'."
+                f"`better` has {direction!r:.40} for '{figure}'; expected 'lower' or 'higher'."
             )
         assert not metric.better or figures.keys() & metric.better.keys(), (
-            f"better speaks of {sorted(metric.better)}, and compute returned none of them: {sorted(figures)}."
+            f"`better` contains {sorted(metric.better)}, but compute returned none of them: {sorted(figures)}."
         )
 
-    def test_stands_on_so_many_images(self) -> None:
+    def test_needs_a_number_of_images(self) -> None:
         least = self._metric().least(self._comparison(self._model()))
         assert type(least) is int, f"least returned {least!r:.60}; expected a number of images."
-        assert least <= self.samples, f"needs {least} images; set `samples` of the contract to at least that."
+        assert least <= self.samples, (
+            f"the metric needs {least} images, but `samples` of the contract is {self.samples}; increase it."
+        )
 
     def test_measures_numbers(self) -> None:
         found = self._measured(self._model())
-        assert found, "compute returned nothing; return the figures by name."
+        assert found, "compute returned no figures; expected at least one, by name."
         for name, value in found.items():
             assert type(value) in (int, float), f"compute returned {value!r:.60} for '{name}'; expected a float."
             assert math.isfinite(value), f"compute returned {value} for '{name}'; expected a finite number."
@@ -97,7 +99,7 @@ class MetricContract(PartContract):
 
     def test_measures_the_same_again(self) -> None:
         assert self._measured(self._model()) == self._measured(self._model()), (
-            "the same model, measured twice from the same random seed, has other figures."
+            "compute returned different figures for the same model and the same random seed."
         )
 
     def test_leaves_the_model_alone(self) -> None:
@@ -110,7 +112,7 @@ class MetricContract(PartContract):
 
 
 class ExtractorContract(ShapedContract):
-    """What users of a `gantk.Extractor` rely on."""
+    """Tests what users of a `gantk.Extractor` rely on."""
 
     kind = "extractor"
 
@@ -124,14 +126,16 @@ class ExtractorContract(ShapedContract):
             with torch.no_grad():
                 found = part(self._images(shape, n))
             assert found.shape == (n, part.dim), (
-                f"{n} images gave {list(found.shape)}; expected [n, dim] = {[n, part.dim]}."
+                f"features of {n} images have the shape {list(found.shape)}; expected [n, dim] = {[n, part.dim]}."
             )
             assert torch.isfinite(found).all(), "features are NaN or infinite."
 
     def test_an_image_alone_has_the_same_features(self, shape: ImageShape) -> None:
         part, images = self._built(shape).eval(), self._images(shape)
         with torch.no_grad():
-            close(part(images[:1]), part(images)[:1], "the features of an image depend on the rest of the batch.")
+            close(
+                part(images[:1]), part(images)[:1], "the features of an image depend on the other images in the batch."
+            )
 
     def test_classes_are_probabilities(self, shape: ImageShape) -> None:
         part: Extractor = self._built(shape).eval()
@@ -146,13 +150,17 @@ class ExtractorContract(ShapedContract):
             f"classify returned {list(found.shape)} for 4 images; expected {[4, part.class_count]}."
         )
         assert (found >= 0).all(), "classify returned negative probabilities."
-        close(found.sum(1), torch.ones(4, dtype=found.dtype), "probabilities of an image do not sum to 1.")
+        close(found.sum(1), torch.ones(4, dtype=found.dtype), "the probabilities of an image do not sum to 1.")
 
     def test_its_hash_follows_from_its_weights(self, shape: ImageShape) -> None:
         one, other = self._built(shape, seed=0), self._built(shape, seed=0)
-        assert one.fingerprint() == other.fingerprint(), "built twice alike, it has two hashes."
+        assert one.fingerprint() == other.fingerprint(), (
+            "two extractors with the same weights have different fingerprints."
+        )
         for value in other.state_dict().values():
             if value.is_floating_point():
                 value.add_(1)
         if any(value.is_floating_point() for value in other.state_dict().values()):
-            assert one.fingerprint() != other.fingerprint(), "other weights have the same hash."
+            assert one.fingerprint() != other.fingerprint(), (
+                "two extractors with different weights have the same fingerprint."
+            )

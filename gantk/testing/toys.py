@@ -1,4 +1,4 @@
-"""Small smooth networks that contracts play with; every activation has a gradient everywhere."""
+"""Small smooth networks for contracts: every activation has a nonzero gradient everywhere."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["ToyDiscriminator", "ToyExtractor", "ToyGenerator", "ToyNoise"]
 
 
 class ToyDiscriminator(Discriminator):
-    """A discriminator that provides exactly what it is told to.
+    """A discriminator with the given outputs.
 
     Args:
         provides: any of `logits`, `hidden`, `code`, `classes`, `per-sample`; it is per-sample in any case.
-        image_shape: (channels, height, width) of what it judges.
+        image_shape: (channels, height, width) of its input.
         noise_dim: length of its code.
         class_count: number of its class logits.
     """
@@ -88,10 +88,10 @@ class ToyNoise(NoiseSource):
 
 
 class ToyExtractor(Extractor):
-    """An extractor with classes.
+    """An extractor with class probabilities.
 
     Args:
-        image_shape: (channels, height, width) of what it sees.
+        image_shape: (channels, height, width) of its input.
         class_count: number of classes.
         dim: length of a feature vector.
     """
