@@ -19,12 +19,13 @@ from gantk.building.checks import better_when, check_shapes, notes_on_batches
 from gantk.building.construct import construct, part_class
 from gantk.building.faults import blaming
 from gantk.building.given import named, source_of
-from gantk.building.mends import Request, mended
+from gantk.building.mends import mended
 from gantk.building.movers import notes_on_movers, untrained
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.player_settings import notes_on_brought
 from gantk.building.priors import check_priors
 from gantk.building.replaced import notes_on_replaced
+from gantk.building.request import Request
 from gantk.building.resolved import plain
 from gantk.building.spec import (
     DEFAULT_RECIPE,
@@ -129,20 +130,23 @@ def build(
         raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python.")
     left_out = [without] if isinstance(without, str) else without
 
-    def assembled(asked: Request, data: DataSource | None = own) -> Model:
-        spec = overlay(asked.lower, asked.chosen, listed, left_out)
+    def described(asked: Request) -> Spec:
+        spec = overlay(asked.lower, asked.chosen, asked.settings, asked.without)
         if own is not None:
             spec.pop("data", None)
         true_title(spec, asked.lower, DEFAULT_DATA)
-        noise_is_free = "noise" not in asked.chosen and not any(_path_of(e).startswith("noise.") for e in listed)
-        return assemble(spec, data, fit_noise=noise_is_free)
+        return spec
 
-    request = Request(lower, _tables(chosen))
+    def assembled(asked: Request, data: DataSource | None = own) -> Model:
+        set_noise = any(_path_of(each).startswith("noise.") for each in asked.settings)
+        return assemble(described(asked), data, fit_noise=not set_noise and "noise" not in asked.chosen)
+
+    request = Request(lower, _tables(chosen), tuple(left_out), tuple(listed))
     try:
         model = assembled(request)
     except FitError as error:
-        opened = own if own is not None else open_data(overlay(lower, request.chosen, listed, left_out))
-        raise mended(error, request, partial(assembled, data=opened)) from error
+        opened = own if own is not None else open_data(described(request))
+        raise mended(error, request, partial(assembled, data=opened), described) from error
     without_those = deepcopy(lower)
     for name in left_out:
         leave_out(without_those, name)

@@ -8,71 +8,35 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from gantk.building.construct import part_class
+from gantk.building.request import Change, Request, is_adversarial
 from gantk.building.spec import DEFAULT_RECIPE, Spec, bare_name, part_table, recipe_spec
 from gantk.errors import FitError, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS
+from gantk.options import parse_part, read_options, write_part
 from gantk.registry import PYTHON, Plugin, find, plugins
 
-__all__ = ["Request", "mended"]
+__all__ = ["mended"]
 
 MOST_TRIED = 80
 """How many changed builds are tried; one that does not fit is usually refused before its networks are made."""
+ENOUGH, MOST = 2.5, 8.0
+"""Seconds of the processor after which no further build is tried: where one was found, and where none was."""
 ORDER = ("leave out", "add", "use", "choose")
 """In which order a change that is not enough is looked at again."""
 ADVICE = re.compile(r"--([a-z]+) ([\w-]+(?::[^\s.,;]+(?:[.,][^\s.,;]+)*)?)")
 """A part that a message itself advises, as `--discriminator dcgan:norm=layer`."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked for.
-
-    Args:
-        lower: the recipe's spec.
-        chosen: the user's own parts, as tables, by kind.
-    """
-
-    lower: Spec
-    chosen: Mapping[str, Any]
-
-    def tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """(kind, table) of each part that a user chose and may choose otherwise."""
-        for kind in (*SLOTS, *LISTS):
-            listed = self.chosen.get(kind, [])
-            yield from ((kind, table) for table in ([listed] if isinstance(listed, Mapping) else listed))
-
-    def without(self, kind: str, table: Mapping[str, Any]) -> Request:
-        """The same without one of its parts."""
-        rest = {key: value for key, value in self.chosen.items() if key != kind}
-        if kind in LISTS and (others := [each for each in self.chosen[kind] if each != table]):
-            rest[kind] = others
-        return replace(self, chosen=rest)
-
-    def having(self, kind: str, table: Mapping[str, Any]) -> Request:
-        """The same with another part; an adversarial loss stands in place of the one that was chosen."""
-        if kind not in LISTS:
-            return replace(self, chosen={**self.chosen, kind: dict(table)})
-        listed = [each for each in self.chosen.get(kind, []) if each["plugin"] != table["plugin"]]
-        if kind == "loss" and _adversarial(table):
-            listed = [each for each in listed if not _adversarial(each)]
-        return replace(self, chosen={**self.chosen, kind: [*listed, dict(table)]})
-
-
-class Change(NamedTuple):
-    """One change of a request: how it is said, and what comes of it."""
-
-    verb: str
-    what: str
-    request: Request
-
-
-def mended(error: FitError, request: Request, build: Callable[[Request], object]) -> FitError:
+def mended(
+    error: FitError, request: Request, build: Callable[[Request], object], spec_of: Callable[[Request], Spec]
+) -> FitError:
     """The refusal of a request, with changes that build in place of its own advice, where there are any.
 
     Where one change is not enough, it says what else does not fit as well.
@@ -81,11 +45,12 @@ def mended(error: FitError, request: Request, build: Callable[[Request], object]
         error: the refusal.
         request: what was refused.
         build: builds a request, or raises.
+        spec_of: what a request describes; the same is not built twice.
     """
     if error.of_code:
         return error
-    search = _Search(error, build)
-    good = search.first(1, _advised(str(error), request))
+    search = _Search(error, build, spec_of)
+    good = search.first(1, itertools.chain(_advised(str(error), request), _with_other_options(str(error), request)))
     good = good or search.first(2, _with_other_parts(error, request))
     good = good or search.first(1, _with_other_recipe(request))
     good += search.first(2, _with_less(request))
@@ -96,7 +61,7 @@ def mended(error: FitError, request: Request, build: Callable[[Request], object]
         for second in search.first(1, itertools.chain(*further, _with_less(first.request))):
             both = f"{first.verb} {first.what} and {second.verb} {second.what}"
             return FitError(f"{error.problem}; {again.problem}", both)
-    search.left += 1
+    search.once_more()
     good = search.first(1, _with_nothing(request))
     return error.advising(_said(good)) if good else error
 
@@ -107,22 +72,43 @@ class _Search:
     Args:
         error: the refusal to mend.
         build: builds a request, or raises.
+        spec_of: what a request describes.
     """
 
-    def __init__(self, error: FitError, build: Callable[[Request], object]) -> None:
+    def __init__(self, error: FitError, build: Callable[[Request], object], spec_of: Callable[[Request], Spec]) -> None:
         self.error = error
         self.build = build
+        self.spec_of = spec_of
         self.left = MOST_TRIED
+        self.begin = time.process_time()
+        self.known: list[tuple[Any, bool]] = []
         self.failed: list[tuple[Change, FitError]] = []
 
     def first(self, count: int, changes: Iterable[Change]) -> list[Change]:
         """The first of these changes that build, at most so many."""
         return list(itertools.islice(filter(self._builds, changes), count))
 
+    def once_more(self) -> None:
+        """Allow one more build, whatever the others took."""
+        self.left, self.begin = 1, time.process_time()
+
     def _builds(self, change: Change) -> bool:
-        self.left -= 1
-        if self.left < 0:
+        try:
+            described = (self.spec_of(change.request), "noise" in change.request.chosen)
+        except GantkError:
             return False
+        for known, builds in self.known:
+            if known == described:
+                return builds
+        spent = time.process_time() - self.begin
+        if self.left < 1 or spent > (ENOUGH if any(builds for _, builds in self.known) else MOST):
+            return False
+        self.left -= 1
+        builds = self._tried(change)
+        self.known.append((described, builds))
+        return builds
+
+    def _tried(self, change: Change) -> bool:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -143,16 +129,60 @@ def _said(changes: Iterable[Change]) -> str:
 def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
     """Other parts where the refusal names one, first those that nobody chose; and whatever is missing."""
     text = str(error)
-    has = {slot for slot in SLOTS if slot in request.lower or slot in request.chosen}
+    has = {slot for slot in SLOTS if request.of_recipe(slot) or slot in request.chosen}
     named = [slot for slot in SLOTS if re.search(rf"\b{slot}\b", text)]
     yield from _completed([slot for slot in named if slot not in has], request)
     for kind in sorted([*named, *(["loss"] if "--loss" in text else [])], key=lambda kind: kind in request.chosen):
         yield from _replaced(kind, request)
 
 
-def _with_less(request: Request) -> Iterator[Change]:
+def _with_other_options(text: str, request: Request) -> Iterator[Change]:
+    """A user's part with one of its options as usual, first those that a text names."""
     for kind, table in request.tables():
-        yield Change("leave out", _flag(kind, table), request.without(kind, table))
+        names = sorted(table, key=lambda name: not re.search(rf"\b{re.escape(name)}\b", text))
+        yield from _as_usual(kind, table, names, request)
+
+
+def _as_usual(kind: str, table: Mapping[str, Any], names: Iterable[str], request: Request) -> Iterator[Change]:
+    """A user's part with one of these options as the recipe has it, or by default."""
+    if table["plugin"].startswith(f"{PYTHON}:"):
+        return
+    same = next((each for each in request.of_recipe(kind) if each["plugin"] == table["plugin"]), {})
+    usual = {**_defaults(kind, table), **same, "plugin": table["plugin"]}
+    for name in names:
+        if name in usual and usual[name] != table[name]:
+            part = {**table, name: _short(usual[name])}
+            yield Change("use", f"{KINDS[kind].flag} {_written(part)}", request.having(kind, part))
+
+
+def _defaults(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    options = read_options(part_class(kind, table["plugin"])).values()
+    return {option.name: option.default for option in options if not option.required}
+
+
+def _short(value: Any) -> Any:
+    """The spec of a part within without its package, as users type it; other values as they are."""
+    if not isinstance(value, str) or ":" not in value:
+        return value
+    name, options = parse_part(value)
+    return write_part(name.rpartition(":")[2], options)
+
+
+def _written(table: Mapping[str, Any]) -> str:
+    return write_part(bare_name(table), {name: value for name, value in table.items() if name != "plugin"})
+
+
+def _with_less(request: Request) -> Iterator[Change]:
+    """Without one of what the user gave: a part, `--without`, a setting."""
+    for kind, table in request.tables():
+        yield Change("leave out", _flag(kind, table), request.less(kind, table))
+    for name in request.without:
+        less = tuple(each for each in request.without if each != name)
+        yield Change("leave out", f"--without {name}", replace(request, without=less))
+    for setting in request.settings:
+        path = setting[0] if isinstance(setting, tuple) else setting.partition("=")[0].strip()
+        less = tuple(each for each in request.settings if each != setting)
+        yield Change("leave out", f"--set {path}", replace(request, settings=less))
 
 
 def _with_nothing(request: Request) -> Iterator[Change]:
@@ -168,7 +198,7 @@ def _flag(kind: str, table: Mapping[str, Any]) -> str:
 
 
 def _advised(text: str, request: Request) -> Iterator[Change]:
-    """The parts that a message names after an option."""
+    """The parts that a message names after an option; a user's part of that name keeps its other options."""
     for flag, part in ADVICE.findall(text):
         kind = next((name for name, each in KINDS.items() if each.flag == f"--{flag}"), "")
         try:
@@ -176,7 +206,17 @@ def _advised(text: str, request: Request) -> Iterator[Change]:
         except GantkError:
             continue
         if table:
-            yield Change("use", f"--{flag} {part}", request.having(kind, table))
+            own = request.own(kind, table["plugin"])
+            if len(table) > 1:
+                table = {**own, **table}
+            elif own:
+                yield from _as_usual(kind, own, [*own], request)
+            yield Change("use", f"--{flag} {_named(part, table)}", request.having(kind, table))
+
+
+def _named(part: str, table: Mapping[str, Any]) -> str:
+    """A part as it was named, with all options of a table."""
+    return write_part(parse_part(part)[0], {name: value for name, value in table.items() if name != "plugin"})
 
 
 def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
@@ -193,14 +233,13 @@ def _replaced(kind: str, request: Request) -> Iterator[Change]:
 
     An adversarial loss is replaced by another one, where there are any by those that are made of the same class.
     """
-    lower = request.lower.get(kind, [])
     there = [table["plugin"] for each, table in request.tables() if each == kind]
-    there = there or [table["plugin"] for table in ([lower] if isinstance(lower, Mapping) else lower)]
+    there = there or [table["plugin"] for table in request.of_recipe(kind)]
     if kind in SLOTS and any(name.startswith(f"{PYTHON}:") for name in there):
         return
     others = [plugin for plugin in plugins(kind) if plugin.qualified not in there]
     if kind == "loss":
-        others = [plugin for plugin in others if _adversarial({"plugin": plugin.qualified})]
+        others = [plugin for plugin in others if is_adversarial({"plugin": plugin.qualified})]
         others = [plugin for plugin in others if _akin(plugin.qualified, there)] or others
     for plugin in others:
         found = request.having(kind, {"plugin": plugin.qualified})
@@ -210,7 +249,7 @@ def _replaced(kind: str, request: Request) -> Iterator[Change]:
 def _akin(name: str, others: Iterable[str]) -> bool:
     """Whether a loss is made of the same class as another adversarial one, or is what that is made of."""
     one = part_class("loss", name)
-    rest = [part_class("loss", other) for other in others if _adversarial({"plugin": other})]
+    rest = [part_class("loss", other) for other in others if is_adversarial({"plugin": other})]
     return any(issubclass(one, other) or issubclass(other, one) for other in rest)
 
 
@@ -230,13 +269,6 @@ def _with_other_recipe(request: Request) -> Iterator[Change]:
         if chosen & has:
             data = {"data": request.lower["data"]} if "data" in request.lower else {}
             yield Change("choose", f"recipe '{_typed(plugin)}'", replace(request, lower={**lower, **data}))
-
-
-def _adversarial(table: Mapping[str, Any]) -> bool:
-    try:
-        return bool(part_class("loss", table["plugin"]).adversarial)
-    except GantkError:
-        return False
 
 
 def _typed(plugin: Plugin) -> str:

@@ -226,8 +226,7 @@ class VariationalBound(Loss):
         if self.beta and posterior.mean.requires_grad and not posterior.log_variance.requires_grad:
             raise FitError(
                 "loss 'vae' fits posteriors to N(0, I), but this generator's are points, of a constant variance",
-                "use --generator vae",
-                "fit nothing by vae:beta=0",
+                "use --generator vae, or --loss vae:beta=0 to fit them to nothing",
             )
         mean, log_variance = posterior.mean, posterior.log_variance
         bound = vae_loss(images, play.real, mean, log_variance, kind=self.reconstruction, beta=self.beta)

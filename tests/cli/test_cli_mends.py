@@ -37,3 +37,34 @@ def test_the_mend_of_codes_that_do_not_fit_the_loss_builds(command: str, mend: s
     said = call("build", *shlex.split(command), "--dry-run").error(2)
     assert f"use {mend}" in said
     call("build", *shlex.split(re.sub(r"--generator \S+", mend, command)), "--dry-run").worked()
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "mend"),
+    [
+        ("dcgan --noise de:autoencoder=age", "noise", "use --noise de:autoencoder=vae,"),
+        ("dcgan --noise de:dim=32,loss=age", "noise", "use --noise de:dim=32,loss=vae,"),
+        ("age --generator age:width=4,sphere=false", "generator", "use --generator age:width=4,sphere=true,"),
+        ("wgan-gp --discriminator dcgan:norm=batch,width=4", "discriminator", "dcgan:norm=layer,width=4,"),
+        ("vae --generator vae:width=4,sphere=true", "generator", "use --generator vae:width=4,sphere=false,"),
+    ],
+)
+def test_the_mend_of_an_option_keeps_the_others(command: str, kind: str, mend: str, call) -> None:
+    said = call("build", *shlex.split(command), "--dry-run").error(2)
+    assert mend in said
+    part = mend.removesuffix(",").split()[-1]
+    call("build", *shlex.split(re.sub(rf"--{kind} \S+", f"--{kind} {part}", command)), "--dry-run").worked()
+
+
+@pytest.mark.parametrize(
+    ("command", "leave"),
+    [
+        ("dcgan --without noise", "leave out --without noise."),
+        ("wgan --without loss --loss hidden", "leave out --without loss."),
+        ("dcgan --noise de --set noise.autoencoder=age", "leave out --set noise.autoencoder."),
+    ],
+)
+def test_what_was_left_out_or_set_is_part_of_the_advice(command: str, leave: str, call) -> None:
+    assert call("build", *shlex.split(command), "--dry-run").error(2).endswith(leave)
+    kept = re.sub(r"--(without|set) \S+", "", command)
+    call("build", *shlex.split(kept), "--dry-run").worked()
