@@ -1,4 +1,4 @@
-"""What a classifier makes of images: how sure it is, which classes it sees, and how many of each."""
+"""Scores of a classifier's output: how confident it is, and how often it predicts each class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gantk.errors import UsageError
 __all__ = ["ClassBalance", "ClassScore", "class_balance", "class_score", "confident_share", "present_classes"]
 
 PRESENT = 0.1
-"""The part of its share among real images from which on a class counts as one that is generated."""
+"""A class counts as generated if its share is at least this fraction of its share among real images."""
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,22 @@ class ClassScore:
     """The Inception Score's formula (Salimans et al. 2016), with any classifier's probabilities."""
 
     score: float
-    """exp(E KL(p(y|x) ‖ p(y))), the mean over the splits: from 1 to the number of classes."""
+    """Mean of exp(E KL(p(y|x) ‖ p(y))) over the splits: from 1 to the number of classes."""
     spread: float
-    """The standard deviation over the splits."""
+    """Standard deviation over the splits."""
 
 
 def class_score(probabilities: Tensor, splits: int = 10, rng: torch.Generator | None = None) -> ClassScore:
-    """How sure a classifier is of each image, and how many classes it sees: greater is better.
+    """The Inception Score of a classifier's probabilities: higher if they are confident and classes are diverse.
 
     Args:
         probabilities: `[N, classes]`.
-        splits: random parts of the images, each of which is scored: at least 1, and as many as images at most.
-        rng: what the parts are drawn with; torch's global one unless given.
+        splits: number of random parts of the images that are scored separately, from 1 to N.
+        rng: random number generator that draws the parts; by default torch's global one.
     """
     _check(probabilities)
     if not 1 <= splits <= len(probabilities):
-        raise UsageError(f"splits is from 1 to {len(probabilities)} for as many images, not {splits}.")
+        raise UsageError(f"splits is from 1 to the number of images, {len(probabilities)}, not {splits}.")
     shuffled = probabilities[torch.randperm(len(probabilities), generator=rng)].double()
     scores = []
     for part in torch.tensor_split(shuffled, splits):
@@ -47,49 +47,54 @@ def class_score(probabilities: Tensor, splits: int = 10, rng: torch.Generator | 
 
 
 def confident_share(probabilities: Tensor, above: float = 0.9) -> float:
-    """The share of images that have a class with a probability above some value; probabilities are `[N, classes]`."""
+    """The share of images whose most probable class has a probability above a threshold.
+
+    Args:
+        probabilities: `[N, classes]`.
+        above: the threshold.
+    """
     _check(probabilities)
     return float((probabilities.amax(1) > above).double().mean())
 
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """How often each class is generated, beside how often the data has it."""
+    """Class frequencies of generated images compared with those of real images."""
 
     present: int
-    """Classes that have at least a tenth of the share that they have among real images."""
+    """Number of classes with at least a tenth of their share among real images."""
     present_real: int
-    """Classes that there are among real images."""
+    """Number of classes among real images."""
     commonest: float
-    """The share of the class that is generated most often."""
+    """Share of the most frequent class among generated images."""
     divergence: float
-    """KL(generated ‖ real) of the shares, in nats: 0 where they are the same, and log(classes) where one of as many
-    equally frequent ones is all there is. Half an image is added to each class of the real ones."""
+    """KL(generated ‖ real) of the class frequencies, in nats: 0 if they are equal, and log(classes) if only one of
+    equally frequent classes is generated. Half an image is added to each class of the real images."""
 
 
 def present_classes(generated: Tensor, real: Tensor, classes: int) -> Tensor:
-    """bool `[classes]`: which have at least a tenth of the share that they have among real images.
+    """bool `[classes]`: the classes with at least a tenth of their share among real images.
 
     Args:
         generated: classes of generated images, int64 `[N]`.
-        real: those of real images, int64 `[M]`.
-        classes: how many there are.
+        real: classes of real images, int64 `[M]`.
+        classes: number of classes.
     """
     found, expected = (torch.bincount(side, minlength=classes).double() / len(side) for side in (generated, real))
     return (expected > 0) & (found > 0) & (found >= PRESENT * expected)
 
 
 def class_balance(generated: Tensor, real: Tensor, classes: int) -> ClassBalance:
-    """How often each class is generated, beside how often the data has it.
+    """Compare the class frequencies of generated and real images.
 
     Args:
         generated: classes of generated images, int64 `[N]`.
-        real: those of real images, int64 `[M]`.
-        classes: how many there are.
+        real: classes of real images, int64 `[M]`.
+        classes: number of classes.
     """
     for side in (generated, real):
         if not len(side) or int(side.min()) < 0 or int(side.max()) >= classes:
-            raise UsageError(f"classes of images are from 0 to {classes - 1}, of one image at least.")
+            raise UsageError(f"classes are from 0 to {classes - 1}, with at least one image on each side.")
     share = torch.bincount(generated, minlength=classes).double() / len(generated)
     expected = (torch.bincount(real, minlength=classes) + 0.5) / (len(real) + 0.5 * classes)
     return ClassBalance(
@@ -102,4 +107,4 @@ def class_balance(generated: Tensor, real: Tensor, classes: int) -> ClassBalance
 
 def _check(probabilities: Tensor) -> None:
     if probabilities.ndim != 2 or not len(probabilities):
-        raise UsageError(f"probabilities are [N, classes], of one image at least, not {list(probabilities.shape)}.")
+        raise UsageError(f"probabilities are [N, classes] with N at least 1, not {list(probabilities.shape)}.")

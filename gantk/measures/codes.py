@@ -1,6 +1,6 @@
 """Codes of images: the discriminator encodes images if it has a code head, else the generator if it has an encoder.
 
-Either does so only where a player trains it to: codes of random weights look like codes, and mean nothing.
+Either is used only if a player trains it, because codes from random weights are meaningless.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = ["check_reads_codes", "read_codes"]
 
 
 def check_reads_codes(model: Model) -> None:
-    """Raise `FitError` if the model cannot encode images, or nothing trains what would encode them."""
+    """Raise `FitError` if the model cannot encode images, or if no player trains the modules that encode them."""
     if _discriminator_reads(model) or _generator_reads(model):
         return
     if idle := {**_idle_discriminator(model), **_idle_generator(model)}:
-        reads = " and ".join(f"{slot} reads them with {', '.join(names)}" for slot, names in idle.items())
+        reads = " and ".join(f"{slot} encodes images with {', '.join(names)}" for slot, names in idle.items())
         mend = "build recipe vae or age" if model.discriminator is None else "build with --loss code"
-        raise FitError(f"nothing trains this model's codes of images: its {reads}, which no player moves: {mend}.")
+        raise FitError(f"this model is not trained to encode images: its {reads}, which no player moves; {mend}.")
     if model.condition is not None:
         raise FitError(
             "this model is conditional: its discriminator needs a condition to encode an image, and image files have "
@@ -68,10 +68,9 @@ def _idle_generator(model: Model) -> dict[str, list[str]]:
 
 
 def _idle(model: Model, slot: str, codes: Callable[[], Tensor]) -> dict[str, list[str]]:
-    """The slot → the untrained modules that its codes are computed with; nothing where all of them are trained.
+    """The slot → the untrained modules that compute its codes; empty if all of them are trained.
 
-    What nobody trains is known of models that were built, by their players; a model that was put together by hand is
-    trained by its user.
+    Untrained modules are known for models that gantk built. A model that was assembled by hand counts as trained.
     """
     known = model.built.spec.get("untrained", []) if model.is_built else []
     if not any(overlap([path], [slot]) for path in known):
@@ -101,11 +100,11 @@ def _predicted(model: Model, images: Tensor) -> Tensor:
 def read_codes(model: Model, images: Tensor) -> Tensor:
     """The codes `[N, dim]` of `[N, C, H, W]` images in [-1, 1], on the CPU.
 
-    They are predicted by the discriminator if it has a code head that is trained; else they are the mean of the
-    generator's posterior. Computed in evaluation mode and without gradients.
+    The discriminator predicts them if it has a trained code head; else they are the mean of the generator's posterior.
+    They are computed in evaluation mode and without gradients.
 
     Raises:
-        FitError: the model has neither, or nothing trains it.
+        FitError: the model cannot encode images, or no player trains the modules that encode them.
     """
     check_reads_codes(model)
     by_discriminator = _discriminator_reads(model)

@@ -1,4 +1,4 @@
-"""Whether generated images are new: how near they lie to training images, beside how near these lie to each other."""
+"""Whether generated images are new: their distances to training images, compared with those between training images."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from gantk.measures.search import Points, Progress, search
 __all__ = ["Memorization", "NearestTraining", "memorization", "nearest_training"]
 
 SAME = 1e-5
-"""The part of a vector's length below which a distance is rounding of the network that computed the features."""
+"""Distances below this fraction of a vector's length are rounding errors of the network that computed the features."""
 
 RARE = 0.01
-"""The share of new images that lie so near to a training image that a sample which does is called a near copy."""
+"""A sample is a near copy if at most this share of new images is so close to a training image."""
 
 BLOCK = 1024
-"""Points that are looked at together."""
+"""Number of points processed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class NearestTraining:
-    """The training image that is nearest to each of N images."""
+    """The nearest training image of each of N images."""
 
     index: Tensor
-    """int64 `[N]`: which one."""
+    """int64 `[N]`: its index."""
     distance: Tensor
-    """float64 `[N]`: how far it is."""
+    """float64 `[N]`: its distance."""
     spacing: Tensor
-    """float64 `[N]`: how far that training image is from its own nearest other one."""
+    """float64 `[N]`: the distance from that training image to its nearest other training image."""
 
     @property
     def copied(self) -> Tensor:
-        """bool `[N]`: no farther from its training image than that is from its nearest other one (Alaa et al. 2022)."""
+        """bool `[N]`: whether distance ≤ spacing, the criterion of Alaa et al. 2022."""
         return self.distance <= self.spacing
 
     @property
@@ -44,41 +44,42 @@ class NearestTraining:
         return torch.where(self.distance == 0, 0.0, self.distance / self.spacing)
 
     def part(self, which: slice) -> NearestTraining:
-        """Those of some of the images."""
+        """The result for some of the images."""
         return NearestTraining(self.index[which], self.distance[which], self.spacing[which])
 
 
 @dataclass(frozen=True, eq=False)
 class Memorization:
-    """How many generated images are copies of training images."""
+    """The share of generated images that are copies of training images."""
 
     memorized: float
-    """The share that lies no farther from its nearest training image than that from its nearest other one."""
+    """Share of generated images that are no farther from their nearest training image than it is from its nearest
+    other training image."""
     baseline: float
-    """The same share of images that nobody trained on: what a generator that copies nothing has."""
+    """The same share for images that were not used in training, as expected without memorization."""
     near_copies: float
-    """The share that lies, for the spacing of training images there, nearer than all but 1 % of new images do: about
-    0.01 where nothing is copied, 1 where everything is."""
+    """Share of generated images that are closer to a training image, relative to the spacing of training images there,
+    than 99 % of new images: about 0.01 without memorization, and 1 if all are copies."""
     nearest: NearestTraining
-    """The training image that is nearest to each generated one."""
+    """The nearest training image of each generated image."""
 
 
 def memorization(
     training: Tensor, generated: Tensor, held_out: Tensor | None = None, rng: torch.Generator | None = None
 ) -> Memorization:
-    """How many of generated images are copies of training images, beside what is to be expected.
+    """The share of generated images that are copies of training images, and the share expected by chance.
 
-    The search is exact, in memory that does not grow with the number of pairs.
+    The search is exact, and its memory does not grow with the number of pairs.
 
     Args:
-        training: features `[N, D]` of the images that the model was trained on, 3 at least.
-        generated: `[M, D]`.
-        held_out: `[K, D]`, of real images that nobody trained on, for the baseline. Without them as many training
-            images as there are generated ones are drawn, and each is compared with the others.
-        rng: what these are drawn with; torch's global one unless given.
+        training: features `[N, D]` of at least 3 training images.
+        generated: features `[M, D]` of generated images.
+        held_out: features `[K, D]` of real images that were not used in training, for the baseline. By default, M
+            training images are drawn, and each is compared with all others.
+        rng: random number generator that draws these; by default torch's global one.
 
     Raises:
-        UsageError: there are fewer than 3 training images, or no others.
+        UsageError: there are fewer than 3 training images, or no generated or held-out images.
     """
     nearest = nearest_training(generated, training)
     if held_out is None:
@@ -96,27 +97,26 @@ def memorization(
 
 
 def nearest_training(images: Tensor, training: Tensor) -> NearestTraining:
-    """The training image that is nearest to each image, how far it is, and how far that is from the next other.
+    """Find the nearest training image of each image, its distance, and its distance to other training images.
 
     Args:
-        images: features `[N, D]`, none of them from the training set.
-        training: `[M, D]`, 3 at least.
+        images: features `[N, D]` of images that are not in the training set.
+        training: features `[M, D]` of at least 3 training images.
 
     Raises:
-        UsageError: there are fewer than 3 training images, or no others.
+        UsageError: there are fewer than 3 training images, or no images.
     """
     if images.ndim != 2 or training.ndim != 2 or images.shape[1] != training.shape[1] or not len(images):
         raise UsageError(
-            f"features are [N, D] and [M, D], of one image at least; not {list(images.shape)} and "
-            f"{list(training.shape)}."
+            f"features are [N, D] and [M, D] with N at least 1, not {list(images.shape)} and {list(training.shape)}."
         )
     if len(training) < 3:
-        raise UsageError(f"3 training images are needed, for the distances among them; these are {len(training)}.")
+        raise UsageError(f"at least 3 training images are needed, but there are {len(training)}.")
     return _nearest(Points.of_tensor(training), images, torch.full((len(images),), -1))
 
 
 def _nearest(training: Points, points: Tensor, left_out: Tensor) -> NearestTraining:
-    """Of each point, with the training image `left_out` `[N]` taken out of the training set; -1 takes out none."""
+    """The nearest training image of each point other than the image `left_out` `[N]`; -1 for none."""
     distance, index = search(points, training, 1, left_out[:, None])
     distance = torch.where(distance[:, 0] <= rounding(points), 0.0, distance[:, 0])
     return judged(training, distance, index[:, 0], left_out)
@@ -125,13 +125,14 @@ def _nearest(training: Points, points: Tensor, left_out: Tensor) -> NearestTrain
 def judged(
     training: Points, distance: Tensor, index: Tensor, left_out: Tensor, progress: Progress | None = None
 ) -> NearestTraining:
-    """Beside the distance to the nearest training image, how far that one is from its own nearest other one.
+    """Add the distance from each nearest training image to its own nearest other training image.
 
     Args:
         training: all training images.
-        distance, index: `[N]`, of the nearest one.
-        left_out: `[N]`: the training image that is taken out of the training set; -1 for none.
-        progress: told what share is done, 0 to 1.
+        distance: `[N]`, to the nearest training image.
+        index: `[N]`, of the nearest training image.
+        left_out: `[N]`, the training image to exclude; -1 for none.
+        progress: receives the fraction of the search that is done, 0 to 1.
     """
     others = torch.stack([index, left_out], dim=1)
     spacing, _ = search(training.read(index.tolist()), training, 1, others, progress)
@@ -139,7 +140,7 @@ def judged(
 
 
 def rounding(points: Tensor) -> Tensor:
-    """`[N]`: the distances that rounding alone can make; 0 between bytes."""
+    """`[N]`: the largest distances that rounding errors can cause; 0 for bytes."""
     if not points.is_floating_point():
         return torch.zeros(len(points), dtype=torch.float64)
     parts = torch.split(points.flatten(1), BLOCK)

@@ -1,4 +1,4 @@
-"""One estimate of the intrinsic dimension, and how far estimators, neighborhood sizes and fewer points move it."""
+"""An estimate of the intrinsic dimension with its range over estimators, numbers of neighbors and of points."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ Estimator = Literal["mle", "twonn"]
 Interval = tuple[float, float]
 
 MANY = 0.01
-"""Fraction of near-duplicates from which the estimate is made without them."""
+"""Fraction of near-duplicates above which they are left out."""
 
 
 @dataclass(frozen=True)
 class DimensionRange:
-    """An estimate of the intrinsic dimension and how sure it is."""
+    """An estimate of the intrinsic dimension with its range."""
 
     value: float
-    """The maximum likelihood estimate of all points together, where its curve over k is flattest; TwoNN's where only
-    that was asked for."""
+    """The maximum likelihood estimate of all points together where its curve over k is flattest; the TwoNN estimate if
+    only TwoNN was requested."""
     low: float
-    """The least of all estimates below."""
+    """Minimum over all intervals in `spread`."""
     high: float
-    """The greatest of them."""
+    """Maximum over all intervals in `spread`."""
     spread: Mapping[str, Interval]
-    """What was varied → the least and the greatest estimate: `estimator`, `k` and `points`."""
+    """What was varied (`estimator`, `k` or `points`) → the minimum and maximum estimate."""
     points: int
-    """Number of points that the estimates are of."""
+    """Number of points used for the estimates."""
     near_duplicates: int
-    """Number of points that are much nearer to another one than their neighborhood explains, but for one of each
+    """Number of points that are much closer to another point than their neighborhood explains, without one of each
     group."""
     left_out: bool
-    """Whether they were left out: they are where they are more than 1 % of the points."""
+    """Whether near-duplicates were left out, as they are if they exceed 1 % of the points."""
     with_them: Interval | None
-    """The least and greatest of all estimates with the near-duplicates, where they were left out."""
+    """Minimum and maximum of all estimates with the near-duplicates; `None` unless they were left out."""
 
     @property
     def noise(self) -> int:
-        """The least dimension of noise that covers the data by every estimate: `high`, rounded up."""
+        """The smallest noise dimension that is no less than any estimate: `high`, rounded up."""
         return math.ceil(self.high)
 
 
@@ -64,19 +64,20 @@ def dimension_range(
     rng: torch.Generator | None = None,
     progress: Callable[[float], object] | None = None,
 ) -> DimensionRange | None:
-    """Estimate the intrinsic dimension once, and say how far the estimate depends on choices that nobody can justify.
+    """Estimate the intrinsic dimension, and how much the estimate depends on arbitrary choices.
 
-    The estimates are those with little bias at small k: the harmonic mean, the mean with k - 2, and TwoNN. The greatest
-    of them is the one to choose noise by: estimates fall short of large dimensions, the more so the larger k is.
+    The estimators are those with little bias at small k: the harmonic mean, the mean with k - 2, and TwoNN. Choose the
+    noise dimension by the greatest of them, because estimates are too low for large dimensions, and the lower the
+    larger k is.
 
-    Near-duplicates, such as frames of one scene or a drawing in several colors, pull estimates down that look at the
-    nearest neighbors, TwoNN first. Where there are many, all but one of each group are left out.
+    Near-duplicates, such as frames of one scene or one drawing in several colors, lower the estimates that depend on
+    the nearest neighbors, TwoNN most of all. If there are many, all but one of each group are left out.
 
     Args:
         x: points `[N, D]`, or `[N, …]` such as images, uint8 or float; exact duplicates are dropped.
         k: numbers of neighbors for maximum likelihood.
         estimators: `mle`, `twonn` or both.
-        found: the neighbors of x, where they are known: `Neighbors.search(x, …, duplicates="drop")`.
+        found: the neighbors of x, if they are known: `Neighbors.search(x, …, duplicates="drop")`.
         rng: random number generator that draws half of the points; by default, every call draws the same ones.
         progress: receives the fraction of a search that is done, 0 to 1.
 

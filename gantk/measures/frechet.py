@@ -1,6 +1,6 @@
-"""The Fréchet distance between two sets of features, taken for Gaussians (Heusel et al. 2017).
+"""The Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017).
 
-It is called FID only of the features of one Inception network; of any other features it is a Fréchet distance.
+It is called FID only for the features of a certain Inception network.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from gantk.errors import UsageError
 __all__ = ["Frechet", "Moments", "frechet_distance", "frechet_estimate", "frechet_floor"]
 
 BLOCK = 1024
-"""Rows that are read at a time."""
+"""Number of rows read at a time."""
 
 PARTS = 4
-"""Parts that each side is cut into for the extrapolation, which is made from a half, three quarters and all of it."""
+"""Number of parts of each side for the extrapolation, which uses a half, three quarters and all of them."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and covariance of some points, in float64."""
+    """Mean and covariance of points, in float64."""
 
     count: int
-    """How many points there are."""
+    """Number of points."""
     mean: Tensor
     """`[D]`"""
     scatter: Tensor
@@ -36,18 +36,18 @@ class Moments:
 
     @classmethod
     def of(cls, points: Tensor) -> Moments:
-        """The moments of `[N, D]` points, which are read as a stream."""
+        """The moments of `[N, D]` points, which are read in blocks."""
         return cls.of_parts(points, 1)[0]
 
     @classmethod
     def of_parts(cls, points: Tensor, parts: int, rng: torch.Generator | None = None) -> list[Moments]:
-        """The moments of random parts of `[N, D]` points, equally large but for one point, read as a stream once.
+        """The moments of random parts of `[N, D]` points, whose sizes differ by at most one; points are read once.
 
         Raises:
-            UsageError: there are fewer points than parts, or points are no vectors.
+            UsageError: there are fewer points than parts, or the points are not vectors.
         """
         if points.ndim != 2 or len(points) < parts:
-            raise UsageError(f"points are [N, D], {parts} at least, not {list(points.shape)}.")
+            raise UsageError(f"points are [N, D] with N at least {parts}, not {list(points.shape)}.")
         part_of = torch.arange(len(points)) % parts
         if parts > 1:
             part_of = part_of[torch.randperm(len(points), generator=rng)]
@@ -63,7 +63,7 @@ class Moments:
         return [moments for moments in found if moments is not None]
 
     def __add__(self, other: Moments) -> Moments:
-        """Those of both sets together (Chan, Golub & LeVeque 1983)."""
+        """The moments of the union of both sets (Chan, Golub & LeVeque 1983)."""
         count = self.count + other.count
         apart = other.mean - self.mean
         between = torch.outer(apart, apart) * (self.count * other.count / count)
@@ -71,13 +71,13 @@ class Moments:
 
     @cached_property
     def covariance(self) -> Tensor:
-        """`[D, D]`, the unbiased one."""
+        """`[D, D]`: the unbiased covariance."""
         covariance: Tensor = self.scatter / max(self.count - 1, 1)
         return covariance
 
     @cached_property
     def root(self) -> Tensor:
-        """`[D, D]`: some R with R Rᵀ = the covariance."""
+        """`[D, D]`: a matrix R with R Rᵀ = covariance."""
         factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(self.covariance)
         if failed:  # features that never change, or fewer points than features: some eigenvalues are 0
@@ -87,13 +87,15 @@ class Moments:
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:
-    """|m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in float64; 0 where both are the same.
+    """|m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½), in float64; 0 if both are the same.
 
-    The trace of (S₁ S₂)^½ is the sum of the singular values of R₁ᵀ R₂ for any roots R Rᵀ = S, so that no square root of
-    a matrix without symmetry is needed, and small eigenvalues lose no digits.
+    The trace of (S₁ S₂)^½ is the sum of the singular values of R₁ᵀ R₂ for any roots R Rᵀ = S. This needs no square root
+    of an asymmetric matrix, and small eigenvalues lose no digits.
     """
     if one.mean.shape != other.mean.shape:
-        raise UsageError(f"features have {len(one.mean)} and {len(other.mean)} dimensions; both must be the same.")
+        raise UsageError(
+            f"features have {len(one.mean)} and {len(other.mean)} dimensions; they must have the same number."
+        )
     apart = (one.mean - other.mean).square().sum()
     cross = torch.linalg.svdvals(one.root.T @ other.root).sum()
     return float((apart + one.covariance.trace() + other.covariance.trace() - 2 * cross).clamp_min(0))
@@ -104,31 +106,33 @@ class Frechet:
     """The Fréchet distance of two sets of features."""
 
     distance: float
-    """Of all features: what is usually reported. It is too great by about C / n with n samples."""
+    """The distance of all features, as usually reported. Its bias is about C / n for n samples."""
     infinity: float | None
-    """Extrapolated to infinitely many samples of both sides; `None` where there are too few of them for that."""
+    """The distance extrapolated to infinitely many samples on both sides; `None` if there are too few samples."""
 
 
 def frechet_estimate(real: Tensor, generated: Tensor, rng: torch.Generator | None = None) -> Frechet:
-    """The Fréchet distance of real and generated features, as it is and without its bias.
+    """The Fréchet distance of real and generated features, with and without its bias.
 
-    The bias of few samples falls as 1 / n (Chong & Forsyth 2020), with each side's own n. So the same random half of
-    both sides, the other half, each three quarters, and all of both are compared, and a straight line in 1 / share is
-    fitted to the distances: its value at 0 is the distance of infinitely many samples, drawn from what generates them
-    and from what the real ones were drawn from.
+    The bias is proportional to 1 / n (Chong & Forsyth 2020), with n for each side. Therefore random halves, all sets of
+    three quarters, and all samples of both sides are compared, and a straight line in 1 / share is fitted to the
+    distances: its value at 0 estimates the distance of infinitely many real and generated samples.
 
     Args:
-        real: `[N, D]`, read as a stream.
-        generated: `[M, D]`.
-        rng: from which the halves are drawn; torch's global one unless given.
+        real: features `[N, D]`, read in blocks.
+        generated: features `[M, D]`, read in blocks.
+        rng: random number generator that draws the parts; by default torch's global one.
 
     Raises:
-        UsageError: one side has no more samples than dimensions.
+        UsageError: one side does not have more samples than dimensions.
     """
     least = real.shape[1] + 1
     for name, side in (("real", real), ("generated", generated)):
         if len(side) < least:
-            raise UsageError(f"a Fréchet distance of {real.shape[1]} features needs {least} {name} samples.")
+            raise UsageError(
+                f"the Fréchet distance of {real.shape[1]} features needs at least {least} {name} samples, but there "
+                f"are {len(side)}."
+            )
     if min(len(real), len(generated)) // 2 < least or min(len(real), len(generated)) < PARTS:
         return Frechet(frechet_distance(Moments.of(real), Moments.of(generated)), None)
     sides = [Moments.of_parts(side, PARTS, rng) for side in (real, generated)]
@@ -141,18 +145,18 @@ def frechet_estimate(real: Tensor, generated: Tensor, rng: torch.Generator | Non
 
 
 def frechet_floor(real: Tensor, count: int, rng: torch.Generator | None = None) -> float | None:
-    """The Fréchet distance that perfect samples would have: of other real images, as many as `count`.
+    """The Fréchet distance that `count` perfect samples, such as further real images, would have.
 
-    The two halves of the real features are compared. As their distance is all bias, it is scaled by what the theory
-    says, 1 / n of each side, to the number of real and the number of generated samples.
+    Two halves of the real features are compared. Their distance is only bias, which is proportional to 1 / n of each
+    side, so it is scaled to the numbers of real and of generated samples.
 
     Args:
-        real: `[N, D]`, read as a stream.
-        count: how many samples are judged.
-        rng: from which the halves are drawn; torch's global one unless given.
+        real: features `[N, D]`, read in blocks.
+        count: number of generated samples.
+        rng: random number generator that draws the halves; by default torch's global one.
 
     Returns:
-        The distance, or `None` where a half has no more samples than dimensions.
+        the distance, or `None` if a half does not have more samples than dimensions.
     """
     if len(real) // 2 < real.shape[1] + 1:
         return None
@@ -162,7 +166,7 @@ def frechet_floor(real: Tensor, count: int, rng: torch.Generator | None = None) 
 
 
 def _chosen() -> Iterator[Sequence[int]]:
-    """Which parts are compared together: both halves, each three quarters, and all."""
+    """The sets of parts to compare: both halves, all sets of three quarters, and all parts."""
     everything = range(PARTS)
     yield from (everything[: PARTS // 2], everything[PARTS // 2 :])
     yield from ([part for part in everything if part != left_out] for left_out in everything)
@@ -177,7 +181,7 @@ def _joined(parts: Sequence[Moments]) -> Moments:
 
 
 def _intercept(x: Sequence[float], y: Sequence[float]) -> float:
-    """Where the straight line through the points, in least squares, meets x = 0."""
+    """The value at x = 0 of the least-squares line through the points."""
     columns = torch.tensor(x, dtype=torch.float64)
     values = torch.tensor(y, dtype=torch.float64)
     away = columns - columns.mean()

@@ -37,7 +37,11 @@ PATHS: Mapping[str, Path] = {"linear": linear, "spherical": spherical}
 
 
 def strips(points: Tensor, steps: int, path: Path) -> Tensor:
-    """Rows of `steps` points `[rows · steps, dim]`, from points 0, 2, 4, … to 1, 3, 5, … of `[2 · rows, dim]`."""
+    """Rows of `steps` points on paths from points 0, 2, 4, … to points 1, 3, 5, … of `[2 · rows, dim]`.
+
+    Returns:
+        `[rows · steps, dim]`.
+    """
     start, end = points[0::2].unsqueeze(1), points[1::2].unsqueeze(1)
     t = torch.linspace(0, 1, steps, device=points.device, dtype=points.dtype).view(1, steps, 1)
     return path(start, end, t).flatten(0, 1)

@@ -17,11 +17,11 @@ class KernelDistance:
     """The kernel distance over random subsets."""
 
     distance: float
-    """The mean; unbiased, and so a little below 0 at times where both sets are alike."""
+    """The mean. It is unbiased, so it can be slightly negative if both sets have the same distribution."""
     spread: float
     """The standard deviation over the subsets."""
     size: int
-    """How many samples of each side a subset has."""
+    """Number of samples from each side in a subset."""
 
 
 def squared_mmd(one: Tensor, other: Tensor, degree: int = 3) -> float:
@@ -30,12 +30,14 @@ def squared_mmd(one: Tensor, other: Tensor, degree: int = 3) -> float:
     The kernel is (x·y / D + 1)^degree.
 
     Args:
-        one: `[N, D]`, 2 at least.
-        other: `[M, D]`, 2 at least.
-        degree: of the kernel.
+        one: features `[N, D]`, N at least 2.
+        other: features `[M, D]`, M at least 2.
+        degree: degree of the kernel.
     """
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
-        raise UsageError(f"features are [N, D] and [M, D], 2 at least; not {list(one.shape)} and {list(other.shape)}.")
+        raise UsageError(
+            f"features are [N, D] and [M, D], N and M at least 2, not {list(one.shape)} and {list(other.shape)}."
+        )
     one, other = one.double(), other.double()
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -60,13 +62,13 @@ def kernel_distance(
     """The mean of `squared_mmd` over random subsets of both sides.
 
     Args:
-        real: `[N, D]`.
-        generated: `[M, D]`.
-        subsets: how many subsets, 1 at least.
-        size: samples of each side in a subset, drawn without repetition; half of the smaller side at most, so that
-            subsets differ and their spread says something. The mean does not depend on it, as it is unbiased.
-        degree: of the kernel.
-        rng: what the subsets are drawn with; torch's global one unless given.
+        real: features `[N, D]`.
+        generated: features `[M, D]`.
+        subsets: number of subsets, at least 1.
+        size: number of samples from each side in a subset, drawn without replacement. It is limited to half of the
+            smaller side, so that subsets differ. The mean does not depend on it, because it is unbiased.
+        degree: degree of the kernel.
+        rng: random number generator that draws the subsets; by default torch's global one.
 
     Raises:
         UsageError: a side has fewer than 4 samples, or an argument is out of range.
@@ -74,8 +76,8 @@ def kernel_distance(
     least = min(len(real), len(generated))
     if least < 4 or subsets < 1 or size < 2 or degree < 1:
         raise UsageError(
-            "a kernel distance needs 4 samples of each side, 1 subset of 2 samples, and degree 1, at least: not "
-            f"{least} samples, {subsets} subsets of {size}, and degree {degree}."
+            "the kernel distance needs at least 4 samples of each side, 1 subset of size 2, and degree 1, not "
+            f"{least} samples, {subsets} subsets of size {size}, and degree {degree}."
         )
     size = min(size, least // 2)
     found = torch.empty(subsets, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: which images lie in balls around others, as far as their k-th neighbors.
+"""Precision, recall, density and coverage, from balls around points up to their k-th nearest neighbors.
 
 Kynkäänniemi et al. 2019, arXiv 1904.06991; Naeem et al. 2020, arXiv 2002.09797.
 """
@@ -17,51 +17,52 @@ from gantk.ops.knn import knn_distances
 __all__ = ["Manifolds", "compare_manifolds"]
 
 ROWS, COLUMNS = 1024, 4096
-"""Real and generated points whose distances are looked at together."""
+"""Numbers of real and generated points whose distances are computed at a time."""
 
 PLACED = 2**26
-"""Coordinates of real points that are placed together, once for all generated points."""
+"""Number of coordinates of real points that are scaled at a time, once for all generated points."""
 
 PAIRS = 2**17
-"""Numbers of pairs of points that are subtracted together: as many as a core's cache holds."""
+"""Number of coordinates of pairs that are subtracted at a time: as many as fit into a core's cache."""
 
 ROUNDING = 1e-9
-"""More than the relative error of a distance in float64: a point on the border of a ball is outside, as its distance is
-the radius, whichever way the two were added up."""
+"""More than the relative rounding error of a distance in float64, so that a point on the border of a ball is always
+outside."""
 
 
 @dataclass(frozen=True)
 class Manifolds:
-    """How the manifolds of two sets of points, unions of balls as far as each point's k-th neighbor, meet."""
+    """The overlap of two sets of points, each represented by balls around its points up to their k-th neighbors."""
 
     precision: float
-    """The share of generated points within a real point's ball."""
+    """Share of generated points in the ball of a real point."""
     recall: float
-    """The share of real points within a generated point's ball."""
+    """Share of real points in the ball of a generated point."""
     density: float
-    """How many real balls a generated point lies in, by k: about 1 where both are alike, and it can be more."""
+    """Average number of real points' balls that contain a generated point, divided by k: about 1 if both distributions
+    are the same; it can exceed 1."""
     coverage: float
-    """The share of real points with a generated one in their ball."""
+    """Share of real points whose ball contains a generated point."""
 
 
 def compare_manifolds(
     real: Tensor, generated: Tensor, k: int = 5, progress: Callable[[float], object] | None = None
 ) -> Manifolds:
-    """Precision, recall, density and coverage, exactly, in memory that does not grow with the number of pairs.
+    """Compute precision, recall, density and coverage exactly; memory does not grow with the number of pairs.
 
     Args:
         real: `[N, D]`, with more than k points.
         generated: `[M, D]`, with more than k points.
-        k: which neighbor of the same set a point's ball reaches to.
-        progress: told what share is done, 0 to 1.
+        k: the radius of a point's ball is the distance to its k-th nearest neighbor in the same set.
+        progress: receives the fraction that is done, 0 to 1.
 
     Raises:
-        UsageError: a set has too few points, or the sets have other dimensions.
+        UsageError: a set has too few points, or the sets have different dimensions.
     """
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise UsageError(f"points are [N, D] and [M, D], not {list(real.shape)} and {list(generated.shape)}.")
     if not 1 <= k < min(len(real), len(generated)):
-        raise UsageError(f"k is from 1 to {min(len(real), len(generated)) - 1} with so many points, not {k}.")
+        raise UsageError(f"k is from 1 to {min(len(real), len(generated)) - 1} for this number of points, not {k}.")
     tell = progress or (lambda share: None)
     real_radii = knn_distances(real, k, progress=lambda share: tell(share / 3))[:, -1]
     generated_radii = knn_distances(generated, k, progress=lambda share: tell((1 + share) / 3))[:, -1]
@@ -89,7 +90,7 @@ def compare_manifolds(
 
 
 class _Grid:
-    """Where points are put so that float32 tells most distances from most radii: around 0, and not too far from it."""
+    """Centers and scales points, so that float32 can compare most distances with most radii."""
 
     def __init__(self, *sets: Tensor) -> None:
         parts = [part for points in sets for part in torch.split(points, ROWS)]
@@ -104,7 +105,7 @@ class _Grid:
 
 
 class _Placed:
-    """Some points, and where they are put."""
+    """Some points, and the same points after centering and scaling."""
 
     def __init__(self, points: Tensor, put: Tensor) -> None:
         self.points = points
@@ -113,7 +114,7 @@ class _Placed:
         self.lengths = self.squared.sqrt()
 
     def squared_distances(self, other: _Placed) -> Tensor:
-        """`[n, m]`, with rounding errors, where the points are put."""
+        """`[n, m]`: squared distances of the scaled points, with rounding errors."""
         found = torch.addmm(self.squared[:, None], self.put, other.put.T, alpha=-2)
         return found.add_(other.squared)
 
@@ -122,12 +123,12 @@ class _Placed:
 
         Args:
             other: m points.
-            squared: what `squared_distances` returns.
-            radii: `[n]`, as they are, not as they are put.
-            scale: by which points are divided where they are put.
+            squared: the result of `squared_distances`.
+            radii: `[n]`, before scaling.
+            scale: the factor by which points were divided.
         """
-        # Twice what sums of so many products, in any order, can be off, eps / 2 for each. The rest is for the points'
-        # own rounding before.
+        # Twice the maximum rounding error of such a sum in any order, eps / 2 for each product; the additional terms
+        # are for rounding of the scaled points.
         unit = torch.finfo(self.put.dtype).eps
         margin = unit * (self.put.shape[1] + 16) * (self.lengths + other.lengths.max()).square().double() + 1e-36
         border = (radii / scale).square()

@@ -1,4 +1,4 @@
-"""Near-duplicates: points that lie nearer to another point than their neighborhood explains."""
+"""Near-duplicates: points that are closer to another point than their neighborhood explains."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gantk.ops.knn import knn_distances
 __all__ = ["near_duplicates", "neighborhood"]
 
 RARE = 1e-4
-"""The probability that a point of evenly spread data has a neighbor so near that it counts as a near-duplicate."""
+"""The probability that a point of evenly distributed data counts as a near-duplicate."""
 
 LARGEST = 100
-"""Neighbors of each point that are its neighborhood, where there are many points."""
+"""Maximum number of neighbors in a neighborhood."""
 
 LEAST = 10
-"""Neighbors of the smallest neighborhood that says anything."""
+"""Minimum number of neighbors in a neighborhood."""
 
 
 def neighborhood(points: int) -> int:
-    """How many neighbors are a point's neighborhood: at most a tenth of the points; 0 where they are too few."""
+    """The number of neighbors in a point's neighborhood: at most a tenth of the points; 0 if there are too few."""
     size = min(LARGEST, points // 10)
     return size if size >= LEAST else 0
 
@@ -32,14 +32,14 @@ def neighborhood(points: int) -> int:
 def near_duplicates(points: Tensor, found: Neighbors) -> Tensor:
     """The points to leave out so that one of each group of near-duplicates remains: ascending indices `[M]`.
 
-    In m dimensions and at even density, T_1 < c T_k has the probability 1 - (1 - c^m)^(k - 1) for a point whose nearest
-    neighbor is at T_1 and whose k-th is at T_k. Points for which it is below `RARE` have a near-duplicate. The
-    dimension m is taken from the outer half of the neighborhoods, log 2 / log(T_k / T_{k/2}) in the median, which
-    copies close to a point do not change.
+    At constant density in m dimensions, T_1 < c T_k has the probability 1 - (1 - c^m)^(k - 1), where T_1 and T_k are
+    the distances to the nearest and the k-th nearest neighbor. Points for which it is below `RARE` have a
+    near-duplicate. The dimension m is the median of log 2 / log(T_k / T_{k/2}), which does not depend on copies close
+    to a point.
 
     Args:
-        points: `[N, D]`, those that were searched.
-        found: their neighbors, `neighborhood(N)` at least; where there are fewer, nothing is found.
+        points: `[N, D]`, the points that were searched.
+        found: their neighbors, at least `neighborhood(N)` of each; with fewer, no near-duplicates are found.
     """
     size = neighborhood(len(points))
     none = torch.empty(0, dtype=torch.int64)

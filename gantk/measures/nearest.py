@@ -1,4 +1,4 @@
-"""The k training images that are nearest to generated ones, in a training set that is read a part at a time."""
+"""The k nearest training images of generated images; the training set is read in blocks."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from gantk.seeds import rng_for
 __all__ = ["TrainingNeighbors", "training_neighbors"]
 
 CERTAIN = 3.0
-"""Standard errors, beyond which the samples' share is larger than that of training images by more than chance."""
+"""Number of standard errors above which the difference between two shares is not due to chance."""
 
 
 @dataclass(frozen=True)
 class TrainingNeighbors:
-    """The nearest training images of N samples, and of training images that are left out of the training set in turn.
+    """The nearest training images of N samples, and of training images that are left out one at a time.
 
-    What is said of the latter is what a model has that copies nothing.
+    The latter are the baseline: the values that are expected without memorization.
     """
 
     distances: Tensor
-    """`[N, k]` float64, ascending: Euclidean."""
+    """`[N, k]` float64: Euclidean distances in ascending order."""
     indices: Tensor
-    """`[N, k]` int64: which training images these are."""
+    """`[N, k]` int64: the indices of these training images."""
     samples: NearestTraining
-    """The nearest of each sample."""
+    """The nearest training image of each sample."""
     left_out: NearestTraining
-    """The nearest of each of the training images that are left out."""
+    """The nearest other training image of each training image that is left out."""
 
     @property
     def copied(self) -> float:
-        """The share of samples no farther from their nearest training image than that is from its nearest other."""
+        """Share of samples that are no farther from their nearest training image than it is from its nearest other "
+        "one."""
         return share(self.samples.copied)
 
     @property
@@ -47,12 +48,12 @@ class TrainingNeighbors:
 
     @property
     def equal(self) -> int:
-        """How many samples equal a training image."""
+        """Number of samples that equal a training image."""
         return int((self.samples.distance == 0).sum())
 
     @property
     def is_memorized(self) -> bool:
-        """Whether samples are copied more often than training images are, by more than chance."""
+        """Whether `copied` exceeds `expected` by more than chance."""
         n, m = len(self.samples.copied), len(self.left_out.copied)
         together = share(torch.cat([self.samples.copied, self.left_out.copied]))
         error = math.sqrt(together * (1 - together) * (1 / n + 1 / m))
@@ -62,20 +63,20 @@ class TrainingNeighbors:
 def training_neighbors(
     samples: Tensor, training: Points, k: int = 5, seed: int = 0, progress: Progress | None = None
 ) -> TrainingNeighbors:
-    """Find the k nearest training images of each sample, and how near new images would be.
+    """Find the k nearest training images of each sample, and the distances that are expected for new images.
 
     Args:
-        samples: `[N, …]`, of the type and shape of the training points.
-        training: read twice, a block at a time.
-        k: from 1 to the number of training points.
-        seed: which training points are left out, N of them or all.
-        progress: told what share is done, 0 to 1.
+        samples: `[N, …]`, with the shape and dtype of the training points.
+        training: the training points, read twice in blocks.
+        k: number of nearest training images, from 1 to the number of training points.
+        seed: random seed that selects the N training points (or all, if fewer) that are left out.
+        progress: receives the fraction that is done, 0 to 1.
 
     Raises:
-        UsageError: there are fewer than k training points, or fewer than 3, or they are of another shape or type.
+        UsageError: there are fewer than k or 3 training points, or their shape or dtype differs.
     """
     if training.count < max(k, 3):
-        raise UsageError(f"there are {training.count} training images; {max(k, 3)} are needed.")
+        raise UsageError(f"at least {max(k, 3)} training images are needed, but there are {training.count}.")
     told = progress or (lambda done: None)
     n = len(samples)
     chosen = torch.randperm(training.count, generator=rng_for(seed, "left out"))[:n].sort().values

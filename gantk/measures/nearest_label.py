@@ -12,21 +12,21 @@ __all__ = ["nearest_label_accuracy"]
 
 
 def nearest_label_accuracy(points: Tensor, labels: Tensor, reference: Tensor, reference_labels: Tensor) -> float:
-    """The share of points whose nearest neighbor in a reference set has their label.
+    """The share of points whose nearest neighbor in a reference set has the same label.
 
     Args:
         points: `[N, D]`.
-        labels: int64 `[N]`.
-        reference: `[M, D]`, among which to search.
-        reference_labels: int64 `[M]`.
+        labels: labels of the points, int64 `[N]`.
+        reference: `[M, D]`, the points to search.
+        reference_labels: labels of the reference points, int64 `[M]`.
 
     Raises:
-        UsageError: there are more or fewer labels than points, or the points have other dimensions.
+        UsageError: the number of labels and points differs, or the points have different dimensions.
     """
     if (labels.ndim, reference_labels.ndim, len(labels), len(reference_labels)) != (1, 1, len(points), len(reference)):
         raise UsageError(
-            f"each point has one label: {len(points)} and {len(reference)} points, labels {list(labels.shape)} and "
-            f"{list(reference_labels.shape)}."
+            f"each point needs one label: there are {len(points)} and {len(reference)} points, but labels "
+            f"{list(labels.shape)} and {list(reference_labels.shape)}."
         )
     _, nearest = knn_distances(points, 1, reference=reference, return_indices=True)
     return (reference_labels[nearest[:, 0]] == labels).to(torch.float64).mean().item()

@@ -43,7 +43,7 @@ class Neighbors:
             `"keep"`, the estimators ignore a point's neighbors at distance 0.
         dropped: number of points excluded from the search as exact duplicates.
         near: number of further points excluded because they differed only by rounding error.
-        rows: int64 `[N]`, the index of each row among the points that were searched, where some were excluded.
+        rows: int64 `[N]`, the index of each row among the points that were searched, if some were excluded.
 
     Raises:
         UsageError: the distances are invalid, or one is 0 and `duplicates` is `"error"`.
@@ -61,9 +61,9 @@ class Neighbors:
         if distances.ndim != 2 or 0 in distances.shape:
             raise UsageError(f"distances are [N, k], not {list(distances.shape)}.")
         if not bool(distances.isfinite().all()) or bool((distances[:, 0] < 0).any()):
-            raise UsageError("distances must be finite and 0 or greater; these are not.")
+            raise UsageError("distances must be finite and at least 0.")
         if bool((distances[:, 1:] < distances[:, :-1]).any()):
-            raise UsageError("each row of distances must be ascending; these are not: sort them, or pass points.")
+            raise UsageError("each row of distances must be ascending: sort them, or pass points instead.")
         object.__setattr__(self, "distances", distances)
         if self.duplicates == "error" and self.at_zero:
             raise UsageError(

@@ -1,6 +1,6 @@
 """Reconstruction: encode images, generate images from the codes, and measure the errors.
 
-Whose codes are read, `gantk.measures.codes` says. Refiners are not applied.
+`gantk.measures.codes` encodes images. Refiners are not applied.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class ImageErrors:
     degraded: Error
     """Of the degraded images; 0 without degradation."""
     mean_image: Error | None = None
-    """Of the images' mean in place of every one of them: a model that is no better has learned nothing of them. None
-    where the images could be read only once and no mean was given."""
+    """Of the mean of all images as the reconstruction of each: the baseline that a trained model should beat. `None` if
+    the images could be read only once and no mean was given."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class HeldOut:
 
     source: DataSource
     name: str
-    """Such as `mnist:split=test`."""
+    """The name, such as `mnist:split=test`."""
     seen: bool
     """Whether these are the training images, because the data set has no held-out split."""
 
@@ -153,7 +153,7 @@ def reconstructed(
 
     Raises:
         FitError: the model cannot encode images.
-        OptionError: a degradation does not go with images of this size.
+        OptionError: a degradation cannot be applied to images of this size.
     """
     given = degrade(images, degradations, rng or rng_for(0, "degrade"))
     codes = read_codes(model, given)
@@ -161,7 +161,7 @@ def reconstructed(
 
 
 class _Mean:
-    """The error over pairs of tensors that come one after the other."""
+    """The mean error over pairs of tensors."""
 
     def __init__(self) -> None:
         self._absolute = self._squared = 0.0
@@ -197,7 +197,7 @@ def generated_errors(model: Model, n: int, seed: int = 0) -> GeneratedErrors:
 
 
 def mean_image(batches: Iterable[Tensor]) -> Tensor:
-    """The mean `[C, H, W]` of batches `[N, C, H, W]`; at least one image."""
+    """The mean image `[C, H, W]` of batches `[N, C, H, W]` with at least one image in total."""
     total, count = torch.zeros(()).double(), 0
     for images in batches:
         total = total + images.double().sum(0)
@@ -218,7 +218,7 @@ def image_errors(
         batches: `[N, C, H, W]` each, in [-1, 1]; at least one image.
         degradations: applied to the images, in this order, before encoding.
         seed: seed of the degradations.
-        mean: their `mean_image`; computed where the batches can be gone through twice, as those of a list.
+        mean: the `mean_image` of the batches; by default, it is computed if batches can be iterated twice, as a list.
 
     Raises:
         FitError: the model cannot encode images.

@@ -1,4 +1,4 @@
-"""Many samples, one batch at a time, so that they need not fit into memory together."""
+"""Generate many samples in batches, with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ __all__ = ["Samples", "labeled_batches", "sample_batches"]
 
 
 class Samples(NamedTuple):
-    """Some generated images."""
+    """A batch of generated images."""
 
     images: Tensor
     """`[n, C, H, W]` in [-1, 1]."""
     labels: Tensor | None = None
-    """What a conditional model was told that they are: class indices int64 `[n]`, or vectors float32 `[n, dim]`."""
+    """Labels of the conditions, if the model is conditional: class indices int64 `[n]`, or vectors float32 `[n, "
+    "dim]`."""
 
 
 def sample_batches(
@@ -35,7 +36,7 @@ def labeled_batches(
 ) -> Iterator[Samples]:
     """As `sample_batches`, with labels if the model is conditional."""
     rng = torch.Generator().manual_seed(seed)
-    for start in range(0, count, model.chunk):  # larger batches would need memory, and be no faster
+    for start in range(0, count, model.chunk):  # larger batches need more memory and are not faster
         number = min(model.chunk, count - start)
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
         noise = model.sample_noise(number, rng, turned or None)

@@ -1,4 +1,4 @@
-"""Nearest neighbors among points that are read a part at a time, some of which may be left out."""
+"""Nearest neighbors among points that are read in blocks, some of which may be left out."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from gantk.ops import knn_distances
 __all__ = ["Points", "Progress", "search"]
 
 BLOCK = 2**26
-"""Bytes of points that are read at a time."""
+"""Number of bytes of points read at a time."""
 
 Progress = Callable[[float], object]
 
 
 @dataclass(frozen=True)
 class Points:
-    """Points of which a part at a time is read.
+    """Points that are read in blocks.
 
     Args:
-        count: how many there are.
-        read: returns those at some indices, `[n, …]`, uint8 or float.
+        count: number of points.
+        read: returns the points at the given indices, `[n, …]`, uint8 or float.
     """
 
     count: int
@@ -40,11 +40,11 @@ class Points:
 
     @classmethod
     def of_images(cls, source: DataSource) -> Points:
-        """The pixels of images, uint8, whose distances are exact."""
+        """The pixels of images as uint8, whose distances are exact."""
         return cls(len(source), source.images)
 
     def blocks(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        """Some points after the other, each with the index of the first."""
+        """Consecutive blocks of points, each with the index of its first point."""
         for start in range(0, self.count, size):
             yield start, self.read(range(start, min(start + size, self.count)))
 
@@ -52,18 +52,18 @@ class Points:
 def search(
     queries: Tensor, among: Points, k: int, left_out: Tensor | None = None, progress: Progress | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The k nearest of points that are read a block at a time.
+    """Find the k nearest neighbors of queries among points that are read in blocks.
 
     Args:
         queries: `[N, …]`.
         among: the points to search.
-        k: how many of them.
-        left_out: `[N, m]` indices of points that are no neighbors of a query; -1 is none.
-        progress: told what share is done, 0 to 1.
+        k: number of neighbors.
+        left_out: `[N, m]`, indices of points to exclude for each query; -1 for none.
+        progress: receives the fraction of the search that is done, 0 to 1.
 
     Returns:
-        distances `[N, k]`, float64, ascending, and indices `[N, k]`, int64; infinity and -1 where there are fewer
-        neighbors. Of neighbors equally far, the one with the smaller index comes first.
+        distances `[N, k]`, float64, ascending, and indices `[N, k]`, int64; infinity and -1 if there are fewer
+        neighbors. Ties are broken by the smaller index.
     """
     left_out = torch.empty(len(queries), 0, dtype=torch.int64) if left_out is None else left_out
     wanted = k + left_out.shape[1]
@@ -82,6 +82,6 @@ def search(
 
 
 def _nearest(distances: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    # Stable, and blocks come in the order of their indices: of points equally far, the first stays the first.
+    # The sort is stable and blocks are in the order of their indices, so ties are broken by the smaller index.
     order = distances.sort(dim=1, stable=True).indices[:, :k]
     return distances.gather(1, order), indices.gather(1, order)

@@ -11,7 +11,7 @@ from gantk.errors import UsageError
 __all__ = ["ms_ssim", "ssim_scales"]
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the paper's five scales, the finest first."""
+"""Weights of the paper's five scales, the finest first."""
 
 WINDOW, SIGMA = 11, 1.5
 """Side and standard deviation of the Gaussian window, in pixels."""
@@ -20,9 +20,9 @@ LEVELS = 255.0
 
 
 def ssim_scales(height: int, width: int) -> int:
-    """How many of the five scales images have: those at which a window fits into them; 1 at least.
+    """The number of scales, at most five, at which the window fits into the images; at least 1.
 
-    All five from 176 pixels on, 4 at 128, 3 at 64, 2 at 28 and 32.
+    It is 5 from 176 pixels on, 4 at 128, 3 at 64, and 2 at 28 and 32.
     """
     scales, side = 1, min(height, width) // 2
     while side >= WINDOW and scales < len(WEIGHTS):
@@ -31,20 +31,21 @@ def ssim_scales(height: int, width: int) -> int:
 
 
 def ms_ssim(one: Tensor, other: Tensor) -> Tensor:
-    """How similar pairs of images are: 1 where they are equal, about 0 where nothing is alike.
+    """The similarity of pairs of images: 1 if they are equal, about 0 if they have nothing in common.
 
-    Of images that are smaller than 176 pixels only the finer scales are taken, `ssim_scales`, their weights divided by
-    their sum, and of those smaller than the window a window as large as they are: compare at one size.
+    For images smaller than 176 pixels, only the finer scales are used (see `ssim_scales`), with their weights divided
+    by their sum; for images smaller than the window, the window is as large as the image. Compare values at one image
+    size only.
 
     Args:
         one: uint8 `[N, C, H, W]`.
-        other: as many images of the same shape.
+        other: uint8 `[N, C, H, W]`, the second image of each pair.
 
     Returns:
         float64 `[N]`.
 
     Raises:
-        UsageError: these are no such images.
+        UsageError: the images have another shape or dtype.
     """
     if one.dtype != torch.uint8 or one.shape != other.shape or other.dtype != torch.uint8 or one.ndim != 4:
         raise UsageError(
@@ -66,7 +67,7 @@ def ms_ssim(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _ssim(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-    """The structural similarity of pairs, and its part for contrast and structure: `[N]` each."""
+    """The structural similarity of pairs, and its factor for contrast and structure: `[N]` each."""
     c1, c2 = (0.01 * LEVELS) ** 2, (0.03 * LEVELS) ** 2
     mean_x, mean_y, xx, yy, xy = (_blurred(each, window) for each in (x, y, x * x, y * y, x * y))
     contrast = (2 * (xy - mean_x * mean_y) + c2) / (xx - mean_x.square() + yy - mean_y.square() + c2)
@@ -75,13 +76,13 @@ def _ssim(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blurred(images: Tensor, window: Tensor) -> Tensor:
-    """Where the whole window lies within the images."""
+    """Filtered images, at positions where the whole window lies inside."""
     rows, columns = (_band(window, size) for size in images.shape[2:])
     return rows @ images @ columns.T
 
 
 def _band(window: Tensor, size: int) -> Tensor:
-    """`[size - window + 1, size]`: the window at each of its places along a line."""
+    """`[size - window + 1, size]`: the window at each position along a line."""
     places = size - len(window) + 1
     found = torch.zeros(places, size, dtype=window.dtype)
     steps = torch.arange(places)[:, None] + torch.arange(len(window))

@@ -1,4 +1,4 @@
-"""A linear classifier of features: the L2-SVM, one class against the others."""
+"""A linear classifier of features: the one-vs-rest L2-SVM."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gantk.errors import UsageError
 __all__ = ["LinearSVM", "fit_svm"]
 
 BLOCK = 2**24
-"""Coordinates of points that are read at a time."""
+"""Number of coordinates read at a time."""
 
 STEPS = 200
-"""Most steps of L-BFGS; a few dozen are the rule."""
+"""Maximum number of steps of L-BFGS, which usually needs a few dozen."""
 
 TOLERANCE = 1e-4
-"""The gradient at the end, by that at the beginning."""
+"""Norm of the final gradient relative to the initial one, at which the optimization stops."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearSVM:
-    """One linear function for each class; a point has the class whose function is the greatest."""
+    """One linear function for each class; the predicted class is the one with the greatest value."""
 
     weight: Tensor
     """float64 `[D, classes]`."""
@@ -32,32 +32,34 @@ class LinearSVM:
     """float64 `[classes]`."""
 
     def scores(self, points: Tensor) -> Tensor:
-        """float64 `[N, classes]`, of points `[N, D]`; positive on the class's side."""
+        """The values float64 `[N, classes]` for points `[N, D]`; positive values are inside the class."""
         return torch.cat([part.double() @ self.weight + self.bias for _, part in _blocks(points)])
 
     def accuracy(self, points: Tensor, labels: Tensor) -> float:
-        """The share of points `[N, D]` that are given their label, int64 `[N]`."""
+        """The share of points `[N, D]` whose predicted class is their label, int64 `[N]`."""
         return float((self.scores(points).argmax(1) == labels).double().mean())
 
 
 def fit_svm(points: Tensor, labels: Tensor, c: float = 1.0) -> LinearSVM:
-    """Fit an L2-SVM: for each class, ½‖w‖² + c Σ max(0, 1 − y(wx + b))² is minimized, where y is 1 in it and −1 else.
+    """Fit an L2-SVM.
 
-    Points are read a block at a time. Before, they are moved and scaled so that their mean is 0 and their mean squared
-    length is 1, so that c means the same whatever the features are; the functions returned are of the points as given.
+    For each class, it minimizes ½‖w‖² + c Σ max(0, 1 − y(wx + b))², where y is 1 for points of the class and −1 for
+    others. Points are read in blocks, centered, and scaled to a mean squared length of 1, so that c has the same
+    meaning for all features. The result applies to the original points.
 
     Args:
         points: `[N, D]`.
         labels: int64 `[N]`, from 0.
-        c: above 0: how much the errors count beside the norm of w.
+        c: weight of the errors relative to the norm of w, above 0.
 
     Raises:
-        UsageError: there are more or fewer labels than points, fewer than two classes, or c is not positive.
+        UsageError: the number of labels differs from the number of points, there are fewer than two classes, or c is
+            not positive.
     """
     if points.ndim != 2 or labels.shape != points.shape[:1]:
-        raise UsageError(f"points are [N, D] with labels [N], not {list(points.shape)} and {list(labels.shape)}.")
+        raise UsageError(f"points are [N, D] and labels [N], not {list(points.shape)} and {list(labels.shape)}.")
     if bool((labels == labels[:1]).all()):
-        raise UsageError("an SVM tells classes from each other: points of two classes at least are needed.")
+        raise UsageError("an SVM needs points of at least two classes, but all points have the same label.")
     if not c > 0:
         raise UsageError(f"c must be above 0, not {c}.")
     classes = int(labels.max()) + 1

@@ -1,4 +1,4 @@
-"""The intrinsic dimension from the two nearest neighbors of each point: Facco, d'Errico, Rodriguez & Laio 2017."""
+"""The intrinsic dimension from the two nearest neighbors of each point (Facco, d'Errico, Rodriguez & Laio 2017)."""
 
 from __future__ import annotations
 

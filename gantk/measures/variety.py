@@ -1,4 +1,4 @@
-"""How much images differ from each other, in pixels: the diversity of Zhong et al. 2018, Definition 3."""
+"""The variance of images in pixels: the diversity of Zhong et al. 2018, Definition 3."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from gantk.errors import UsageError
 __all__ = ["Diversity", "diversity"]
 
 STEP = 2 / 255
-"""A level of a byte, where images are in [-1, 1]."""
+"""The difference between two levels of a byte, for images in [-1, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Diversity:
-    """E ‖x − E x‖² of the images of each class, in [-1, 1]."""
+    """E ‖x − E x‖² of the images of each class, for images in [-1, 1]."""
 
     values: Tensor
-    """float64 `[classes]`: unbiased, so that it does not depend on the number of images; NaN below 2 of them."""
+    """float64 `[classes]`: unbiased, so it does not depend on the number of images; NaN for fewer than 2 images."""
     counts: Tensor
-    """int64 `[classes]`: how many images each class has."""
+    """int64 `[classes]`: number of images of each class."""
 
 
 def diversity(batches: Iterable[Tensor], classes: Tensor | None = None) -> Diversity:
-    """How far images are from the mean of their class: E ‖x − E x‖², the sum of the variances of all pixels.
+    """E ‖x − E x‖² for the images of each class: the sum of the variances of all pixels.
 
     Args:
-        batches: uint8 `[n, C, H, W]` each, read as a stream.
-        classes: int64 `[N]`, the class of each image of all batches together; one class where not given.
+        batches: uint8 `[n, C, H, W]` each.
+        classes: int64 `[N]`, the classes of the images of all batches; by default, all images are of one class.
 
     Raises:
-        UsageError: there are no images, or more or fewer than classes.
+        UsageError: there are no images, or the number of images and classes differs.
     """
     groups = 1 if classes is None else int(classes.max()) + 1
     counts, squares = torch.zeros(2, groups, dtype=torch.int64)
@@ -54,7 +54,7 @@ def diversity(batches: Iterable[Tensor], classes: Tensor | None = None) -> Diver
         squares.index_add_(0, which, pixels.square().sum(1))
         counts.index_add_(0, which, torch.ones_like(which))
     if sums is None or (classes is not None and done != len(classes)):
-        raise UsageError("images are needed, as many as there are classes given.")
+        raise UsageError("at least one image is needed, and one class for each image.")
     within = squares.double() - sums.double().square().sum(1) / counts.clamp_min(1)
     values = torch.where(counts > 1, within / (counts - 1).clamp_min(1), torch.nan)
     return Diversity(values * STEP**2, counts)

@@ -1,4 +1,4 @@
-"""Means of what is logged, over the turns and steps of a log interval, and the time that a stage has taken."""
+"""Means of logged values over a log interval, and the time since the start of a stage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Averages"]
 
 
 class Averages:
-    """Means of named values since they were last taken; tensors stay on their device until then.
+    """Means of named values since the last `take`; until then, tensors stay on their device.
 
     Args:
-        state: what `state` of an earlier one returned, from which this one continues.
-        device: where the tensors are.
-        clock: seconds.
+        state: the result of `state`, to resume from it.
+        device: the device of the tensors.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Averages:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the beginning, those before a resume included."""
+        """Seconds since the start of the stage, including those before a resume."""
         return self._clock() - self._began
 
     def add(self, values: Mapping[str, Tensor | float]) -> None:
-        """Add the values of one turn: scalar tensors, which are not read, or numbers."""
+        """Add the values of one turn: numbers, or scalar tensors, which are not synchronized with the CPU."""
         sums, added = [], []
         for name, value in values.items():
             if not isinstance(value, Tensor):
@@ -55,7 +55,7 @@ class Averages:
             torch._foreach_add_(sums, added)
 
     def take(self) -> dict[str, float]:
-        """The means, each over the turns that had the value, as plain numbers; starts over."""
+        """The mean of each value over the turns that had it, as floats; starts a new interval."""
         sums = dict(self._numbers)
         if self._sums:
             sums |= zip(self._sums, torch.stack([*self._sums.values()]).tolist(), strict=True)
@@ -64,7 +64,7 @@ class Averages:
         return taken
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of this, so that a resumed run logs the same means."""
+        """The state for a checkpoint, so that a resumed run logs the same means."""
         return {
             "sums": {name: value.cpu().clone() for name, value in self._sums.items()},
             "numbers": dict(self._numbers),

@@ -51,7 +51,7 @@ def train(
         fresh: start over; the run's checkpoints, samples and logs are moved away first.
         settings: settings of stages and of training to change from this step on, such as
             `{"stages.game.length": "20 epochs"}`. They are recorded in the run's `history.toml`.
-        accept_data: accept data that differ from those that the run has been trained on so far.
+        accept_data: continue with data that differs from the data of the run so far.
         progress: receives progress updates; by default a progress bar, or lines if standard error is not a terminal.
         stop_when: called after every measurement with the step and the figures, such as `measure/prdc/coverage`; if it
             returns true, training is saved and stops. It can be resumed.
@@ -59,7 +59,7 @@ def train(
     Raises:
         UsageError: a setting is unknown, or cannot be changed at this step; or the model's weights were changed, while
             the run would resume from its own.
-        DataError: the data differ from those that the run has been trained on.
+        DataError: the data differs from the data that the run has been trained on.
         RunError: the folder contains another model's run, or something else.
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint is kept.
         Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 was received; everything is saved.
@@ -98,11 +98,11 @@ def train(
 def _take(model: Model, recipe: Any, data: Any, seed: int | None) -> None:
     for name, value in (("recipe", recipe), ("seed", seed)):
         if value is not None:
-            raise UsageError(f"this model was built with its {name} already: leave out {name}=…, or build another one.")
+            raise UsageError(f"this model was already built with a {name}: omit {name}=…, or build another model.")
     if data is not None:
         source = source_of(data)
         if source is None:
-            raise UsageError("data: an array, a list, a data set or a gantk.DataSource replaces a model's data.")
+            raise UsageError(f"data is an array, a list, a data set or a gantk.DataSource, not {type(data).__name__}.")
         model.built.data = source
 
 
@@ -122,16 +122,18 @@ def _check_same(model: Model, run: Run, accept_data: bool) -> None:
     # A checkpoint records the data that it was trained on.
     over = ("data", "shape") if accept_data or run.steps() else ("shape",)
     if not _same(written, spec, over) and not _same(assemble(written, for_training=False).built.spec, spec, over):
-        raise UsageError(f"{run} contains another model: train it with gantk train, or choose another path.")
+        raise UsageError(
+            f"{run} contains another model: train that one with gantk train {run.typed}, or choose another path."
+        )
 
 
 def _check_unchanged_weights(model: Model, run: Run) -> None:
-    """Do not silently replace weights that the user changed by a checkpoint's."""
+    """Do not silently replace weights that the user changed with those of a checkpoint."""
     if (run.steps() or run.start.exists()) and model.built.weights != model.fingerprint():
         raise UsageError(
-            f"the weights of this model were changed since gantk built, loaded or trained it, and {run} resumes from "
-            f"its own: gantk.load({str(run)!r}) has those; gantk.train(model, ANOTHER_RUN) trains on from the changed "
-            "ones, and model.save(ANOTHER_RUN) keeps them."
+            f"the weights of this model were changed since gantk built, loaded or trained it, but {run} resumes from "
+            f"its own weights: load them with gantk.load({str(run)!r}), train the changed ones with "
+            "gantk.train(model, ANOTHER_RUN), or save them with model.save(ANOTHER_RUN)."
         )
 
 

@@ -19,8 +19,8 @@ STRUCTURE = {
     "batch_size": "the position in the data is counted in batches",
     "repeats": "the position in the data is counted in turns",
     "optimizer": "the state of one optimizer cannot be used by another",
-    "amsgrad": "its optimizer remembers nothing for it",
-    "centered": "its optimizer remembers nothing for it",
+    "amsgrad": "the state of the optimizer has no values for it",
+    "centered": "the state of the optimizer has no values for it",
 }
 """Settings that cannot change after a stage has begun → the reason."""
 
@@ -57,12 +57,12 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
 
 
 def check_data(difference: str, where: str, typed: str, from_python: bool = False) -> None:
-    """Raise a `DataError` with the way to resume if the data differ from those that a run was trained on."""
+    """Raise a `DataError` that says how to resume if the data differs from the data that a run was trained on."""
     if not difference:
         return
-    mend = f"gantk train {typed} --accept-data continues with these; --data PATH names where the others lie"
+    mend = f"To continue with this data: gantk train {typed} --accept-data; if the data moved: --data PATH"
     if from_python:
-        mend = "gantk.train(…, accept_data=True) continues with these"
+        mend = "To continue with this data: gantk.train(…, accept_data=True)"
     raise DataError(f"the data differs from that of {where}: {difference}. {mend}.")
 
 

@@ -26,7 +26,7 @@ class Curves:
         entries: the entries logged so far.
 
     Raises:
-        OptionError: `keep_best` is not a figure of which lower or higher values are better.
+        OptionError: `keep_best` is not a figure for which lower or higher values are better.
     """
 
     def __init__(self, run: Run, model: Model, keep_best: str, entries: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -82,7 +82,7 @@ class Curves:
         best = self._best()
         if best is None:
             return ""
-        many = f"of {self.looked_at} that were measured" if self.looked_at > 1 else "the only one that was measured"
+        many = f"of {self.looked_at} measurements" if self.looked_at > 1 else "the only measurement"
         place = self._run.checkpoint(best["step"])
         return f"best {self.figure}: {best['value']:.4g} at step {best['step']}, {many}; kept in {place}"
 

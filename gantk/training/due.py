@@ -14,7 +14,7 @@ class Due:
     Args:
         steps: interval in steps.
         minutes: maximum interval in minutes; 0 for none.
-        first: maximum minutes until the first time, since a user may be waiting for it.
+        first: maximum minutes until the first time, because a user may be waiting for it.
         clock: returns the time in seconds.
     """
 

@@ -48,14 +48,14 @@ def estimate(model: Model) -> Estimate:
             steps = stage.steps(model.built.shape["images"])
             try:
                 found[stage.name] = steps * _seconds(fabric, model, stage)
-            except Exception as error:  # noqa: BLE001 - parts may refuse a few random images; the reason is told
+            except Exception as error:  # noqa: BLE001 - parts may refuse a few random images; the reason is reported
                 found[stage.name] = math.nan
                 reasons[stage.name] = f"{type(error).__name__}: {briefly(error)}"
     return Estimate(found, reasons)
 
 
 def _seconds(fabric: Fabric, model: Model, stage: Stage) -> float:
-    """Of one step."""
+    """Seconds of one step."""
     if stage.enter is not None:
         stage.enter(model)
     model.eval().requires_grad_(False)

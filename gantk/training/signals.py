@@ -1,6 +1,6 @@
-"""Stopping by signals: after a first Ctrl-C or SIGTERM, the step ends and is saved; a second one stops at once.
+"""Stop on signals: the first Ctrl-C or SIGTERM stops after the current step and saves; the second stops at once.
 
-Clusters such as Slurm send SIGUSR1 or SIGUSR2 before the time of a job is over.
+Clusters such as Slurm send SIGUSR1 or SIGUSR2 before the time limit of a job.
 """
 
 from __future__ import annotations

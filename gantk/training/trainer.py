@@ -1,4 +1,4 @@
-"""The trainer: one for every recipe. It plays stages of players, and knows no paper, part or device by name."""
+"""The trainer of all recipes: it plays the stages of a model, whatever their players and parts are."""
 
 from __future__ import annotations
 
@@ -55,17 +55,16 @@ from gantk.training.turn import Turns
 __all__ = ["StopWhen", "Trainer", "as_toml"]
 
 EARLY = 5.0
-"""Seconds into a stage after which is told how long it will take."""
-
+"""Seconds into a stage after which its duration is printed."""
 
 Orders = tuple[Order, Order]
-"""In which images are read: those of the recipe's players, and those of others' alone."""
+"""The order of the images for the recipe's players, and for players that parts brought."""
 StopWhen = Callable[[int, Mapping[str, float]], bool]
-"""Asked after every measurement, with the step and the figures by the names they are logged by."""
+"""Called after every measurement with the step and the figures by their names in the log; true stops training."""
 
 
 class _Enough(Exception):
-    """What was measured says that training has gone far enough; all is saved."""
+    """`stop_when` returned true; everything is saved."""
 
 
 class Trainer:
@@ -73,11 +72,11 @@ class Trainer:
 
     Args:
         model: the model.
-        run: where everything is written.
+        run: the folder to write to.
         progress: receives progress updates.
-        stop: asked after every step.
-        settings: what is another from here on.
-        stop_when: asked after every measurement whether to save and stop.
+        stop: whether a signal has requested a stop; checked after every step.
+        settings: settings to change from this step on.
+        stop_when: called after every measurement; if it returns true, training is saved and stops.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class Trainer:
             self.progress.finish()
         self._see_data(trained_on, place, accept_data)
         if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
-            self.progress.say(f"the checkpoints, samples and logs so far are set aside in {aside}")
+            self.progress.say(f"moved the previous checkpoints, samples and logs to {aside}")
         self.fabric.barrier()
         self._change(place)
         self.run.clean(self.settings.keep)
@@ -162,7 +161,7 @@ class Trainer:
             self.model.requires_grad_(True).eval()
 
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
-        """Compare the data with those that the run has been trained on, or else that it was built on."""
+        """Compare the data with the data that the run has been trained on."""
         self.content = content_of(self.data)
         if accept:
             return
@@ -173,11 +172,11 @@ class Trainer:
     def _reading(self, done: float) -> None:
         self.progress.reading(done)
         if self.stop.signal is not None:
-            message = f"stopped by {self.stop.signal.name} while images were read; nothing has changed in {self.run}"
+            message = f"stopped by {self.stop.signal.name} while reading images; {self.run} is unchanged"
             raise Interrupted(message, self.stop.signal.value)
 
     def _change(self, place: Place) -> None:
-        """Write down what is another from here on: settings that were asked for, and where the data lie."""
+        """Record changes from this step on: of settings, and of the path to the data."""
         before = {**self.model.built.spec, "shape": self.written["shape"]}
         if "data" in self.written and "data" in before:
             before["data"] = resolved("data", part_table("data", self.written["data"]))
@@ -186,12 +185,12 @@ class Trainer:
         was, now = difference(as_toml(before), as_toml(self.spec))
         if not (was or now) or not self.fabric.is_global_zero:
             return
-        self.progress.say(f"from step {place.total} on: {change_text(was, now)}")
+        self.progress.say(f"changed from step {place.total} on: {change_text(was, now)}")
         add_change(self.run, Change(place.total, was, now))
         self.run.rewrite(self.spec)
 
     def _play(self, place: Place, until: int | None) -> Place:
-        """Play stages from a place on, to the end or up to a step of the run."""
+        """Play the stages from a place to the end, or up to a step of the run."""
         stages = self.model.built.stages
         while place.stage < len(stages):
             place = self._stage(place, stages[place.stage], until)
@@ -276,7 +275,7 @@ class Trainer:
         return values
 
     def _batches(self, stage: Stage, orders: Orders, done: int) -> Iterator[Batch]:
-        """The batches of one step, those of players that parts brought last: this device's share of each."""
+        """This device's share of the batches of one step; those of players that parts brought come last."""
         counts = stage.batches(), stage.further_batches()
         for order, number in ((o, done * n + each) for o, n in zip(orders, counts, strict=True) for each in range(n)):
             indices = order.indices(number * stage.batch_size, stage.batch_size)
@@ -287,7 +286,7 @@ class Trainer:
             )
 
     def _modes(self, stage: Stage) -> None:
-        """What this stage moves trains; everything else is frozen as it is sampled from."""
+        """Set the modules that this stage moves to training mode; freeze all others in evaluation mode."""
         self.model.eval().requires_grad_(False)
         for path in stage.moves():
             self.model.get_submodule(path).train()
@@ -298,7 +297,7 @@ class Trainer:
             self.log.write({**entry, "values": values, "images_per_second": round(rate, 1)})
 
     def _measure(self, entry: dict[str, Any]) -> dict[str, float]:
-        """What is measured after a step, by the names that it is logged by."""
+        """The figures measured after a step, by their names in the log."""
         if not self.log:
             return {}
         total: int = entry["step"]
@@ -325,7 +324,7 @@ class Trainer:
             self.log.picture("samples", drawn, total)
 
     def _same(self, due: bool) -> bool:
-        """What the first of several devices says, by whose clock all of them go."""
+        """The value of the first device, so that all devices agree."""
         return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
@@ -338,7 +337,7 @@ class Trainer:
 
     def _go_back(self) -> str:
         steps = self.run.steps()
-        return f"the checkpoint of step {steps[-1]} is whole" if steps else "there is no checkpoint yet"
+        return f"the last checkpoint is of step {steps[-1]}" if steps else "there is no checkpoint yet"
 
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
         message = f"stopped by {signal.name} after step {place.total}, saved; resume with: gantk train {self.run.typed}"
@@ -346,7 +345,7 @@ class Trainer:
 
 
 def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any]:
-    """What every line of the log begins with."""
+    """The first entries of every line of the log."""
     return {
         "step": total,
         "stage": stage.name,
@@ -358,7 +357,7 @@ def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any
 
 
 def _fabric(settings: TrainSettings) -> Fabric:
-    """Lightning Fabric, with what it has to say of settings that this machine cannot meet."""
+    """Lightning Fabric with these settings; raises `UsageError` if this machine does not support them."""
     try:
         return Fabric(
             accelerator=settings.accelerator,
@@ -376,7 +375,7 @@ def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(model: Model) -> DataSource:
-    """The model's data set, with images of the shape that it was built for."""
+    """The model's data set; checks that its images have the shape that the model was built for."""
     data = model.built.data if model.built.data is not None else open_data(model.built.spec)
     model.built.spec["shape"] = checked_shape(model.built.spec, data)
     model.built.data = data

@@ -1,4 +1,4 @@
-"""A turn: one player moves its parameters once."""
+"""A turn: one update of one player's parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """The turns of one stage: its optimizers, and which parameters are live in whose turn."""
+    """The turns of one stage: its optimizers, and the parameters that require gradients in each turn."""
 
     def __init__(self, fabric: Fabric, model: Model, stage: Stage) -> None:
         self._fabric = fabric
@@ -36,15 +36,18 @@ class Turns:
         self._rates = {p.name: _Rates(p, self.optimizers[p.name]) for p in stage.players}
 
     def play(self, steps: Iterable[Step]) -> list[dict[str, Tensor | float]]:
-        """Every player's turns on these steps: one per repeated turn, and at last the one that all share.
+        """Play every player's turns.
+
+        Args:
+            steps: one for each repeated turn, and a last one that all players share.
 
         Returns:
-            what is logged of each turn: `player/term` → its value without its weight, `player/term/weight` where that
-            is not always 1, `player/term/part` of what losses log, `player/objective`, `player/gradient_norm` and what
-            parts remember.
+            the values to log for each turn: `player/term` is the value of a term without its weight,
+            `player/term/weight` its weight unless it is always 1, `player/term/part` a part that a loss logs; then
+            `player/objective`, `player/gradient_norm` and the state of parts.
 
         Raises:
-            Diverged: a term or a gradient is NaN or infinite; the parameters have not been moved by it.
+            Diverged: a term or a gradient is NaN or infinite; the parameters are unchanged.
         """
         fresh = iter(steps)
         own = [player for player in self.stage.players if not player.brought_by]
@@ -62,9 +65,9 @@ class Turns:
         return turns
 
     def _others(self, player: Player) -> list[Tensor]:
-        """The buffers of parts that neither brought a player nor are moved by it, such as batch statistics.
+        """Buffers that a player must not change, such as batch statistics: those of other parts that it does not move.
 
-        A recipe's own players change whichever they generate and judge with.
+        The recipe's own players may change all buffers.
         """
         if not player.brought_by:
             return []
@@ -92,7 +95,7 @@ class Turns:
         total = torch.stack([term.float() for term in terms.values()]).sum()
         if not total.requires_grad:
             raise FitError(
-                f"stage '{self.stage.name}': no term of '{player.name}' depends on the parameters that it moves."
+                f"stage '{self.stage.name}': no term of player '{player.name}' depends on the parameters that it moves."
             )
         values["objective"] = total.detach()
         self._fabric.backward(total)
@@ -107,7 +110,7 @@ class Turns:
         return {f"{player.name}/{name}": value for name, value in values.items()}
 
     def _wake(self, players: Sequence[Player]) -> None:
-        """Only parameters that this player, or a later one on the same batch, moves take gradients."""
+        """Enable gradients only for parameters that this player, or a later one on the same batch, moves."""
         live = {parameter for player in players for parameter in self._moved[player.name]}
         for parameters in self._moved.values():
             for parameter in parameters:
@@ -115,7 +118,7 @@ class Turns:
 
     def _check(self, player: Player, terms: Mapping[str, Tensor]) -> None:
         if not terms:
-            raise FitError(f"stage '{self.stage.name}': no loss has a term for '{player.name}'.")
+            raise FitError(f"stage '{self.stage.name}': no loss has a term for player '{player.name}'.")
         values = {name: term.detach().float() for name, term in terms.items()}
         if not torch.isfinite(torch.stack([value.reshape(()) for value in values.values()])).all():
             bad = next(f"{name} = {value.item()}" for name, value in values.items() if not torch.isfinite(value))
@@ -131,7 +134,7 @@ class Turns:
         return norm
 
     def _remember(self, player: Player, remembered: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Keep what parts remember, the mean over devices; returns it by the names of the log."""
+        """Update the state of parts with the mean over devices; returns it by the names in the log."""
         values: dict[str, Tensor] = {}
         for key, numbers in remembered.items():
             for name, number in numbers.items():
@@ -144,7 +147,7 @@ class Turns:
         return values
 
     def _average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Average over devices, for any player and any graph; a wrapper around each module could not share a step."""
+        """Average the gradients over devices. A wrapper around each module could not share the values of a step."""
         if self._fabric.world_size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -155,11 +158,11 @@ class Turns:
 
 
 class _Rates:
-    """The learning rates and weights of a player, as its schedules have them: always base · rate(done)."""
+    """The scheduled learning rates and weights of a player: always base · rate(done)."""
 
     def __init__(self, player: Player, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
-        # Loading an optimizer's state replaces its groups.
+        # Loading an optimizer's state replaces its groups, so keep the initial learning rates.
         self._bases = [group["lr"] for group in optimizer.param_groups]
         self._lr = parse_rate(player.lr_schedule, "lr_schedule")
         self._weights = {term: parse_rate(text, "weight_schedule") for term, text in player.weight_schedule.items()}
@@ -182,7 +185,7 @@ class _Rates:
 def _figures(
     terms: Mapping[str, Tensor], logged: Mapping[str, Logged], scheduled: Mapping[str, float]
 ) -> dict[str, Tensor | float]:
-    """What is logged of a turn's terms and of their parts: each without its weight, and the weight beside it."""
+    """The values of terms and their parts to log: each without its weight, and the weight separately."""
     figures: dict[str, Tensor | float] = {}
     for name, (value, weight) in {**{name: (term.detach(), 1.0) for name, term in terms.items()}, **logged}.items():
         figures[name] = value
@@ -192,5 +195,5 @@ def _figures(
 
 
 def _parameters(modules: Iterable[nn.Module]) -> Iterable[nn.Parameter]:
-    """Every parameter once, in order, though modules may contain one another."""
+    """Every parameter once, in order, even if one module contains another."""
     return dict.fromkeys(itertools.chain.from_iterable(module.parameters() for module in modules))

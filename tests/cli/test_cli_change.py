@@ -146,7 +146,8 @@ def test_other_arrays_of_the_same_number_from_python(tmp_path: Path, tiny) -> No
     again = gantk.load(tmp_path / "run", data=other)
     more = {LENGTH: "8 steps"}
     with pytest.raises(
-        DataError, match=r"still 40 images, but their content has changed\. gantk\.train\(…, accept_data=True\)"
+        DataError,
+        match=r"their content has changed\. To continue with this data: gantk\.train\(…, accept_data=True\)",
     ):
         gantk.train(again, tmp_path / "run", settings=more, progress=Silent())
     gantk.train(again, tmp_path / "run", settings=more, accept_data=True, progress=Silent())
@@ -191,7 +192,7 @@ def test_other_data_need_to_be_accepted(photos: Path, tmp_path: Path, call) -> N
 def test_fresh_sets_aside_what_was_there(trained: Path, tmp_path: Path, call) -> None:
     before = weights(trained, 8)
     done = call("train", "trained", "--fresh", "--set", "stages.game.generator.lr=1e-3").worked()
-    assert "set aside in trained/old-1" in done.err
+    assert "moved the previous checkpoints, samples and logs to trained/old-1" in done.err
     assert weights(trained / "old-1", 8) == before
     assert weights(trained, 8) != before
     call("sample", "trained/old-1", "-n", "1").worked()

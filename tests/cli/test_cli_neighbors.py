@@ -40,7 +40,11 @@ REFUSED = {
     "npz": (["-o", "a.npz"], 2, "expected NAME.png"),
     "extractor": (["-n", "1", "--samples", "1", "--extractor", "pixel"], 2, "Did you mean 'pixels'"),
     "no data": (["--data", "/gone/photos"], 1, "/gone/photos"),
-    "k=10001": (["-k", "10001", "--samples", "1", "-n", "1"], 2, "there are 10000 training images; 10001 are needed"),
+    "k=10001": (
+        ["-k", "10001", "--samples", "1", "-n", "1"],
+        2,
+        "at least 10001 training images are needed, but there are 10000",
+    ),
 }
 
 

@@ -158,7 +158,7 @@ def test_a_generator_with_an_encoder_reconstructs(
 def test_an_encoder_that_nobody_trains_is_not_read(tmp_path: Path, call) -> None:
     train(tmp_path / "run", **{**PARTS, "generator": "vae:width=4"})
     error = call("reconstruct", "run").error(2)
-    assert "its generator reads them with generator.encoder, which no player moves: build with --loss code" in error
+    assert "its generator encodes images with generator.encoder, which no player moves; build with --loss code" in error
 
 
 def test_a_model_without_codes_names_the_mend(trained: Path, tmp_path: Path, call) -> None:

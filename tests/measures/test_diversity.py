@@ -40,9 +40,9 @@ def test_diversity_is_the_definition_by_class() -> None:
 def test_diversity_needs_a_class_for_each_image() -> None:
     some = images(6, 3, torch.zeros(6, dtype=torch.int64))
     for given in (5, 7):
-        with pytest.raises(UsageError, match="as many as there are classes given"):
+        with pytest.raises(UsageError, match="one class for each image"):
             diversity(some.split(2), torch.zeros(given, dtype=torch.int64))
-    with pytest.raises(UsageError, match="images are needed"):
+    with pytest.raises(UsageError, match="at least one image is needed"):
         diversity([])
 
 

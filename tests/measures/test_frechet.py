@@ -109,7 +109,7 @@ def test_floor_is_the_distance_of_other_real_images() -> None:
 
 def test_few_samples_are_refused_or_not_extrapolated() -> None:
     some = points(30, mixing(20, 1), 2)
-    with pytest.raises(UsageError, match="20 features needs 21 generated samples"):
+    with pytest.raises(UsageError, match="20 features needs at least 21 generated samples, but there are 20"):
         frechet_estimate(some, some[:20])
     assert frechet_estimate(some, some).infinity is None
     with pytest.raises(UsageError, match="20 and 5 dimensions"):

@@ -58,7 +58,7 @@ def test_samples_of_the_same_kind_are_at_zero_and_noise_raises_it() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(UsageError, match="needs 4 samples"):
+    with pytest.raises(UsageError, match="needs at least 4 samples"):
         kernel_distance(features(3, 0), features(9, 1))
     with pytest.raises(UsageError, match=r"\[9, 6\] and \[9, 2\]"):
         squared_mmd(features(9, 0), features(9, 0)[:, :2])

@@ -23,7 +23,7 @@ def test_nearest_label_is_the_definition() -> None:
     labels, others = (torch.randint(0, 4, (n,), generator=rng) for n in (40, 30))
     expected = (others[torch.cdist(points, reference).argmin(1)] == labels).double().mean().item()
     assert nearest_label_accuracy(points, labels, reference, others) == expected
-    with pytest.raises(UsageError, match="each point has one label"):
+    with pytest.raises(UsageError, match="each point needs one label"):
         nearest_label_accuracy(points, labels[:5], reference, others)
 
 

@@ -157,7 +157,7 @@ def test_progress_runs_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("count", "k"), [(2, 1), (4, 5)])
 def test_too_few_training_images(count: int, k: int) -> None:
-    with pytest.raises(UsageError, match=f"there are {count} training images; {max(k, 3)} are needed"):
+    with pytest.raises(UsageError, match=f"at least {max(k, 3)} training images are needed, but there are {count}"):
         training_neighbors(TRAINING[:2], Points.of_images(ArraySource(TRAINING[:count])), k)
 
 

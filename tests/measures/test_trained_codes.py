@@ -29,12 +29,12 @@ def test_an_encoder_that_nobody_trains_is_noted_and_not_read(
 ) -> None:
     model = tiny(generator=VAE)
     assert idle(model) == ["no player moves the parameters of generator.encoder."]
-    with pytest.raises(FitError, match=r"generator reads them with generator\.encoder, .*build with --loss code"):
+    with pytest.raises(FitError, match=r"generator encodes images with generator\.encoder, .*build with --loss code"):
         check_reads_codes(model)
     gantk.train(model, run=tmp_path / "run")
     for again in (model, gantk.load(tmp_path / "run")):
         before = [p.requires_grad for p in again.parameters()]
-        with pytest.raises(FitError, match="nothing trains this model's codes"):
+        with pytest.raises(FitError, match="this model is not trained to encode images"):
             image_errors(again, [to_float(images.images(range(4)))])
         assert [p.requires_grad for p in again.parameters()] == before
 
@@ -57,7 +57,7 @@ def test_trained_encoders_are_read(recipe: str, tiny_pictures: ArraySource) -> N
 def test_a_code_head_without_its_loss_gives_way_to_a_trained_encoder(tiny: Callable[..., gantk.Model]) -> None:
     model = tiny(generator=VAE, discriminator="dcgan:width=4,code=true")
     assert idle(model)[1:] == ["no player moves the parameters of discriminator.code."]
-    with pytest.raises(FitError, match=r"generator\.encoder.* and discriminator reads|discriminator reads.*encoder"):
+    with pytest.raises(FitError, match=r"generator\.encoder.* and discriminator encodes images|discriminator encodes images.*encoder"):
         check_reads_codes(model)
     model.built.spec["untrained"] = ["discriminator.code"]  # as where a player of another recipe trains the encoder
     images = torch.zeros(2, *model.image_shape)

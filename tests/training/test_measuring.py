@@ -74,7 +74,7 @@ def test_the_best_checkpoint_is_kept_beside_the_newest(tiny: Build, tmp_path: Pa
     run = gantk.Run(tmp_path / "run")
     assert run.steps() == [4, 6]
     assert run.best() == {"step": 4, "figure": "scripted/distance", "value": 2.0}
-    assert lines[-1].startswith("best scripted/distance: 2 at step 4, of 6 that were measured; kept in ")
+    assert lines[-1].startswith("best scripted/distance: 2 at step 4, of 6 measurements; kept in ")
     assert gantk.load(run, step=4)
 
 
@@ -111,7 +111,7 @@ def test_a_resumed_training_knows_the_best(tiny: Build, tmp_path: Path) -> None:
         settings={"stages.game.length": "6 steps"},
     )
     assert gantk.Run(tmp_path / "run").steps() == [4, 6]
-    assert "of 6 that were measured" in heard.lines[-1]
+    assert "of 6 measurements" in heard.lines[-1]
 
 
 def test_without_it_the_newest_are_kept(tiny: Build, tmp_path: Path) -> None:

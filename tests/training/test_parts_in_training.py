@@ -111,7 +111,7 @@ def test_what_is_no_number_stops_a_run_before_it_moves_anything(
 ) -> None:
     register("loss", "broken", Broken)
     model, run = tiny(loss=f"broken:gradient={str(gradient).lower()}", settings=EVERY_STEP), Run(tmp_path / "run")
-    where = rf"stage 'game', step 3, player 'generator': {said}; the checkpoint of step 2 is whole"
+    where = rf"stage 'game', step 3, player 'generator': {said}; the last checkpoint is of step 2"
     with pytest.raises(Diverged, match=where):
         gantk.train(model, run, progress=Silent())
     assert run.steps() == [1, 2]
