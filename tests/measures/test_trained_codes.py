@@ -57,7 +57,7 @@ def test_trained_encoders_are_read(recipe: str, tiny_pictures: ArraySource) -> N
 def test_a_code_head_without_its_loss_gives_way_to_a_trained_encoder(tiny: Callable[..., gantk.Model]) -> None:
     model = tiny(generator=VAE, discriminator="dcgan:width=4,code=true")
     assert idle(model)[1:] == ["no player moves the parameters of discriminator.code."]
-    with pytest.raises(FitError, match=r"generator\.encoder.* and discriminator encodes images|discriminator encodes images.*encoder"):
+    with pytest.raises(FitError, match=r"discriminator encodes images with .*generator\.encoder"):
         check_reads_codes(model)
     model.built.spec["untrained"] = ["discriminator.code"]  # as where a player of another recipe trains the encoder
     images = torch.zeros(2, *model.image_shape)
