@@ -51,7 +51,9 @@ def mended(
         return error
     search = _Search(error, build, spec_of)
     good = search.first(1, itertools.chain(_advised(str(error), request), _with_other_options(str(error), request)))
-    good = good or search.first(2, _with_other_parts(error, request))
+    if not good:
+        good = search.first(1, _with_recipe_of_loss(request))
+        good += search.first(1 if good else 2, _with_other_parts(error, request))
     good = good or search.first(1, _with_other_recipe(request))
     good += search.first(2, _with_less(request))
     if good:
@@ -253,11 +255,23 @@ def _akin(name: str, others: Iterable[str]) -> bool:
     return any(issubclass(one, other) or issubclass(other, one) for other in rest)
 
 
+def _with_recipe_of_loss(request: Request) -> Iterator[Change]:
+    """The recipe that is called like a chosen loss, which is what it plays."""
+    losses = {table["plugin"] for kind, table in request.tables() if kind == "loss"}
+    names = {name.rpartition(":")[2] for name in losses}
+    yield from _with_recipes([plugin for plugin in plugins("recipe") if plugin.name in names], request)
+
+
 def _with_other_recipe(request: Request) -> Iterator[Change]:
-    """Recipes that have one of the chosen parts themselves, first those that are called like it."""
+    """Recipes, first those that are called like a chosen part."""
+    names = {table["plugin"].rpartition(":")[2] for _, table in request.tables()}
+    yield from _with_recipes(sorted(plugins("recipe"), key=lambda plugin: plugin.name not in names), request)
+
+
+def _with_recipes(found: Iterable[Plugin], request: Request) -> Iterator[Change]:
+    """Those of some recipes that have one of the chosen parts themselves."""
     chosen = {(kind, table["plugin"]) for kind, table in request.tables()}
-    names = {name.rpartition(":")[2] for _, name in chosen}
-    for plugin in sorted(plugins("recipe"), key=lambda plugin: plugin.name not in names):
+    for plugin in found:
         try:
             lower = recipe_spec(plugin.qualified)
         except GantkError:

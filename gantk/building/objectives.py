@@ -82,6 +82,7 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
     for name, loss in model.losses:
         if id(loss) not in heard:
             raise FitError(_unheard(name, loss, players), "leave the loss out, or choose another recipe")
+        _check_opponents(name, loss, players)
 
 
 def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
@@ -131,6 +132,23 @@ def _check_speaks(name: str, loss: Loss) -> None:
         f"loss '{name}' has no role: add to {type(loss).__name__} a public method named after each role that it has "
         f"a term for, such as generator(self, play){hint}."
     )
+
+
+def _check_opponents(name: str, loss: Loss, players: Sequence[Player]) -> None:
+    """Of an adversarial loss, two sides are played: one alone has nobody against it, and learns nothing of the data."""
+    sides = [role for role in loss.roles() if loss.speaks_to(role)]
+    holding = [player for player in players if any(held is loss for held in losses_of(player.objective))]
+    played = {role for player in holding for role in _roles_of(player)}
+    if loss.adversarial and len(sides) > 1 and len(played.intersection(sides)) == 1:
+        raise FitError(
+            f"loss '{name}' is a game of {' and '.join(sides)}, of which only the {played.intersection(sides).pop()} "
+            "plays here",
+            "choose another recipe or another --loss",
+        )
+
+
+def _roles_of(player: Player) -> set[str]:
+    return {player.role, *(terms.role for terms in terms_of(player.objective))}
 
 
 def _check_player(model: Model, player: Player, where: str) -> None:

@@ -9,7 +9,7 @@ from gantk.building.construct import part_class
 from gantk.building.resolved import plain
 from gantk.building.spec import SINGLE, Spec, bare_name
 from gantk.kinds import KINDS, LISTS
-from gantk.options import read_options, write_options, write_part
+from gantk.options import read_options, typed_options, write_options, write_part
 
 __all__ = ["notes_on_replaced"]
 
@@ -69,8 +69,7 @@ def _kept(kind: str, old: Table, new: Table) -> Iterator[str]:
 def _dropped(kind: str, old: Table, new: Table, final: Table) -> Iterator[str]:
     """Another plugin: its own options, but for those that happen to be the same."""
     known = read_options(part_class(kind, new["plugin"]))
-    given = {name: plain(value) for name, value in old.items() if name != "plugin"}
-    rest = {n: v for n, v in given.items() if n not in new and str(final.get(n)) != str(v)}
+    rest = {n: v for n, v in _typed(kind, old).items() if n not in new and str(plain(final.get(n))) != str(v)}
     if not rest:
         return
     names = f"{kind} {bare_name(new)} replaces the recipe's {bare_name(old)}"
@@ -82,5 +81,11 @@ def _dropped(kind: str, old: Table, new: Table, final: Table) -> Iterator[str]:
 def _options(kind: str, table: Table) -> dict[str, Any]:
     """The options of a table that are not the plugin's own defaults."""
     known = read_options(part_class(kind, table["plugin"]))
-    given = {name: plain(value) for name, value in table.items() if name != "plugin"}
-    return {n: v for n, v in given.items() if n not in known or str(plain(known[n].default)) != str(v)}
+    return {n: v for n, v in _typed(kind, table).items() if n not in known or str(plain(known[n].default)) != str(v)}
+
+
+def _typed(kind: str, table: Table) -> dict[str, Any]:
+    """The options of a table, each of its own type, however it was written."""
+    given = {name: value for name, value in table.items() if name != "plugin"}
+    typed = typed_options(part_class(kind, table["plugin"]), given, f"{kind} '{bare_name(table)}'")
+    return {name: plain(value) for name, value in typed.items()}

@@ -132,8 +132,8 @@ class Bare(gantk.Recipe):
     """Needs parts and has none of its own."""
 
     def stages(self, model: gantk.Model) -> list[gantk.Stage]:
-        player = gantk.Player("generator", ("generator",), gantk.Terms(model.losses, "generator"))
-        return [gantk.Stage("game", [player])]
+        sides = ("discriminator", "generator")
+        return [gantk.Stage("game", [gantk.Player(side, (side,), gantk.Terms(model.losses, side)) for side in sides])]
 
 
 def test_parts_that_are_missing_are_all_named(
@@ -167,3 +167,12 @@ def test_a_refusal_without_advice_gets_some(
         gantk.build("picky", data=tiny_pictures, generator="aegan:width=4", **given)
     for advice in advised(str(caught.value)):
         gantk.build(*[followed(advice, "picky", given)[0]], data=tiny_pictures, **followed(advice, "picky", given)[1])
+
+
+def test_one_side_of_a_game_without_the_other_is_refused(tiny_pictures: ArraySource) -> None:
+    """A generator that helps its encoder, with nobody against it, sees no image and learns nothing."""
+    with pytest.raises(FitError, match="of which only the generator plays here: choose recipe 'age', or") as caught:
+        gantk.build("autodecoder", data=tiny_pictures, loss="age", generator="age:width=4")
+    for advice in advised(str(caught.value)):
+        recipe, parts = followed(advice, "autodecoder", {"loss": "age", "generator": "age:width=4"})
+        gantk.build(recipe, data=tiny_pictures, **parts)
