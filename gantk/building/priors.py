@@ -44,23 +44,23 @@ def check_priors(model: Model, stages: Sequence[Stage]) -> list[str]:
         if model.condition is not None and "condition" not in loss.needs:
             raise FitError(
                 f"loss '{name}' assumes that all {model.noise_dim} numbers that the generator reads are "
-                f"{_said(prior[0])}, but the last {model.condition.dim} are the condition",
+                f"{_any_of(prior)}, but the last {model.condition.dim} are the condition",
                 "leave out --condition, or choose another loss",
             )
         found = model.noise.distribution
         if found is None:
             notes.setdefault(
                 f"noise {_named(model)} does not say how it is distributed (`distribution`): loss {name} assumes "
-                f"{_said(prior[0])} noise, and samples of this one have {_moments(model.noise)}."
+                f"{_assumed(prior)}, and samples of this one have {_moments(model.noise)}."
             )
         elif found not in prior:
             raise FitError(
-                f"loss '{name}' assumes {_said(prior[0])} noise, but noise '{_named(model)}' is {_said(found)}",
+                f"loss '{name}' assumes {_assumed(prior)}, but noise '{_named(model)}' is {_said(found)}",
                 _mend(prior, model),
             )
         elif wrong := disagreement(drawn_from(model.noise), found):
             raise FitError(
-                f"loss '{name}' assumes {_said(prior[0])} noise, and noise '{_named(model)}' declares to be "
+                f"loss '{name}' assumes {_assumed(prior)}, and noise '{_named(model)}' declares to be "
                 f"{_said(found)}, but {wrong}",
                 _mend(prior, model),
                 f"correct {type(model.noise).__name__}.distribution",
@@ -89,6 +89,14 @@ def _named(model: Model) -> str:
 
 def _said(distribution: str) -> str:
     return DISTRIBUTIONS.get(distribution, distribution)
+
+
+def _any_of(prior: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(map(_said, prior[:-1])), _said(prior[-1]))))
+
+
+def _assumed(prior: Sequence[str]) -> str:
+    return f"{_said(prior[0])} noise" if len(prior) == 1 else f"noise that is {_any_of(prior)}"
 
 
 def _moments(noise: NoiseSource) -> str:

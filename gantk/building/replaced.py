@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,26 +25,21 @@ def notes_on_replaced(recipe: Spec, chosen: Mapping[str, Any], spec: Spec) -> li
         chosen: the user's own parts, as tables, by kind.
         spec: the resolved spec of both.
     """
-    both = [kind for kind in SINGLE if kind in recipe and kind in chosen]
-    notes = [note for kind in both for note in _single(kind, recipe[kind], chosen[kind], spec.get(kind))]
+    kept, notes = dict(_kept(recipe, chosen)), []
+    for kind in SINGLE:
+        if kind in recipe and kind in chosen and kind in spec and recipe[kind]["plugin"] != chosen[kind]["plugin"]:
+            notes += [f"{said}." for said in _dropped(kind, recipe[kind], chosen[kind], spec[kind])]
     for kind in LISTS:
         notes += _of_list(kind, recipe.get(kind, []), chosen.get(kind, []), spec.get(kind, []))
-    return notes
-
-
-def _single(kind: str, old: Table, new: Table, final: Table | None) -> Iterator[str]:
-    if old["plugin"] == new["plugin"]:
-        yield from _kept(kind, old, new)
-    elif final is not None:
-        yield from (f"{said}." for said in _dropped(kind, old, new, final))
+    if not kept:
+        return notes
+    of = " and ".join(filter(None, (", ".join([*kept][:-1]), [*kept][-1]))) + " of the recipe"
+    return [f"{of}; {next(iter(kept.values()))} starts from its own defaults.", *notes]
 
 
 def _of_list(kind: str, recipe: Sequence[Table], chosen: Sequence[Table], spec: Sequence[Table]) -> Iterator[str]:
     before, after = ({table["plugin"]: table for table in tables} for tables in (recipe, spec))
     mine = {table["plugin"] for table in chosen}
-    for new in chosen:
-        if new["plugin"] in before:
-            yield from _kept(kind, before[new["plugin"]], new)
     gone = [old for plugin, old in before.items() if plugin not in after]
     anew = [new for new in chosen if new["plugin"] not in before and new["plugin"] in after]
     said: list[str] = []
@@ -57,13 +53,20 @@ def _of_list(kind: str, recipe: Sequence[Table], chosen: Sequence[Table], spec: 
     yield from [f"{'; '.join(said)}."] if said else []
 
 
-def _kept(kind: str, old: Table, new: Table) -> Iterator[str]:
-    """The same plugin: the options of both, the user's over the recipe's."""
-    kept = {name: value for name, value in _options(kind, old).items() if name not in new}
-    if kept:
-        name = bare_name(old)
-        anew = f"--without {kind if kind not in LISTS else f'{kind}.{name}'} {KINDS[kind].flag} …"
-        yield f"{kind} {name} keeps {write_options(kept)} of the recipe; {anew} starts from its own defaults."
+def _kept(recipe: Spec, chosen: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a user's part keeps of the same plugin in the recipe, and how it is had without that."""
+    for kind in (*SINGLE, *LISTS):
+        for old, new in itertools.product(_tables(recipe, kind), _tables(chosen, kind)):
+            same = old["plugin"] == new["plugin"]
+            if same and (kept := {name: value for name, value in _options(kind, old).items() if name not in new}):
+                name = bare_name(old)
+                anew = f"--without {kind if kind not in LISTS else f'{kind}.{name}'} {KINDS[kind].flag} …"
+                yield f"{kind} {name} keeps {write_options(kept)}", anew
+
+
+def _tables(spec: Mapping[str, Any], kind: str) -> Sequence[Table]:
+    listed = spec.get(kind, [])
+    return [listed] if isinstance(listed, Mapping) else listed
 
 
 def _dropped(kind: str, old: Table, new: Table, final: Table) -> Iterator[str]:

@@ -20,6 +20,22 @@ CASES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
             "own defaults."
         ],
     ),
+    "several that keep some": (
+        "autodecoder",
+        {"generator": "dcgan:width=8", "discriminator": "dcgan:width=8,init_std=0.01", "loss": "code:loops=2"},
+        [
+            "generator dcgan keeps init_std=0.00282, discriminator dcgan keeps code=true and loss code keeps weight=0.5"
+            " of the recipe; --without generator --generator … starts from its own defaults."
+        ],
+    ),
+    "what a loss needs is not dropped": (
+        "autodecoder",
+        {"discriminator": "degan"},
+        [
+            "discriminator degan replaces the recipe's dcgan and drops its init_std=0.00282 (--discriminator "
+            "degan:init_std=0.00282 would keep it)."
+        ],
+    ),
     "another plugin keeps none": (
         "autodecoder",
         {"generator": "degan:fc=16,widths=[8]"},
