@@ -1,7 +1,7 @@
-"""Where trained extractors are kept: `GANTK_CACHE`, by default `~/.cache/gantk`, as decoded images are.
+"""The cache of trained extractors: the folder `GANTK_CACHE`, by default `~/.cache/gantk`, as for decoded images.
 
-A file is written aside and renamed whole; of several processes that want the same one, one makes it and the others
-wait. Deleting the folder is always safe.
+Files are written atomically. If several processes need the same one, one creates it and the others wait. The folder can
+be deleted at any time.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["Weights", "kept"]
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's tensors by name, and texts about them."""
+    """The tensors of a network by name, and its metadata."""
 
     tensors: Mapping[str, Tensor]
     notes: Mapping[str, str]
 
 
 def kept(folder: str, key: str, make: Callable[[], Weights]) -> Weights:
-    """The weights that are kept under a key, made and kept where there are none yet.
+    """The cached weights for a key; they are created if they are not in the cache.
 
     Args:
-        folder: what they belong to, as a folder of the cache.
-        key: a hash of all that they follow from.
-        make: makes them.
+        folder: a folder in the cache.
+        key: a hash of everything that determines the weights.
+        make: creates the weights.
 
     Raises:
         WorkError: the cache cannot be written.
@@ -58,7 +58,7 @@ def kept(folder: str, key: str, make: Callable[[], Weights]) -> Weights:
 
 
 def _read(path: Path) -> Weights | None:
-    """What a file holds, or `None`; a damaged one counts as absent."""
+    """The contents of a file; `None` if it does not exist or is damaged."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return Weights({name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118

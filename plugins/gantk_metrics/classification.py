@@ -1,4 +1,4 @@
-"""What a classifier makes of generated images."""
+"""Metrics by a classifier."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["Accuracy", "Classes", "Confidence", "ScoreOfClasses"]
 
 
 class ScoreOfClasses(Metric):
-    """The Inception Score's formula with the extractor's own classes; greater is better, to the number of classes.
+    """The Inception Score with the extractor's classes; higher is better, up to the number of classes.
 
-    It is called Inception Score only of the classes of Inception. `class_score` is the mean over random parts of the
-    images, `class_score_spread` the standard deviation over them, and `class_score_real` that of the real images.
+    It is called Inception Score only with the classes of Inception. `class_score` is the mean over random parts of the
+    images, `class_score_spread` the standard deviation over them, and `class_score_real` the score of the real images.
 
     Args:
-        splits: random parts of the images, at least 1.
+        splits: number of random parts of the images, at least 1.
     """
 
     needs = frozenset({"probabilities"})
@@ -32,7 +32,7 @@ class ScoreOfClasses(Metric):
         self.splits = splits
 
     def least(self, comparison: Comparison) -> int:
-        """Two images in each part."""
+        """At least two images in each part."""
         return 2 * self.splits
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
@@ -41,10 +41,12 @@ class ScoreOfClasses(Metric):
 
 
 class Confidence(Metric):
-    """The share of images that a classifier recognizes: `confident`, and `confident_real` of the real images.
+    """The share of images that a classifier assigns to a class with high probability; higher is better.
+
+    `confident` is the share of the generated images, and `confident_real` that of the real images.
 
     Args:
-        above: the probability that a class needs, at least 0 and less than 1.
+        above: the probability that the class must exceed, at least 0 and less than 1.
     """
 
     needs = frozenset({"probabilities"})
@@ -62,11 +64,11 @@ class Confidence(Metric):
 
 
 class Classes(Metric):
-    """How many classes are generated, and how evenly, as a classifier sees them: shows mode collapse.
+    """The number of classes among generated images and their balance, by a classifier; shows mode collapse.
 
-    `classes` is the number of those that have at least a tenth of the share that they have among real images, of
-    `classes_real`; `commonest` the share of the most frequent one; `class_divergence` how far all shares are from those
-    of the real images (Kullback-Leibler, in nats): 0 is best, and a single class of ten has 2.3.
+    `classes` is the number of classes with at least a tenth of their share among real images, out of `classes_real`;
+    `commonest` is the share of the most frequent class; `class_divergence` is the Kullback-Leibler divergence from the
+    shares of the real images, in nats: 0 is best, and one class out of ten has 2.3.
     """
 
     needs = frozenset({"probabilities"})
@@ -88,15 +90,15 @@ class Classes(Metric):
         if figures["classes"] >= figures["classes_real"]:
             return ""
         return (
-            f"{figures['classes']:.0f} of {figures['classes_real']:.0f} classes are generated, and "
-            f"{figures['commonest']:.0%} of the images are of one: the generator has collapsed, in part at least."
+            f"only {figures['classes']:.0f} of {figures['classes_real']:.0f} classes are generated, and "
+            f"{figures['commonest']:.0%} of the images are of one class: the generator has at least partly collapsed."
         )
 
 
 class Accuracy(Metric):
-    """How often a classifier sees the class that a conditional generator was told: `accuracy`, from 0 to 1.
+    """The share of conditional samples that a classifier assigns to the requested class; higher is better.
 
-    `accuracy_real` is that of the real images and their labels.
+    `accuracy` is the share of the generated images, from 0 to 1, and `accuracy_real` that of the real images.
     """
 
     needs = frozenset({"probabilities", "labels", "generated labels"})
@@ -111,8 +113,8 @@ class Accuracy(Metric):
             assert labels is not None
             if probabilities.shape[1] != classes:
                 raise FitError(
-                    f"the extractor tells {probabilities.shape[1]} classes apart, and {side.name} has {classes}: "
-                    "choose one that was trained on these."
+                    f"the extractor has {probabilities.shape[1]} classes, but {side.name} has {classes}: choose an "
+                    "extractor that was trained on these classes."
                 )
             figures[name] = float((probabilities.argmax(1) == labels).double().mean())
         return figures

@@ -14,13 +14,13 @@ __all__ = ["IntrinsicDimension"]
 
 
 class IntrinsicDimension(Metric):
-    """The intrinsic dimension of generated images, as features see them, beside that of as many real ones.
+    """The intrinsic dimension of the features of generated images, and that of as many real images.
 
-    Where `dimension` is far below `dimension_real`, the generator varies in fewer ways than the data; where it is far
-    above, it adds noise. It is the maximum likelihood of all images together; copies of an image count once.
+    If `dimension` is far below `dimension_real`, generated images vary in fewer ways than the data; if it is far above,
+    the generator adds noise. It is the maximum likelihood estimate of all images together; duplicates count once.
 
     Args:
-        k: neighbors by whose distances it is estimated, at least 3.
+        k: number of nearest neighbors for the estimate, at least 3.
     """
 
     paper = "Levina & Bickel 2004; MacKay & Ghahramani 2005; as in Zhong et al. 2018, arXiv 1807.03923, Table I"
@@ -31,7 +31,7 @@ class IntrinsicDimension(Metric):
         self.k = k
 
     def least(self, comparison: Comparison) -> int:
-        """More than k, so that each image has as many neighbors."""
+        """More than k images, so that each has k neighbors."""
         return self.k + 1
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

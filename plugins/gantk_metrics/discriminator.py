@@ -1,4 +1,4 @@
-"""What the discriminator of a run sees, as features."""
+"""Features of the discriminator of a run."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["DiscriminatorFeatures"]
 
 
 class DiscriminatorFeatures(Extractor):
-    """The hidden layers of a trained run's discriminator, each max-pooled to 4x4 and joined to one vector.
+    """The hidden layers of a trained run's discriminator, each max-pooled to 4x4 and concatenated.
 
-    DCGAN's features of images (Radford et al. 2016, section 5.1), on which a linear classifier is trained.
+    These are DCGAN's features for classification (Radford et al. 2016, section 5.1).
 
     Args:
         run: the folder of the run, or of one of its checkpoints.
-        step: the step of the checkpoint; the newest where not given.
-        layer: the one hidden layer that is taken, from 0, or from -1 backwards; all of them where not given.
-        pool: side of the grid that each layer is pooled to, at least 1; smaller layers stay as they are.
+        step: the step of the checkpoint; by default the newest.
+        layer: index of the hidden layer to use, from 0, or from -1 backwards; by default all layers.
+        pool: size to which each layer is max-pooled, at least 1; smaller layers are not pooled.
     """
 
     paper = "Radford, Metz & Chintala 2016 (ICLR), section 5.1"
@@ -47,14 +47,17 @@ class DiscriminatorFeatures(Extractor):
         found = self._of(torch.rand(2, *self.taken, generator=torch.Generator().manual_seed(0)) * 2 - 1)
         alone = self._of(torch.rand(2, *self.taken, generator=torch.Generator().manual_seed(0))[:1] * 2 - 1)
         if not torch.allclose(found[:1], alone, rtol=1e-3, atol=1e-4):
-            raise FitError(f"the discriminator of {run} sees an image otherwise beside others (batch statistics).")
+            raise FitError(
+                f"the discriminator of {run} computes other features for an image if the batch contains others, such "
+                "as by batch statistics: name another run."
+            )
         self.dim = found.shape[1]
 
     def forward(self, images: Tensor) -> Tensor:
         return self._of(as_taken(images, self.taken))
 
     def fingerprint(self) -> str:
-        """A hash of its weights, wherever the run lies."""
+        """A hash of its weights, independent of the path to the run."""
         kind = type(self.discriminator)
         return weights_digest(self, kind.__module__, kind.__qualname__, self.layer, self.pool, self.resize)
 
@@ -64,7 +67,7 @@ class DiscriminatorFeatures(Extractor):
             raise FitError(f"{type(self.discriminator).__name__} has no hidden layers to read.")
         if self.layer is not None:
             if not -len(hidden) <= self.layer < len(hidden):
-                raise FitError(f"layer is {-len(hidden)} to {len(hidden) - 1}, not {self.layer}.")
+                raise FitError(f"layer must be from {-len(hidden)} to {len(hidden) - 1}, not {self.layer}.")
             hidden = (hidden[self.layer],)
         return torch.cat([self._pooled(layer) for layer in hidden], dim=1)
 
@@ -76,10 +79,10 @@ class DiscriminatorFeatures(Extractor):
 
 
 def _plain(model: gantk.Model, run: Path) -> Discriminator:
-    """A model's discriminator, if images are all that it is shown."""
+    """A model's discriminator, if its only input is images."""
     found = model.discriminator
     if found is None:
-        raise FitError(f"{run} has no discriminator: name the run of a GAN.")
+        raise FitError(f"{run} has no discriminator: choose the run of a GAN.")
     if model.condition is not None:
-        raise FitError(f"the discriminator of {run} is shown conditions beside images: name the run of another model.")
+        raise FitError(f"the discriminator of {run} needs conditions: choose the run of an unconditional model.")
     return found

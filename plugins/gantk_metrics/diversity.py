@@ -1,4 +1,4 @@
-"""How much generated images differ from each other."""
+"""The diversity of generated images."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from gantk.measures import Comparison, Side, diversity, ms_ssim, present_classes
 __all__ = ["DiversityOfPixels", "MultiScaleSimilarity", "RelativeDiversity"]
 
 AT_ONCE = 64
-"""Pairs of images that are compared together."""
+"""Number of pairs of images compared at a time."""
 
 
 class DiversityOfPixels(Metric):
-    """How far generated images are from their mean: E |x - E x|² over pixels in [-1, 1], beside the real images'.
+    """The variance of generated images in pixels: E |x - E x|² with pixels in [-1, 1].
 
-    `diversity` is that of the generated images, and `diversity_relative` divides it by that of the real ones: 1 is
-    best.
+    `diversity` is the variance, and `diversity_relative` its ratio to that of the real images: 1 is best.
     """
 
     needs = frozenset[str]()
@@ -36,11 +35,11 @@ class DiversityOfPixels(Metric):
 
 
 class RelativeDiversity(Metric):
-    """The diversity of each class of generated images, relative to that of real ones: 1 is best, 0 is one image only.
+    """The variance within each class of generated images, relative to that of real images: 1 is best.
 
-    Diversity is E |x - E x|² over pixels, and a classifier says which class an image has, a real one as well. `rdd` is
-    the mean over the classes that have at least a tenth of the share that they have among real images, `rdd_least` and
-    `rdd_most` are the extremes.
+    The variance is E |x - E x|² in pixels, and a classifier determines the classes of generated and real images. `rdd`
+    is the mean over all classes with at least a tenth of their share among real images; `rdd_least` and `rdd_most` are
+    the minimum and maximum. A class with only one image repeated has 0.
     """
 
     needs = frozenset({"probabilities"})
@@ -53,19 +52,21 @@ class RelativeDiversity(Metric):
         relative = _by_class(comparison.generated, generated, count) / _by_class(comparison.real, real, count)
         relative = relative[present & relative.isfinite()]
         if not len(relative):
-            raise FitError("no class has two generated and two real images that differ, so that none can be compared.")
+            raise FitError(
+                "no class has two different generated images and two different real images, so none can be compared."
+            )
         return {"rdd": relative.mean().item(), "rdd_least": relative.min().item(), "rdd_most": relative.max().item()}
 
 
 class MultiScaleSimilarity(Metric):
-    """How similar random pairs of generated images are, beside pairs of real ones; less is more diverse.
+    """The multi-scale structural similarity of random pairs of generated images; lower is more diverse.
 
-    `ms_ssim` is the mean multi-scale structural similarity of pairs, and `ms_ssim_real` that of as many pairs of real
-    images. Images below 176 pixels have fewer than its five scales: compare at one size only.
+    `ms_ssim` is the mean over pairs of generated images, and `ms_ssim_real` over as many pairs of real images. Images
+    below 176 pixels have fewer than five scales: compare values at one image size only.
 
     Args:
-        pairs: how many random pairs of each side, at least 1.
-        within_classes: compare images of one class only, of a generator that is told which.
+        pairs: number of random pairs of each side, at least 1.
+        within_classes: compare images of the same class only; needs a conditional generator.
     """
 
     paper = "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216; Odena et al. 2017, arXiv 1610.09585"
@@ -101,7 +102,7 @@ def _by_class(side: Side, classes: Tensor, count: int) -> Tensor:
 def _pairs(classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Indices of random pairs of different images of one class, `[count]` each.
 
-    A class is drawn as often as its images are, if it has two.
+    Each class with at least two images is drawn in proportion to its number of images.
     """
     sizes = torch.bincount(classes)
     order = torch.argsort(classes, stable=True)
@@ -110,9 +111,9 @@ def _pairs(classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
     place[order] = torch.arange(len(order))
     (able,) = (sizes[classes] > 1).nonzero(as_tuple=True)
     if not len(able):
-        raise FitError("no class has two images that could be compared.")
+        raise FitError("no class has two images, so none can be compared.")
     one = able[torch.randint(len(able), (count,))]
     size, start = sizes[classes[one]], starts[classes[one]]
-    # Any of the others of the class: so many places further, around.
+    # A random offset among the other images of the class, wrapping around.
     further = 1 + (torch.rand(count, dtype=torch.float64) * (size - 1)).long()
     return one, order[start + (place[one] - start + further) % size]

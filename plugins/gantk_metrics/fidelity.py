@@ -1,4 +1,4 @@
-"""Networks as torch-fidelity defines them, whose scores in papers can be compared: Inception and DINOv2."""
+"""Inception and DINOv2 through torch-fidelity, for scores that can be compared with papers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DINO_DIMS = {"small": 384, "base": 768, "large": 1024, "giant": 1536}
 
 
 class _Fidelity(Extractor):
-    """A feature extractor of torch-fidelity, which reads bytes and resizes them itself, as TensorFlow 1 did."""
+    """A feature extractor of torch-fidelity; its input is bytes, which it resizes as TensorFlow 1 did."""
 
     network: Any
 
@@ -38,14 +38,14 @@ class _Fidelity(Extractor):
 
 
 class Inception(_Fidelity):
-    """Inception of 2015, whose Fréchet distance is the FID (Heusel et al. 2017), through torch-fidelity.
+    """Inception of 2015 through torch-fidelity: its Fréchet distance is the FID (Heusel et al. 2017).
 
-    Its 1008 classes are those of the Inception Score. Needs `pip install 'gantk[fid]'` and the weights
+    Its 1008 classes are those of the Inception Score. It needs `pip install 'gantk[fid]'` and the weights
     `weights-inception-2015-12-05-6726825d.pth` of torch-fidelity's release 0.2.0.
 
     Args:
-        weights: the file of the weights (`.pth`, which is never unpickled, or `.safetensors`).
-        download: fetch the weights, 91 MB, from GitHub into torch's cache, checked by checksum, where they are missing.
+        weights: the file with the weights, `.pth` (read without executing code) or `.safetensors`.
+        download: download the weights (91 MB, verified by checksum) from GitHub if they are not in torch's cache.
     """
 
     paper = "Heusel et al. 2017 (NeurIPS); Szegedy et al. 2016 (CVPR)"
@@ -57,34 +57,34 @@ class Inception(_Fidelity):
         super().__init__(image_shape)
         require(
             (weights is not None) != download,
-            "its weights are not part of gantk: set either weights=FILE or download=true.",
+            "the weights of Inception are not part of gantk: set either weights=FILE or download=true.",
         )
         module = imported("torch_fidelity.feature_extractor_inceptionv3", "fid")
         found = _downloaded(module.URL_INCEPTION_V3) if weights is None else read_weights(weights)
-        # torch-fidelity unpickles what it is given: it is given what was read without.
+        # torch-fidelity unpickles its file, so pass it a file that contains only tensors.
         with tempfile.TemporaryDirectory(prefix="gantk-") as folder:
             checked = Path(folder) / "inception.pth"
             torch.save(found, checked)
             try:
                 self.network = module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(checked))
             except RuntimeError as error:
-                raise DataError(f"{weights}: not the weights of Inception ({briefly(error)}).") from error
+                raise DataError(f"{weights} does not contain the weights of Inception ({briefly(error)}).") from error
         self.eval().requires_grad_(False)
 
     def classify(self, features: Tensor) -> Tensor:
-        """`[N, 1008]` probabilities, from logits without their offsets, as the Inception Score takes them."""
+        """`[N, 1008]` probabilities, from logits without biases, as for the Inception Score."""
         return torch.softmax(features @ self.network.fc.weight.T, dim=1)
 
 
 class DINOv2(_Fidelity):
     """DINOv2, trained on photographs without labels (Oquab et al. 2023), through torch-fidelity.
 
-    Needs `pip install 'gantk[fid]'`. Its code and weights are those of Meta, which torch fetches from GitHub and runs;
-    once they lie in torch's cache, no network is needed.
+    It needs `pip install 'gantk[fid]'`. torch downloads Meta's code and weights from GitHub and runs the code; later
+    they are read from torch's cache.
 
     Args:
         model: size of the network.
-        download: agree to that.
+        download: allow the download; must be true.
     """
 
     paper = "Oquab et al. 2023; Stein et al. 2023 (NeurIPS)"
@@ -98,27 +98,27 @@ class DINOv2(_Fidelity):
         download: bool = False,
     ) -> None:
         super().__init__(image_shape)
-        require(model in DINO_DIMS, f"model is {', '.join(DINO_DIMS)}, not '{model}'.")
-        require(download, "its code and weights are not part of gantk: agree to fetching them with download=true.")
+        require(model in DINO_DIMS, f"model must be one of {', '.join(DINO_DIMS)}, not '{model}'.")
+        require(download, "the code and weights of DINOv2 are not part of gantk: set download=true to download them.")
         self.dim = DINO_DIMS[model]
         module = imported("torch_fidelity.feature_extractor_dinov2", "fid")
         try:
             self.network = module.FeatureExtractorDinoV2(f"dinov2-vit-{model[0]}-14", ["dinov2"])
         except (OSError, RuntimeError) as error:
-            raise WorkError(f"dinov2 could not be downloaded ({briefly(error)}); check the network.") from error
+            raise WorkError(f"cannot download dinov2 ({briefly(error)}): check the network.") from error
         self.eval().requires_grad_(False)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors in a file of weights; nothing is unpickled that could run code."""
+    """The tensors in a file of weights, read without executing code."""
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DataError(f"{path}: not a file of weights ({briefly(error)}).") from error
+        raise DataError(f"{path} is not a file of weights ({briefly(error)}).") from error
     if not isinstance(found, dict):
-        raise DataError(f"{path}: holds a {type(found).__name__}; tensors by name are expected.")
+        raise DataError(f"{path} contains a {type(found).__name__}; expected tensors by name.")
     return found
 
 
@@ -128,5 +128,7 @@ def _downloaded(url: str) -> dict[str, Tensor]:
             url, map_location="cpu", check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError) as error:
-        raise WorkError(f"{url} could not be downloaded ({briefly(error)}): fetch it, and set weights=FILE.") from error
+        raise WorkError(
+            f"cannot download {url} ({briefly(error)}): download it yourself and set weights=FILE."
+        ) from error
     return found

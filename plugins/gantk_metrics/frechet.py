@@ -12,19 +12,19 @@ __all__ = ["FrechetDistance"]
 
 
 class FrechetDistance(Metric):
-    """The Fréchet distance between the features of real and of generated images; lower is better.
+    """The Fréchet distance between the features of real and generated images; lower is better.
 
-    It is called FID only of the features of Inception. `frechet` is the usual distance, too great where images are
-    few. `frechet_infinity` has that bias taken out, by extrapolation to infinitely many images of both sides; it can be
-    a little below 0. `floor` is the `frechet` of samples as good as real images: that of the two halves of the real
-    ones, scaled to as many images as are compared. The last two need twice as many images as features.
+    It is called FID only with the features of Inception. `frechet` is the usual distance, which is too high for few
+    images. `frechet_infinity` removes this bias by extrapolation to infinitely many images on both sides; it can be
+    slightly negative. `floor` is the `frechet` that perfect samples would have: the distance between two halves of the
+    real images, scaled to the numbers of images compared. The last two need twice as many images as features.
     """
 
     paper = "Heusel et al. 2017, arXiv 1706.08500; Chong & Forsyth 2020, arXiv 1911.07023"
     better: ClassVar = {"frechet": "lower", "frechet_infinity": "lower"}
 
     def least(self, comparison: Comparison) -> int:
-        """One more than there are features: with fewer, the covariances have no inverse and the distance no meaning."""
+        """One more than the number of features; with fewer, the covariance matrices are singular."""
         return comparison.real.extractor.dim + 1
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Images in the size and with the channels that an extractor's network takes."""
+"""Convert images to the size and channels of an extractor's network."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from gantk.errors import FitError
 __all__ = ["LUMA", "as_taken", "check_channels", "resized_as"]
 
 LUMA = (0.299, 0.587, 0.114)
-"""What red, green and blue add to a gray value (ITU-R BT.601, as Pillow converts)."""
+"""Weights of red, green and blue for gray (ITU-R BT.601, as in Pillow)."""
 
 
 def check_channels(given: int, taken: int) -> None:
-    """Refuse images whose channels cannot be made those of a network.
+    """Check that the channels of images can be converted to those of a network.
 
     Raises:
-        FitError: neither number is the other, nor are they 1 and 3.
+        FitError: the numbers of channels differ, and are not 1 and 3.
     """
     if given != taken and {given, taken} != {1, 3}:
-        raise FitError(f"it takes images of {'1 or 3' if taken in (1, 3) else taken} channels; these have {given}.")
+        raise FitError(
+            f"the extractor needs images with {'1 or 3' if taken in (1, 3) else taken} channels, but these have "
+            f"{given}."
+        )
 
 
 def as_taken(images: Tensor, shape: Sequence[int]) -> Tensor:
-    """Images `[N, C, H, W]` as `[N, *shape]`: gray repeated or colors weighed to gray, then resized.
+    """Convert images `[N, C, H, W]` to `[N, *shape]`: gray is repeated or colors are converted to gray; then resized.
 
     Args:
         images: in [-1, 1].
@@ -47,7 +50,7 @@ def as_taken(images: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def resized_as(given: Sequence[int], taken: Sequence[int]) -> str:
-    """What `as_taken` does to images of a shape, in words for the protocol."""
+    """A description of the conversion by `as_taken`, for the protocol."""
     if [*given] == [*taken]:
         return "none"
     colors = {(1, 3): "gray repeated", (3, 1): "luma"}.get((given[0], taken[0]), "")

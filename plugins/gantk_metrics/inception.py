@@ -1,4 +1,4 @@
-"""The scores that are called after Inception: of its features, as they were published, and of nothing else."""
+"""The scores with Inception's features, as published: FID, KID and Inception Score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FID", "KID", "InceptionScore"]
 
 
 def _inception(weights: Path | None, download: bool) -> str:
-    """The extractor with its options, as a person writes them."""
+    """The extractor with its options, as on the command line."""
     if weights is not None:
         quote = '"' if "'" in str(weights) else "'"
         return f"inception:weights={quote}{weights}{quote}"
@@ -23,11 +23,11 @@ def _inception(weights: Path | None, download: bool) -> str:
 
 
 class FID(FrechetDistance):
-    """The Fréchet Inception Distance, `fid`; lower is better. `fid_infinity` and `floor` are as those of `frechet`.
+    """The Fréchet Inception Distance, `fid`; lower is better. See `frechet` for `fid_infinity` and `floor`.
 
     Args:
-        weights: the file of Inception's weights, as of the extractor `inception`.
-        download: fetch the weights.
+        weights: the file with the weights, as for the extractor `inception`.
+        download: download the weights.
     """
 
     costly = True
@@ -45,10 +45,10 @@ class KID(KernelMetric):
     """The Kernel Inception Distance, `kid`, with its spread over subsets, `kid_spread`; lower is better.
 
     Args:
-        weights: the file of Inception's weights, as of the extractor `inception`.
-        download: fetch the weights.
-        subsets: how many random subsets, at least 1.
-        size: images of each side in a subset, at least 2; half of the smaller side where that has fewer.
+        weights: the file with the weights, as for the extractor `inception`.
+        download: download the weights.
+        subsets: number of random subsets, at least 1.
+        size: number of images from each side in a subset, at least 2; limited to half of the smaller side.
     """
 
     costly = True
@@ -65,12 +65,12 @@ class KID(KernelMetric):
 
 
 class InceptionScore(ScoreOfClasses):
-    """The Inception Score, `inception_score`, with its spread over parts; greater is better, up to 1,008 classes.
+    """The Inception Score, `inception_score`, with its spread over parts; higher is better, up to 1,008.
 
     Args:
-        weights: the file of Inception's weights, as of the extractor `inception`.
-        download: fetch the weights.
-        splits: random parts of the images, at least 1.
+        weights: the file with the weights, as for the extractor `inception`.
+        download: download the weights.
+        splits: number of random parts of the images, at least 1.
     """
 
     costly = True

@@ -12,16 +12,16 @@ __all__ = ["KernelMetric"]
 
 
 class KernelMetric(Metric):
-    """The kernel distance between the features of real and of generated images; lower is better.
+    """The kernel distance between the features of real and generated images; lower is better.
 
-    It is called KID only of the features of Inception. It is the squared maximum mean discrepancy with the kernel
-    (x·y / D + 1)^degree: `kernel_distance`, the mean over random subsets, and `kernel_distance_spread`, the standard
-    deviation over them. Its estimate has no bias, so that it serves where images are few, and can be a little below 0.
+    It is called KID only with the features of Inception. `kernel_distance` is the squared maximum mean discrepancy with
+    the kernel (x·y / D + 1)^degree, averaged over random subsets, and `kernel_distance_spread` its standard deviation
+    over them. The estimate is unbiased, so it is suitable for few images, and can be slightly negative.
 
     Args:
-        subsets: how many random subsets, at least 1.
-        size: images of each side in a subset, at least 2; half of the smaller side where that has fewer.
-        degree: of the kernel, at least 1.
+        subsets: number of random subsets, at least 1.
+        size: number of images from each side in a subset, at least 2; limited to half of the smaller side.
+        degree: degree of the kernel, at least 1.
     """
 
     paper = "Bińkowski et al. 2018, arXiv 1801.01401"

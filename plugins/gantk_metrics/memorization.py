@@ -11,16 +11,17 @@ from gantk.measures import Comparison, memorization
 __all__ = ["MemorizationMetric"]
 
 SUSPECT = 0.05
-"""The share of near copies from which something is said: 0.01 is what a generator has that copies nothing."""
+"""The share of near copies above which a remark is made; 0.01 is expected without memorization."""
 
 
 class MemorizationMetric(Metric):
-    """How many generated images are copies of training images, as features see them.
+    """The share of generated images that are copies of training images, by their features.
 
-    `memorized` is the share that lies no farther from its nearest training image than that lies from its nearest other
-    one (1 - authenticity). New images do so too: `memorized_baseline` is their share, of training images that are each
-    compared with the others. `near_copies` is the share that lies nearer, for the spacing there, than all but 1 % of
-    these: about 0.01 if nothing is copied, 1 if everything is. The real images must be those that were trained on.
+    `memorized` is the share of images that are no farther from their nearest training image than it is from its nearest
+    other one (1 - authenticity). Some new images are, too: `memorized_baseline` is the share of training images, each
+    compared with the others. `near_copies` is the share that is closer to a training image, relative to the spacing
+    there, than 99 % of these: about 0.01 without memorization, 1 if all are copies. The real images must be the
+    training images.
     """
 
     paper = "Alaa et al. 2022, arXiv 2102.08921"
@@ -30,13 +31,13 @@ class MemorizationMetric(Metric):
         return 3
 
     def remark(self, figures: Mapping[str, float]) -> str:
-        """Whether several times as many samples are near copies as of new images."""
+        """A remark if there are several times as many near copies as expected."""
         share = figures["near_copies"]
         if share <= SUSPECT:
             return ""
         return (
-            f"{share:.0%} of the images lie nearer to a training image than 99% of new images do: "
-            "they are copies, or nearly."
+            f"{share:.0%} of the images are closer to a training image than 99% of new images would be: "
+            "they are copies or near copies."
         )
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Classification of real images by their nearest generated one."""
+"""Classification of real images by their nearest generated image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ __all__ = ["NearestNeighborAccuracy"]
 
 
 class NearestNeighborAccuracy(Metric):
-    """How often a held-out image has the class of the generated image that is nearest to it: higher is better.
+    """The share of held-out images with the class of their nearest generated image; higher is better.
 
-    It tells how well a conditional generator has captured the data: `neighbor_accuracy`, beside
-    `neighbor_accuracy_real`, that of as many training images in place of the generated ones. The extractor `pixels`
-    gives the distances of the paper.
+    `neighbor_accuracy` shows how well a conditional generator captures the data; `neighbor_accuracy_real` is the same
+    with as many training images instead of generated ones. The paper uses the distances of the extractor `pixels`.
     """
 
     needs = frozenset({"features", "held out", "labels", "generated labels"})
@@ -42,7 +41,7 @@ class NearestNeighborAccuracy(Metric):
         assert held_out.labels is not None
         assert reference.labels is not None
         if held_out.source.classes != reference.source.classes:
-            raise FitError(f"{held_out.name} and {reference.name} have other classes.")
+            raise FitError(f"{held_out.name} and {reference.name} have different classes.")
         return nearest_label_accuracy(
             held_out.features, held_out.labels, reference.features[some], reference.labels[some]
         )

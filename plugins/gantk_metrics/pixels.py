@@ -17,7 +17,7 @@ class Pixels(Extractor):
     """The pixels of an image, in [-1, 1].
 
     Args:
-        size: side of the square that images are averaged to first, at least 1; 0 leaves them as they are.
+        size: side of the square to which images are averaged first, at least 1; 0 keeps their size.
     """
 
     preference = 1

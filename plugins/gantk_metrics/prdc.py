@@ -15,13 +15,14 @@ __all__ = ["PRDC"]
 class PRDC(Metric):
     """Precision and density (are images realistic?), recall and coverage (is everything there?).
 
-    Around each image's features lies a ball that reaches to its k-th neighbor on the same side. `precision` is the
-    share of generated images within a real one's ball, `density` the number of real balls that a generated image lies
-    in, by k; `recall` is the share of real images within a generated one's ball, `coverage` the share of real images
-    with a generated one in their ball. Greater is better. All depend on the number of images: compare at the same one.
+    Each image has a ball around its features with the distance to its k-th nearest neighbor of the same side as radius.
+    `precision` is the share of generated images in the ball of a real image; `density` is the number of real images'
+    balls that contain a generated image, divided by k; `recall` is the share of real images in the ball of a generated
+    image; `coverage` is the share of real images whose ball contains a generated image. Higher is better. All depend on
+    the number of images: compare values for the same number.
 
     Args:
-        k: which neighbor a ball reaches to, at least 1.
+        k: the neighbor that determines the radius, at least 1.
     """
 
     paper = "Kynkäänniemi et al. 2019, arXiv 1904.06991; Naeem et al. 2020, arXiv 2002.09797"
@@ -34,7 +35,7 @@ class PRDC(Metric):
         self.k = k
 
     def least(self, comparison: Comparison) -> int:
-        """More than k, so that each image has a k-th neighbor."""
+        """More than k images, so that each has a k-th neighbor."""
         return self.k + 1
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:
@@ -42,10 +43,10 @@ class PRDC(Metric):
         return dataclasses.asdict(found)
 
     def remark(self, figures: Mapping[str, float]) -> str:
-        """Whether images are realistic, and alike."""
+        """A remark if images are realistic, but not diverse."""
         if figures["precision"] < 0.5 or figures["recall"] > 0.05:
             return ""
         return (
             f"{figures['precision']:.0%} of the images look real, but only {figures['recall']:.1%} of real images are "
-            "near any of them: they hardly vary."
+            "close to any of them: the images hardly vary."
         )

@@ -1,4 +1,4 @@
-"""How well a model reconstructs images."""
+"""The reconstruction error of a model."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Reconstruction"]
 
 
 class Reconstruction(Metric):
-    """The error of images that a model encodes and generates again from their codes: lower is better.
+    """The error of images that a model encodes and generates again from their codes; lower is better.
 
-    A model encodes images with its discriminator, if that predicts codes, else with its generator, if that can encode.
-    `reconstruction_squared` and `reconstruction_absolute` are the mean errors per pixel, in [-1, 1], over held-out
-    images, and `reconstruction_squared_seen` is that over as many training images: far below, the model overfits.
-    `mean_image_squared` and `mean_image_absolute` are the errors of the held-out images' mean in place of each of them:
-    a model that is no better has learned nothing of them. A model whose encoder nothing trains is refused.
+    The discriminator encodes images if it predicts codes, else the generator if it has an encoder; models whose encoder
+    was not trained are refused. `reconstruction_squared` and `reconstruction_absolute` are the mean errors per pixel in
+    [-1, 1] over held-out images, and `reconstruction_squared_seen` over as many training images: if it is much lower,
+    the model overfits. `mean_image_squared` and `mean_image_absolute` are the errors of the mean of the held-out
+    images, which a trained model should beat.
 
     Args:
-        images: how many images of each are taken at most, at least 1.
+        images: maximum number of held-out and of training images, at least 1.
     """
 
     needs = frozenset({"model", "held out"})
@@ -56,7 +56,7 @@ class Reconstruction(Metric):
 
 
 class _Some:
-    """Batches of so many images of a side, drawn once, however often they are gone through."""
+    """Batches of random images of a side; every iteration returns the same images."""
 
     def __init__(self, side: Side, images: int) -> None:
         self.side = side

@@ -1,4 +1,4 @@
-"""How well a linear classifier of features tells the classes of real images."""
+"""The accuracy of a linear classifier of features."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["SVMAccuracy"]
 
 
 class SVMAccuracy(Metric):
-    """How often a linear L2-SVM on features of the training images knows the class of held-out ones: higher is better.
+    """The accuracy on held-out images of a linear L2-SVM trained on features; higher is better.
 
-    It tells how good features are, and not the samples: of `--extractor discriminator:run=RUN`, it is DCGAN's test of
-    what the discriminator has learned. `svm_accuracy` is that on held-out images, `svm_training_accuracy` on those
-    that it was fitted to.
+    It measures features rather than samples: with `--extractor discriminator:run=RUN`, it is DCGAN's test of its
+    discriminator. `svm_accuracy` is the accuracy on held-out images, and `svm_training_accuracy` that on training
+    images.
 
     Args:
-        c: weights of errors, of which the one is taken that does best on a fifth of the training images, kept apart.
+        c: weights of errors; the best one on a held-out fifth of the training images is used.
     """
 
     needs = frozenset({"features", "labels", "held out"})
@@ -39,7 +39,7 @@ class SVMAccuracy(Metric):
         real, held_out = comparison.real, comparison.held_out
         assert held_out is not None
         if real.labels is None or held_out.labels is None or real.source.classes != held_out.source.classes:
-            raise FitError(f"{real.name} and {held_out.name} have other classes.")
+            raise FitError(f"{real.name} and {held_out.name} have different classes.")
         features, labels = real.features, real.labels
         c = self.c[0] if len(self.c) == 1 else self._best(features, labels)
         svm = fit_svm(features, labels, c)

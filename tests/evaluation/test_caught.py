@@ -50,9 +50,9 @@ def single_image(digits: Digits) -> Tensor:
 @pytest.mark.parametrize(
     ("generator", "metric", "said"),
     [
-        (replay, "memorization", "100% of the images lie nearer to a training image"),
-        (noisy_replay, "memorization", "they are copies, or nearly"),
-        (single_image, "prdc", "they hardly vary"),
+        (replay, "memorization", "100% of the images are closer to a training image"),
+        (noisy_replay, "memorization", "they are copies or near copies"),
+        (single_image, "prdc", "the images hardly vary"),
     ],
 )
 def test_a_remark_says_so(

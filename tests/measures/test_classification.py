@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(FitError, match="Pixels has no class probabilities"):
         measure(Confidence(), comparison(extractor=Pixels(SHAPE)))
     two = of_images(images(40, 5, torch.arange(40) % 2), "two", torch.arange(40) % 2, Classifier())
-    with pytest.raises(FitError, match="tells 3 classes apart, and two has 2"):
+    with pytest.raises(FitError, match="has 3 classes, but two has 2"):
         measure(Accuracy(), Comparison(two, two))
     with pytest.raises(UsageError, match="splits is from 1 to the number of images, 5"):
         class_score(probabilities(5, 3), splits=10)

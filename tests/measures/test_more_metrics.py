@@ -43,7 +43,7 @@ def test_neighbors_need_held_out_images_of_the_same_classes() -> None:
     good = comparison(held_out=90)
     classes = torch.arange(60) % 2
     two = of_images(images(60, 5, classes), "two", classes)
-    with pytest.raises(FitError, match="have other classes"):
+    with pytest.raises(FitError, match="have different classes"):
         measure(NearestNeighborAccuracy(), Comparison(good.real, two, good.held_out))
 
 

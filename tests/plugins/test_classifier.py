@@ -183,7 +183,7 @@ def test_what_cannot_be_learned_is_refused() -> None:
         (FitError, "has no classes; two at least", ArraySource(stripes(9).images(range(9))), SHAPE, {}),
         (FitError, "has 1 class; two at least", stripes(9, classes=1), SHAPE, {}),
         (FitError, "images are 4x3 pixels; 4x4", stripes(9), SHAPE, {"size": 4}),
-        (FitError, "images of 1 or 3 channels; these have 4", stripes(9), (4, 12, 10), {}),
+        (FitError, "images with 1 or 3 channels, but these have 4", stripes(9), (4, 12, 10), {}),
         (OptionError, "epochs must be at least 1", stripes(9), SHAPE, {"epochs": 0}),
         (OptionError, "width must be at least 1", stripes(9), SHAPE, {"width": 0}),
         (OptionError, "size must be at least 4", stripes(9), SHAPE, {"size": 3}),

@@ -66,8 +66,8 @@ def test_runs_whose_discriminator_cannot_be_read_are_refused(tiny: Build, run: P
     tiny("vae").save(tmp_path / "vae")
     tiny(condition="class").save(tmp_path / "conditional")
     cases: list[tuple[type[GantkError], str, Path, str]] = [
-        (FitError, "vae has no discriminator: name the run of a GAN", tmp_path / "vae", ""),
-        (FitError, "is shown conditions beside images", tmp_path / "conditional", ""),
+        (FitError, "vae has no discriminator: choose the run of a GAN", tmp_path / "vae", ""),
+        (FitError, "needs conditions", tmp_path / "conditional", ""),
         (FitError, "layer is -", run, ",layer=9"),
         (OptionError, "pool must be at least 1, not 0", run, ",pool=0"),
         (GantkError, "missing", tmp_path / "missing", ""),
