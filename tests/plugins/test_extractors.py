@@ -68,7 +68,7 @@ def test_runs_whose_discriminator_cannot_be_read_are_refused(tiny: Build, run: P
     cases: list[tuple[type[GantkError], str, Path, str]] = [
         (FitError, "vae has no discriminator: choose the run of a GAN", tmp_path / "vae", ""),
         (FitError, "needs conditions", tmp_path / "conditional", ""),
-        (FitError, "layer is -", run, ",layer=9"),
+        (FitError, "layer must be from -", run, ",layer=9"),
         (OptionError, "pool must be at least 1, not 0", run, ",pool=0"),
         (GantkError, "missing", tmp_path / "missing", ""),
     ]
