@@ -1,4 +1,4 @@
-"""`gantk compare`: the scores of runs side by side."""
+"""`gantk compare`: compare the scores of runs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ SUFFIXES = (".md", ".csv", ".tex", ".png", ".svg", ".pdf")
     "metrics",
     metavar="NAME",
     multiple=True,
-    help="Metric or figure, as prdc or precision; repeat for several. By default all that were measured alike.",
+    help="Metric or figure, such as prdc or precision; repeat for several. By default all with the same protocol.",
 )
 @click.option(
-    "--best", metavar="FIGURE", help="Take each run's best checkpoint by this figure, not the newest that was measured."
+    "--best", metavar="FIGURE", help="Use each run's best checkpoint by this figure, not the newest evaluated one."
 )
 @click.option(
     "-o", "--output", type=PLACE, metavar="FILE", help="Write a table (.md, .csv, .tex), or curves (.png, .svg, .pdf)."
 )
 def command(runs: tuple[Path, ...], metrics: tuple[str, ...], best: str | None, output: Path | None) -> None:
-    """Put the scores of runs side by side, with mean and spread over seeds.
+    """Compare the scores of runs, with mean and spread over seeds.
 
-    RUN is a run that gantk evaluate measured, one of its checkpoints, a folder of runs, or images that it measured.
-    Runs that differ in nothing but the seed stand in one row. Numbers stand in one column only if they were measured
-    alike; a row is marked if it is better than all others by more than the spread explains. A picture shows the metrics
-    that were logged in training.
+    RUN is a run that gantk evaluate has evaluated, one of its checkpoints, a folder of runs, or evaluated images. Runs
+    that differ only in the seed are in one row. Numbers in one column have the same protocol. A row is marked if it is
+    better than all others by more than the spread explains. A picture shows the metrics that were logged in training.
 
     \b
     gantk compare runs/dcgan-0 runs/dcgan-1 runs/wgan-0 runs/wgan-1

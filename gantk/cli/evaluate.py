@@ -1,4 +1,4 @@
-"""`gantk evaluate`: how close, how varied and how new generated images are."""
+"""`gantk evaluate`: how close to the data, how diverse and how new generated images are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Step(click.ParamType[int | Literal["all"]]):
             return "all"
         if str(value).isdecimal():
             return int(value)
-        self.fail(f"expected a step, as 500, or all; not '{value}'.", param, ctx)
+        self.fail(f"expected a step such as 500, or all, not '{value}'.", param, ctx)
 
 
 @contextmanager
@@ -36,7 +36,9 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted("stopped; finished metrics are kept, run it again for the others", signal.SIGINT) from None
+        raise Interrupted(
+            "stopped; finished metrics are saved, and the same command computes the others", signal.SIGINT
+        ) from None
 
 
 @click.command("evaluate")
@@ -47,12 +49,12 @@ def _stoppable() -> Iterator[None]:
     "metrics",
     metavar="PART",
     multiple=True,
-    help="Metric, as frechet or prdc:k=3; repeat for several. By default those of gantk that suit the data.",
+    help="Metric, such as frechet or prdc:k=3; repeat for several. By default all of gantk that suit the data.",
 )
 @click.option(
     "--extractor",
     metavar="PART",
-    help="Extractor of the features, as pixels or classifier:data=mnist; by default the best for the data.",
+    help="Extractor of the features, such as pixels or classifier:data=mnist; by default the best for the data.",
 )
 @click.option("-n", "count", type=click.IntRange(min=1), help="Number of generated images; 10000 by default.")
 @click.option("--step", type=_Step(), metavar="N|all", help="Checkpoint of step N, or all; the newest by default.")
@@ -64,10 +66,14 @@ def _stoppable() -> Iterator[None]:
     metavar="K",
     help="Draw K samples, with seeds 0 to K-1, and print mean and standard deviation.",
 )
-@click.option("--data", metavar="PART", help="The real images, as mnist:split=test or photos; the run's by default.")
+@click.option(
+    "--data", metavar="PART", help="The real images, such as mnist:split=test or photos; by default those of the run."
+)
 @click.option("--real", type=click.IntRange(min=1), metavar="N", help="Compare with N real images, drawn at random.")
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
-@click.option("--again", is_flag=True, help="Compute what has been computed with the same protocol before, too.")
+@click.option(
+    "--again", is_flag=True, help="Compute scores again, even if metrics.json contains them with the same protocol."
+)
 @click.option("-o", "--output", type=PLACE, metavar="FILE", help="Write scores to FILE, not to RUN/metrics.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -84,11 +90,11 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how good the images of RUN's model are: how close to the data, how varied, how new.
+    """Evaluate the images of RUN's model: how close to the data, how diverse and how new they are.
 
-    RUN is a run, one of its checkpoints, or images that any other program made: a folder, a zip or any data, as for
-    gantk build --data; then --data names the real images. Every score is written to metrics.json with its protocol as
-    soon as it is finished. What is there already is not computed again, so an evaluation can be stopped and resumed.
+    RUN is a run, one of its checkpoints, or images of another program: a folder, a zip or any data, as for gantk build
+    --data; then --data specifies the real images. Every score is written to metrics.json with its protocol as soon as
+    it is finished. Existing scores are not computed again, so an evaluation can be stopped and resumed.
 
     \b
     gantk evaluate runs/digits

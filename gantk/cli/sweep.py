@@ -27,25 +27,27 @@ __all__ = ["command"]
     "settings",
     metavar="PATH=A|B",
     multiple=True,
-    help="Change any setting of model.toml, to each value in turn.",
+    help="Setting of model.toml, with alternatives; repeat for several.",
 )
-@click.option("--seeds", default="0:1", show_default=True, metavar="A:B", help="Random seeds: 0:3, or a list as 0,4,7.")
+@click.option(
+    "--seeds", default="0:1", show_default=True, metavar="A:B", help="Random seeds: 0:3, or a list such as 0,4,7."
+)
 @click.option("-o", "--output", type=PLACE, metavar="FOLDER", required=True, help="The folder of the runs.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs to train at once.")
 @click.option(
-    "--metrics", metavar="PART", multiple=True, help="Metric to evaluate trained runs by; repeat for several."
+    "--metrics", metavar="PART", multiple=True, help="Metric to evaluate trained runs with; repeat for several."
 )
 @click.option("--extractor", metavar="PART", help="Extractor of the features, as for gantk evaluate.")
 @click.option(
     "-n", "count", type=click.IntRange(min=1), help="Number of generated images to evaluate; 10000 by default."
 )
-@click.option("--dry-run", is_flag=True, help="Print the runs and how far they are; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the runs and their progress; write nothing.")
 @click.option(
     "--submit",
     metavar="CLUSTER",
-    help="Train on a cluster, as slurm:partition=gpu,timeout_min=240, with submitit's parameters.",
+    help="Train on a cluster, such as slurm:partition=gpu,timeout_min=240, with submitit's parameters.",
 )
-@click.option("--no-train", is_flag=True, help="Create the runs only; train them elsewhere with gantk train.")
+@click.option("--no-train", is_flag=True, help="Only create the runs; train them with gantk train.")
 def command(
     recipe: str | None,
     without: tuple[str, ...],
@@ -63,10 +65,10 @@ def command(
 ) -> None:
     """Build every combination of values, train the runs, and compare them.
 
-    Wherever gantk build takes a value, alternatives are divided by |, in quotes because of the shell. Every combination
-    becomes an ordinary run in FOLDER, named after what varies. Ctrl-C saves and stops; the same command again resumes,
-    and adds what is new. With --metrics, trained runs are evaluated and compared. With --submit, runs become jobs of a
-    cluster, and the same command again shows how far they are.
+    The options are those of gantk build; alternatives are separated by |, in quotes because of the shell. Every
+    combination is an ordinary run in FOLDER, named after the values that vary. Ctrl-C saves and stops; the same command
+    resumes, and adds new runs. With --metrics, trained runs are evaluated and compared. With --submit, runs are trained
+    as jobs on a cluster, and the same command prints their progress.
 
     \b
     gantk sweep dcgan --set "stages.game.*.lr=1e-4|2e-4" --seeds 0:3 -o runs/lr --metrics frechet
@@ -80,7 +82,7 @@ def command(
     from gantk.sweeps.work import train_all
 
     if submit is not None and (no_train or jobs > 1):
-        raise UsageError("--submit leaves training to the cluster: leave out --no-train and --jobs.")
+        raise UsageError("--submit cannot be combined with --no-train or --jobs, since the cluster trains the runs.")
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     grid = Grid(recipe, chosen, settings, seeds_of(seeds))
     if dry_run:
@@ -97,7 +99,7 @@ def command(
     todo = [r for r, state in found if state.state != "finished" and str(r) not in failed and r not in elsewhere]
     if cluster is not None and (todo or elsewhere):
         _show(runs, cluster.hand_over(todo, say))
-        say("the same command shows how far they are, and evaluates and compares when all are finished")
+        say("the same command prints their progress, and evaluates and compares them when all are finished")
     else:
         failed |= train_all(todo, jobs, say)
         finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
@@ -113,7 +115,7 @@ def command(
 
 
 def _show(runs: Sequence[Run], jobs: Mapping[str, str] = {}) -> None:
-    """A table of the runs and how far they are, and their jobs."""
+    """Print a table of the runs with their progress and jobs."""
     from gantk.report.table import table
     from gantk.sweeps.folder import states
 
@@ -127,7 +129,7 @@ def _show(runs: Sequence[Run], jobs: Mapping[str, str] = {}) -> None:
 
 
 def _measured(runs: Sequence[Run], metrics: tuple[str, ...], extractor: str | None, count: int | None) -> None:
-    """Evaluate trained runs, as far as that was not done before, and compare them."""
+    """Evaluate trained runs that have not been evaluated yet, and compare all of them."""
     from gantk.cli.shared import progress_shown
     from gantk.evaluation.evaluate import evaluate
     from gantk.report.compare import compare

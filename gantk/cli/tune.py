@@ -1,4 +1,4 @@
-"""`gantk tune`: search for the values by which training ends best."""
+"""`gantk tune`: search for the settings with the best metric."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PICTURE = "tune.png"
     "settings",
     metavar="PATH=A..B",
     multiple=True,
-    help="Search a setting of model.toml between A and B, or among A|B; or set it.",
+    help="Setting of model.toml: a range A..B, alternatives A|B, or a value.",
 )
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Builds to try.")
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Total number of trials.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed of the search and of each run.")
 @click.option("-o", "--output", type=PLACE, metavar="FOLDER", required=True, help="The folder of the runs.")
-@click.option("--dry-run", is_flag=True, help="Print what is searched; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the search space; write nothing.")
 def command(
     recipe: str | None,
     without: tuple[str, ...],
@@ -40,12 +40,12 @@ def command(
     dry_run: bool,
     **parts: Any,
 ) -> None:
-    """Search for the values with the best metric.
+    """Search for the settings with the best metric.
 
-    Wherever gantk build takes a value, A..B is a range and A|B are alternatives, in quotes because of the shell. The
-    first --metric decides, as prdc/coverage; it is measured in training, and trials that are worse than the median are
-    stopped early. Every trial is an ordinary run in FOLDER, named after its values. Ctrl-C saves and stops; the same
-    command again resumes, and more --trials go on.
+    The options are those of gantk build; a value can be a range A..B or alternatives A|B, in quotes because of the
+    shell. The first --metric, such as prdc/coverage, is the objective; it is measured in training, and trials that are
+    worse than the median are stopped early. Every trial is an ordinary run in FOLDER, named after its values. Ctrl-C
+    saves and stops; the same command resumes, and more --trials continue.
 
     \b
     gantk tune dcgan --set "stages.game.*.lr=1e-5..1e-3" --set "train.ema=0.9|0.99" --metric frechet -o runs/tuned
@@ -67,7 +67,7 @@ def command(
             (name, str(each) if isinstance(each, Range) else " | ".join(each)) for name, each in space.ranges.items()
         ]
         click.echo(table(rows, ("PARAMETER", "VALUES")))
-        click.echo(f"\nby {objective.figure}, {objective.better} is better; {trials} trials")
+        click.echo(f"\nobjective: {objective.figure}, {objective.better} is better; {trials} trials")
         return
     found = search(output, space, objective, trials, without, say)
     click.echo(str(found))

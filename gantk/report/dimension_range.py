@@ -1,4 +1,4 @@
-"""The one estimate of the intrinsic dimension, how sure it is, and what noise it asks for, as text and as JSON."""
+"""The estimate of the intrinsic dimension with its range and the recommended noise, as text and JSON."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gantk.report.table import table
 __all__ = ["of_range", "range_text"]
 
 AGREE, ROUGH = 1.5, 3.0
-"""Greatest over least estimate: up to here estimates agree, and up to here they are rough."""
+"""Maximum / minimum estimate up to which estimates agree, and up to which they are rough."""
 
 WIDTH = 100
 
 
 def of_range(found: DimensionRange) -> dict[str, Any]:
-    """For JSON, as `estimate` of the findings."""
+    """The `estimate` entry of the JSON."""
     return {**asdict(found), "spread": dict(found.spread), "noise": found.noise}
 
 
 def range_text(findings: Mapping[str, Any]) -> list[str]:
-    """The lines on the estimate, on near-duplicates and on noise; none if every estimate is infinite."""
+    """Lines about the estimate, near-duplicates and noise; none if every estimate is infinite."""
     found = findings.get("estimate")
     if found is None:
         return []

@@ -1,4 +1,4 @@
-"""What a search found: its best trials as a table, and what mattered as a picture."""
+"""The results of a search: its best trials as a table, and the importances of parameters as a picture."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Trial", "found_figure"]
 
 MOST = 10
-"""Trials in a table."""
+"""Maximum number of trials in the table."""
 
 ROUGH = 20
-"""Finished trials, below which importances are rough."""
+"""Number of finished trials below which importances are rough."""
 
 NAMED = 3
-"""Pruned and failed trials that are named."""
+"""Maximum number of pruned and of failed trials that are listed."""
 
 WIDEST = 28
-"""Characters of an alternative's name in a picture."""
+"""Maximum length of an alternative's name in a picture."""
 
 STATES = ("finished", "pruned", "running", "failed")
 
@@ -39,40 +39,40 @@ class Trial:
     run: str
     """Its run folder; empty if it has none."""
     values: Mapping[str, str]
-    """What was chosen for it, by the argument, as it is written."""
+    """The chosen values by argument, as text."""
     parameters: Mapping[str, float | str]
-    """The same by parameter: numbers, and names of alternatives."""
+    """The chosen values by parameter: numbers, and names of alternatives."""
     state: Literal["finished", "pruned", "running", "failed"]
     score: float = math.nan
-    """The figure at its last measurement."""
+    """The last measured figure."""
     reason: str = ""
-    """Why it failed."""
+    """The reason why it failed."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found so far. It prints as a table."""
+    """The results of a search so far; as text, a table."""
 
     figure: str
-    """What was searched by, as `frechet/frechet`."""
+    """The objective, such as `frechet/frechet`."""
     better: str
     """`lower` or `higher`."""
     trials: Sequence[Trial]
-    """All trials in their order."""
+    """All trials in order."""
     importances: Mapping[str, float]
-    """Parameter → its share in what made trials differ; empty where that cannot be told."""
+    """Parameter → its importance; empty if it cannot be computed."""
     logarithmic: frozenset[str]
-    """Parameters that were searched by orders of magnitude."""
+    """Parameters that were searched log-uniformly."""
 
     @property
     def finished(self) -> list[Trial]:
-        """The trials that were trained to their end, the best one first."""
+        """The trials that were trained to the end, the best one first."""
         sign = 1 if self.better == "lower" else -1
         return sorted((t for t in self.trials if t.state == "finished"), key=lambda trial: sign * trial.score)
 
     @property
     def scored(self) -> list[Trial]:
-        """The trials that a picture shows: those that were measured and not given up."""
+        """The trials in the picture: finished and pruned trials with a score."""
         return [trial for trial in self.trials if trial.state in ("finished", "pruned") and math.isfinite(trial.score)]
 
     def __str__(self) -> str:
@@ -94,10 +94,13 @@ class Found:
             runs = [trial.run for trial in self.trials if trial.state == "pruned"]
             more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
             notes.append(
-                f"pruned, as worse than the median (gantk train RUN resumes one): {'; '.join(runs[:NAMED])}{more}"
+                "pruned because they were worse than the median (gantk train RUN resumes one): "
+                f"{'; '.join(runs[:NAMED])}{more}"
             )
         if counts["running"]:
-            notes.append("running: trained by another process; the same command shows the whole when it is done")
+            notes.append(
+                "running: trained by another process; the same command prints the full result when it is finished"
+            )
         notes += [f"failed: {trial.run or said_of(trial.values)}: {trial.reason}" for trial in self._failed()[:NAMED]]
         if finished:
             best = finished[0]
@@ -114,10 +117,10 @@ def said_of(values: Mapping[str, str]) -> str:
 
 
 def found_figure(found: Found) -> Figure:
-    """How much each parameter mattered, and a panel for each with the scores over its values.
+    """A panel with the importances of parameters, and a panel for each parameter with the scores over its values.
 
     Args:
-        found: has at least one trial with a score.
+        found: the results, with at least one score.
     """
     from matplotlib.figure import Figure
 
@@ -145,7 +148,7 @@ def _draw_importances(axes: Axes, found: Found) -> None:
     names = list(found.importances)[::-1]
     axes.barh(names, [found.importances[name] for name in names], color="0.5")
     rough = ": rough" if len(found.finished) < ROUGH else ""
-    axes.set(title="what mattered", xlabel=f"importance, of {len(found.finished)} finished trials{rough}")
+    axes.set(title="importance of parameters", xlabel=f"importance, from {len(found.finished)} finished trials{rough}")
     axes.set_xlim(0, 1)
     axes.grid(alpha=0.3, axis="x")
 
@@ -162,7 +165,7 @@ def _draw_scores(axes: Axes, name: str, trials: Sequence[Trial], found: Found) -
     for state, look in looks.items():
         points = [(x, t.score) for x, t in zip(at, trials, strict=True) if t.state == state]
         if points:
-            label = "pruned, at its last measurement" if state == "pruned" else state
+            label = "pruned, last measurement" if state == "pruned" else state
             axes.plot(*zip(*points, strict=True), linestyle="", label=label, **look)
     for x, trial in zip(at, trials, strict=True):
         if trial in best:

@@ -1,4 +1,4 @@
-"""A sweep on disk: a folder of ordinary runs, and `sweep.toml`, which says what they have in common."""
+"""A sweep on disk: a folder of ordinary runs, and `sweep.toml` with their common arguments."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FILE = "sweep.toml"
 
 
 def begin(folder: Path, grid: Grid, without: Sequence[str], say: Callable[[str], object]) -> list[Run]:
-    """The runs of a sweep; those that are not there yet are built, all of them or none.
+    """The runs of a sweep. Missing runs are built, all of them or none.
 
     Raises:
-        UsageError: the folder holds another sweep or something else, or a combination does not fit together.
+        UsageError: the folder contains another sweep or something else, or a combination is refused.
     """
     cells = grid.cells()
     runs = [Run(folder / cell.name) for cell in cells]
@@ -51,10 +51,10 @@ def _named_spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
 
 
 def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
-    """What the `model.toml` of a build holds.
+    """The contents of a build's `model.toml`.
 
     Raises:
-        UsageError, DataError: it does not fit together, or its data cannot be read.
+        UsageError, DataError: the build is refused, or its data cannot be read.
     """
     parts: dict[str, Any] = dict(cell.parts)
     model = build(cell.recipe, **parts, settings=cell.settings, without=without, seed=cell.seed)
@@ -62,16 +62,16 @@ def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
 
 
 def check_record(file: Path, what: str, record: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a folder of another sweep or search, or of something else.
+    """Check that a folder is empty or belongs to this sweep or search.
 
     Args:
-        file: where the folder says what its runs have in common.
-        what: what it is that is kept there, as `sweep`.
-        record: what it has to say.
+        file: the file in the folder with the common arguments of its runs.
+        what: `sweep` or `search`, for the message.
+        record: the expected contents of the file.
 
     Raises:
-        UsageError: it says something else.
-        RunError: it cannot be read.
+        UsageError: the file has other contents, or the folder contains something else.
+        RunError: the file cannot be read.
     """
     known = _read(file)
     if known is None:
@@ -81,7 +81,9 @@ def check_record(file: Path, what: str, record: Mapping[str, Sequence[str]]) -> 
         before = known.get(key)
         if before != list(now):
             said = "; ".join(f"{name} {', '.join(map(str, each)) or 'nothing'}" for name, each in _apart(before, now))
-            raise UsageError(f"{file.parent} holds a {what} of other builds ({key}: {said}): choose another -o.")
+            raise UsageError(
+                f"{file.parent} contains a {what} with other arguments ({key}: {said}): choose another -o."
+            )
 
 
 def _apart(before: Any, now: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -106,7 +108,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def write_record(file: Path, record: Mapping[str, Sequence[str]]) -> None:
-    """Write down what the runs of a folder have in common.
+    """Write the common arguments of the runs in a folder.
 
     Raises:
         RunError: the folder cannot be written.
@@ -119,5 +121,5 @@ def write_record(file: Path, record: Mapping[str, Sequence[str]]) -> None:
 
 
 def states(runs: Sequence[Run]) -> list[tuple[Run, Summary]]:
-    """How far each run is, read off its folder."""
+    """The progress of each run, as recorded in its folder."""
     return [(run, summarized(run)) for run in runs]

@@ -1,4 +1,4 @@
-"""What the study of a search says so far."""
+"""The results of a search so far."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["counted", "found_in"]
 
 ENOUGH = 4
-"""Finished trials, from which on something can be said of what mattered."""
+"""Minimum number of finished trials for importances."""
 
 
 def counted(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials of a search, without those whose values had been tried before."""
+    """The trials of a search, without those whose values were tried before."""
     return [trial for trial in study.get_trials(deepcopy=False) if "name" in trial.user_attrs]
 
 
 def found_in(study: optuna.Study, folder: Path, space: Space, objective: Objective) -> Found:
-    """The trials of a search, and what mattered."""
+    """The trials of a search, with the importances of parameters."""
     logarithmic = {name for name, each in space.ranges.items() if isinstance(each, Range) and each.log}
     trials = [_trial(each, folder) for each in counted(study)]
     importances = _importances(study)
@@ -51,6 +51,6 @@ def _importances(study: optuna.Study) -> dict[str, float]:
         return {}
     try:
         found = optuna.importance.get_param_importances(study)
-    except (ValueError, RuntimeError):  # all scores are alike, or one value was tried alone
+    except (ValueError, RuntimeError):  # all scores are equal, or only one value was tried
         return {}
     return found if all(map(math.isfinite, found.values())) else {}

@@ -1,4 +1,4 @@
-"""A grid of builds: the arguments of one build in which some values are alternatives, `1e-4|2e-4`, and seeds."""
+"""A grid of builds: arguments with alternatives such as `1e-4|2e-4`, and random seeds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gantk.kinds import KINDS
 __all__ = ["Axis", "Cell", "Grid", "alternatives", "cell_of", "piece_of", "seeds_of"]
 
 LONGEST = 120
-"""Characters of a run's name; what is longer ends in a hash."""
+"""Maximum length of a run's name; longer names are shortened with a hash."""
 
 MOST = 10_000
-"""Runs of a sweep: more are a slip."""
+"""Maximum number of runs in a sweep; more are likely a mistake."""
 
 PIECES = re.compile(r"""'[^']*'|"[^"]*"|[^'"|]+|['"]|(\|)""")
 
@@ -28,7 +28,7 @@ class Cell:
     """One build of a grid."""
 
     name: str
-    """The name of its run: what varies."""
+    """The name of its run: the values that vary."""
     recipe: str | None
     parts: Mapping[str, str | tuple[str, ...]]
     settings: tuple[str, ...]
@@ -42,7 +42,7 @@ class Axis:
     slot: str
     """`recipe`, the kind of a part, or `set`."""
     label: str
-    """What stands for it in a run's name."""
+    """Its label in the names of runs."""
     values: tuple[str, ...]
 
 
@@ -52,8 +52,8 @@ class Grid:
 
     Args:
         recipe: a recipe's name.
-        parts: kind → part, or several where a model has a list of them.
-        settings: as `stages.game.length=5 epochs`.
+        parts: kind → part, or several parts if a model has a list of them.
+        settings: settings such as `stages.game.length=5 epochs`.
         seeds: random seeds.
     """
 
@@ -63,7 +63,7 @@ class Grid:
     seeds: Sequence[int]
 
     def axes(self) -> list[Axis]:
-        """All arguments in their order, those with one alternative as well."""
+        """All arguments in order, including those with one alternative."""
         found = [] if self.recipe is None else [Axis("recipe", "", alternatives(self.recipe))]
         for kind, given in self.parts.items():
             label = KINDS[kind].flag.removeprefix("--")
@@ -78,15 +78,15 @@ class Grid:
         return found
 
     def fixed(self) -> dict[str, Any]:
-        """What a sweep cannot change once it has begun: what does not vary, and what it is that varies."""
+        """What cannot change after a sweep has begun: fixed arguments, and the names of those that vary."""
         one = [f"{axis.slot} {axis.values[0]}" for axis in self.axes() if len(axis.values) == 1]
         return {"fixed": one, "varied": [f"{axis.slot} {axis.label}" for axis in self.axes() if len(axis.values) > 1]}
 
     def cells(self) -> list[Cell]:
-        """Every build, the seeds of each combination beside each other.
+        """All builds; the seeds of a combination are consecutive.
 
         Raises:
-            UsageError: there are none, or very many.
+            UsageError: there are none or too many, or two have the same name.
         """
         axes = self.axes()
         count = len(self.seeds)
@@ -101,7 +101,7 @@ class Grid:
         names = [cell.name for cell in cells]
         for name in names:
             if names.count(name) > 1:
-                raise UsageError(f"two runs of this sweep would be called {name}: leave one of them out.")
+                raise UsageError(f"two runs of this sweep would have the name {name}: remove one of them.")
         return cells
 
 
@@ -110,10 +110,10 @@ def cell_of(axes: Sequence[Axis], chosen: Sequence[str], seed: int, varied: Sequ
 
     Args:
         axes: the arguments.
-        chosen: the value of each; empty leaves it out.
+        chosen: the value of each argument; an empty value omits it.
         seed: random seed.
-        varied: what its run is named after.
-        last: what its name ends in, however long it is.
+        varied: pieces of the run's name.
+        last: last piece of the name, which is never shortened.
     """
     given: dict[str, list[str]] = {}
     for axis, value in zip(axes, chosen, strict=True):
@@ -125,7 +125,7 @@ def cell_of(axes: Sequence[Axis], chosen: Sequence[str], seed: int, varied: Sequ
 
 
 def alternatives(text: str) -> tuple[str, ...]:
-    """`1e-4|2e-4` → both; a `|` within quotes divides nothing, and what stands before or after it may be empty."""
+    """Split `1e-4|2e-4` at `|` outside quotes; alternatives may be empty."""
     found = [""]
     for piece in PIECES.finditer(text):
         if piece.group(1):
@@ -136,31 +136,31 @@ def alternatives(text: str) -> tuple[str, ...]:
 
 
 def seeds_of(text: str) -> list[int]:
-    """`0:3` → 0, 1, 2; `3` is the same; `0,4,7` are those.
+    """Read seeds: `0:3` or `3` for 0, 1, 2, or a list such as `0,4,7`.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text has another form.
     """
     if match := re.fullmatch(r"(?:(\d+):)?(\d+)", text.strip()):
         found = list(range(int(match.group(1) or 0), int(match.group(2))))
     elif re.fullmatch(r"\d+(,\s*\d+)+,?|\d+,", text.strip()):
         found = list(dict.fromkeys(int(each) for each in text.split(",") if each.strip()))
     else:
-        raise UsageError(f"--seeds {text}: expected 0:3 for the seeds 0, 1 and 2, or a list as 0,4,7.")
+        raise UsageError(f"--seeds {text}: expected 0:3 for the seeds 0, 1 and 2, or a list such as 0,4,7.")
     if not found:
-        raise UsageError(f"--seeds {text} has no seed in it; 0:3 are the seeds 0, 1 and 2.")
+        raise UsageError(f"--seeds {text} contains no seeds; 0:3 means the seeds 0, 1 and 2.")
     return found
 
 
 def piece_of(axis: Axis, value: str) -> str:
-    """What the value of an argument adds to a run's name."""
+    """The piece of a run's name for the value of an argument."""
     if axis.slot == "set":
         return f"{axis.label}={value.partition('=')[2]}"
     return f"{axis.label}={value or 'none'}" if axis.label else value
 
 
 def _name(pieces: Sequence[str], last: str) -> str:
-    """A name for a folder on any system."""
+    """A name that is valid for folders on all systems."""
     front = ",".join(re.sub(r"[^\w.+=-]+", "-", piece).strip("-.") for piece in pieces)
     if len(front) > LONGEST:
         front = f"{front[:LONGEST]}-{hashlib.blake2b(front.encode(), digest_size=4).hexdigest()}"

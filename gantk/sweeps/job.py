@@ -1,4 +1,4 @@
-"""A training as a job of a cluster: what submitit runs there, in a process that imports little else."""
+"""The job that submitit runs on a cluster: a process that starts a training and imports little else."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 __all__ = ["TrainingJob"]
 
 PAUSE = 0.5
-"""Seconds between two looks at the training."""
+"""Seconds between two checks of the training."""
 
 PATIENCE = 900.0
-"""Seconds in which whoever stopped the training says what becomes of the job: requeued, or ended."""
+"""Seconds to wait after training was stopped, until the job is requeued or ended."""
 
 STOPPED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class TrainingJob:
-    """Trains a run from where it stands; saves and is requeued where its time is over, or where others go first.
+    """Trains a run or resumes it; saves and is requeued at the time limit or when preempted.
 
     Args:
-        command: what is executed.
+        command: the command to execute.
         folder: the working directory.
     """
 
@@ -38,12 +38,12 @@ class TrainingJob:
             time.sleep(PAUSE)
         code = self._process.wait()
         if {-code, code - 128} & {int(number) for number in STOPPED}:
-            time.sleep(PATIENCE)  # clusters signal every process of a job, and this one's handler goes next
+            time.sleep(PATIENCE)  # clusters signal every process of a job; wait for the handler in this one
         if code:
             raise RuntimeError(f"gantk train ended with exit status {code}")
 
     def checkpoint(self) -> Any:
-        """Called by submitit's handler of signals: save, and say what is to be run next time."""
+        """Called by submitit's signal handler: save, and return the job to requeue."""
         from submitit.helpers import DelayedSubmission
 
         if self._process is not None and not self._ended():
@@ -53,6 +53,6 @@ class TrainingJob:
         return DelayedSubmission(TrainingJob(self.command, self.folder))
 
     def _ended(self) -> bool:
-        """Asks the system alone: the handler may interrupt what asks, and must not wait for its locks."""
+        """Uses a system call without locks, since the signal handler may interrupt it."""
         process = self._process
         return process is None or (os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)

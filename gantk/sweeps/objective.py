@@ -1,4 +1,4 @@
-"""What a search goes by: one figure of a metric."""
+"""The objective of a search: a figure of a metric."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FIGURE = re.compile(r"(?P<metric>.+)/(?P<figure>[A-Za-z_]\w*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure that is measured in training, and which of its values are better."""
+    """A figure that is measured in training, and whether lower or higher values are better."""
 
     figure: str
-    """As `frechet/frechet`."""
+    """The figure, such as `frechet/frechet`."""
     better: str
     """`lower` or `higher`."""
 
@@ -33,30 +33,36 @@ class Objective:
 
 
 def objective_of(metrics: Sequence[str]) -> tuple[Objective, tuple[str, ...]]:
-    """What a search goes by, of the metrics that are measured.
+    """Read the objective of a search from its metrics.
 
     Args:
-        metrics: metrics with their options, the first one perhaps with a figure, as `prdc:k=3/coverage`.
+        metrics: metrics with options; the first one may include a figure, such as `prdc:k=3/coverage`.
 
     Returns:
-        the first one's figure, its first one that is better when it is lower or higher where none is named; and the
-        metrics without it.
+        the objective: the given figure of the first metric, or else its first figure for which lower or higher values
+        are better; and the metrics without the figure.
 
     Raises:
-        UsageError: there is none, or it has no such figure.
+        UsageError: there are no metrics, or the first one has no such figure.
     """
     if not metrics:
-        raise UsageError("what is better? Give the metric to search by, as --metric frechet or --metric prdc/coverage.")
+        raise UsageError(
+            "the search needs an objective: give a metric, such as --metric frechet or --metric prdc/coverage."
+        )
     metric, figure = metrics[0].strip(), ""
     if match := FIGURE.fullmatch(metric):
         metric, figure = match["metric"], match["figure"]
     if len(alternatives(metric)) > 1:
-        raise UsageError(f"--metric {metric}: a search goes by one metric; give the one first that decides.")
+        raise UsageError(
+            f"--metric {metric}: the first metric is the objective and cannot have alternatives: choose one."
+        )
     table = part_table("metric", named("metric", metric)[0])
     name, better = bare_name(table), part_class("metric", table["plugin"]).better
     if not better:
-        raise OptionError(f"--metric {metric}: it does not say whether lower or higher values are better.")
+        raise OptionError(f"--metric {metric}: the metric does not declare whether lower or higher values are better.")
     if figure and figure not in better:
-        raise OptionError(f"--metric {metric}/{figure}: it has no such figure to go by.{nearest(figure, better)}")
+        raise OptionError(
+            f"--metric {metric}/{figure}: the metric has no such figure to search by.{nearest(figure, better)}"
+        )
     figure = figure or next(iter(better))
     return Objective(f"{name}/{figure}", better[figure]), (metric, *metrics[1:])

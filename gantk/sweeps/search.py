@@ -1,6 +1,6 @@
-"""A search among builds: Optuna chooses, every trial is an ordinary run, and its curve decides whether it goes on.
+"""Search for the best build with Optuna: every trial is an ordinary run, which may be pruned by its curve.
 
-Several processes may search in one folder: each takes the next trial, and holds a lock as long as it trains it.
+Several processes may search in one folder: each takes the next trial, and holds a lock while training it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["search"]
 FILE, STUDY, LOCK = "tune.toml", "study.sqlite3", ".lock"
 
 PATIENCE = 60.0
-"""Seconds to wait for another process that chooses or writes."""
+"""Seconds to wait for another process that is choosing or writing."""
 
 FEWEST = 5
-"""Finished trials, before which none is pruned."""
+"""Minimum number of finished trials before any trial is pruned."""
 
 WARM = 30
-"""Percent of a training, before which it is not pruned: what a GAN draws in the beginning says little."""
+"""Percent of a training before which it is not pruned, because early samples of a GAN are not conclusive."""
 
 DRAWS = 1000
-"""Builds that are drawn at random to find one that has not been tried."""
+"""Number of random draws to find a build that has not been tried."""
 
 
 def search(
@@ -52,20 +52,20 @@ def search(
     without: Sequence[str],
     say: Callable[[str], object],
 ) -> Found:
-    """Go on with the search in a folder, which is made where it does not exist, up to a number of trials.
+    """Start or resume a search.
 
     Args:
-        folder: of the runs; the study lies in it, too.
-        space: what is chosen from.
-        objective: what is better.
-        trials: how many there are to be, those of earlier calls included.
-        without: parts of the recipe that are left out.
-        say: is told what happens.
+        folder: the folder of the runs and the study, which is created if it does not exist.
+        space: the search space.
+        objective: the objective.
+        trials: total number of trials, including those of earlier calls.
+        without: parts of the recipe to leave out.
+        say: receives progress messages.
 
     Raises:
-        UsageError: Optuna is not installed, or the folder holds another search or something else.
+        UsageError: Optuna is not installed, or the folder contains another search or something else.
         WorkError: all trials failed.
-        Interrupted: SIGINT or SIGTERM came; the trial that was being trained is saved.
+        Interrupted: SIGINT or SIGTERM was received; the current trial is saved.
     """
     try:
         import optuna
@@ -82,7 +82,7 @@ def search(
         _Search(folder, space, Training(folder, objective, without), say, study).go_on(trials)
         found = found_in(study, folder, space, objective)
     if all(trial.state == "failed" for trial in found.trials):
-        if not any(trial.run for trial in found.trials):  # nothing was built: the call is mended, not resumed
+        if not any(trial.run for trial in found.trials):  # nothing was built, so there is nothing to resume
             for file in (folder / FILE, folder / STUDY, folder / LOCK):
                 file.unlink(missing_ok=True)
         raise WorkError(f"all {len(found.trials)} trials failed; the first: {found.trials[0].reason}.")
@@ -91,12 +91,14 @@ def search(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Only one process at a time chooses; the system lets go where it is killed."""
+    """A lock, so that only one process at a time chooses; it is released if the process is killed."""
     try:
         with FileLock(folder / LOCK, timeout=PATIENCE):
             yield
     except Timeout:
-        raise RunError(f"{folder} is held by another process for {PATIENCE:.0f} s: is it stopped?") from None
+        raise RunError(
+            f"{folder} has been locked by another process for {PATIENCE:.0f} s: check whether that process is stopped."
+        ) from None
 
 
 def _opened(file: Path, objective: Objective) -> optuna.Study:
@@ -124,7 +126,7 @@ class _Taken:
     trial: optuna.Trial
     lock: FileLock
     again: bool
-    """Whether another process began it, and was stopped."""
+    """Whether it resumes a trial of another process that was stopped."""
 
     def release(self) -> None:
         self.lock.release()
@@ -140,7 +142,7 @@ class _Search:
     study: optuna.Study
 
     def go_on(self, trials: int) -> None:
-        """Resume what was being trained, and try what is new, as long as there is something to take."""
+        """Resume unfinished trials and start new ones, until all trials are done or taken."""
         while taken := self._next(trials):
             try:
                 self._try(taken, trials)
@@ -152,7 +154,7 @@ class _Search:
             return self._left() or self._new(trials)
 
     def _left(self) -> _Taken | None:
-        """A trial that nobody trains any longer."""
+        """An unfinished trial that no process is training."""
         import optuna
 
         for frozen in self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
@@ -163,12 +165,12 @@ class _Search:
         return None
 
     def _new(self, trials: int) -> _Taken | None:
-        """A trial whose values, as they are written, nobody has tried."""
+        """A trial with values that have not been tried."""
         import optuna
 
         while len(known := counted(self.study)) < trials:
             tried = {trial.user_attrs["name"] for trial in known}
-            # Seeded by its number, so that a search that was stopped goes on as one that was not.
+            # Seeded by the number of the trial, so that a resumed search gives the same result.
             number = len(self.study.get_trials(deepcopy=False))
             self._seed(number)
             trial = self.study.ask()
@@ -179,7 +181,7 @@ class _Search:
                 return _Taken(trial, lock, again=False)
             self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
             if not self._enqueue_new(tried, random.Random(derive_seed(self._first_seed, "new", number))):
-                self.say(f"all {len(tried)} combinations that were found have been tried")
+                self.say(f"all {len(tried)} combinations have been tried")
                 break
         return None
 
@@ -201,7 +203,7 @@ class _Search:
         self.study.sampler = optuna.samplers.TPESampler(seed=derive_seed(self._first_seed, "trial", number) % 2**32)
 
     def _enqueue_new(self, tried: set[str], rng: random.Random) -> bool:
-        """Have values tried next that nobody tried, where there are any."""
+        """Enqueue values that have not been tried; returns whether there are any."""
         for _ in range(DRAWS):
             point, chosen = self.space.at_random(rng)
             if point.cell.name not in tried:
@@ -213,7 +215,7 @@ class _Search:
         import optuna
 
         trial, states = taken.trial, optuna.trial.TrialState
-        point = self.space.choose(trial)  # what has been chosen is not chosen again
+        point = self.space.choose(trial)  # returns the same values as before
         (number, known) = next(
             (at, each.intermediate_values)
             for at, each in enumerate(counted(self.study), 1)
@@ -226,7 +228,7 @@ class _Search:
         except Interrupted as error:
             said = str(error).partition("; resume with")[0]
             raise Interrupted(f"{said}; resume with the same gantk tune", error.signal_number) from error
-        except (GantkError, RuntimeError) as error:  # the latter as where a device has too little memory
+        except (GantkError, RuntimeError) as error:  # RuntimeError: such as out of memory
             trial.set_user_attr("reason", briefly(error))
             self.study.tell(trial, state=states.FAIL)
             self.say(f"trial {number} failed: {briefly(error)}")

@@ -1,4 +1,4 @@
-"""What a search chooses from: a grid of builds in which values may be ranges, `1e-5..1e-3`, beside alternatives."""
+"""Search spaces: grids of builds whose values may also be ranges such as `1e-5..1e-3`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Chooser", "Point", "Range", "Space"]
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"(?<![^\s=,\[('\"])({NUMBER})\.\.({NUMBER})(?![^\s,\])'\"])")
-"""Two numbers that stand where a value stands."""
+"""A range in the position of a value."""
 
 OPTION = re.compile(r"([A-Za-z_][\w-]*)\s*=\s*['\"\[(]?$")
-"""The option that a value is written for."""
+"""The option that a value belongs to."""
 
 DECADE = 10
-"""A positive range this many times as high as it is low is searched by orders of magnitude."""
+"""A positive range whose ends differ by at least this factor is searched log-uniformly."""
 
 
 class Chooser(Protocol):
@@ -47,11 +47,11 @@ class Range:
 
     @property
     def log(self) -> bool:
-        """Whether all orders of magnitude are as likely."""
+        """Whether the range is log-uniform."""
         return self.low > 0 and self.high / self.low >= DECADE
 
     def choose(self, name: str, chooser: Chooser) -> str:
-        """A number, as it is written: with four digits, or as many as tell a thousand values of the range apart."""
+        """A number as text, with four digits, or enough to distinguish a thousand values of the range."""
         if self.whole:
             return str(chooser.suggest_int(name, int(self.low), int(self.high), log=self.log))
         value = chooser.suggest_float(name, self.low, self.high, log=self.log)
@@ -70,19 +70,19 @@ def _range(low: str, high: str) -> Range:
     whole = all(re.fullmatch(r"[+-]?\d+", each) for each in (low, high))
     found = Range(float(low), float(high), whole)
     if not found.low < found.high < math.inf:
-        raise UsageError(f"{low}..{high} is no range: expected two numbers, the lower one first, as 1e-5..1e-3.")
+        raise UsageError(f"{low}..{high} is not a range: expected two numbers in ascending order, such as 1e-5..1e-3.")
     return found
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One argument, with the names of what is chosen for it."""
+    """An argument and the names of its parameters."""
 
     axis: Axis
     name: str
-    """The parameter that says which alternative it is, where there are several."""
+    """The parameter that selects an alternative, if there are several."""
     holes: Sequence[Sequence[tuple[str, Range]]]
-    """For each alternative, the ranges in it with the names of their parameters."""
+    """For each alternative, its ranges with the names of their parameters."""
 
     @property
     def varies(self) -> bool:
@@ -90,11 +90,11 @@ class Dimension:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The alternatives, as they are named."""
+        """The names of the alternatives."""
         return tuple(_value(self.axis, value) for value in self.axis.values)
 
     def choose(self, chooser: Chooser) -> str:
-        """The argument with one alternative, and numbers in place of its ranges."""
+        """The value of the argument: an alternative with numbers in place of its ranges."""
         values, at = self.axis.values, 0
         if len(values) > 1:
             at = self.choices.index(chooser.suggest_categorical(self.name, self.choices))
@@ -104,11 +104,11 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Point:
-    """One build of a space."""
+    """A build in a search space."""
 
     cell: Cell
     values: Mapping[str, str]
-    """What was chosen, by the argument that it was chosen for."""
+    """The chosen values by argument."""
 
 
 class _AtRandom:
@@ -133,13 +133,13 @@ class _AtRandom:
 
 @dataclass(frozen=True)
 class Space:
-    """All builds that a search chooses from.
+    """A search space.
 
     Args:
         grid: the arguments of a build, with one random seed; values may be alternatives and ranges.
 
     Raises:
-        UsageError: nothing varies, or a range is none.
+        UsageError: nothing varies, or a range is invalid.
     """
 
     grid: Grid
@@ -153,7 +153,7 @@ class Space:
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The arguments in their order, those that do not vary as well."""
+        """All arguments in order, including those that do not vary."""
         taken: set[str] = set()
 
         def unique(name: str) -> str:
@@ -174,7 +174,7 @@ class Space:
         return found
 
     def choose(self, chooser: Chooser) -> Point:
-        """The build that a chooser chooses."""
+        """The build with the values that a chooser returns."""
         axes = [each.axis for each in self.dimensions]
         chosen = [each.choose(chooser) for each in self.dimensions]
         varied = [(each, value) for each, value in zip(self.dimensions, chosen, strict=True) if each.varies]

@@ -1,4 +1,4 @@
-"""Runs of a sweep as jobs of a cluster, through submitit: who submits, waits and requeues is the cluster."""
+"""Train the runs of a sweep as jobs on a cluster, with submitit."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ FILE, LOGS = "jobs.json", "jobs"
 
 TIMES = ("timeout_min", "time")
 AT_MOST = "max_num_timeout"
-"""Set when an executor is made, unlike all others."""
+"""A parameter of the executor's constructor, unlike all others."""
 
 
 class Cluster:
     """A cluster that trains the runs of a sweep.
 
     Args:
-        text: a cluster that submitit knows, with its parameters, as `slurm:partition=gpu,timeout_min=240`.
-        folder: the sweep's; which run is which job is written down there.
+        text: a cluster of submitit with parameters, such as `slurm:partition=gpu,timeout_min=240`.
+        folder: the folder of the sweep, in which the jobs are recorded.
 
     Raises:
-        UsageError: submitit is not installed, or it refuses the cluster or a parameter.
+        UsageError: submitit is not installed, or refuses the cluster or a parameter.
     """
 
     def __init__(self, text: str, folder: Path) -> None:
@@ -51,11 +51,13 @@ class Cluster:
         self.name, written = parse_part(text)
         options = {name: parse_value(value) for name, value in written.items()}
         if not any(name in options for name in TIMES):
-            raise UsageError(f"--submit {text}: say how many minutes a job may take, as {self.name}:timeout_min=240.")
+            raise UsageError(
+                f"--submit {text}: set the time limit of a job in minutes, such as {self.name}:timeout_min=240."
+            )
         self._made = {AT_MOST: options.pop(AT_MOST)} if AT_MOST in options else {}
         self._parameters = {"name": f"gantk-{folder.name}", **options}
         try:
-            with tempfile.TemporaryDirectory() as trial:  # some executors make their folder at once
+            with tempfile.TemporaryDirectory() as trial:  # some executors create their folder immediately
                 self._executor(Path(trial))
         except (ValueError, RuntimeError, NameError, AssertionError, TypeError) as error:
             raise UsageError(f"--submit {text}: {briefly(error)}.") from error
@@ -71,13 +73,13 @@ class Cluster:
         return {f"{self.name}_{name}": value for name, value in options.items()}
 
     def hand_over(self, runs: Sequence[Run], say: Callable[[str], object]) -> dict[str, str]:
-        """Submit runs, but for those whose jobs wait or run.
+        """Submit runs, except those with pending or running jobs.
 
         Returns:
-            run → its job and how far that is, as `job 123 pending`.
+            run → its job and the state of the job, such as `job 123 pending`.
 
         Raises:
-            WorkError: the cluster does not take them.
+            WorkError: the cluster refuses the jobs.
         """
         known = self._read()
         opened = {name: self._job(**job) for name, job in known.items()}
@@ -86,7 +88,7 @@ class Cluster:
         for run in todo:
             if run.path.name in opened:
                 job = opened[run.path.name]
-                say(f"{run}: job {job.job_id} ended before the training; its log: {job.paths.stderr}")
+                say(f"{run}: job {job.job_id} ended before training was finished; see its log {job.paths.stderr}")
         if todo:
             for run, job in zip(todo, self._submit(todo), strict=True):
                 known[run.path.name] = {"cluster": self.name, "job": job.job_id}
@@ -104,11 +106,13 @@ class Cluster:
                     jobs.append(executor.submit(TrainingJob(training_command(run), os.getcwd())))
             return jobs
         except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-            raise WorkError(f"{self.name} does not take the jobs: {briefly(error)}.") from error
+            raise WorkError(f"{self.name} refused the jobs: {briefly(error)}.") from error
 
     def _job(self, cluster: str, job: str) -> Any:
         if cluster not in self._known:
-            raise UsageError(f"{self._folder / FILE} names jobs of '{cluster}', which submitit does not know here.")
+            raise UsageError(
+                f"{self._folder / FILE} contains jobs of '{cluster}', which submitit does not support here."
+            )
         return self._known[cluster].job_class(self._folder / LOGS / "%j", job)
 
     def _read(self) -> dict[str, dict[str, str]]:
@@ -118,7 +122,7 @@ class Cluster:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise RunError(f"{file} is damaged ({error}): remove it when no job is left.") from error
+            raise RunError(f"{file} is damaged ({error}): remove it after all jobs have ended.") from error
         return found
 
     def _write(self, jobs: Mapping[str, Mapping[str, str]]) -> None:
@@ -126,12 +130,12 @@ class Cluster:
 
 
 def _state(job: Any) -> str:
-    """How far a job is; empty if it is over."""
+    """The state of a job; empty if it has ended."""
     import submitit
 
     if job.paths.result_pickle.exists():
         return ""
-    if isinstance(job, submitit.LocalJob):  # known to the process that started it alone
+    if isinstance(job, submitit.LocalJob):  # only the process that started it knows its state
         return "running" if _alive(int(job.job_id)) else ""
     return "" if job.done() else str(job.state).lower()
 

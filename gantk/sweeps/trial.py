@@ -1,4 +1,4 @@
-"""One trial of a search: a run that is built, trained, and pruned by the curve of a figure."""
+"""A trial of a search: a run that is built, trained, and possibly pruned."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ __all__ = ["Training"]
 EVERY = "train.measure_every"
 
 MEASUREMENTS = 10
-"""Measurements of a training, unless its settings say how often."""
+"""Number of measurements of a training, unless its settings change it."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the trials of a search are trained.
+    """Trains the trials of a search.
 
     Args:
-        folder: of the runs.
-        objective: what is better.
-        without: parts of the recipe that are left out.
+        folder: the folder of the runs.
+        objective: the objective.
+        without: parts of the recipe to leave out.
     """
 
     folder: Path
@@ -44,24 +44,25 @@ class Training:
     without: Sequence[str]
 
     def __call__(self, trial: optuna.Trial, cell: Cell, known: Mapping[int, float]) -> tuple[bool, float]:
-        """Train a trial from where it stands; nothing is built that is there already.
+        """Train a trial or resume its run.
 
         Args:
-            trial: is told the figure, at how many percent of the training it was measured, and says when to stop.
+            trial: receives the figures, by percent of the training, and decides whether to prune.
             cell: the build.
-            known: what it was told before.
+            known: the figures that were reported before.
 
         Returns:
-            whether it was pruned, and the figure at its last measurement.
+            whether the trial was pruned, and its last figure.
 
         Raises:
-            GantkError: it cannot be built or trained; or `Interrupted`.
+            GantkError: the build or the training failed.
+            Interrupted: training was stopped by a signal.
         """
         run, told = Run(self.folder / cell.name), set(known)
         if not run.model_toml.is_file():
             run.create(self._spec(cell))
         steps = total_steps(run.spec())
-        # It may have been killed before the study was told that it is pruned.
+        # The process may have been killed before the trial was recorded as pruned.
         pruned = max(told, default=100) < 100 and trial.should_prune()
 
         def prune(step: int, figures: Mapping[str, float]) -> bool:
@@ -82,7 +83,7 @@ class Training:
     def _spec(self, cell: Cell) -> dict[str, Any]:
         spec = spec_of(cell, self.without)
         if spec["train"]["devices"] > 1:
-            raise UsageError("a trial is trained on one device: start the same gantk tune once for each device")
+            raise UsageError("a trial is trained on one device: start the same gantk tune command once for each device")
         if not any(each.partition("=")[0].strip() == EVERY for each in cell.settings):
             spec["train"]["measure_every"] = max(1, total_steps(spec) // MEASUREMENTS)
         return spec
@@ -91,5 +92,5 @@ class Training:
         curve = [entry["values"].get(self.objective.logged, math.nan) for entry in read_log(run)]
         known = [float(value) for value in curve if math.isfinite(value)]
         if not known:
-            raise WorkError(f"{self.objective.figure} was never a number")
+            raise WorkError(f"{self.objective.figure} was never a finite number")
         return known[-1]

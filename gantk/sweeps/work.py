@@ -1,4 +1,4 @@
-"""Training the runs of a sweep: in this process one after the other, or several at once as processes of their own."""
+"""Train the runs of a sweep: one after another in this process, or several at once in their own processes."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ __all__ = ["train_all", "training_command"]
 Say = Callable[[str], object]
 
 PAUSE = 0.2
-"""Seconds between two looks at the processes."""
+"""Seconds between two checks of the processes."""
 
 AGAIN = "resume with the same gantk sweep"
 
 
 def train_all(runs: Sequence[Run], jobs: int, say: Say) -> dict[str, str]:
-    """Train runs from where they stand.
+    """Train or resume runs.
 
     Args:
-        runs: those that are not finished.
-        jobs: how many at once; one is trained in this process.
-        say: is told what happens.
+        runs: the runs that are not finished.
+        jobs: number of runs to train at once; with 1, they are trained in this process.
+        say: receives progress messages.
 
     Returns:
-        run → why its training failed; the others go on.
+        run → the reason why its training failed; a failure does not stop the others.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came; what was being trained is saved.
+        Interrupted: SIGINT or SIGTERM was received; the current runs are saved.
     """
     return _one_by_one(runs, say) if jobs == 1 else _at_once(runs, jobs, say)
 
@@ -70,12 +70,16 @@ class _Job:
     run: Run
     process: subprocess.Popen[bytes]
     said: IO[bytes]
-    """What it wrote to standard error."""
+    """Its standard error."""
 
     def last_line(self) -> str:
         self.said.seek(0)
         lines = [line for line in self.said.read().decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].removeprefix("gantk: ").removeprefix("error: ").rstrip(".") if lines else "it said nothing"
+        return (
+            lines[-1].removeprefix("gantk: ").removeprefix("error: ").rstrip(".")
+            if lines
+            else "no message on standard error"
+        )
 
 
 def _at_once(runs: Sequence[Run], jobs: int, say: Say) -> dict[str, str]:
@@ -99,14 +103,14 @@ def _at_once(runs: Sequence[Run], jobs: int, say: Say) -> dict[str, str]:
                         say(f"{job.run} failed: {job.last_line()}")
                     job.said.close()
         finally:
-            _tell(running, signal.SIGTERM)  # a second signal: nobody waits any longer
+            _tell(running, signal.SIGTERM)  # after a second signal, do not wait
         if stop.signal is not None:
             raise _stopped(stop.signal.value)
     return failed
 
 
 def _start(run: Run, jobs: int) -> _Job:
-    """A process of its own, which a Ctrl-C on the terminal does not reach: it is told once, by this one."""
+    """Start a process in its own session, so that Ctrl-C in the terminal does not reach it; this process signals it."""
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     environment = {"OMP_NUM_THREADS": threads, **os.environ}
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its job
@@ -122,7 +126,7 @@ def _start(run: Run, jobs: int) -> _Job:
 
 
 def training_command(run: Run) -> list[str]:
-    """What trains a run in a process of its own."""
+    """The command that trains a run in its own process."""
     return [sys.executable, "-m", "gantk", "train", str(run), *shlex.split(code_flags())]
 
 

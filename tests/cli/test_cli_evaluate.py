@@ -74,7 +74,7 @@ def test_what_is_refused(trained: Path, untrained: Path, tmp_path: Path, gantk) 
     assert "has not been trained yet" in gantk("evaluate", str(untrained), *SMALL).error(1)
     assert "there is no metric 'nothing'" in gantk("evaluate", str(trained), "--metrics", "nothing").error(2)
     assert "needs 1,000,000 images" in gantk("evaluate", str(trained), *SMALL, "--metrics", "python:Greedy").error(2)
-    assert "expected a step, as 500, or all" in gantk("evaluate", str(trained), "--step", "last").error(2)
+    assert "expected a step such as 500, or all" in gantk("evaluate", str(trained), "--step", "last").error(2)
     (tmp_path / "scores.json").write_text('[{"metric": 3}]')
     said = gantk("evaluate", str(trained), *SMALL, *METRICS, "-o", "scores.json").error(1)
     assert "scores.json is damaged (score 1.metric is 3" in said or "score 1.options is missing" in said
@@ -115,6 +115,6 @@ def test_an_interrupted_evaluation_keeps_what_is_finished(trained: Path, tmp_pat
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(30) == 130, rest
-    assert "finished metrics are kept" in rest
+    assert "finished metrics are saved" in rest
     assert "Traceback" not in rest
     assert [each["metric"] for each in json.loads((tmp_path / "scores.json").read_text())] == ["python:Quick"]

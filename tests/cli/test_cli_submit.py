@@ -59,7 +59,7 @@ def test_runs_become_jobs_once(sweep: list[str], tmp_path: Path, slurm: Path, ca
     submitted = [*sweep, "--submit", "slurm:partition=gpu,timeout_min=240,gpus_per_node=1,signal_delay_s=120"]
     first = call(*submitted).worked()
     assert "gantk: submitted 2 of 2: jobs 71_0, 71_1" in first.err
-    assert "the same command shows how far they are" in first.err
+    assert "the same command prints their progress" in first.err
     assert first.out.splitlines()[1].split(maxsplit=1) == ["s/seed=0", "0 of 8 steps  not trained, job 71_0 submitted"]
     batch = (slurm / "submitted").read_text()
     for line in ("partition=gpu", "time=240", "gpus-per-node=1", "job-name=gantk-s", "signal=USR2@120", "array=0-1%"):
@@ -69,7 +69,7 @@ def test_runs_become_jobs_once(sweep: list[str], tmp_path: Path, slurm: Path, ca
     assert "not trained, job 71_1 pending" in again.out
     (slurm / "state").write_text("TIMEOUT")
     third = call(*submitted, "--seeds", "0:2").worked()
-    assert "gantk: s/seed=0: job 71_0 ended before the training; its log: " in third.err
+    assert "gantk: s/seed=0: job 71_0 ended before training was finished; see its log " in third.err
     assert "submitted 2 of 2: jobs 72_0, 72_1" in third.err
     assert json.loads((tmp_path / "s/jobs.json").read_text())["seed=1"] == {"cluster": "slurm", "job": "72_1"}
     (tmp_path / "s/seed=0/model.toml").write_text("seed = [")
@@ -85,7 +85,7 @@ def test_what_a_cluster_refuses_is_one_line(sweep: list[str], tmp_path: Path, sl
     (slurm / "refuses").touch()
     done = call(*sweep, "--submit", "slurm:partition=no,timeout_min=1")
     assert done.code == 1
-    assert "gantk: error: slurm does not take the jobs: " in done.err.splitlines()[-1]
+    assert "gantk: error: slurm refused the jobs: " in done.err.splitlines()[-1]
     assert "invalid partition" in done.err.splitlines()[-1]
     assert not (tmp_path / "s/jobs.json").exists()
 
@@ -98,10 +98,10 @@ def test_what_is_no_cluster_is_one_line_and_nothing_is_written(
 
     monkeypatch.setenv("PATH", str(tmp_path))
     assert '--submit slurm:timeout_min=9: Could not detect "srun"' in said("slurm:timeout_min=9")
-    assert "say how many minutes a job may take, as slurm:timeout_min=240" in said("slurm:partition=gpu")
+    assert "set the time limit of a job in minutes, such as slurm:timeout_min=240" in said("slurm:partition=gpu")
     assert "doesn't know any executor named nowhere" in said("nowhere:timeout_min=9")
     assert "Unknown argument 'partition'" in said(f"{HOUR},partition=gpu")
-    assert "leave out --no-train and --jobs" in said(HOUR, "--jobs", "2")
+    assert "cannot be combined with --no-train or --jobs" in said(HOUR, "--jobs", "2")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "submitit.core.plugins", None)
         assert "pip install 'gantk[slurm]'" in said(HOUR)

@@ -108,7 +108,7 @@ def test_another_sweep_and_other_folders_are_left_alone(sweep: list[str], tmp_pa
     assert re.search(r"^s/lr=1e-4,seed=0 +0 of 8 steps +not trained$", out, re.MULTILINE)
     before = contents(tmp_path)
     said = call(*sweep, *RATES, "--data", "digits", "-o", "s").error(2)
-    assert "s holds a sweep of other builds (fixed: " in said
+    assert "s contains a sweep with other arguments (fixed: " in said
     assert "now data digits" in said
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()

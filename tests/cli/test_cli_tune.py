@@ -125,7 +125,7 @@ def test_two_processes_share_a_search(
 def test_what_fails_is_told_and_the_search_goes_on_until_all_is_tried(tune: list[str], call) -> None:
     done = call(*tune, *MEASURED, "--set", "train.ema=0.5|2|0.9", "--trials", "5").worked()
     assert re.search(r"^gantk: trial \d failed: train: ema must be in \[0, 1\), not 2", done.err, re.MULTILINE)
-    assert "gantk: all 3 combinations that were found have been tried" in done.err
+    assert "gantk: all 3 combinations have been tried" in done.err
     assert "3 trials: 2 finished, 1 failed" in done.out
     assert "failed: ema=2: train: ema must be in" in done.out
     assert "prdc/density ↑" in done.out
@@ -145,10 +145,10 @@ def test_a_request_that_cannot_be_met_is_one_line(
     tune: list[str], tmp_path: Path, call, contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tmp_path)
-    assert "Give the metric to search by, as --metric frechet" in call(*tune, *RATES).error(2)
+    assert "give a metric, such as --metric frechet" in call(*tune, *RATES).error(2)
     assert "there is nothing to search: give a range" in call(*tune, "--metric", "frechet").error(2)
-    assert "no such figure to go by. Did you mean 'frechet'?" in call(*tune, "--metric", "frechet/freche").error(2)
-    assert "a search goes by one metric" in call(*tune, *RATES, "--metric", "frechet|prdc").error(2)
+    assert "no such figure to search by. Did you mean 'frechet'?" in call(*tune, "--metric", "frechet/freche").error(2)
+    assert "the first metric is the objective" in call(*tune, *RATES, "--metric", "frechet|prdc").error(2)
     assert "1e-3..1e-4 is no range" in call(*tune, "--metric", "prdc", "--set", "a.lr=1e-3..1e-4").error(2)
     shown = call(*tune, *RATES, *WIDTHS, "--metric", "prdc/coverage", "--dry-run").worked().out
     assert re.search(r"^lr +0.0001 to 0.01, log-uniform$", shown, re.MULTILINE)
@@ -159,7 +159,7 @@ def test_a_request_that_cannot_be_met_is_one_line(
     assert contents(tmp_path) == before
     call(*tune, *RATES, *MEASURED, "--trials", "1").worked()
     said = call(*tune, *RATES, *MEASURED, "--seed", "1").error(2)
-    assert "t holds a search of other builds (seed: before 0; now 1): choose another -o" in said
+    assert "t contains a search with other arguments (seed: before 0; now 1): choose another -o" in said
     (tmp_path / "t/study.sqlite3").write_bytes(b"no database")
     assert "t/study.sqlite3 cannot be read as a study" in call(*tune, *RATES, *MEASURED).error(1)
     assert "t already exists" in call("sweep", *tune[1:]).error(2)

@@ -21,7 +21,7 @@ def test_the_best_is_said_out_of_all_that_were_looked_at() -> None:
     assert lines[0].split() == ["RUN", "lr", "g", "prdc/x", "↓"]
     assert [line.split()[0] for line in lines[1:3]] == ["r/b", "r/a"]
     assert "4 trials: 2 finished, 1 pruned, 1 failed" in lines
-    assert "pruned, as worse than the median (gantk train RUN resumes one): r/c" in lines
+    assert "pruned because they were worse than the median (gantk train RUN resumes one): r/c" in lines
     assert "failed: lr=0.2, g=none: it does not fit" in lines
     assert lines[-1] == "best of 4 trials, by one random seed: prdc/x 2: r/b"
     more = str(found(trials=[*TRIALS, Trial("r/d", {"lr": "1"}, {"lr": 1.0}, "running")]))
@@ -39,8 +39,8 @@ def test_ten_are_shown_and_it_is_said() -> None:
 
 def test_each_parameter_has_its_panel() -> None:
     panels = {axes.get_title(): axes for axes in found_figure(found()).axes if axes.get_title()}
-    assert list(panels) == ["what mattered", "lr", "g", "g.fc"]
-    assert panels["what mattered"].get_xlabel() == "importance, of 2 finished trials: rough"
+    assert list(panels) == ["importance of parameters", "lr", "g", "g.fc"]
+    assert panels["importance of parameters"].get_xlabel() == "importance, from 2 finished trials: rough"
     assert panels["lr"].get_xscale() == "log"
     assert [tick.get_text() for tick in panels["g"].get_xticklabels()] == ["dcgan", "degan:fc=2..4"]
     assert [line.get_label() for line in panels["g.fc"].lines] == ["finished", "best"]

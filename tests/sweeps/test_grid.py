@@ -51,7 +51,7 @@ def test_names_are_those_of_folders_on_any_system() -> None:
 
 
 def test_two_runs_of_one_name_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"two runs of this sweep would be called data=a-b,seed=0"):
+    with pytest.raises(UsageError, match=r"two runs of this sweep would have the name data=a-b,seed=0"):
         Grid(None, {"data": "a b|a/b"}, [], [0]).cells()
     with pytest.raises(UsageError, match=r"1,000,000 runs; expected 1 to 10,000"):
         Grid(None, {}, [f"a.{n}=1|2|3|4|5|6|7|8|9|10" for n in range(5)], range(10)).cells()

@@ -110,7 +110,7 @@ def test_numbers_are_written_with_the_digits_that_count_and_stay_in_their_range(
 
 @pytest.mark.parametrize("text", ["2..1", "1..1", "1..1e999"])
 def test_a_range_has_its_lower_end_first(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no range: expected two numbers, the lower one first"):
+    with pytest.raises(UsageError, match=r"is not a range: expected two numbers in ascending order"):
         space(f"train.x={text}")
 
 
