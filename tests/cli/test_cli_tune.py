@@ -149,10 +149,10 @@ def test_a_request_that_cannot_be_met_is_one_line(
     assert "there is nothing to search: give a range" in call(*tune, "--metric", "frechet").error(2)
     assert "no such figure to search by. Did you mean 'frechet'?" in call(*tune, "--metric", "frechet/freche").error(2)
     assert "the first metric is the objective" in call(*tune, *RATES, "--metric", "frechet|prdc").error(2)
-    assert "1e-3..1e-4 is no range" in call(*tune, "--metric", "prdc", "--set", "a.lr=1e-3..1e-4").error(2)
+    assert "1e-3..1e-4 is not a range" in call(*tune, "--metric", "prdc", "--set", "a.lr=1e-3..1e-4").error(2)
     shown = call(*tune, *RATES, *WIDTHS, "--metric", "prdc/coverage", "--dry-run").worked().out
     assert re.search(r"^lr +0.0001 to 0.01, log-uniform$", shown, re.MULTILINE)
-    assert "by prdc/coverage, higher is better; 20 trials" in shown
+    assert "objective: prdc/coverage, higher is better; 20 trials" in shown
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "optuna", None)
         assert "pip install 'gantk[tune]'" in call(*tune, *RATES, *MEASURED).error(2)
