@@ -104,7 +104,15 @@ class Assembler:
         shown = self._shown(
             judged, {**joining, "condition": None} if reads else joining, judged == context["image_shape"]
         )
-        part = self._part("discriminator", {**context, "image_shape": shown}, losses)
+        try:
+            part = self._part("discriminator", {**context, "image_shape": shown}, losses)
+        except FitError as error:
+            more = shown[0] - judged[0]
+            if reads or joining["condition"] is None or more < 1:
+                raise
+            told = FitError(f"{error.problem.rstrip('.')}; {more} of these channels are the condition", error.mend)
+            told.of_code = error.of_code
+            raise told from error
         self.notes = [*dict.fromkeys(self.notes)]
         return part
 

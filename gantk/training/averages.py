@@ -56,10 +56,13 @@ class Averages:
 
     def take(self) -> dict[str, float]:
         """The mean of each value over the turns that had it, as floats; starts a new interval."""
-        sums = dict(self._numbers)
+        counts = self._counts
+        # Rounded, the mean of a weight that is always 0.1 is 0.1.
+        taken = {name: float(f"{total / counts[name]:.12g}") for name, total in self._numbers.items()}
         if self._sums:
-            sums |= zip(self._sums, torch.stack([*self._sums.values()]).tolist(), strict=True)
-        taken = {name: sums[name] / count for name, count in self._counts.items()}
+            totals = zip(self._sums, torch.stack([*self._sums.values()]).tolist(), strict=True)
+            taken |= {name: total / counts[name] for name, total in totals}
+        taken = {name: taken[name] for name in counts}
         self._sums, self._numbers, self._counts = {}, {}, {}
         return taken
 

@@ -197,6 +197,12 @@ def test_code_that_cannot_work_is_named_in_one_line(parts: dict[str, Any], said:
     assert "\n" not in str(error.value)
 
 
+def test_a_network_that_is_not_made_for_a_condition_is_told_of_its_channels(images: ArraySource) -> None:
+    single = nn.Sequential(nn.Flatten(), nn.Linear(14 * 14, 1), nn.Flatten(0))
+    with pytest.raises(FitError, match=r"images \[2, 3, 14, 14\]: .*; 2 of these channels are the condition"):
+        gantk.build(data=images, discriminator=single, condition="class", generator="dcgan:width=4")
+
+
 def test_options_that_a_run_cannot_hold_are_refused(images: ArraySource) -> None:
     class Activated(PlainG):
         def __init__(self, nz: int = 6, activation: Any = nn.ReLU) -> None:

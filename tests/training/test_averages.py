@@ -45,3 +45,10 @@ def test_a_log_line_is_the_mean_of_the_steps_of_its_interval(tiny: Callable[...,
     for name in single[0]:
         assert joined[0][name] == pytest.approx(sum(values[name] for values in single[:4]) / 4)
         assert joined[1][name] == pytest.approx(sum(values[name] for values in single[4:]) / 2)
+
+
+def test_a_weight_that_is_always_the_same_is_logged_as_it_is() -> None:
+    averages = Averages()
+    for _ in range(50):
+        averages.add({"hidden": torch.tensor(2.0), "hidden/weight": 0.1})
+    assert averages.take() == {"hidden": 2.0, "hidden/weight": 0.1}
