@@ -18,14 +18,14 @@ from gantk.seeds import check_seed
 __all__ = ["check_room", "conditions", "count", "noise_vectors", "rng"]
 
 
-def count(n: Any) -> int:
-    """A number of images; `UsageError` for what is not a whole number of 0 or more."""
+def count(n: Any, name: str = "n") -> int:
+    """A number of images; `UsageError`, which names the argument, for what is not a whole number of 0 or more."""
     try:
         found = operator.index(n)
     except TypeError:
         found = -1
     if found < 0:
-        raise UsageError(f"n is a number of images, 0 or more, not {n!r}.")
+        raise UsageError(f"{name} is a number of images, 0 or more, not {n!r}.")
     return found
 
 
@@ -85,7 +85,7 @@ def conditions(condition: Condition | None, asked: str | Sequence[str] | Tensor,
     if not isinstance(asked, Tensor):
         texts = list(asked) if isinstance(asked, (list, tuple)) else [asked]
         if not texts:
-            raise UsageError("the list of conditions is empty: give at least one, or leave out it.")
+            raise UsageError("the list of conditions is empty: give at least one, or leave it out.")
         each = torch.cat([_meant(condition, str(text)) for text in texts])
         return each[torch.arange(n, device=each.device) % len(each)]
     if asked.shape not in ((condition.dim,), (n, condition.dim)):

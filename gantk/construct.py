@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from gantk.building.construct import construct, part_class
+from gantk.building.named import part_named
 from gantk.building.nested import nested, offers_of
 
-__all__ = ["construct", "nested", "offers_of", "part_class"]
+__all__ = ["construct", "nested", "offers_of", "part_class", "part_named"]
 
 
 class _Callable(ModuleType):

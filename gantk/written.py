@@ -79,7 +79,9 @@ def parse_part(text: str) -> tuple[str, dict[str, Any]]:
         head, options = head[: found.start()], head[found.end() :]
     if not head or re.search(r"[\s=,]", head):
         comma = re.match(r"([^\s=,]+),(?=[A-Za-z_]\w*=)", head)
-        mend = f"; did you mean '{comma.group(1)}:{head[comma.end() :]}'?" if comma else "."
+        several = re.fullmatch(r"[^\s=,]+(\s*,\s*[^\s=,]+)+", head)
+        mend = "; give one at a time: repeat the option, or in Python write a list." if several else "."
+        mend = f"; did you mean '{comma.group(1)}:{head[comma.end() :]}'?" if comma else mend
         raise OptionError(f"'{text}' does not name a plugin; expected NAME or NAME:option=value,option=value{mend}")
     return head, parse_options(options)
 

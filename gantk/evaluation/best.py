@@ -35,7 +35,7 @@ def best_step(entry: Entry, name: str) -> tuple[int | None, int]:
     found = [(s, figure) for s in entry.scores for figure in s.figures if is_called(name, s, figure)]
     if not found:
         known = figure_names(entry.scores)
-        raise UsageError(f"{entry.name} has no figure '{name}'; it has {', '.join(known)}.{nearest(name, known)}")
+        raise UsageError(f"{entry.name} has no figure '{name}'.{nearest(name, known)}")
     if len(several := dict.fromkeys(f"{score.name}/{figure}" for score, figure in found)) > 1:
         raise UsageError(f"'{name}' is a figure of several metrics; use one of {', '.join(several)}.")
     score, figure = found[0]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from gantk.asked import count
+from gantk.building.construct import part_class
 from gantk.errors import BrokenPlugin, FitError, UsageError
 from gantk.evaluation.cache import features_folder, trim
 from gantk.evaluation.choice import Chosen, context_of, default_metrics, named_metrics
@@ -25,7 +26,9 @@ from gantk.evaluation.sides import Progress, RealSides, Sample
 from gantk.evaluation.views import Drawn, Some
 from gantk.files import place
 from gantk.measures import measure, missing
+from gantk.measures.reconstruction import COLORS
 from gantk.model import Model
+from gantk.options import read_options
 from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["Evaluation", "evaluate"]
@@ -106,13 +109,14 @@ def evaluate(
         DataError, RunError: the data, the run or its `metrics.json` cannot be read.
     """
     tell: Progress = progress or (lambda doing, share: None)
+    n, real = (None if each is None else _some(each, name) for name, each in (("n", n), ("real", real)))
     reading = partial(tell, "reading images")
     images = None if data is None else image_set(data, real, reading)
-    meant = judged(what, step, n, None if images is None else images.source.image_shape[0])
+    meant = judged(what, step, n, None if images is None else images.source)
     numbers = _seeds(seeds, meant)
     if images is None and meant.data is None:
         raise UsageError(f"{meant.name}: the real images are missing; set --data, or data=… in Python.")
-    images = images or image_set(meant.data, real, reading)
+    images = image_set(meant.data, real, reading) if images is None else images
     file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
     work = _Work(meant, refine, again, file, tell)
     for each, model in meant.models():
@@ -121,9 +125,16 @@ def evaluate(
             device = best_device() if model is None else torch.device(model.device)
             work.sides = RealSides(images, held_out_of(images, real), extractor, device, work.tell)
             work.choose(metrics, context_of(images, None if model is None else model.noise_dim))
-        work.evaluate(each, model, IMAGES if n is None else count(n), numbers)
+        work.evaluate(each, model, IMAGES if n is None else n, numbers)
     trim(features_folder())
     return Evaluation(work.found, work.left_out, list(dict.fromkeys(work.remarks)))
+
+
+def _some(number: Any, name: str) -> int:
+    found = count(number, name)
+    if found < 1:
+        raise UsageError(f"{name} is a number of images, 1 or more, not {number!r}.")
+    return found
 
 
 def _seeds(seeds: int | Sequence[int], meant: Judged) -> list[int]:
@@ -146,10 +157,17 @@ def _check_shape(meant: Judged, model: Model | None, real: ImageSet) -> None:
     shape = images.source.image_shape if images is not None else None if model is None else model.image_shape
     wanted = real.source.image_shape
     if shape is not None and tuple(shape) != tuple(wanted):
-        name = "the model's images" if images is None else images.name
+        if images is None:
+            name, changed, to = "the images of the model", real, shape
+        else:
+            name, changed, to = "the evaluated images" if images.name == real.name else images.name, images, wanted
+        mend = "convert one of them"
+        if changed.table is not None and "size" in read_options(part_class("data", changed.table["plugin"])):
+            color = f",color={COLORS[to[0]]}" if to[0] in COLORS else ""
+            mend = f"give the folder size=[{to[1]},{to[2]}]{color}, as in FOLDER:size=[{to[1]},{to[2]}]{color}"
         raise FitError(
-            f"{name} and {real.name}: {list(shape)} and {list(wanted)} (channels, height, width); only images of one "
-            "size are compared: a folder's are resized by size=[HEIGHT,WIDTH] and color=gray or rgb."
+            f"{name} are {list(shape)}, those of {real.name} {list(wanted)} (channels, height, width), and only images "
+            f"of one shape can be compared: {mend}."
         )
 
 

@@ -14,7 +14,9 @@ from gantk.building.construct import part_class
 from gantk.building.given import named
 from gantk.building.load import load
 from gantk.building.spec import part_table
+from gantk.data import DataSource
 from gantk.errors import DataError, UnknownName, UsageError
+from gantk.evaluation.array_files import is_array_file
 from gantk.evaluation.protocol import Generated
 from gantk.evaluation.real import ImageSet, image_set
 from gantk.files import place as placed
@@ -23,7 +25,7 @@ from gantk.model import Model
 from gantk.options import read_options
 from gantk.parts import weights_digest
 from gantk.registry import is_registered
-from gantk.run.folder import Run, located, runs_under
+from gantk.run.folder import Run, located, near_run, runs_under
 
 __all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
 
@@ -57,14 +59,15 @@ class Judged:
             yield step, None if self.open is None else self.open(step).eval().requires_grad_(False)
 
 
-def judged(what: Any, step: Steps = None, most: int | None = None, channels: int | None = None) -> Judged:
+def judged(what: Any, step: Steps = None, most: int | None = None, like: DataSource | None = None) -> Judged:
     """What the user wants to evaluate.
 
     Args:
         what: the folder of a run or a checkpoint, a `gantk.Run`, a `gantk.Model`, or images, as data for `gantk.build`.
         step: the checkpoint of a run, or `all`; by default the newest.
         most: size of a random subset of given images.
-        channels: channels of the real images, to which image files are converted unless an option says otherwise.
+        like: the real images: image files are converted to their colors unless an option says otherwise, and labels in
+            array files are indices of their classes.
 
     Raises:
         UsageError: it is none of these, or there is no such checkpoint.
@@ -85,9 +88,14 @@ def judged(what: Any, step: Steps = None, most: int | None = None, channels: int
     if step is not None:
         raise UsageError(f"{what if text else 'the images'}: images have no steps; leave out --step.")
     try:
-        images = image_set(_colored(what, channels) if text else what, most)
+        array = text and is_array_file(what)
+        asked = _colored(what, None if like is None else like.image_shape[0]) if text and not array else what
+        images = image_set(asked, most, classes=(like and like.classes) or ())
     except (UnknownName, DataError):
         if text and not placed(what).exists() and not is_registered("data", str(what).partition(":")[0]):
+            if like is not None:
+                near = near_run(placed(what)) or "check the path."
+                raise UsageError(f"{what}: there is no such file or folder, and no such run: {near}") from None
             Run(what).check_there()  # probably a mistyped run: this error suggests similar names
         raise
     where = placed(str(what).partition(":")[0]) if text else None

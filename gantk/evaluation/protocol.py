@@ -182,8 +182,13 @@ def shared_line(protocols: Sequence[Protocol]) -> str:
         how.append("refined" if all(each.refined for each in drawn) else "refined where a model has a refiner")
     how += ["/".join(sorted({each.dtype for each in drawn}))] if drawn else []
     labels = sorted({each.labels for each in made})
-    how += [f"labels {' / '.join(labels)}"] if labels != ["none"] else []
+    how += [f"labels {' / '.join(map(_label, labels))}"] if labels != ["none"] else []
     return "; ".join([*_real(first), ", ".join(how), *_features(first), _versions(protocols)])
+
+
+def _label(labels: str) -> str:
+    """What labels are, in words, or the beginning of their hash."""
+    return labels if " " in labels else labels[:8]
 
 
 def _real(protocol: Protocol) -> list[str]:

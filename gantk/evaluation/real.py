@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from gantk.building.resolved import plain, resolved
 from gantk.building.spec import bare_name, part_table
 from gantk.data import DataSource
 from gantk.errors import DataError, UsageError
+from gantk.evaluation.array_files import array_source
 from gantk.evaluation.protocol import RealImages
 from gantk.evaluation.views import Some
 from gantk.measures.side import content_digest
@@ -86,18 +87,27 @@ class ImageSet:
         )
 
 
-def image_set(data: Any, most: int | None = None, progress: Callable[[float], object] | None = None) -> ImageSet:
+def image_set(
+    data: Any,
+    most: int | None = None,
+    progress: Callable[[float], object] | None = None,
+    classes: Sequence[str] = (),
+) -> ImageSet:
     """The images of a plugin, a folder, a file, an array or a data source.
 
     Args:
-        data: the data, as for `gantk.build`.
+        data: the data, as for `gantk.build`, or an array file.
         most: size of a random subset.
         progress: receives the fraction of images that are decoded.
+        classes: class names of labels in array files.
 
     Raises:
         UsageError: there is no such data.
         DataError: they cannot be read.
     """
+    source = array_source(data, classes)
+    if source is not None:
+        return ImageSet(str(data), source, most)
     source = source_of(data)
     if source is not None:
         return _prepared(ImageSet("the data given", source, most), progress)

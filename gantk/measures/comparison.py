@@ -19,6 +19,9 @@ __all__ = ["NEEDS", "Comparison", "measure", "missing"]
 NEEDS = frozenset({"features", "probabilities", "labels", "generated labels", "held out", "model"})
 """What a metric can need from a comparison."""
 
+LABELED = "they come with a conditional model, or from folders named after the data's classes"
+HELD_OUT = "mnist and other well-known sets have some, and folder and zip with held_out=0.1"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -44,8 +47,8 @@ def missing(metric: Metric, comparison: Comparison) -> str:
         str, tuple[Callable[[], object], str]
     ] = {  # read only where a metric needs them: labels of generated images may have to be drawn
         "labels": (lambda: comparison.real.labels, "the data set has no classes"),
-        "generated labels": (lambda: comparison.generated.labels, "generated images have no labels"),
-        "held out": (lambda: comparison.held_out, "the data set has no held-out images"),
+        "generated labels": (lambda: comparison.generated.labels, f"generated images have no labels: {LABELED}"),
+        "held out": (lambda: comparison.held_out, f"the data set has no held-out images: {HELD_OUT}"),
         "model": (lambda: comparison.model, "only images are given, without their model"),
     }
     for need in sorted(metric.needs & sources.keys()):
@@ -53,7 +56,8 @@ def missing(metric: Metric, comparison: Comparison) -> str:
         if found() is None:
             return reason
     if "probabilities" in metric.needs and not comparison.real.extractor.class_count:
-        return f"the extractor {type(comparison.real.extractor).__name__} has no class probabilities"
+        name = type(comparison.real.extractor).__name__
+        return f"the extractor {name} has no class probabilities: name another, as classifier:data=mnist"
     least = metric.least(comparison)
     for side in (comparison.real, comparison.generated):
         if len(side) < least:

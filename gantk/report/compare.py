@@ -60,7 +60,7 @@ class ComparedRuns:
             if figure in (column.figure, column.name):
                 return column.cells[row]
         known = [column.name for column in self.columns]
-        raise UsageError(f"there is no figure '{figure}'; there are {', '.join(known)}.{nearest(figure, known)}")
+        raise UsageError(f"there is no figure '{figure}'.{nearest(figure, known)}")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as Markdown, CSV or LaTeX, or the curves that were logged in training as a picture.
@@ -219,7 +219,7 @@ def _wanted(
         figures = [s for s in scores if any(is_called(name, s, figure) for figure in s.figures)]
         if not meant and not figures:
             known = list(dict.fromkeys([*(s.metric.rpartition(":")[2] for s in scores), *figure_names(scores)]))
-            raise UsageError(f"nobody measured '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
+            raise UsageError(f"nobody measured '{name}'.{nearest(name, known)}")
         for score in meant or figures:
             if score.name in refused:
                 raise UsageError(f"{score.name} was not measured alike: {refused[score.name]}; measure all alike.")

@@ -26,7 +26,7 @@ from gantk.kinds import LISTS, SLOTS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Run", "free_place", "located", "runs_under"]
+__all__ = ["Run", "free_place", "located", "near_run", "runs_under"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
@@ -333,13 +333,18 @@ def runs_under(folder: Path) -> list[Path]:
         return []
 
 
-def _mend(path: Path) -> str:
-    """What to do if there is no such run: a similar name, or how to create one."""
+def near_run(path: Path) -> str:
+    """`did you mean runs/x?` if there is a run of a similar name; empty otherwise."""
     near = dict.fromkeys((path.parent, path.parent / "runs", Path("runs"), Path(".")))
     found = {each.name: each for folder in near for each in reversed(runs_under(folder)) if each != path}
     close = difflib.get_close_matches(path.absolute().name, found, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {shlex.quote(str(found[close[0]]))}?"
+    return f"did you mean {shlex.quote(str(found[close[0]]))}?" if close else ""
+
+
+def _mend(path: Path) -> str:
+    """What to do if there is no such run: a similar name, or how to create one."""
+    if near := near_run(path):
+        return near
     inside = runs_under(path)
     if inside:
         return f"the runs in it are {', '.join(shlex.quote(str(each)) for each in inside[:5])}."

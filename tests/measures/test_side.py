@@ -134,7 +134,8 @@ class Reading(Metric):
 def test_what_a_metric_misses_is_said(needs: set[str], reason: str) -> None:
     extractor = Pixels((1, 4, 3))
     comparison = Comparison(Side(source(), extractor, name="the data"), Side(source(200), extractor, name="samples"))
-    assert missing(Reading(frozenset(needs)), comparison) == reason
+    found = missing(Reading(frozenset(needs)), comparison)
+    assert found.startswith(reason) if reason else not found
     if reason:
         with pytest.raises(FitError, match=f"metric Reading: {reason}"):
             measure(Reading(frozenset(needs)), comparison)

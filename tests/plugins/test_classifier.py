@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import gantk
@@ -198,3 +199,13 @@ def test_a_cache_that_cannot_be_written_says_so(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("GANTK_CACHE", str(tmp_path / "file"))
     with pytest.raises(WorkError, match=r"cannot be written .*; set GANTK_CACHE to another folder"):
         made()
+
+
+def test_a_folder_with_classes_is_named_by_its_path(tmp_path: Path) -> None:
+    data = stripes(30)
+    labels = data.labels(range(30))
+    assert labels is not None
+    for number, (image, label) in enumerate(zip(data.images(range(30)).numpy(), labels.tolist(), strict=True)):
+        (tmp_path / "photos" / f"{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0]).save(tmp_path / "photos" / f"{label}" / f"{number}.png")
+    assert made(f"{tmp_path / 'photos'}:color=gray", epochs=1).class_count == 3

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from gantk.construct import construct
+from gantk.construct import construct, part_named
 from gantk.data import DataSource, to_float, to_uint8
 from gantk.errors import DataError, FitError
-from gantk.options import parse_part
 from gantk.parts import ImageShape
 from gantk_metrics.classifier.training import Examples
 from gantk_metrics.images import as_taken
@@ -106,7 +105,7 @@ def _held_out(text: str, source: DataSource) -> tuple[DataSource, str] | None:
     options = type(source).held_out
     if not options:
         return None
-    name, given = parse_part(text)
+    name, given = part_named("data", text)
     try:
         found = construct("data", {"plugin": name, **given, **options})
         same = found.digest() == source.digest()
