@@ -219,7 +219,7 @@ def test_the_newest_checkpoint_stands_for_a_run_or_the_best_of_so_many(tmp_path:
         RunError, match=r"no scores of step 77, only of 1000, 2000, 3000: run gantk evaluate .* --step 77"
     ):
         compare([tmp_path / "a/checkpoints/step-0000077"])
-    with pytest.raises(UsageError, match="has no figure 'precision'; it has frechet"):
+    with pytest.raises(UsageError, match=r"has no figure 'precision'\. Known: frechet"):
         compare([tmp_path], best="precision")
 
 

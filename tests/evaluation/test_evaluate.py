@@ -196,7 +196,7 @@ def test_what_cannot_be_asked(run: gantk.Run, images: ArraySource, tmp_path: Pat
         gantk.evaluate(run, metrics=["brightness", "brightness"], data=images)
     with pytest.raises(UsageError, match=r"there is no metric 'brigtness'\. Did you mean 'brightness'"):
         gantk.evaluate(run, metrics="brigtness", data=images)
-    with pytest.raises(FitError, match=r"\[1, 14, 14\] and \[1, 28, 28\]"):
+    with pytest.raises(FitError, match=r"\[1, 14, 14\], those of digits \[1, 28, 28\].*: convert one of them"):
         gantk.evaluate(run, metrics="brightness", data="digits")
     with pytest.raises(UsageError, match="has no checkpoint of step 5"):
         gantk.evaluate(run, metrics="brightness", data=images, step=5)
