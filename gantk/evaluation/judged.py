@@ -93,9 +93,8 @@ def judged(what: Any, step: Steps = None, most: int | None = None, like: DataSou
         images = image_set(asked, most, classes=(like and like.classes) or ())
     except (UnknownName, DataError):
         if text and not placed(what).exists() and not is_registered("data", str(what).partition(":")[0]):
-            if like is not None:
-                near = near_run(placed(what)) or "check the path."
-                raise UsageError(f"{what}: there is no such file or folder, and no such run: {near}") from None
+            if like is not None and not near_run(placed(what)):
+                raise UsageError(f"{what}: there is no such file, folder or run; check the path.") from None
             Run(what).check_there()  # probably a mistyped run: this error suggests similar names
         raise
     where = placed(str(what).partition(":")[0]) if text else None

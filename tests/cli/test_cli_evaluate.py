@@ -66,7 +66,7 @@ def test_images_of_another_program(tmp_path: Path, gantk) -> None:
     assert "the real images are missing; set --data" in said
     Image.new("L", (20, 28)).save(tmp_path / "single.png")
     said = gantk("evaluate", "single.png", "--data", "digits", *SMALL[:2], *METRICS[2:]).error(2)
-    assert "[1, 28, 20] and [1, 28, 28]" in said
+    assert "[1, 28, 20], those of digits [1, 28, 28]" in said
 
 
 def test_what_is_refused(trained: Path, untrained: Path, tmp_path: Path, gantk) -> None:

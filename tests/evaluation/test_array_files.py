@@ -85,7 +85,7 @@ def test_numbers_of_images_are_whole_and_above_0(images: ArraySource, name: str,
 
 
 def test_what_is_not_there_is_neither_a_folder_nor_a_run(images: ArraySource, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no such file or folder, and no such run: check the path"):
+    with pytest.raises(UsageError, match="there is no such file, folder or run; check the path"):
         gantk.evaluate(tmp_path / "nothing", data=images)
 
 
