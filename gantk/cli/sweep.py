@@ -74,6 +74,8 @@ def command(
     gantk sweep dcgan --set "stages.game.*.lr=1e-4|2e-4" --seeds 0:3 -o runs/lr --metrics frechet
     gantk sweep "dcgan|wgan-gp" --data digits --seeds 0:3 -o runs/losses --jobs 2
     """
+    from gantk.building.resolved import resolved
+    from gantk.building.spec import part_table
     from gantk.errors import UsageError, WorkError
     from gantk.run.folder import Run
     from gantk.sweeps.folder import begin, states
@@ -83,6 +85,9 @@ def command(
 
     if submit is not None and (no_train or jobs > 1):
         raise UsageError("--submit cannot be combined with --no-train or --jobs, since the cluster trains the runs.")
+    for kind, names in (("metric", metrics), ("extractor", filter(None, [extractor]))):
+        for each in names:  # a typing error is told before hours of training, not after
+            resolved(kind, part_table(kind, each))
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     grid = Grid(recipe, chosen, settings, seeds_of(seeds))
     if dry_run:
