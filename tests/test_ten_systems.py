@@ -101,7 +101,7 @@ REFUSED: Mapping[str, tuple[str, set[str], str, set[str]]] = {
     "takes no condition": ("recipe", {"aae", "vaegan"}, "condition", {"class"}),
     "takes no refiner": ("recipe", {"aae"}, "refiner", {"denoiser"}),
     "this game judges codes": ("recipe", {"aae"}, "addon", {"diffaugment", "ada:images=40"}),
-    "use --discriminator autoencoding": (
+    "reads logits as negative reconstruction errors": (
         "recipe",
         {"aae", "stackgan-v2", "progan"},
         "loss",
@@ -295,7 +295,7 @@ def test_a_class_is_drawn_from_the_command_line(place: Path, tmp_path: Path) -> 
 
 
 def test_without_its_class_projection_is_refused(tiny_pictures: ArraySource) -> None:
-    with pytest.raises(FitError, match="add --condition class"):
+    with pytest.raises(FitError, match="use --condition class"):
         built("dcgan", tiny_pictures, discriminator="projection:width=4")
 
 

@@ -80,17 +80,10 @@ class Assembler:
         if "discriminator" not in self.spec:
             return None
         reads = bool(part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition)
-        try:
-            part = self._judging(reads, context, losses, judged, joining)
-            if bool(part.reads_condition) != reads:  # a nested part can decide this
-                part = self._judging(not reads, context, losses, judged, joining)
-            return part
-        except FitError as error:
-            if judged == context["image_shape"]:
-                raise
-            judges = f"{error.problem.rstrip('.')}; in this recipe it judges {list(judged)} computed from the images"
-            sized = "change the generator's options, which determine this size"
-            raise FitError(judges, error.mend, sized) from error
+        part = self._judging(reads, context, losses, judged, joining)
+        if bool(part.reads_condition) != reads:  # as the part within it does
+            part = self._judging(not reads, context, losses, judged, joining)
+        return part
 
     def _judging(
         self,
@@ -107,11 +100,10 @@ class Assembler:
         try:
             part = self._part("discriminator", {**context, "image_shape": shown}, losses)
         except FitError as error:
-            more = shown[0] - judged[0]
-            if reads or joining["condition"] is None or more < 1:
+            with_condition = not reads and joining["condition"] is not None
+            told = _on_what_is_judged(error, judged, shown if with_condition else judged, context["image_shape"])
+            if told is error:
                 raise
-            told = FitError(f"{error.problem.rstrip('.')}; {more} of these channels are the condition", error.mend)
-            told.of_code = error.of_code
             raise told from error
         self.notes = [*dict.fromkeys(self.notes)]
         return part
@@ -124,7 +116,7 @@ class Assembler:
             try:
                 shape = part.shown_shape(shape)
             except FitError as error:
-                raise FitError(f"{name}: {error}") from error
+                raise error.about(name) from error
             if not (isinstance(shape, (tuple, list)) and len(shape) == 3 and all(isinstance(n, int) for n in shape)):
                 said = f"{type(part).__name__}.shown_shape returned {shape!r:.60}"
                 raise FitError(f"{said}; expected (channels, height, width).")
@@ -188,6 +180,21 @@ class Assembler:
         if kind in self.spec or kind == "loss":
             self.spec[kind] = written
         return parts
+
+
+def _on_what_is_judged(error: FitError, judged: ImageShape, shown: ImageShape, images: ImageShape) -> FitError:
+    """A discriminator's fault, with what it judges where that is not the images as they are."""
+    problem = error.problem.rstrip(".")
+    if shown[0] > judged[0]:
+        told = FitError(
+            f"{problem}; {shown[0] - judged[0]} of these channels are the condition", error.mend, error.also
+        )
+        told.of_code = error.of_code
+        return told
+    if judged == images:
+        return error
+    judges = f"{problem}; in this recipe it judges {list(judged)} computed from the images"
+    return FitError(judges, error.mend, "change the generator's options, which determine this size")
 
 
 def _check_declared(kind: str, part: Any) -> None:

@@ -135,7 +135,7 @@ def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
     named = [slot for slot in SLOTS if re.search(rf"\b{slot}\b", text)]
     yield from _completed([slot for slot in named if slot not in has], request)
     for kind in sorted([*named, *(["loss"] if "--loss" in text else [])], key=lambda kind: kind in request.chosen):
-        yield from _replaced(kind, request)
+        yield from _replaced(kind, request, "use" if kind in LISTS or kind in has else "add")
 
 
 def _with_other_options(text: str, request: Request) -> Iterator[Change]:
@@ -230,7 +230,7 @@ def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
         yield Change("add", " ".join(f"{KINDS[slot].flag} {bare_name(usual[slot])}" for slot in missing), request)
 
 
-def _replaced(kind: str, request: Request) -> Iterator[Change]:
+def _replaced(kind: str, request: Request, verb: str) -> Iterator[Change]:
     """Every other plugin of a kind, in place of what is there; code that was handed over stays.
 
     An adversarial loss is replaced by another one, where there are any by those that are made of the same class.
@@ -245,7 +245,7 @@ def _replaced(kind: str, request: Request) -> Iterator[Change]:
         others = [plugin for plugin in others if _akin(plugin.qualified, there)] or others
     for plugin in others:
         found = request.having(kind, {"plugin": plugin.qualified})
-        yield Change("use", f"{KINDS[kind].flag} {_typed(plugin)}", found)
+        yield Change(verb, f"{KINDS[kind].flag} {_typed(plugin)}", found)
 
 
 def _akin(name: str, others: Iterable[str]) -> bool:

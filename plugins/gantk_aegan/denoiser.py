@@ -121,7 +121,10 @@ class _Content:
 def _adversarial(spec: str) -> Loss:
     loss = construct("loss", spec)
     if not (loss.adversarial and loss.speaks_to("discriminator") and loss.speaks_to("generator")):
-        raise FitError(f"loss '{spec}' is not a game between a discriminator and a generator; use loss=nonsaturating.")
+        raise FitError(
+            f"loss '{spec}' is not a game between a discriminator and a generator",
+            "use --refiner denoiser:loss=nonsaturating",
+        )
     return loss
 
 

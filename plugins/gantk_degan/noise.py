@@ -54,7 +54,8 @@ class DecoderEncoder(NoiseSource):
         self.autoencoder: Generator = construct("generator", autoencoder, image_shape=image_shape, noise_dim=dim)
         if "posterior" not in self.autoencoder.provides:
             raise FitError(
-                f"generator '{autoencoder}' has no encoder (it does not provide 'posterior'); use autoencoder=vae."
+                f"generator '{autoencoder}' has no encoder (it does not provide 'posterior')",
+                "use --noise de:autoencoder=vae",
             )
         self.pretrain_loss = _pretraining_loss(loss)
         self.pretrain_loss_name = parse_part(loss)[0].rpartition(":")[2]
@@ -95,9 +96,12 @@ def _pretraining_loss(spec: str) -> Loss:
     loss: Loss = construct("loss", spec)
     if "autoencoder" not in loss.roles():
         roles = ", ".join(loss.roles()) or "no role"
-        raise FitError(f"loss '{spec}' does not train an autoencoder (it speaks to: {roles}); use loss=vae.")
+        raise FitError(
+            f"loss '{spec}' does not train an autoencoder (it speaks to: {roles})", "use --noise de:loss=vae"
+        )
     if loss.prior and PRIOR not in loss.prior:
         raise FitError(
-            f"loss '{spec}' assumes {loss.prior[0]} noise, but this one decodes standard normal noise: use loss=vae."
+            f"loss '{spec}' assumes {loss.prior[0]} noise, but this one decodes standard normal noise",
+            "use --noise de:loss=vae",
         )
     return loss

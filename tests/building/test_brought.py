@@ -143,7 +143,7 @@ def test_a_part_that_is_left_out_first_comes_back_with_its_own_options() -> None
         ("degan", "hiden", UsageError, "--without hiden: the recipe has no such part. Did you mean 'hidden'?"),
         ("degan", "degan", UsageError, "--without degan is ambiguous: use generator.degan or discriminator.degan."),
         ("degan", "loss", FitError, "has nothing to minimize"),
-        ("degan", "noise", FitError, "needs a noise: use --noise gaussian or --noise sphere"),
+        ("degan", "noise", FitError, "needs a noise: add --noise uniform or --noise de, or leave out --without noise"),
     ],
 )
 def test_what_cannot_be_left_out_is_refused(recipe: str, without: str, error: type[Exception], says: str) -> None:

@@ -69,5 +69,5 @@ def _code(step: Step) -> Tensor:
 def _check(generator: Generator) -> None:
     if "posterior" not in generator.provides or not hasattr(generator, "encoder"):
         raise FitError(
-            f"this recipe fits an autoencoder, and {type(generator).__name__} has no encoder: use --generator vae."
+            f"this recipe fits an autoencoder, and {type(generator).__name__} has no encoder", "use --generator vae"
         )

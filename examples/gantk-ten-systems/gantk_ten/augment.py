@@ -115,5 +115,5 @@ def patch(images: Tensor, share: float) -> Tensor:
 
 def _of_images(shape: ImageShape) -> ImageShape:
     if min(shape[1:]) < 2:
-        raise FitError("it augments images, and this game judges codes: leave it out, or choose another recipe.")
+        raise FitError("it augments images, and this game judges codes", "leave it out, or choose another recipe")
     return shape

@@ -86,5 +86,7 @@ class BEGAN(Loss):
 def _error(verdict: Verdict) -> Tensor:
     """The mean reconstruction error of a batch."""
     if verdict.logits is None or (verdict.logits > 0).any():
-        raise FitError("loss 'began' reads logits as negative reconstruction errors: use --discriminator autoencoding.")
+        raise FitError(
+            "loss 'began' reads logits as negative reconstruction errors", "use --discriminator autoencoding"
+        )
     return -verdict.logits.float().mean()

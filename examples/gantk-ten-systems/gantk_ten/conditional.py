@@ -31,7 +31,7 @@ class ProjectionDiscriminator(Discriminator):
         super().__init__()
         require(width >= 1, f"width must be at least 1, not {width}.")
         if condition_dim == 0:
-            raise FitError("it compares images with their condition, and this model has none: add --condition class.")
+            raise FitError("it compares images with their condition, and this model has none", "use --condition class")
         self.provides = provided(norm=norm, code=False)
         halvings = len(halve_until(image_shape[1:], 7)) - 1
         widths = [width * min(2**depth, 8) for depth in range(halvings)]

@@ -113,7 +113,8 @@ class StackedGame(Recipe):
         painted, judges = getattr(model.generator, "paint", None), getattr(model.discriminator, "scales", None)
         if painted is None or judges is None:
             raise FitError(
-                "this recipe plays with images of several sizes: use --generator pyramid --discriminator pyramid."
+                "this recipe plays with images of several sizes",
+                "use --generator pyramid or --discriminator pyramid, whichever is missing",
             )
         count = len(judges)
         if count != len(painted):

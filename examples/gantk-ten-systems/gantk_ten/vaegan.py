@@ -69,7 +69,7 @@ class AutoencodingGame(Recipe):
         """One stage, `game`: the discriminator's turn, the encoder's, then the generator's."""
         if not {"encoder", "decoder"} <= dict(model.generator.named_children()).keys():
             name = type(model.generator).__name__
-            raise FitError(f"this recipe moves an encoder and a decoder, and {name} has none: use --generator vae.")
+            raise FitError(f"this recipe moves an encoder and a decoder, and {name} has none", "use --generator vae")
         drawn, again = Binding(), Binding(fake="again")
         adversarial = [(name, loss) for name, loss in model.losses if loss.adversarial]
         judged = {
