@@ -28,7 +28,7 @@ from gantk.errors import Diverged, UsageError
 PLACE = common.RESULTS / "combinations"
 METRICS = ("frechet", "prdc", "confidence", "classes")
 SAMPLES = 1000
-LENGTH = "600 steps"
+LENGTH = "800 steps"
 DE = "de:dim=64,autoencoder=vae:width=16"
 PROGAN = "progan:fmap_base=128,fmap_max=32"
 AEGAN = "aegan:width=16,residual=false"
@@ -187,7 +187,7 @@ def scores(model: gantk.Model) -> dict[str, float]:
             extractor="classifier:data=digits",
             output=Path(folder) / "scores.json",
         )
-    wanted = ("frechet_distance", "coverage", "confident", "commonest")
+    wanted = ("frechet", "coverage", "confident", "commonest")
     figures = {name: value for score in found for name, value in score.figures.items()}
     return {name: round(figures[name], 4) for name in wanted if name in figures}
 
