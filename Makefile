@@ -52,8 +52,8 @@ $(BUILT): $(READY) setup.py $(shell find csrc -type f)
 # Half the recipe's width and shorter stages, so that two cores are done in minutes; small batches, so that these are still
 # thousands of steps; classes, rates and an average of the weights that make the most of them: bench/demo.py.
 SMALL := --condition class --generator dcgan:width=32 --discriminator dcgan:width=32 \
-	--set stages.pretrain.length="2 epochs" --set stages.game.length="4500 steps" --set stages.game.batch_size=32 \
-	--set "stages.game.*.lr=1e-3" --set "stages.game.*.lr_schedule=cosine" --set train.ema=0.995
+	--set stages.pretrain.length="2 epochs" --set stages.game.length="5000 steps" --set stages.game.batch_size=32 \
+	--set "stages.game.*.lr=1e-3" --set train.ema=0.999
 
 # `|`: a run that exists is gone on with, whatever has changed since it was built.
 $(DEMO)/model.toml: | $(BUILT)

@@ -16,7 +16,7 @@ from gantk.adapt.calls import network_of, parameters_of, required
 from gantk.adapt.losses import plain_loss
 from gantk.adapt.networks import PlainDiscriminator, PlainGenerator, PlainRefiner
 from gantk.adapt.noise import PlainNoise
-from gantk.adapt.others import PlainAddon, PlainMetric
+from gantk.adapt.others import PlainAddon, PlainExtractor, PlainMetric
 from gantk.errors import FitError, OptionError, calling
 from gantk.kinds import KINDS, kind_named
 from gantk.options import CONTEXT, write_options
@@ -31,6 +31,7 @@ CONTEXTS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "refiner": (PlainRefiner, ("image_shape",)),
     "addon": (PlainAddon, ()),
     "metric": (PlainMetric, ()),
+    "extractor": (PlainExtractor, ("image_shape",)),
 }
 """Kind → the adapter for code that is not written for gantk, and the context that it needs."""
 
@@ -164,7 +165,7 @@ def _class(kind: str, name: str, thing: Any, factory: Callable[..., Any] | None)
             if isinstance(made, kind_named(kind).base):
                 return made
             if kind not in CONTEXTS or not (callable(made) or hasattr(made, "sample")):
-                raise FitError(f"{kind} '{name}' returned {type(made).__name__}, which is not a {kind}.")
+                raise FitError(f"{kind} '{name}' returned {type(made).__name__}; expected a part or a network.")
         plain = type(name, (base,), {})
         network = made if kind in ("noise", "metric") else network_of(made)
         return plain(network, **{key: given[key] for key in context})

@@ -47,7 +47,7 @@ class FunctionNetwork(nn.Module):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self._function = function
+        self.function = function
         self._names: dict[str, str] = {}
         for name, value in _referred(function).items():
             if isinstance(value, (nn.Module, nn.Parameter)):
@@ -55,7 +55,7 @@ class FunctionNetwork(nn.Module):
                 setattr(self, self._names[name], value)
 
     def forward(self, *arguments: Any, **options: Any) -> Any:
-        function = self._function
+        function = self.function
         if not self._names or not isinstance(function, types.FunctionType):
             return function(*arguments, **options)
         own = {name: getattr(self, mine) for name, mine in self._names.items()}

@@ -1,22 +1,26 @@
-"""Functions as addons, which transform the images that the discriminator sees, and as metrics."""
+"""Functions as addons, which transform the images that the discriminator sees, as metrics, and as extractors."""
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from gantk.adapt.calls import network_of
-from gantk.errors import FitError
-from gantk.parts import Metric, Part
+from gantk.adapt.calls import FunctionNetwork, network_of, trial, type_of
+from gantk.errors import FitError, calling
+from gantk.parts import Extractor, ImageShape, Metric, Part, weights_digest
 from gantk.schedule import Play
 
 if TYPE_CHECKING:
     from gantk.measures import Comparison
     from gantk.model import Model
 
-__all__ = ["PlainAddon", "PlainMetric"]
+__all__ = ["PlainAddon", "PlainExtractor", "PlainMetric"]
 
 
 class PlainAddon(Part):
@@ -59,3 +63,54 @@ class PlainMetric(Metric):
             }
         except (TypeError, ValueError) as error:
             raise FitError(f"metric {name} returned {found!r:.80}; expected a number, or numbers by name.") from error
+
+
+class PlainExtractor(Extractor):
+    """A function or module from images to features; further dimensions of what it returns are flattened.
+
+    Args:
+        network: images `[N, C, H, W]` in [-1, 1] to features `[N, …]`.
+        image_shape: shape of the images.
+    """
+
+    def __init__(self, network: nn.Module, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.network = network
+        images = torch.rand(2, *image_shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        name = type(self).__name__
+        with trial(network), calling(f"extractor {name}", f"images {list(images.shape)}"):
+            found = network(images.to(**type_of(network)))
+        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != 2:
+            shown = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise FitError(f"extractor {name} returned {shown} for 2 images; expected features [2, dim].")
+        self.dim = found[0].numel()
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network(images.to(**type_of(self.network)))
+        return found.flatten(1)
+
+    def fingerprint(self) -> str:
+        """A hash of its code, its modules' settings and its weights, but not of the functions that it calls."""
+        own = [(name, _code(module), _settings(module)) for name, module in self.network.named_modules()]
+        return weights_digest(self, repr(self.network), own)
+
+
+def _code(module: nn.Module) -> str:
+    """A hash of the code of a module's class, or of the function that it stands for, with defaults and closure."""
+    function: Any = module.function if isinstance(module, FunctionNetwork) else type(module).forward
+    if not isinstance(function, types.FunctionType):
+        return repr(type(module))
+    held = [cell.cell_contents for cell in function.__closure__ or () if not isinstance(cell.cell_contents, nn.Module)]
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):  # defined interactively
+        text = repr((function.__code__.co_code, function.__code__.co_consts, function.__code__.co_names))
+    return hashlib.blake2b(repr((text, function.__defaults__, held)).encode()).hexdigest()
+
+
+def _settings(module: nn.Module) -> list[tuple[str, Any]]:
+    """A module's attributes that are numbers, texts and the like, some of which its `repr` leaves out."""
+    plain = (bool, int, float, str, tuple, list, type(None))
+    return sorted(
+        (name, repr(value)) for name, value in vars(module).items() if name != "training" and isinstance(value, plain)
+    )

@@ -174,7 +174,7 @@ class Broken(nn.Module):
         ({"generator": (Painter, {"widht": 3})}, "generator 'Painter' has no option 'widht'. Did you mean 'width'"),
         (
             {"generator": lambda noise_dim: 3},
-            "generator 'lambda' returned int, which is not a generator",
+            "generator 'lambda' returned int; expected a part or a network",
         ),
         ({"discriminator": nn.Linear(196, 1), "loss": "hidden"}, "let it return a dictionary with hidden"),
         ({"discriminator": Broken()}, r"discriminator Broken fails on images \[2, 1, 14, 14\]"),
