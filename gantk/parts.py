@@ -412,7 +412,7 @@ class Metric(Part, ABC):
 class Loss(Part):
     """Terms of a game's or a fit's objective.
 
-    A loss has one method per role that it speaks to, named after the role: `discriminator`, `generator`,
+    A loss has one method per role that it has a term for, named after the role: `discriminator`, `generator`,
     `autoencoder`, …. Each takes one argument, `play` (a `gantk.Play`), and returns the scalar tensor that the role's
     player minimizes, times `weight`, or `None` for no term. A loss that is a sum logs its summands with `play.log`. A
     loss never samples noise, calls `backward` or has an optimizer.

@@ -100,7 +100,9 @@ def plain_loss(name: str, thing: Any) -> type[Loss]:
 
 
 def _speaking(name: str, terms: Mapping[str, Callable[..., Any]], *, told: bool = False) -> type[Loss]:
-    note = f"loss {name} speaks to the generator; loss={{'discriminator': {name}}} makes it speak to the discriminator."
+    note = (
+        f"loss {name} is a term of the generator; loss={{'discriminator': {name}}} makes it one of the discriminator."
+    )
     own: dict[str, Any] = {role: _method(role) for role in terms}
     own |= {
         "adversarial": set(terms) >= set(GAME),

@@ -1,4 +1,4 @@
-"""What nobody trains: parameters that no player's terms depend on, whatever it is said to move."""
+"""Parameters that are never trained: those that no player's terms depend on, even if a player lists them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def notes_on_movers(idle: Iterable[str]) -> list[str]:
     by_part: dict[str, list[str]] = {}
     for path in idle:
         by_part.setdefault(path.partition(".")[0], []).append(path)
-    return [f"no player moves the parameters of {_listed(paths)}." for paths in by_part.values()]
+    return [f"no player trains {_listed(paths)}." for paths in by_part.values()]
 
 
 def _listed(paths: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What players minimize: which terms and losses an objective holds, and whether everybody is heard."""
+"""What players minimize: the terms and losses of objectives, and whether every loss and part is used."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gantk.schedule.objective import written
 __all__ = ["check_objectives", "losses_of", "notes_on_unheard", "terms_of"]
 
 DEEPEST = 6
-"""How many objects deep within each other terms are looked for."""
+"""Maximum depth of nested objects in which terms are searched for."""
 BASES = (Part.transform, Condition.transform)
 OTHERS = (nn.Module, Tensor, Player, Stage, Recipe, Step, type, types.ModuleType, str)
-"""What an objective may refer to, and is no part of what it computes."""
+"""Objects that an objective may refer to, but that are not searched for terms."""
 
 
 def terms_of(objective: Objective) -> list[Terms]:
-    """Every `Terms` that an objective is made of, or wraps in attributes, containers or a closure."""
+    """Every `Terms` that an objective consists of, or refers to through attributes, containers or a closure."""
     return [found for found in _within(objective) if isinstance(found, Terms)]
 
 
 def losses_of(objective: Objective) -> list[Loss]:
-    """Every loss that an objective holds, by itself or in its terms."""
+    """Every loss of an objective, whether in its terms or by itself."""
     found = list(_within(objective))
     held = [loss for terms in found if isinstance(terms, Terms) for _, loss in terms.losses]
     return [*held, *(loss for loss in found if isinstance(loss, Loss))]
@@ -67,10 +67,10 @@ def _held_by(value: Any) -> Iterable[Any]:
 
 
 def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
-    """Every player has something to move and something to minimize, and every loss somebody who minimizes it.
+    """Check that every player has parameters and an objective, and that every loss is minimized by a player.
 
     Raises:
-        FitError: one has not; the message says why.
+        FitError: this does not hold for one of them; the message says why.
     """
     for name, loss in model.losses:
         _check_speaks(name, loss)
@@ -86,7 +86,7 @@ def check_objectives(model: Model, stages: Sequence[Stage]) -> None:
 
 
 def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
-    """Sentences on what parts would do in games, and nobody here makes them do."""
+    """Notes on terms, states and transforms of parts that this recipe does not use."""
     heard: dict[Part, set[str]] = {}
     for player in (player for stage in stages for player in stage.players):
         for terms in terms_of(player.objective):
@@ -95,22 +95,25 @@ def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
     notes = [note for path, part in model.parts.items() for note in _unused(path, part, heard.get(part, set()))]
     if model.discriminator is None:
         transforming = [p for p, part in model.parts.items() if type(part).transform not in BASES]
-        notes += [f"{path} transforms what is judged, and this recipe has no discriminator." for path in transforming]
+        notes += [
+            f"{path} transforms the discriminator's images, but this recipe has no discriminator."
+            for path in transforming
+        ]
     return notes
 
 
 def _unused(path: str, part: Part, roles: set[str]) -> Iterator[str]:
-    """What a part has for roles other than those of the players whose games it joins."""
+    """What a part defines for roles that no player in its games has."""
     after = sorted(name for name in dir(type(part)) if name.startswith("after_"))
     games = f"the roles in its games are {', '.join(sorted(roles))}" if roles else "it joins no game of this recipe"
     spoken = [role for role in part.roles() if part.speaks_to(role)]
     if spoken and not roles & {*spoken}:
         yield f"{path} has terms for {', '.join(spoken)}; {games}."
     if after and not part.state:
-        yield f"{path} has {', '.join(after)}, and declares no `state`, so that it remembers nothing."
+        yield f"{path} has {', '.join(after)}, and declares no `state`, so they have nothing to update."
     elif part.state and not roles & {name.removeprefix("after_") for name in after}:
         has = f"has {', '.join(after)}" if after else "has no method after_<role>"
-        yield f"{path} keeps {', '.join(part.state)} as it begins: it {has}, and {games}."
+        yield f"{path} never updates {', '.join(part.state)}: it {has}, and {games}."
 
 
 def _check_speaks(name: str, loss: Loss) -> None:
@@ -135,14 +138,14 @@ def _check_speaks(name: str, loss: Loss) -> None:
 
 
 def _check_opponents(name: str, loss: Loss, players: Sequence[Player]) -> None:
-    """Of an adversarial loss, two sides are played: one alone has nobody against it, and learns nothing of the data."""
+    """Check that both sides minimize an adversarial loss: one alone has no opponent and learns nothing of the data."""
     sides = [role for role in loss.roles() if loss.speaks_to(role)]
     holding = [player for player in players if any(held is loss for held in losses_of(player.objective))]
     played = {role for player in holding for role in _roles_of(player)}
     if loss.adversarial and len(sides) > 1 and len(played.intersection(sides)) == 1:
         raise FitError(
-            f"loss '{name}' is a game of {' and '.join(sides)}, of which only the {played.intersection(sides).pop()} "
-            "plays here",
+            f"loss '{name}' is adversarial and needs both {' and '.join(sides)}, but in this recipe only the "
+            f"{played.intersection(sides).pop()} minimizes it",
             "choose another recipe or another --loss",
         )
 
@@ -169,10 +172,10 @@ def _check_player(model: Model, player: Player, where: str) -> None:
 
 def _unheard(name: str, loss: Loss, players: Sequence[Player]) -> str:
     roles = [role for role in loss.roles() if loss.speaks_to(role)]
-    speaks = f"loss '{name}' speaks to {' and '.join(roles)}"
-    deaf = {player.name: written(player.objective) for player in players if player.role in roles}
-    if deaf:
-        says = " and ".join(f"player '{player}' minimizes {objective}" for player, objective in deaf.items())
-        return f"{speaks}, and no objective holds it: {says}"
+    terms = f"loss '{name}' has a term for {' and '.join(roles)}"
+    others = {player.name: written(player.objective) for player in players if player.role in roles}
+    if others:
+        says = " and ".join(f"player '{player}' minimizes {objective}" for player, objective in others.items())
+        return f"{terms}, but no player minimizes it: {says}"
     spoken = ", ".join(sorted({player.role for player in players}))
-    return f"{speaks}; the players here are {spoken}"
+    return f"{terms}, but the players of this recipe are {spoken}"

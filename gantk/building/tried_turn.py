@@ -123,7 +123,7 @@ class TriedTurn:
 
     def _speechless(self) -> str:
         return (
-            f"{self.where} has no term that depends on what it moves: add a loss that speaks to it with --loss, "
+            f"{self.where} has no term that depends on what it moves: add a loss that has a term for it with --loss, "
             "or change that loss's options."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,7 +12,7 @@ from gantk.building.construct import construct, part_class
 from gantk.building.given import named
 from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
-from gantk.errors import BrokenPlugin, DataError, GantkError, UnknownName, UsageError
+from gantk.errors import BrokenPlugin, DataError, GantkError, GantkWarning, UnknownName, UsageError
 from gantk.evaluation.protocol import Features
 from gantk.evaluation.real import ImageSet, short_name
 from gantk.options import read_options, typed_options
@@ -19,6 +20,9 @@ from gantk.parts import Extractor, Metric
 from gantk.registry import PYTHON, Plugin, find, plugins
 
 __all__ = ["Chosen", "Seen", "context_of", "default_extractor", "default_metrics", "named_extractor", "named_metrics"]
+
+POOR = 0.3
+"""The test error from which a classifier is warned of."""
 
 HOME = "gantk"
 """The package whose metrics are computed by default."""
@@ -60,16 +64,21 @@ class Seen:
     """`package:name`"""
     part: Extractor
 
+    @property
+    def test_error(self) -> float | None:
+        """The share of held-out images that it gives the wrong class, if it is a classifier that was tested."""
+        error = getattr(self.part, "test_error", None)
+        return None if error is None else float(error)
+
     def record(self) -> Features:
         """Its entry in a protocol."""
-        error = getattr(self.part, "test_error", None)
         return Features(
             extractor=self.name,
             hash=self.part.fingerprint(),
             resize=self.part.resize,
             dim=self.part.dim,
             dtype="float32",
-            test_error=None if error is None else float(error),
+            test_error=self.test_error,
         )
 
 
@@ -127,7 +136,15 @@ def named_extractor(extractor: Any, images: ImageSet) -> Seen:
     classes = images.source.classes
     context = {"image_shape": images.source.image_shape, "class_count": len(classes) if classes else None}
     part: Extractor = construct("extractor", table, **context)
-    return Seen(_name(table), find("extractor", table["plugin"]).qualified, part)
+    found = Seen(_name(table), find("extractor", table["plugin"]).qualified, part)
+    if found.test_error is not None and found.test_error > POOR:
+        warnings.warn(
+            f"{found.name} gives {found.test_error:.0%} of held-out images the wrong class, so figures by it tell "
+            "little: choose another --extractor.",
+            GantkWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 def _name(table: Mapping[str, Any]) -> str:

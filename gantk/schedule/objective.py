@@ -125,10 +125,10 @@ class SharedPlay(Play):
 
 
 class Terms:
-    """The objective of a player in one role: the weighted terms of every loss that speaks to that role.
+    """The objective of a player in one role: the weighted terms of every loss that has a term for that role.
 
-    The model's other parts that join this game and speak to the role, such as a noise source whose parameters the
-    generator's player moves, add their terms.
+    The model's other parts that join this game and have a term for the role, such as a noise source whose parameters
+    the generator's player moves, add their terms.
 
     Args:
         losses: the losses with their names.

@@ -97,7 +97,7 @@ def _pretraining_loss(spec: str) -> Loss:
     if "autoencoder" not in loss.roles():
         roles = ", ".join(loss.roles()) or "no role"
         raise FitError(
-            f"loss '{spec}' does not train an autoencoder (it speaks to: {roles})", "use --noise de:loss=vae"
+            f"loss '{spec}' does not train an autoencoder (it has terms for: {roles})", "use --noise de:loss=vae"
         )
     if loss.prior and PRIOR not in loss.prior:
         raise FitError(

@@ -76,8 +76,8 @@ def others(kind: str, *kept: str) -> set[str]:
 REFUSED = (
     # An autoencoder that is fitted, and one that plays against itself, have nobody for these to speak to.
     Refusal(("recipe", WITHOUT_GAME), ("loss", OF_DISCRIMINATORS), "needs a discriminator", "leave out --loss"),
-    Refusal(("recipe", {"vae"}), ("loss", {"age"}), "speaks to encoder and generator", "choose recipe 'age'"),
-    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "speaks to autoencoder", "leave out --loss vae"),
+    Refusal(("recipe", {"vae"}), ("loss", {"age"}), "has a term for encoder and generator", "choose recipe 'age'"),
+    Refusal(("recipe", {"age"}), ("loss", {"vae"}), "has a term for autoencoder", "leave out --loss vae"),
     Refusal(
         ("recipe", WITHOUT_GAME),
         ("discriminator", set(bundled("discriminator"))),

@@ -126,7 +126,9 @@ def test_an_objective_may_ask_losses_itself() -> None:
 def test_a_loss_that_no_objective_holds_is_told_why() -> None:
     model = assembled(bright=Bright())
     recipe = Played(lambda model: Terms(model.losses[:1], "generator"))
-    with pytest.raises(FitError, match=r"loss 'bright' speaks to generator, and no objective holds it: player 'gen"):
+    with pytest.raises(
+        FitError, match=r"loss 'bright' has a term for generator, but no player minimizes it: player 'gen"
+    ):
         resolve_stages(model, recipe, {})
 
 

@@ -75,7 +75,7 @@ def test_an_addons_faults_are_told_at_build(tiny: Build, part: Any, says: str) -
 @pytest.mark.parametrize(
     ("part", "note"),
     [
-        (addon(state={"k": 0.0}), "addon.Bad keeps k as it begins: it has no method after_<role>"),
+        (addon(state={"k": 0.0}), "addon.Bad never updates k: it has no method after_<role>"),
         (
             addon(state={"k": 0.0}, after_critic=lambda self, play: {}),
             "it has after_critic, and the roles in its games",
@@ -91,7 +91,7 @@ def test_what_a_part_has_for_nobody_here_is_noted(tiny: Build, part: Any, note: 
 
 def test_an_addon_without_a_game_is_noted(tiny: Build) -> None:
     notes = tiny("vae", addon=addon(transform=lambda self, images, play: images * 0)).built.notes
-    assert [each for each in notes if each.startswith("addon.Bad transforms what is judged")], notes
+    assert [each for each in notes if each.startswith("addon.Bad transforms the discriminator's images")], notes
 
 
 class Fixed(Condition):

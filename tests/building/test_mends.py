@@ -171,7 +171,9 @@ def test_a_refusal_without_advice_gets_some(
 
 def test_one_side_of_a_game_without_the_other_is_refused(tiny_pictures: ArraySource) -> None:
     """A generator that helps its encoder, with nobody against it, sees no image and learns nothing."""
-    with pytest.raises(FitError, match="of which only the generator plays here: choose recipe 'age', or") as caught:
+    with pytest.raises(
+        FitError, match="in this recipe only the generator minimizes it: choose recipe 'age', or"
+    ) as caught:
         gantk.build("autodecoder", data=tiny_pictures, loss="age", generator="age:width=4")
     for advice in advised(str(caught.value)):
         recipe, parts = followed(advice, "autodecoder", {"loss": "age", "generator": "age:width=4"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 import gantk
 from gantk import Extractor, registry
 from gantk.data import ArraySource, DataSource
-from gantk.errors import FitError
+from gantk.errors import FitError, GantkWarning
 from gantk.evaluation.cache import features_folder, trim
 from gantk.evaluation.choice import default_extractor, named_extractor
 from gantk.evaluation.real import ImageSet, held_out_of, image_set
@@ -165,3 +166,25 @@ def test_kept_features_do_not_grow_without_bound() -> None:
     trim(folder, most=250)
     assert sorted(path.name for path in folder.iterdir()) == ["2.npy", "3.npy"]
     trim(folder / "nothing")
+
+
+class Guessing(Extractor):
+    """A classifier that was tested, with this result."""
+
+    dim, class_count = 2, 3
+
+    def __init__(self, *, error: float) -> None:
+        super().__init__()
+        self.test_error = error
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :2]
+
+
+def test_a_classifier_that_knows_little_is_warned_of() -> None:
+    images = ImageSet("images", ArraySource(torch.zeros(4, 1, 4, 4, dtype=torch.uint8)))
+    with pytest.warns(GantkWarning, match="gives 67% of held-out images the wrong class"):
+        named_extractor(Guessing(error=2 / 3), images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        named_extractor(Guessing(error=0.1), images)

@@ -28,7 +28,7 @@ def test_an_encoder_that_nobody_trains_is_noted_and_not_read(
     tiny: Callable[..., gantk.Model], images: ArraySource, tmp_path: Path
 ) -> None:
     model = tiny(generator=VAE)
-    assert idle(model) == ["no player moves the parameters of generator.encoder."]
+    assert idle(model) == ["no player trains generator.encoder."]
     with pytest.raises(FitError, match=r"generator encodes images with generator\.encoder, .*build with --loss code"):
         check_reads_codes(model)
     gantk.train(model, run=tmp_path / "run")
@@ -41,7 +41,7 @@ def test_an_encoder_that_nobody_trains_is_noted_and_not_read(
 
 def test_the_mend_that_it_names_works(tiny: Callable[..., gantk.Model]) -> None:
     model = tiny(generator=VAE, loss="code")
-    assert idle(model) == ["no player moves the parameters of generator.encoder."]
+    assert idle(model) == ["no player trains generator.encoder."]
     check_reads_codes(model)
     codes = read_codes(model, torch.zeros(3, *model.image_shape))
     assert torch.equal(codes, model.discriminator(torch.zeros(3, *model.image_shape)).code.detach())
@@ -56,7 +56,7 @@ def test_trained_encoders_are_read(recipe: str, tiny_pictures: ArraySource) -> N
 
 def test_a_code_head_without_its_loss_gives_way_to_a_trained_encoder(tiny: Callable[..., gantk.Model]) -> None:
     model = tiny(generator=VAE, discriminator="dcgan:width=4,code=true")
-    assert idle(model)[1:] == ["no player moves the parameters of discriminator.code."]
+    assert idle(model)[1:] == ["no player trains discriminator.code."]
     with pytest.raises(FitError, match=r"discriminator encodes images with .*generator\.encoder"):
         check_reads_codes(model)
     model.built.spec["untrained"] = ["discriminator.code"]  # as where a player of another recipe trains the encoder
@@ -66,7 +66,7 @@ def test_a_code_head_without_its_loss_gives_way_to_a_trained_encoder(tiny: Calla
 
 def test_a_learning_rate_of_0_moves_nothing(tiny: Callable[..., gantk.Model]) -> None:
     model = tiny(settings={"stages.game.generator.lr": 0.0})
-    assert "no player moves the parameters of generator." in model.built.notes
+    assert "no player trains generator." in model.built.notes
 
 
 class Halves(gantk.Generator):
@@ -85,7 +85,7 @@ class Halves(gantk.Generator):
 
 
 def test_what_is_not_trained_is_named_by_module(tiny: Callable[..., gantk.Model]) -> None:
-    assert idle(tiny(generator=Halves)) == ["no player moves the parameters of generator.scale, generator.unused."]
+    assert idle(tiny(generator=Halves)) == ["no player trains generator.scale, generator.unused."]
 
 
 @pytest.mark.parametrize("recipe", ["dcgan", "wgan", "degan", "autodecoder", "aegan", "progan"])

@@ -319,7 +319,7 @@ def test_a_generator_without_halves_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "message"), [("age", "no loss has a term for a discriminator"), ("vae", "speaks to autoencoder")]
+    ("loss", "message"), [("age", "no loss has a term for a discriminator"), ("vae", "has a term for autoencoder")]
 )
 def test_its_loss_finds_no_encoder_in_a_usual_game(loss: str, message: str, tiny: Build) -> None:
     with pytest.raises(FitError, match=message):

@@ -186,12 +186,12 @@ def test_a_noise_with_parameters_is_moved_by_who_generates(
     before = {name: value.clone() for name, value in model.noise.state_dict().items()}
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert changed(before, model.noise) == {"layers.0.weight", "layers.0.bias"}
-    assert "no player moves the parameters of noise.fixed." in model.built.notes
+    assert "no player trains noise.fixed." in model.built.notes
 
 
 def test_a_fit_that_draws_no_noise_says_that_nobody_moves_it(tiny_pictures: ArraySource) -> None:
     model = gantk.build("vae", data=tiny_pictures, **{**small_parts({"recipe": "vae"}), "noise": Scaled})
-    assert "no player moves the parameters of noise." in model.built.notes
+    assert "no player trains noise." in model.built.notes
 
 
 def test_a_noise_that_learns_nothing_is_moved_by_nobody(tiny: Build) -> None:
