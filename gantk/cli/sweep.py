@@ -77,8 +77,7 @@ def command(
     from gantk.building.resolved import resolved
     from gantk.building.spec import part_table
     from gantk.errors import UsageError, WorkError
-    from gantk.run.folder import Run
-    from gantk.sweeps.folder import begin, states
+    from gantk.sweeps.folder import begin, planned, states
     from gantk.sweeps.grid import Grid, seeds_of
     from gantk.sweeps.submit import Cluster
     from gantk.sweeps.work import train_all
@@ -91,7 +90,7 @@ def command(
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     grid = Grid(recipe, chosen, settings, seeds_of(seeds))
     if dry_run:
-        _show([Run(output / cell.name) for cell in grid.cells()])
+        _show(planned(output, grid, without))
         return
     cluster = None if submit is None else Cluster(submit, output)
     runs = begin(output, grid, without, say)

@@ -16,7 +16,7 @@ from gantk.report.runs import Summary, summarized
 from gantk.run.folder import Run
 from gantk.sweeps.grid import Cell, Grid
 
-__all__ = ["FILE", "begin", "check_record", "spec_of", "states", "write_record"]
+__all__ = ["FILE", "begin", "check_record", "planned", "spec_of", "states", "write_record"]
 
 FILE = "sweep.toml"
 
@@ -28,19 +28,31 @@ def begin(folder: Path, grid: Grid, without: Sequence[str], say: Callable[[str],
         UsageError: the folder contains another sweep or something else, or a combination is refused.
     """
     cells = grid.cells()
-    runs = [Run(folder / cell.name) for cell in cells]
-    record = {**grid.fixed(), "without": list(without)}
-    check_record(folder / FILE, "sweep", record)
+    runs = planned(folder, grid, without)
     missing = [(cell, run) for cell, run in zip(cells, runs, strict=True) if not run.model_toml.is_file()]
     specs = []
     for number, (cell, run) in enumerate(missing, 1):
         run.check_free()
         say(f"building {number} of {len(missing)}: {cell.name}")
         specs.append(_named_spec(cell, without))
-    write_record(folder / FILE, record)
+    write_record(folder / FILE, _record(grid, without))
     for spec, (_, run) in zip(specs, missing, strict=True):
         run.create(spec)
     return runs
+
+
+def planned(folder: Path, grid: Grid, without: Sequence[str]) -> list[Run]:
+    """The runs of a sweep, whether they exist or not.
+
+    Raises:
+        UsageError: the folder contains another sweep or something else.
+    """
+    check_record(folder / FILE, "sweep", _record(grid, without))
+    return [Run(folder / cell.name) for cell in grid.cells()]
+
+
+def _record(grid: Grid, without: Sequence[str]) -> dict[str, list[str]]:
+    return {**grid.fixed(), "without": list(without)}
 
 
 def _named_spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def test_another_sweep_and_other_folders_are_left_alone(sweep: list[str], tmp_pa
     assert "mine already exists" in call(*sweep, "-o", "mine").error(2)
     shown = call(*sweep, *RATES, "--seeds", "0:2", "-o", "s", "--dry-run").worked().out
     assert re.search(r"^s/lr=2e-4,seed=1 +new$", shown, re.MULTILINE)
+    assert "s contains a sweep with other" in call(*sweep, *RATES, "--data", "digits", "-o", "s", "--dry-run").error(2)
     assert "--seeds x: expected 0:3" in call(*sweep, "--seeds", "x", "-o", "s").error(2)
     (tmp_path / "mine/file").unlink()
     (tmp_path / "mine").rmdir()
