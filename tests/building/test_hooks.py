@@ -216,7 +216,7 @@ def test_a_discriminator_may_read_conditions_by_its_options(tiny: Build, tmp_pat
     assert isinstance(model.discriminator, Reading)
     assert model.discriminator.shape == model.image_shape
     gantk.train(model, tmp_path / "run", progress=Silent())
-    with pytest.raises(FitError, match="reads conditions, but this model has none: use --condition"):
+    with pytest.raises(FitError, match="reads conditions, but this model has none: add --condition class"):
         tiny(discriminator=Reading)
 
 

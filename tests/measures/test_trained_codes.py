@@ -21,7 +21,7 @@ VAE = TINY["generator"]["vae"]
 
 
 def idle(model: gantk.Model) -> list[str]:
-    return [note for note in model.built.notes if note.startswith("no player moves")]
+    return [note for note in model.built.notes if note.startswith("no player trains")]
 
 
 def test_an_encoder_that_nobody_trains_is_noted_and_not_read(

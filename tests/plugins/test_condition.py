@@ -203,4 +203,4 @@ def test_a_learned_condition_is_moved_with_the_generator(
     before = model.condition.table.weight.detach().clone()  # type: ignore[union-attr]
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert not torch.equal(model.condition.table.weight, before)  # type: ignore[union-attr]
-    assert not any(note.startswith("no player moves") for note in model.built.notes)
+    assert not any(note.startswith("no player trains") for note in model.built.notes)
