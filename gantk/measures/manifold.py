@@ -16,7 +16,7 @@ from gantk.ops.knn import knn_distances
 
 __all__ = ["Manifolds", "compare_manifolds"]
 
-ROWS, COLUMNS = 1024, 4096
+ROWS, COLUMNS = 512, 1024
 """Numbers of real and generated points whose distances are computed at a time."""
 
 PLACED = 2**26
