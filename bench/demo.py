@@ -1,6 +1,6 @@
 """How good the digits of `make demo` are, and how long they take: as it is, and as it was.
 
-    GANTK_DATA=… python bench/demo.py [--seeds 0 1 2] [--threads 2] [-o runs/demo-bench]
+    GANTK_DATA=… python bench/demo.py [--seeds 0 1 2] [-o runs/demo-bench]
 
 The builds take turns, a seed after the other, so that times are those of neighbors. The classifier of MNIST judges
 2,000 samples of each: the share that it is sure of (above 0.9), and how many have the class that was asked for.
@@ -9,6 +9,7 @@ The builds take turns, a seed after the other, so that times are those of neighb
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import common
-import torch
 
 import gantk
 
@@ -32,20 +32,22 @@ SAMPLES = 2000
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--output", type=Path, default=Path("runs/demo-bench"), help="folder of the runs")
     given = arguments.parse_args()
-    torch.set_num_threads(given.threads)
-    found = []
+    build, train = now()
+    demos = {"before": (BEFORE, {}), "now": (build, train)}
     for seed in given.seeds:
-        for name, build in {"before": BEFORE, "now": now()}.items():
-            found.append({"demo": name, "seed": seed, **measured(build, seed, given.output / f"{name}-{seed}")})
-            print(found[-1], flush=True)
-    common.write("demo", {"before": BEFORE, "now": now(), "samples": SAMPLES, "threads": given.threads}, found)
+        found = []
+        for name, (words, environment) in demos.items():
+            run = given.output / f"{name}-{seed}"
+            found.append({"demo": name, **measured(words, environment, seed, run)})
+            print(seed, found[-1], flush=True)
+        protocol = {"before": BEFORE, "now": build, "now_environment": train, "samples": SAMPLES, "seed": seed}
+        common.write(f"demo/{seed}", protocol, found)
 
 
-def now() -> str:
-    """The options of `make demo`, as make resolves them."""
+def now() -> tuple[str, dict[str, str]]:
+    """The options of `make demo`, and the environment of its training, as make resolves them."""
     root = Path(__file__).parent.parent
     said = subprocess.run(
         ["make", "--always-make", "--dry-run", "DEMO=DEMO", "demo"],
@@ -53,16 +55,17 @@ def now() -> str:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-    ).stdout
-    line = next(line for line in said.replace("\\\n", " ").splitlines() if "gantk build" in line)
-    return line.partition("gantk build")[2].rpartition("-o")[0].strip()
+    ).stdout.replace("\\\n", " ")
+    lines = {word: line for word in ("build", "train") for line in said.splitlines() if f"gantk {word}" in line}
+    environment = dict(word.split("=", 1) for word in lines["train"].split() if word.startswith("OMP_"))
+    return lines["build"].partition("gantk build")[2].rpartition("-o")[0].strip(), environment
 
 
-def measured(build: str, seed: int, run: Path) -> dict[str, Any]:
+def measured(build: str, environment: dict[str, str], seed: int, run: Path) -> dict[str, Any]:
     """The scores of one demo, and how long its training took."""
     subprocess.run([*GANTK, "build", *shlex.split(build), "--seed", str(seed), "-o", str(run)], check=True)
     begin = time.perf_counter()
-    subprocess.run([*GANTK, "train", str(run)], check=True)
+    subprocess.run([*GANTK, "train", str(run)], check=True, env={**os.environ, **environment})
     seconds = time.perf_counter() - begin
     metrics = ["confidence", "classes"] + (["accuracy"] if "--condition" in build else [])
     scores = gantk.evaluate(run, metrics=metrics, n=SAMPLES, extractor="classifier:data=mnist")
