@@ -201,7 +201,7 @@ def table() -> str:
         if "after" in found:
             after = found["after"]
             rows.append(
-                f"| `{build}` | {found['before']['frechet']:.0f} | {after['frechet_distance']:.1f} | "
+                f"| `{build}` | {found['before']['frechet']:.0f} | {after['frechet']:.1f} | "
                 f"{after['coverage']:.2f} | {after['confident']:.0%} | {after['commonest']:.0%} |"
             )
         else:
