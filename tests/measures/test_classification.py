@@ -73,6 +73,12 @@ def test_balance_beside_that_of_the_data() -> None:
     assert math.isfinite(never.divergence)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Metrics split images at random."""
+    torch.manual_seed(0)
+
+
 def test_samples_as_good_as_real_images_have_their_figures_and_noise_costs_confidence() -> None:
     good, noisy = (comparison(extractor=Classifier(), generated=300, noise=noise) for noise in (0, 120))
     assert measure(Confidence(), good) == pytest.approx({"confident": 1, "confident_real": 1}, abs=0.05)
