@@ -15,7 +15,7 @@ from gantk.nn import evaluating
 from gantk.options import CONTEXT
 from gantk.seeds import forked
 
-__all__ = ["FunctionNetwork", "network_of", "parameters_of", "quiet", "required", "trial", "type_of"]
+__all__ = ["FunctionNetwork", "network_of", "parameters_of", "quiet", "referred", "required", "trial", "type_of"]
 
 
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -49,7 +49,7 @@ class FunctionNetwork(nn.Module):
         super().__init__()
         self.function = function
         self._names: dict[str, str] = {}
-        for name, value in _referred(function).items():
+        for name, value in referred(function).items():
             if isinstance(value, (nn.Module, nn.Parameter)):
                 self._names[name] = f"{name}_" if hasattr(self, name) else name
                 setattr(self, self._names[name], value)
@@ -70,7 +70,7 @@ class FunctionNetwork(nn.Module):
         return bound(*arguments, **options)
 
 
-def _referred(function: Callable[..., Any]) -> dict[str, Any]:
+def referred(function: Callable[..., Any]) -> dict[str, Any]:
     """The objects outside of a function that it refers to, by name."""
     if not isinstance(function, types.FunctionType):
         return {}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from gantk.adapt.calls import FunctionNetwork, network_of, trial, type_of
+from gantk.adapt.calls import network_of, trial, type_of
+from gantk.adapt.hashes import module_code
 from gantk.errors import FitError, calling
 from gantk.parts import Extractor, ImageShape, Metric, Part, weights_digest
 from gantk.schedule import Play
@@ -90,27 +88,9 @@ class PlainExtractor(Extractor):
         return found.flatten(1)
 
     def fingerprint(self) -> str:
-        """A hash of its code, its modules' settings and its weights, but not of the functions that it calls."""
-        own = [(name, _code(module), _settings(module)) for name, module in self.network.named_modules()]
+        """A hash of its weights, its modules' settings, its code, and what that refers to by name.
+
+        It is another one each time if that includes objects of which no hash can be computed.
+        """
+        own = [(name, module_code(module)) for name, module in self.network.named_modules()]
         return weights_digest(self, repr(self.network), own)
-
-
-def _code(module: nn.Module) -> str:
-    """A hash of the code of a module's class, or of the function that it stands for, with defaults and closure."""
-    function: Any = module.function if isinstance(module, FunctionNetwork) else type(module).forward
-    if not isinstance(function, types.FunctionType):
-        return repr(type(module))
-    held = [cell.cell_contents for cell in function.__closure__ or () if not isinstance(cell.cell_contents, nn.Module)]
-    try:
-        text = inspect.getsource(function)
-    except (OSError, TypeError):  # defined interactively
-        text = repr((function.__code__.co_code, function.__code__.co_consts, function.__code__.co_names))
-    return hashlib.blake2b(repr((text, function.__defaults__, held)).encode()).hexdigest()
-
-
-def _settings(module: nn.Module) -> list[tuple[str, Any]]:
-    """A module's attributes that are numbers, texts and the like, some of which its `repr` leaves out."""
-    plain = (bool, int, float, str, tuple, list, type(None))
-    return sorted(
-        (name, repr(value)) for name, value in vars(module).items() if name != "training" and isinstance(value, plain)
-    )

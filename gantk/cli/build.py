@@ -19,7 +19,13 @@ __all__ = ["command"]
 
 
 def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add one option to a command for every kind of part in the table of kinds."""
+    """Add options to a command: one for every kind of part in the table of kinds, and `--without`."""
+    command = click.option(
+        "--without",
+        metavar="PART",
+        multiple=True,
+        help="Remove a part of the recipe, such as hidden, or a whole list, such as loss; repeat for several.",
+    )(command)
     for kind in reversed([kind for kind in KINDS.values() if kind.help]):
         several = kind.holds == "list"
         command = click.option(kind.flag, kind.name, metavar="PART", multiple=several, help=kind.help)(command)
@@ -29,12 +35,6 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("build")
 @click.argument("recipe", required=False)
 @parts_of_a_model
-@click.option(
-    "--without",
-    metavar="PART",
-    multiple=True,
-    help="Remove a part of the recipe, such as hidden, or a whole list, such as loss; repeat for several.",
-)
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")

@@ -21,7 +21,6 @@ __all__ = ["command"]
 @click.command("sweep")
 @click.argument("recipe", required=False)
 @parts_of_a_model
-@click.option("--without", metavar="PART", multiple=True, help="Remove a part of the recipe; repeat for several.")
 @click.option(
     "--set",
     "settings",

@@ -18,7 +18,6 @@ PICTURE = "tune.png"
 @click.command("tune")
 @click.argument("recipe", required=False)
 @parts_of_a_model
-@click.option("--without", metavar="PART", multiple=True, help="Remove a part of the recipe; repeat for several.")
 @click.option(
     "--set",
     "settings",

@@ -125,7 +125,8 @@ def test_the_first_message_names_what_works(recipe: str, parts: Request, says: s
 def test_a_schedule_builds_by_itself(recipe: str, images: ArraySource) -> None:
     """It has parts of its own, so that what it says of a user's part is about that part."""
     small = {"generator": TINY["generator"]["progan"], "discriminator": TINY["discriminator"]["progan"]}
-    gantk.build(recipe, data="digits", **(small if recipe == "growing" else {}))
+    model = gantk.build(recipe, data="digits", **(small if recipe == "growing" else {}))
+    assert all(stage.players for stage in model.built.stages)
 
 
 class Bare(gantk.Recipe):

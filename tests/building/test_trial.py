@@ -255,7 +255,9 @@ def test_a_noise_that_is_learned_says_what_of_it() -> None:
 def test_a_noise_whose_parameters_are_constants_is_fine() -> None:
     noise = Means()
     noise.requires_grad_(False)
-    tried(assembled(noise=noise))
+    model = assembled(noise=noise)
+    tried(model)
+    assert not any(parameter.requires_grad for parameter in model.noise.parameters())
 
 
 def test_a_learned_noise_in_a_recipe_that_does_not_move_it_is_refused() -> None:

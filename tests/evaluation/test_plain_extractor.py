@@ -53,6 +53,11 @@ def test_the_hash_is_that_of_code_and_weights() -> None:
     nn.init.zeros_(network[1].bias)
     assert hashed(network) != before
     assert hashed(scaled(2.0)) == hashed(scaled(2.0)) != hashed(scaled(3.0))
+    tables = [torch.arange(5000.0), torch.arange(5000.0)]
+    tables[1][2500] = 0
+    shifted = [lambda images, by=by: images.flatten(1) - by[2468:2532] for by in tables]
+    assert hashed(shifted[0]) != hashed(shifted[1]), "tensors whose repr is the same"
+    assert hashed(shifted[0]) == hashed(shifted[0])
     assert hashed(nn.AvgPool2d(2)) != hashed(nn.AvgPool2d(2, ceil_mode=True))
 
 
@@ -67,3 +72,19 @@ def test_the_hash_is_that_of_code_and_weights() -> None:
 def test_others_are_refused(extractor: object, message: str) -> None:
     with pytest.raises(FitError, match=message):
         evaluated(extractor)
+
+
+def test_the_hash_follows_what_the_code_refers_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = evaluated(halves)[0]
+    assert evaluated(halves)[0].protocol == before.protocol
+    monkeypatch.setitem(globals(), "PART", 4)
+    after = evaluated(halves)[0]
+    assert after.protocol.features != before.protocol.features
+    assert after.figures == evaluated(lambda images: images.flatten(1)[:, ::4])[0].figures != before.figures
+
+
+PART = 2
+
+
+def halves(images: Tensor) -> Tensor:
+    return images.flatten(1)[:, ::PART]
