@@ -27,12 +27,12 @@ from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 TEN: Mapping[str, Mapping[str, str]] = {
-    "noise": {"mixture": "mixture:dim=6,components=3"},
-    "generator": {"pyramid": "pyramid:width=2,scales=2"},
+    "noise": {"mini-mixture": "mini-mixture:dim=6,components=3"},
+    "generator": {"mini-pyramid": "mini-pyramid:width=2,scales=2"},
     "discriminator": {
-        "projection": "projection:width=4",
-        "autoencoding": "autoencoding:width=4",
-        "pyramid": "pyramid:scales=2,of='dcgan:width=4'",
+        "mini-projection": "mini-projection:width=4",
+        "mini-autoencoding": "mini-autoencoding:width=4",
+        "mini-pyramid": "mini-pyramid:scales=2,of='dcgan:width=4'",
     },
 }
 
@@ -62,16 +62,16 @@ def built(recipe: str, data: ArraySource, settings: Mapping[str, Any] | None = N
 
 
 SYSTEMS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "conditional DCGAN": ("cdcgan", {}),
-    "adversarial autoencoder": ("aae", {}),
-    "DeLiGAN": ("deligan", {}),
-    "BEGAN": ("began", {}),
-    "StackGAN-v2": ("stackgan-v2", {}),
-    "R3GAN with lazy penalties": ("r3gan", {}),
-    "DiffAugment": ("dcgan", {"addon": "diffaugment"}),
-    "ADA": ("dcgan", {"addon": "ada:images=40"}),
+    "conditional DCGAN": ("mini-cdcgan", {}),
+    "adversarial autoencoder": ("mini-aae", {}),
+    "DeLiGAN": ("mini-deligan", {}),
+    "BEGAN": ("mini-began", {}),
+    "StackGAN-v2": ("mini-stackgan-v2", {}),
+    "R3GAN with lazy penalties": ("mini-r3gan", {}),
+    "DiffAugment": ("dcgan", {"addon": "mini-diffaugment"}),
+    "ADA": ("dcgan", {"addon": "mini-ada:images=40"}),
     "schedule and average": ("dcgan-annealed", {"metric": "sliced:directions=8"}),
-    "VAE/GAN": ("vaegan", {}),
+    "VAE/GAN": ("mini-vaegan", {}),
 }
 
 
@@ -84,37 +84,47 @@ def test_each_system_goes_the_whole_way(
 
 
 FACTORS: Mapping[str, tuple[str, ...]] = {
-    "recipe": ("aae", "began", "stackgan-v2", "r3gan", "dcgan-annealed", "vaegan", "degan", "aegan", "progan"),
-    "noise": ("mixture", "de"),
-    "discriminator": (OWN, "autoencoding"),
-    "loss": (OWN, "began", "r3gan:every=2", "wgan-gp", "hidden", "code"),
-    "addon": ("", "diffaugment", "ada:images=40"),
+    "recipe": (
+        "mini-aae",
+        "mini-began",
+        "mini-stackgan-v2",
+        "mini-r3gan",
+        "dcgan-annealed",
+        "mini-vaegan",
+        "degan",
+        "aegan",
+        "progan",
+    ),
+    "noise": ("mini-mixture", "de"),
+    "discriminator": (OWN, "mini-autoencoding"),
+    "loss": (OWN, "mini-began", "mini-r3gan:every=2", "wgan-gp", "hidden", "code"),
+    "addon": ("", "mini-diffaugment", "mini-ada:images=40"),
     "condition": ("", "class"),
     "refiner": ("", "denoiser"),
     "metric": ("", "sliced:directions=8"),
 }
 
 REFUSED: Mapping[str, tuple[str, set[str], str, set[str]]] = {
-    "too small for this network": ("recipe", {"aae"}, "discriminator", {"autoencoding"}),
-    "images of several sizes": ("recipe", {"stackgan-v2"}, "discriminator", {"autoencoding"}),
-    "a discriminator that grows": ("recipe", {"progan"}, "discriminator", {"autoencoding"}),
-    "takes no condition": ("recipe", {"aae", "vaegan"}, "condition", {"class"}),
-    "takes no refiner": ("recipe", {"aae"}, "refiner", {"denoiser"}),
-    "this game judges codes": ("recipe", {"aae"}, "addon", {"diffaugment", "ada:images=40"}),
+    "too small for this network": ("recipe", {"mini-aae"}, "discriminator", {"mini-autoencoding"}),
+    "images of several sizes": ("recipe", {"mini-stackgan-v2"}, "discriminator", {"mini-autoencoding"}),
+    "a discriminator that grows": ("recipe", {"progan"}, "discriminator", {"mini-autoencoding"}),
+    "takes no condition": ("recipe", {"mini-aae", "mini-vaegan"}, "condition", {"class"}),
+    "takes no refiner": ("recipe", {"mini-aae"}, "refiner", {"denoiser"}),
+    "this game judges codes": ("recipe", {"mini-aae"}, "addon", {"mini-diffaugment", "mini-ada:images=40"}),
     "reads logits as negative reconstruction errors": (
         "recipe",
-        {"aae", "stackgan-v2", "progan"},
+        {"mini-aae", "mini-stackgan-v2", "progan"},
         "loss",
-        {"began"},
+        {"mini-began"},
     ),
-    "needs code": ("discriminator", {"autoencoding"}, "loss", {"code"}),
-    "autoencoding' does not provide": ("recipe", {"began"}, "loss", {"code"}),
+    "needs code": ("discriminator", {"mini-autoencoding"}, "loss", {"code"}),
+    "mini-autoencoding' does not provide": ("recipe", {"mini-began"}, "loss", {"code"}),
 }
 """What the error says of pairs that do not go together."""
 
 UNSURE: tuple[tuple[str, set[str], str, set[str]], ...] = (
     # BEGAN's loss goes with another recipe where its discriminator is chosen as well.
-    ("discriminator", {OWN}, "loss", {"began"}),
+    ("discriminator", {OWN}, "loss", {"mini-began"}),
 )
 
 
@@ -170,15 +180,15 @@ def test_what_is_refused_says_why(pair: Pair, says: str, tiny_pictures: ArraySou
 PYRAMID = "BEGAN's k in the games of a pyramid, with an adaptive augmentation, by class"
 TOGETHER: Mapping[str, tuple[str, dict[str, Any]]] = {
     PYRAMID: (
-        "stackgan-v2",
+        "mini-stackgan-v2",
         {
-            "discriminator": "pyramid:scales=2,of='autoencoding:width=4'",
-            "loss": "began",
-            "addon": "ada:images=40",
+            "discriminator": "mini-pyramid:scales=2,of='mini-autoencoding:width=4'",
+            "loss": "mini-began",
+            "addon": "mini-ada:images=40",
             "condition": "class",
         },
     ),
-    "ADA on Progressive GAN as it is": ("progan", {"addon": "ada:images=40"}),
+    "ADA on Progressive GAN as it is": ("progan", {"addon": "mini-ada:images=40"}),
     "code loss in loops, DE noise, hidden loss and denoiser, by class": (
         "dcgan",
         {
@@ -189,10 +199,10 @@ TOGETHER: Mapping[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "a learned mixture, projection, both augmentations and an average": (
-        "cdcgan",
+        "mini-cdcgan",
         {
-            "noise": "mixture:dim=6,components=3",
-            "addon": ["diffaugment", "ada:images=40"],
+            "noise": "mini-mixture:dim=6,components=3",
+            "addon": ["mini-diffaugment", "mini-ada:images=40"],
             "settings": {"train.ema_half_life": 10, "train.ema_warmup": 0.5},
         },
     ),
@@ -212,10 +222,10 @@ def _logged(run: Run) -> list[dict[str, float]]:
 def test_each_game_has_a_k_of_its_own(tiny_pictures: ArraySource, tmp_path: Path) -> None:
     """The number that each discriminator's turn leaves is what it would be by hand from that game's errors."""
     model = built(
-        "stackgan-v2",
+        "mini-stackgan-v2",
         tiny_pictures,
-        discriminator="pyramid:scales=2,of='autoencoding:width=4'",
-        loss="began:gamma=1.0,rate=0.2",
+        discriminator="mini-pyramid:scales=2,of='mini-autoencoding:width=4'",
+        loss="mini-began:gamma=1.0,rate=0.2",
         settings={"stages.game.length": "4 steps"},
     )
     gantk.train(model, tmp_path / "run", progress=Silent())
@@ -233,10 +243,10 @@ def test_lazy_penalties_fall_on_all_discriminators_at_the_same_steps(
     tiny_pictures: ArraySource, tmp_path: Path
 ) -> None:
     model = built(
-        "stackgan-v2",
+        "mini-stackgan-v2",
         tiny_pictures,
-        discriminator="pyramid:scales=2,of='dcgan:width=4,norm=none'",
-        loss="r3gan:every=3,penalty=1000000000.0",
+        discriminator="mini-pyramid:scales=2,of='dcgan:width=4,norm=none'",
+        loss="mini-r3gan:every=3,penalty=1000000000.0",
         settings={"stages.game.length": "7 steps"},
     )
     gantk.train(model, tmp_path / "run", progress=Silent())
@@ -251,7 +261,7 @@ def test_adaptive_augmentation_follows_the_overfitting(tiny_pictures: ArraySourc
         model = built(
             "progan",
             tiny_pictures,
-            addon=f"ada:images=40,target={target}",
+            addon=f"mini-ada:images=40,target={target}",
             settings={"stages.*.length": "3 steps"},
         )
         assert type(model.discriminator).__module__.startswith("gantk_progressive")
@@ -279,7 +289,7 @@ def test_two_devices_resume_to_the_last_bit(name: str, place: Path, tiny_picture
     run([sys.executable, "-m", "gantk", "train", str(resumed.path)], tmp_path, place)
     last = whole.steps()[-1]
     one, other = weights(whole, last), weights(resumed, last)
-    assert any(key.startswith("state.") for key in one) == (recipe == "stackgan-v2")
+    assert any(key.startswith("state.") for key in one) == (recipe == "mini-stackgan-v2")
     assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
@@ -287,8 +297,8 @@ def test_a_class_is_drawn_from_the_command_line(place: Path, tmp_path: Path) -> 
     def command(*arguments: str) -> str:
         return run([sys.executable, "-m", "gantk", *arguments], tmp_path, place)
 
-    small = ["--generator", "dcgan:width=4", "--discriminator", "projection:width=4"]
-    command("build", "cdcgan", *small, "--set", "stages.*.length=2 steps", "-o", "run")
+    small = ["--generator", "dcgan:width=4", "--discriminator", "mini-projection:width=4"]
+    command("build", "mini-cdcgan", *small, "--set", "stages.*.length=2 steps", "-o", "run")
     command("train", "run")
     command("sample", "run", "--condition", "3", "-n", "4", "-o", "threes.png")
     assert (tmp_path / "threes.png").stat().st_size > 0
@@ -296,7 +306,7 @@ def test_a_class_is_drawn_from_the_command_line(place: Path, tmp_path: Path) -> 
 
 def test_without_its_class_projection_is_refused(tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError, match="use --condition class"):
-        built("dcgan", tiny_pictures, discriminator="projection:width=4")
+        built("dcgan", tiny_pictures, discriminator="mini-projection:width=4")
 
 
 README = (EXAMPLES / "gantk-ten-systems" / "README.md").read_text(encoding="utf-8")

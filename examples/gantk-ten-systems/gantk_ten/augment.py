@@ -76,7 +76,7 @@ class AdaptiveAugmentation(Part):
         """p, moved by the sign of r - target."""
         logits = play.real_verdict.logits
         if logits is None:
-            raise FitError("addon 'ada' needs a discriminator that provides logits.")
+            raise FitError("addon 'mini-ada' needs a discriminator that provides logits.")
         pace = len(logits) / self.images
         return {"p": (play.state["p"] + pace * (logits.float().sign().mean() - self.target).sign()).clamp(0, 1)}
 

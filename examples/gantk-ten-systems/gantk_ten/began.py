@@ -87,6 +87,6 @@ def _error(verdict: Verdict) -> Tensor:
     """The mean reconstruction error of a batch."""
     if verdict.logits is None or (verdict.logits > 0).any():
         raise FitError(
-            "loss 'began' reads logits as negative reconstruction errors", "use --discriminator autoencoding"
+            "loss 'mini-began' reads logits as negative reconstruction errors", "use --discriminator mini-autoencoding"
         )
     return -verdict.logits.float().mean()

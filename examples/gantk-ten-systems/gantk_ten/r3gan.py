@@ -62,5 +62,5 @@ def _penalty(play: Play, images: Tensor) -> Tensor:
 
 def _logits(verdict: Verdict) -> Tensor:
     if verdict.logits is None:
-        raise FitError("loss 'r3gan' needs a discriminator that provides logits.")
+        raise FitError("loss 'mini-r3gan' needs a discriminator that provides logits.")
     return verdict.logits.float()

@@ -114,7 +114,7 @@ class StackedGame(Recipe):
         if painted is None or judges is None:
             raise FitError(
                 "this recipe plays with images of several sizes",
-                "use --generator pyramid or --discriminator pyramid, whichever is missing",
+                "use --generator mini-pyramid or --discriminator mini-pyramid, whichever is missing",
             )
         count = len(judges)
         if count != len(painted):

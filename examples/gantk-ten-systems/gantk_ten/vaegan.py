@@ -55,7 +55,9 @@ class LearnedSimilarity(Loss):
     def _map(self, verdict: Verdict) -> Tensor:
         maps = verdict.hidden or ()
         if not -len(maps) <= self.layer < len(maps):
-            raise FitError(f"loss 'vaegan' has layer={self.layer}, and this discriminator has {len(maps)} hidden maps.")
+            raise FitError(
+                f"loss 'mini-vaegan' has layer={self.layer}, and this discriminator has {len(maps)} hidden maps."
+            )
         return maps[self.layer].float()
 
 

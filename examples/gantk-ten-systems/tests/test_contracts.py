@@ -19,30 +19,30 @@ from gantk.testing import (
 
 
 class TestMixture(NoiseContract):
-    plugin = "mixture:dim=3,components=4"
+    plugin = "mini-mixture:dim=3,components=4"
 
 
 class TestPyramidGenerator(GeneratorContract):
-    plugin = "pyramid:width=2,scales=3"
+    plugin = "mini-pyramid:width=2,scales=3"
 
     def _outputs(self, part: Any, shape: ImageShape) -> list[Tensor]:
         return [*super()._outputs(part, shape), *part.pyramid(self._noise())]
 
 
 class TestProjection(DiscriminatorContract):
-    plugin = "projection:width=4"
+    plugin = "mini-projection:width=4"
 
 
 class TestProjectionPerSample(DiscriminatorContract):
-    plugin = "projection:width=4,norm=layer"
+    plugin = "mini-projection:width=4,norm=layer"
 
 
 class TestAutoencoding(DiscriminatorContract):
-    plugin = "autoencoding:width=4"
+    plugin = "mini-autoencoding:width=4"
 
 
 class TestPyramidDiscriminator(DiscriminatorContract):
-    plugin = "pyramid:scales=3,of='gan:widths=[8]'"
+    plugin = "mini-pyramid:scales=3,of='gan:widths=[8]'"
 
     def _judged(self, part: Any, shape: ImageShape) -> list[Tensor]:
         return [adaptive_avg_pool2d(self._images(shape), size) for size in part.sizes]
@@ -61,7 +61,7 @@ class _Negative(Discriminator):
 
 
 class TestBEGAN(LossContract):
-    plugin = "began"
+    plugin = "mini-began"
 
     def _toys(self, loss: Loss) -> Any:
         toys = super()._toys(loss)
@@ -70,23 +70,23 @@ class TestBEGAN(LossContract):
 
 
 class TestR3GAN(LossContract):
-    plugin = "r3gan"
+    plugin = "mini-r3gan"
 
 
 class TestR3GANLazily(LossContract):
-    plugin = "r3gan:every=4"
+    plugin = "mini-r3gan:every=4"
 
 
 class TestLearnedSimilarity(LossContract):
-    plugin = "vaegan"
+    plugin = "mini-vaegan"
 
 
 class TestDiffAugment(AddonContract):
-    plugin = "diffaugment"
+    plugin = "mini-diffaugment"
 
 
 class TestADA(AddonContract):
-    plugin = "ada"
+    plugin = "mini-ada"
 
 
 class TestSliced(MetricContract):

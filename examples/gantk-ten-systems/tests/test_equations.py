@@ -64,7 +64,7 @@ def test_began_by_hand() -> None:
 
 
 def test_began_refuses_a_discriminator_of_another_kind() -> None:
-    with pytest.raises(FitError, match="--discriminator autoencoding"):
+    with pytest.raises(FitError, match="--discriminator mini-autoencoding"):
         BEGAN().generator(Play(Sum(), real=REAL, fake=FAKE))
 
 

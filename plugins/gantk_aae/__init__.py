@@ -1,0 +1,1 @@
+"""The adversarial autoencoder, unsupervised and with labels."""

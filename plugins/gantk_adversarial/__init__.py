@@ -1,0 +1,1 @@
+"""Adversarial losses, gradient penalties and regularizers that any recipe takes."""

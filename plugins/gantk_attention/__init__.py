@@ -1,0 +1,1 @@
+"""SAGAN and BigGAN: residual networks with self-attention and spectral normalization."""

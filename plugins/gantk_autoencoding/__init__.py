@@ -1,0 +1,1 @@
+"""BEGAN and EBGAN: the discriminator is an autoencoder."""

@@ -1,0 +1,1 @@
+"""Networks that read a condition: conditional and self-modulated normalization, projection, auxiliary classifier."""

@@ -1,0 +1,1 @@
+"""DeLiGAN: noise from a learned mixture of Gaussians."""

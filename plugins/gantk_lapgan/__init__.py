@@ -1,0 +1,1 @@
+"""LAPGAN: a pyramid of conditional games."""

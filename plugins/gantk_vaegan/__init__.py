@@ -1,0 +1,1 @@
+"""VAE/GAN: an autoencoder compared by what a discriminator sees."""
