@@ -251,7 +251,7 @@ def test_lazy_penalties_fall_on_all_discriminators_at_the_same_steps(
     )
     gantk.train(model, tmp_path / "run", progress=Silent())
     for scale in (0, 1):
-        penalized = [line[f"discriminator-{scale}/r3gan"] > 20 for line in _logged(Run(tmp_path / "run"))]
+        penalized = [line[f"discriminator-{scale}/mini-r3gan"] > 20 for line in _logged(Run(tmp_path / "run"))]
         assert penalized == [True, False, False, True, False, False, True]
 
 
