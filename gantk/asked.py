@@ -1,4 +1,4 @@
-"""What callers ask a model for, checked and read: a count, a seed, noise, conditions."""
+"""What callers ask a model for, checked and read: a count, a seed, noise, its truncation, conditions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, UsageError, calling
-from gantk.parts import Condition, ImageShape
+from gantk.parts import Condition, ImageShape, NoiseSource
 from gantk.seeds import check_seed
 
-__all__ = ["check_room", "conditions", "count", "noise_vectors", "rng"]
+__all__ = ["check_room", "check_truncation", "conditions", "count", "noise_vectors", "rng", "truncated"]
 
 
 def count(n: Any, name: str = "n") -> int:
@@ -65,6 +65,32 @@ def noise_vectors(noise: Any, dim: int) -> Tensor:
         mend = "; write noise.flatten(1)" if flat else ""
         raise UsageError(f"this model's noise is {wanted}, not {list(given.shape)}{mend}.")
     return given
+
+
+def check_truncation(noise: NoiseSource, threshold: Any) -> None:
+    """Refuse a threshold that is no positive number, or noise that cannot be truncated, with a `UsageError`."""
+    number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    if not (number and 0 < threshold < math.inf):
+        raise UsageError(f"truncation is a positive number, such as 0.7, not {threshold!r}.")
+    if noise.distribution != "normal":
+        of = f" ({noise.distribution})" if noise.distribution else ""
+        raise UsageError(
+            f"noise {type(noise).__name__} is not standard normal{of}, so it cannot be truncated: leave out the "
+            "truncation, or build with --noise gaussian."
+        )
+
+
+def truncated(noise: Tensor, threshold: float, rng: torch.Generator) -> Tensor:
+    """Standard normal numbers, those outside [-threshold, threshold] drawn again until they are inside.
+
+    A number drawn again until it is inside is normal given that it is inside, so each is drawn once, through the
+    inverse of that distribution function. Numbers that are inside already stay as they are.
+    """
+    uniform = torch.rand(noise.shape, generator=rng, device=rng.device, dtype=torch.float64)
+    inside = math.erf(threshold / math.sqrt(2))
+    drawn = math.sqrt(2) * torch.erfinv((2 * uniform - 1) * inside)
+    bounded = drawn.to(noise).clamp(-threshold, threshold)
+    return torch.where(noise.abs() > threshold, bounded, noise)
 
 
 def conditions(condition: Condition | None, asked: str | Sequence[str] | Tensor, n: int) -> Tensor:

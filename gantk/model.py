@@ -251,6 +251,7 @@ class Model(nn.Module):
         n: int,
         seed: int | torch.Generator | None = None,
         condition: str | Sequence[str] | Tensor | None = None,
+        truncation: float | None = None,
     ) -> Tensor:
         """Draw `[n, noise_dim]` noise vectors; with the same seed, the first m vectors do not depend on n.
 
@@ -259,21 +260,28 @@ class Model(nn.Module):
             seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; by default, torch's global random number generator.
             condition: the conditions, in a conditional model: a text, several texts to alternate, or `[dim]` or
                 `[n, dim]`; by default drawn from the data's distribution. It does not change the rest of the noise.
+            truncation: draw numbers outside [-truncation, truncation] again (Brock et al. 2019, section 3.1); smaller
+                values give more typical and less diverse images. Only for standard normal noise.
 
         Raises:
-            UsageError: n or the seed is out of range, the model is not conditional, or there is no such condition.
+            UsageError: n, the seed or the truncation is out of range, the noise is not standard normal and cannot be
+                truncated, the model is not conditional, or there is no such condition.
         """
         n, rng = asked.count(n), asked.rng(seed)
+        if truncation is not None:
+            asked.check_truncation(self.noise, truncation)
         with evaluating(self):
-            chunks = [self._noise_chunk(rng) for _ in range(-(-n // CHUNK))]
+            chunks = [self._noise_chunk(rng, truncation) for _ in range(-(-n // CHUNK))]
         noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
         if condition is not None:
             noise[:, self.noise.dim :] = asked.conditions(self.condition, condition, n).to(noise)
         return noise
 
-    def _noise_chunk(self, rng: torch.Generator) -> Tensor:
+    def _noise_chunk(self, rng: torch.Generator, truncation: float | None) -> Tensor:
         with calling(f"noise {type(self.noise).__name__}", f"sample({CHUNK})"):
             noise = self.noise.sample(CHUNK, rng)
+        if truncation is not None:
+            noise = asked.truncated(noise, truncation, rng)
         if self.condition is None:
             return noise
         name, wanted = f"condition {type(self.condition).__name__}", [CHUNK, self.condition.dim]
@@ -323,6 +331,7 @@ class Model(nn.Module):
         seed: int | torch.Generator | None = None,
         refine: bool = True,
         condition: str | Sequence[str] | Tensor | None = None,
+        truncation: float | None = None,
     ) -> Tensor:
         """Generate `[n, C, H, W]` images, float in [-1, 1], on the CPU; the same seed gives the same images.
 
@@ -331,13 +340,14 @@ class Model(nn.Module):
             seed: 0 … 2⁶³ - 1, or a `torch.Generator` to draw from; by default, new images at every call.
             refine: whether to apply the refiner, if the model has one.
             condition: the condition, in a conditional model, such as `"3"`; several alternate.
+            truncation: draw numbers of the noise outside [-truncation, truncation] again, as in `sample_noise`.
 
         Raises:
-            UsageError: n or the seed is out of range, the model is not conditional, there is no such condition, or a
-                part's `forward` fails.
+            UsageError: n, the seed or the truncation is out of range, the noise cannot be truncated, the model is not
+                conditional, there is no such condition, or a part's `forward` fails.
         """
         asked.check_room(asked.count(n), self.image_shape)
-        return self.generate(self.sample_noise(n, seed, condition), refine)
+        return self.generate(self.sample_noise(n, seed, condition, truncation), refine)
 
     def preview(self, n: int, rng: torch.Generator) -> Tensor:
         """The images of a sample grid; those of a conditional model show its conditions in order."""

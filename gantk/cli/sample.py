@@ -40,6 +40,12 @@ __all__ = ["command"]
     help="Condition of the images, such as a class; repeat to alternate between several.",
 )
 @click.option("--by-class", is_flag=True, help="Take the classes in turn: in a grid, each has a column.")
+@click.option(
+    "--truncation",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="T",
+    help="Draw noise outside [-T, T] again, such as 0.7: more typical, less diverse images. Needs Gaussian noise.",
+)
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
 def command(
     run: Path,
@@ -49,6 +55,7 @@ def command(
     seed: int,
     conditions: tuple[str, ...],
     by_class: bool,
+    truncation: float | None,
     no_refiner: bool,
 ) -> None:
     """Generate images with RUN or one of its checkpoints.
@@ -56,6 +63,7 @@ def command(
     An .npz file holds arr_0: uint8 [N, height, width, channels], and labels if the model is conditional.
     Arrays, zips and folders are written batch by batch, so that their number of images is not limited by memory.
     """
+    from gantk.asked import check_truncation
     from gantk.measures.samples import labeled_batches
     from gantk.report.image_sets import KINDS, save_images
     from gantk.report.pictures import PICTURES, check_grid, try_place, writable
@@ -65,6 +73,8 @@ def command(
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner.")
+    if truncation is not None:
+        check_truncation(model.noise, truncation)
     columns = None
     if by_class:
         conditions = _classes(run, model, conditions)
@@ -72,7 +82,7 @@ def command(
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape, columns)
     with progress_bar("generating images") as progress:
-        batches = labeled_batches(model, count, seed, not no_refiner, conditions)
+        batches = labeled_batches(model, count, seed, not no_refiner, conditions, truncation)
         save_images(_watched(batches, count, progress), count, output, columns)
     click.echo(f"{counted(count, 'image')} written to {output}")
 

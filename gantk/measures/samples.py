@@ -32,14 +32,19 @@ def sample_batches(
 
 
 def labeled_batches(
-    model: Model, count: int, seed: int, refine: bool = True, conditions: Sequence[str] = ()
+    model: Model,
+    count: int,
+    seed: int,
+    refine: bool = True,
+    conditions: Sequence[str] = (),
+    truncation: float | None = None,
 ) -> Iterator[Samples]:
     """As `sample_batches`, with labels if the model is conditional."""
     rng = torch.Generator().manual_seed(seed)
     for start in range(0, count, model.chunk):  # larger batches need more memory and are not faster
         number = min(model.chunk, count - start)
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
-        noise = model.sample_noise(number, rng, turned or None)
+        noise = model.sample_noise(number, rng, turned or None, truncation)
         yield Samples(model.generate(noise, refine), _labels(model, noise))
 
 
