@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gantk.adapt.calls import network_of, trial, type_of
+from gantk.adapt.calls import network_of, required, trial, type_of
 from gantk.adapt.hashes import module_code
 from gantk.errors import FitError, calling
-from gantk.parts import Extractor, ImageShape, Metric, Part, weights_digest
+from gantk.parts import Extractor, ImageShape, Metric, Part, require, weights_digest
 from gantk.schedule import Play
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ class PlainMetric(Metric):
 
     def __init__(self, function: Callable[[Model], Any]) -> None:
         super().__init__()
+        arguments = required(function)
+        require(
+            len(arguments) <= 1,
+            f"metric {type(self).__name__}: its arguments are {', '.join(arguments)}, but a function that is a metric takes "
+            "one, the model; to compare generated with real images, write a gantk.Metric.",
+        )
         self._function = function
 
     def compute(self, comparison: Comparison) -> Mapping[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,10 @@ def as_source(data: Any) -> DataSource | None:
     """
     if data is None or isinstance(data, DataSource):
         return data
+    if isinstance(data, (str, os.PathLike)):
+        raise DataError(
+            f"data: {os.fspath(data)!r} is a name, not images: use gantk.construct.construct('data', {os.fspath(data)!r})."
+        )
     if isinstance(data, Mapping):
         raise DataError("data: a dictionary; pass its images, or (images, labels).")
     if isinstance(data, DataLoader):

@@ -106,8 +106,7 @@ def found_entries(runs: Iterable[str | os.PathLike[str] | Run]) -> list[Entry]:
     entries: list[Entry] = []
     for each in runs:
         named = each.path if isinstance(each, Run) else place(each)
-        inside = [] if (named / "model.toml").is_file() else runs_under(named)
-        entries += [_entry(path) for path in inside or [named]]
+        entries += [_entry(path) for path in _inside(named) or [named]]
     if not entries:
         raise UsageError("name the runs that are to be compared, as gantk compare runs/a runs/b.")
     seen: set[tuple[str, int | None]] = set()
@@ -117,6 +116,13 @@ def found_entries(runs: Iterable[str | os.PathLike[str] | Run]) -> list[Entry]:
             raise UsageError(f"{entry.name} is named twice; name it once.")
         seen.add(key)
     return entries
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The runs in a folder, and the images in it that were evaluated; none if it is a run or such images itself."""
+    if (folder / "model.toml").is_file() or scores_file(folder).is_file():
+        return []
+    return [*runs_under(folder), *sorted(folder.glob(f"*.{FILE}"))]
 
 
 def _entry(path: Path) -> Entry:

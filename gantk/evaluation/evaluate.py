@@ -125,6 +125,8 @@ def evaluate(
             device = best_device() if model is None else torch.device(model.device)
             work.sides = RealSides(images, held_out_of(images, real), extractor, device, work.tell)
             work.choose(metrics, context_of(images, None if model is None else model.noise_dim))
+            if extractor is not None:
+                work.check_extractor()
         work.evaluate(each, model, IMAGES if n is None else n, numbers)
     trim(features_folder())
     return Evaluation(work.found, work.left_out, list(dict.fromkeys(work.remarks)))
@@ -209,6 +211,13 @@ class _Work:
             self.metrics = named_metrics(metrics, context)
         else:
             self.metrics, self.left_out = default_metrics(context)
+
+    def check_extractor(self) -> None:
+        """Construct the extractor that was asked for, if a metric reads it, so that an error in it is told of once."""
+        assert self.sides is not None
+        reads = next((each for each in self.metrics if each.features and each.part.extractor is None), None)
+        if reads is not None:
+            self.sides.key(reads)
 
     def evaluate(self, step: int | None, model: Model | None, n: int, seeds: Sequence[int]) -> None:
         """Compute all metrics for the samples of all seeds."""

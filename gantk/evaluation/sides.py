@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from gantk.data import DataSource
+from gantk.errors import DataError, UsageError
 from gantk.evaluation.cache import features_folder
 from gantk.evaluation.choice import Chosen, Seen, default_extractor, named_extractor
 from gantk.evaluation.protocol import Features, Generated, Protocol
@@ -72,10 +73,16 @@ class RealSides:
         if key not in self._seen:
             self._tell("preparing the extractor", 0.0)
             asked = self._extractor if wanted is None else wanted
-            made = default_extractor(self.real) if asked is None else named_extractor(asked, self.real)
+            made = default_extractor(self.real) if asked is None else self._named(asked)
             made.part.to(self.device).eval().requires_grad_(False)
             self._seen[key] = made, made.record()
         return key
+
+    def _named(self, extractor: Any) -> Seen:
+        try:
+            return named_extractor(extractor, self.real)
+        except DataError as error:  # of the extractor's own data: those that are evaluated are read already
+            raise UsageError(f"extractor '{extractor}': {error}") from error
 
     def comparison(self, key: str, sample: Sample) -> Comparison:
         """Both sides, with the features of the extractor with this key."""

@@ -55,11 +55,11 @@ class Inception(_Fidelity):
 
     def __init__(self, image_shape: ImageShape, *, weights: Path | None = None, download: bool = False) -> None:
         super().__init__(image_shape)
+        module = imported("torch_fidelity.feature_extractor_inceptionv3", "fid")
         require(
             (weights is not None) != download,
             "the weights of Inception are not part of gantk: set either weights=FILE or download=true.",
         )
-        module = imported("torch_fidelity.feature_extractor_inceptionv3", "fid")
         found = _downloaded(module.URL_INCEPTION_V3) if weights is None else read_weights(weights)
         # torch-fidelity unpickles its file, so pass it a file that contains only tensors.
         with tempfile.TemporaryDirectory(prefix="gantk-") as folder:
@@ -98,10 +98,10 @@ class DINOv2(_Fidelity):
         download: bool = False,
     ) -> None:
         super().__init__(image_shape)
+        module = imported("torch_fidelity.feature_extractor_dinov2", "fid")
         require(model in DINO_DIMS, f"model must be one of {', '.join(DINO_DIMS)}, not '{model}'.")
         require(download, "the code and weights of DINOv2 are not part of gantk: set download=true to download them.")
         self.dim = DINO_DIMS[model]
-        module = imported("torch_fidelity.feature_extractor_dinov2", "fid")
         try:
             self.network = module.FeatureExtractorDinoV2(f"dinov2-vit-{model[0]}-14", ["dinov2"])
         except (OSError, RuntimeError) as error:

@@ -148,6 +148,7 @@ class Growing(Pictures):
         (TensorDataset(torch.zeros(0, 1, 8, 8)), "it is empty"),
         ([{"picture": PIXELS[0]}], "data"),
         ({"images": PIXELS}, r"a dictionary; pass its images, or \(images, labels\)"),
+        ("digits", r"'digits' is a name, not images: use gantk\.construct"),
         (3, "images are an array, a tensor or a list of images, not int"),
     ],
 )

@@ -13,7 +13,8 @@ from PIL import Image
 
 import gantk
 from gantk.data import ArraySource, to_uint8
-from gantk.errors import FitError, RunError, UsageError
+from gantk.errors import FitError, OptionError, RunError, UsageError
+from gantk.evaluation.entries import found_entries
 from gantk.evaluation.scores import read_scores
 from gantk.measures import Comparison
 
@@ -141,6 +142,20 @@ def test_usual_metrics_leave_out_what_cannot_be_computed(run: gantk.Run, images:
     assert gantk.evaluate(run, metrics="toy-costly", extractor="two", n=20, data=images)
 
 
+def test_an_extractor_that_cannot_be_made_is_told_of_once(
+    run: gantk.Run, images: ArraySource, toy_metrics: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANTK_DATA", raising=False)
+    with pytest.raises(UsageError, match=r"^extractor 'classifier:data=cifar10': cifar10: no data folder is set"):
+        gantk.evaluate(run, extractor="classifier:data=cifar10", n=20, data=images)
+    assert gantk.evaluate(run, metrics="brightness", extractor="classifier:data=cifar10", n=20, data=images), "not read"
+
+
+def test_a_function_of_two_arguments_is_no_metric(run: gantk.Run, images: ArraySource) -> None:
+    with pytest.raises(OptionError, match=r"its arguments are real, fake, but a function that is a metric takes one"):
+        gantk.evaluate(run, metrics=lambda real, fake: 0.0, n=20, data=images)
+
+
 def save(folder: Path, pictures: torch.Tensor, labels: list[str] | None = None) -> Path:
     for index, picture in enumerate(pictures):
         place = folder / labels[index] if labels else folder
@@ -157,6 +172,8 @@ def test_images_of_any_other_program(images: ArraySource, tmp_path: Path, toy_me
     assert bright.figures["real"] == bright.figures["generated"]
     assert (gap.protocol.generated.seed, gap.protocol.generated.weights) == (None, "")
     assert read_scores(tmp_path / "other.metrics.json") == [gap, bright]
+    (entry,) = found_entries([tmp_path])
+    assert (Path(entry.name).name, len(entry.scores)) == ("other.metrics.json", 2), "found in the folder around it"
     (few,) = gantk.evaluate(str(folder), metrics="brightness", data=images, n=10)
     assert few.protocol.generated.images == 10
     Image.fromarray(255 - pictures[0, 0].numpy()).save(folder / "0000.png")
