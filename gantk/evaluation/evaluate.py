@@ -119,6 +119,11 @@ def evaluate(
     images = image_set(meant.data, real, reading) if images is None else images
     file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
     work = _Work(meant, refine, again, file, tell)
+    if meant.images is not None and (others := held_out_of(meant.images)) is not None:
+        work.remarks.append(
+            f"{meant.name} is divided: its {len(meant.images):,} images of split={meant.images.split} are evaluated, the "
+            f"{len(others):,} of {others.name} are not"
+        )
     for each, model in meant.models():
         _check_shape(meant, model, images)
         if work.sides is None:

@@ -181,6 +181,16 @@ def test_images_of_any_other_program(images: ArraySource, tmp_path: Path, toy_me
     assert changed.figures["generated"] != bright.figures["generated"], "measured anew, as a file is another"
 
 
+def test_a_folder_with_a_split_says_which_part_is_evaluated(
+    images: ArraySource, tmp_path: Path, toy_metrics: None
+) -> None:
+    folder = save(tmp_path / "other", images.images(range(6)), ["train"] * 4 + ["test"] * 2)
+    found = gantk.evaluate(str(folder), metrics="brightness", data=images)
+    (remark,) = found.remarks
+    assert "its 4 images of split=train are evaluated, the 2 of" in remark
+    assert found[0].protocol.generated.images == 4
+
+
 def test_class_folders_are_labels_by_their_names(images: ArraySource, tmp_path: Path, toy_metrics: None) -> None:
     labels = images.labels(range(40))
     assert labels is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import gantk
 from gantk.construct import construct
 from gantk.data import ArraySource, to_float
 from gantk.errors import FitError, OptionError, WorkError
-from gantk_metrics.classifier import training
+from gantk_metrics.classifier import extractor, training
 from gantk_metrics.classifier.extractor import Classifier
 
 SHAPE = (1, 12, 10)
@@ -209,3 +210,12 @@ def test_a_folder_with_classes_is_named_by_its_path(tmp_path: Path) -> None:
         (tmp_path / "photos" / f"{label}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[0]).save(tmp_path / "photos" / f"{label}" / f"{number}.png")
     assert made(f"{tmp_path / 'photos'}:color=gray", epochs=1).class_count == 3
+
+
+def test_a_changed_docstring_trains_no_classifier_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def code(source: str) -> str:
+        monkeypatch.setattr(inspect, "getsource", lambda module: source)
+        return extractor._code(inspect)
+
+    assert code('"""Doc."""\ndef f(x):\n    """Doc."""\n    return x  # why\n') == code("def f(x):\n    return x\n")
+    assert code("def f(x):\n    return x\n") != code("def f(x):\n    return 2 * x\n")

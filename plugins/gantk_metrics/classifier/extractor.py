@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import math
 import sys
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -100,9 +102,18 @@ class Classifier(Extractor):
 
 def _key(split: Split, settings: training.Settings) -> str:
     """A hash of data, code and settings."""
-    code = "".join(inspect.getsource(module) for module in (network, training, conversion, sys.modules[__name__]))
+    code = "".join(map(_code, (network, training, conversion, sys.modules[__name__])))
     text = f"{split.digest()} {settings!r} {code}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _code(module: ModuleType) -> str:
+    """A module's source without comments, docstrings and layout, which change nothing that is computed."""
+    tree = ast.parse(inspect.getsource(module))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.unparse(tree)
 
 
 def _train(split: Split, settings: training.Settings, name: str) -> Weights:
