@@ -51,8 +51,8 @@ class PlainMetric(Metric):
         arguments = required(function)
         require(
             len(arguments) <= 1,
-            f"metric {type(self).__name__}: its arguments are {', '.join(arguments)}, but a function that is a metric takes "
-            "one, the model; to compare generated with real images, write a gantk.Metric.",
+            f"metric {type(self).__name__}: its arguments are {', '.join(arguments)}, but a function that is a metric "
+            "takes one, the model; to compare generated with real images, write a gantk.Metric.",
         )
         self._function = function
 

@@ -38,9 +38,8 @@ def as_source(data: Any) -> DataSource | None:
     if data is None or isinstance(data, DataSource):
         return data
     if isinstance(data, (str, os.PathLike)):
-        raise DataError(
-            f"data: {os.fspath(data)!r} is a name, not images: use gantk.construct.construct('data', {os.fspath(data)!r})."
-        )
+        name = repr(os.fspath(data))
+        raise DataError(f"data: {name} is a name, not images: use gantk.construct.construct('data', {name}).")
     if isinstance(data, Mapping):
         raise DataError("data: a dictionary; pass its images, or (images, labels).")
     if isinstance(data, DataLoader):

@@ -121,8 +121,8 @@ def evaluate(
     work = _Work(meant, refine, again, file, tell)
     if meant.images is not None and (others := held_out_of(meant.images)) is not None:
         work.remarks.append(
-            f"{meant.name} is divided: its {len(meant.images):,} images of split={meant.images.split} are evaluated, the "
-            f"{len(others):,} of {others.name} are not"
+            f"{meant.name} is divided: its {len(meant.images):,} images of split={meant.images.split} are evaluated, "
+            f"the {len(others):,} of {others.name} are not"
         )
     for each, model in meant.models():
         _check_shape(meant, model, images)
