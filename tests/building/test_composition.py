@@ -24,8 +24,13 @@ from gantk.errors import FitError
 from gantk.registry import plugins
 
 
+ROOMS = ("classic", "degan", "autodecoder", "aegan", "age", "progressive")
+"""The plugins whose every pair is tried. Systems beside these are combined in tests of their own."""
+
+
 def bundled(kind: str) -> tuple[str, ...]:
-    return tuple(plugin.name for plugin in plugins(kind) if plugin.package == "gantk")
+    rooms = tuple(f"gantk_{room}." for room in ROOMS)
+    return tuple(plugin.name for plugin in plugins(kind) if plugin.target.startswith(rooms))
 
 
 RECIPES = ("gan", "dcgan", "wgan", "wgan-gp", "vae", "degan", "autodecoder", "aegan", "age", "progan")
