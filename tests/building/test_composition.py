@@ -23,7 +23,6 @@ from gantk.data import ArraySource
 from gantk.errors import FitError
 from gantk.registry import plugins
 
-
 ROOMS = ("classic", "degan", "autodecoder", "aegan", "age", "progressive")
 """The plugins whose every pair is tried. Systems beside these are combined in tests of their own."""
 

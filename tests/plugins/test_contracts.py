@@ -364,9 +364,12 @@ class TestDigits(DataContract):
 
 
 def _contracts(base: type[PluginContract]) -> set[str]:
-    """Names of the plugins that some class of this module tests."""
-    own = [value for value in globals().values() if isinstance(value, type) and issubclass(value, base)]
-    return {parse_part(contract.plugin)[0] for contract in own if contract.__module__ == __name__}
+    """Names of the plugins that some class of a module beside this one tests."""
+    modules = [importlib.import_module(path.stem) for path in Path(__file__).parent.glob("test_*.py")]
+    own = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
+    here = {module.__name__ for module in modules}
+    contracts = [each for each in own if issubclass(each, base) and each.__module__ in here]
+    return {parse_part(contract.plugin)[0] for contract in contracts}
 
 
 @pytest.mark.parametrize(
@@ -375,5 +378,7 @@ def _contracts(base: type[PluginContract]) -> set[str]:
 )
 def test_no_bundled_plugin_is_without_its_contract(base: type[PluginContract]) -> None:
     bundled = {plugin.name for plugin in plugins(base.kind) if plugin.package == "gantk"}
-    assert bundled - _contracts(base) == set(), "add a class of three lines above for each of these"
+    assert bundled - _contracts(base) == set(), (
+        "add a class of three lines for each of these, here or in a module beside this one"
+    )
     assert bundled, f"gantk registers no {base.kind}: is it installed?"
