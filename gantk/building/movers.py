@@ -59,17 +59,19 @@ def untrained(model: Model, moved: Iterable[str]) -> list[str]:
     Returns:
         Dotted paths: a module for all of its parameters.
     """
-    known = set(moved)
+    names = set(moved)
+    # By identity: where two modules share a parameter, it has a name in each.
+    known = {id(parameter) for name, parameter in model.named_parameters() if name in names}
     parts = ((path, part) for path, part in model.parts.items() if not path.startswith("metric."))
     return [name for path, part in parts for name in _idle(path, part, known)]
 
 
-def _idle(path: str, module: nn.Module, moved: set[str]) -> Iterator[str]:
-    names = [f"{path}.{name}" for name, _ in module.named_parameters(remove_duplicate=False)]
-    if not moved & set(names):
-        yield from [path] if names else []
+def _idle(path: str, module: nn.Module, moved: set[int]) -> Iterator[str]:
+    parameters = [*module.parameters()]
+    if not any(id(parameter) in moved for parameter in parameters):
+        yield from [path] if parameters else []
         return
-    yield from (name for own, _ in module.named_parameters(recurse=False) if (name := f"{path}.{own}") not in moved)
+    yield from (f"{path}.{own}" for own, each in module.named_parameters(recurse=False) if id(each) not in moved)
     for own, child in module.named_children():
         yield from _idle(f"{path}.{own}", child, moved)
 

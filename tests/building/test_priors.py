@@ -134,4 +134,41 @@ def test_samples_show_another_distribution() -> None:
     assert "fourth moment of its coordinates" in disagreement(uniform * 3**0.5, "normal")
     assert "fourth moment of its length" in disagreement(normal[:, :1].expand(-1, 32), "normal")
     assert "mean" in disagreement(normal + 0.3, "normal")
-    assert not disagreement(normal, "a distribution that is not known by name")
+    assert disagreement(normal, "a distribution that is not known by name") == ""
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "variance", "off"),
+    [
+        ("gaussian:dim=1", "normal", 1, 0.2075),
+        ("gaussian:dim=5", "normal", 1, 0.2075),
+        ("uniform:dim=1", "uniform", 1 / 3, 0.1386),
+        ("uniform:dim=2", "uniform", 1 / 3, 0.1386),
+        ("sphere:dim=2", "sphere", 1 / 2, 0.1137),
+        ("sphere:dim=5", "sphere", 1 / 5, 0.1617),
+    ],
+)
+def test_a_variance_may_be_off_by_six_standard_errors(spec: str, name: str, variance: float, off: float) -> None:
+    """Var(x²) is 2, 4/45 and 2 (dim - 1) / (dim² (dim + 2)) for these; of 2048 samples, and 2% for rounding."""
+    drawn = drawn_from(construct("noise", spec))
+    assert disagreement(drawn, name) == ""
+    exact = drawn * (variance / drawn.square().mean(dim=0)).sqrt()
+    assert "variance" not in disagreement(exact * (1 + off - 0.002) ** 0.5, name)
+    said = disagreement(exact * (1 + off + 0.002) ** 0.5, name)
+    assert said.startswith(f"the variance of a coordinate is off by {off + 0.002:.0%}; that of")
+    assert said.endswith(f" noise is {variance:.3g}")
+
+
+def test_the_sphere_of_one_number_has_two_points() -> None:
+    points = torch.tensor([[1.0], [-1.0]]).repeat(1024, 1)
+    assert disagreement(points, "sphere") == ""
+    assert "variance" in disagreement(1.05 * points, "sphere")
+
+
+def test_a_mean_may_be_off_by_six_standard_errors() -> None:
+    drawn = drawn_from(construct("noise", "uniform:dim=3"))
+    centered, error = drawn - drawn.mean(dim=0), 3**-0.5 * (6 / 2048**0.5 + 0.02)
+    assert disagreement(centered + 0.99 * error, "uniform") == ""
+    assert disagreement(centered - torch.tensor([0.0, 1.01 * error, 0.0]), "uniform").startswith(
+        "the mean of a coordinate is off by 0.089;"
+    )

@@ -59,14 +59,29 @@ def test_presets_raise_no_alarm(recipe: str, tiny: Build, tmp_path: Path) -> Non
     assert warned(tiny(recipe), tmp_path / "run") == []
 
 
-def test_large_values_are_none_that_run_away() -> None:
-    def told(*values: float) -> list[str]:
-        watch = Runaway()
-        return [line for value in values for line in watch.warnings({"critic/objective": value, "critic/x": 1e9})]
+def told_at(*values: float) -> list[int]:
+    """The reports, counted from 1, that warn of an objective with these values."""
+    watch = Runaway()
+    reports = [{"critic/objective": value, "critic/x": value**3} for value in values]
+    warnings = [watch.warnings(report) for report in reports]
+    assert all(len(lines) <= 1 for lines in warnings)
+    return [number for number, lines in enumerate(warnings, 1) if lines]
 
-    assert told(-1e-4, -3e-4, -0.1, -80.0, -300.0, -4e3, -7e3, -9e3) == []  # a critic's estimate, from almost nothing
-    assert told(4e5, 3e5, 2e5, 9e5, 1e6, 1e6, 1e6, 1e6) == []  # sums over the pixels of large images
-    assert told(3.0, 5.0, 2.0, 4e4, 5.0, 5e4, 4.0, 3.0) == []  # spikes
-    assert (
-        len(told(9.0, 5.6, -32.5, -120.0, -800.0, -4e3, -1.1e4, -2e4, -5e4, -9e9)) == 1
-    )  # AGE with codes of any length
+
+def test_large_values_are_none_that_run_away() -> None:
+    assert told_at(-1e-4, -3e-4, -0.1, -80.0, -300.0, -4e3, -7e3, -9e3) == []  # a critic's estimate, from almost 0
+    assert told_at(4e5, 3e5, 2e5, 9e5, 1e6, 1e6, 1e6, 1e6) == []  # sums over the pixels of large images
+    assert told_at(9.0, 5.6, -32.5, -120.0, -800.0, -4e3, -1.1e4, -2e4, -5e4, -9e9) == [9]  # AGE, codes of any length
+
+
+def test_three_reports_in_a_row_are_too_large() -> None:
+    assert told_at(3.0, 5.0, 2.0, 4e4, 4e4, 5.0, 5e4, 5e4, 4.0, 6e4, 3.0) == []  # spikes
+    assert told_at(3.0, 5.0, 2.0, 4e4, 5.0, 4e4, 4e4, 4e4) == [8]
+    assert told_at(3.0, 5.0, 2.0, 4e4, 4e4, 4e4, 5.0, 4e4, 4e4, 4e4, 4e4) == [6], "told once"
+
+
+@pytest.mark.parametrize("at_first", [(2e4, 1.0, 1.0), (1.0, 2e4, 1.0), (1.0, 1.0, 2e4)])
+def test_the_first_three_reports_say_how_large_it_is_at_first(at_first: tuple[float, ...]) -> None:
+    assert told_at(*at_first, 1.9e5, 1.9e5, 1.9e5) == []
+    assert told_at(*at_first, 2.1e5, 2.1e5, 2.1e5) == [6]
+    assert told_at(1.0, 1.0, 1.0, 2e4, 1.9e5, 1.9e5) == [6]
