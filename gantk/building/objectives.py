@@ -89,6 +89,8 @@ def notes_on_unheard(model: Model, stages: Sequence[Stage]) -> list[str]:
     """Notes on terms, states and transforms of parts that this recipe does not use."""
     heard: dict[Part, set[str]] = {}
     for player in (player for stage in stages for player in stage.players):
+        for loss in losses_of(player.objective):  # also those that an objective asks itself
+            heard.setdefault(loss, set()).add(player.role)
         for terms in terms_of(player.objective):
             for part in terms.speakers(model.parts).values():
                 heard.setdefault(part, set()).add(terms.role)

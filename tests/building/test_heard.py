@@ -58,6 +58,10 @@ def scaled(inner: Any, step: Step) -> Mapping[str, Tensor]:
     return {name: 3 * term for name, term in inner(step).items()}
 
 
+def first(inner: Any, others: Any, step: Step) -> Mapping[str, Tensor]:
+    return inner(step)  # type: ignore[no-any-return]
+
+
 def closed_over(terms: Any) -> Any:
     def objective(step: Step) -> Mapping[str, Tensor]:
         return terms(step)  # type: ignore[no-any-return]
@@ -96,6 +100,9 @@ WRAPPERS: dict[str, Callable[[Any], Any]] = {
     "lambda": lambda terms: lambda step: terms(step),
     "method": lambda terms: Halved(terms).__call__,
     "joined": lambda terms: Joined({"a": Halved(terms)}),
+    "default": lambda terms: lambda step, terms=terms: terms(step),
+    "keyword default": lambda terms: lambda step, *, terms=terms: terms(step),
+    "held twice": lambda terms: Halved(functools.partial(first, terms, {"again": terms})),
 }
 
 
@@ -130,6 +137,64 @@ def test_a_loss_that_no_objective_holds_is_told_why() -> None:
         FitError, match=r"loss 'bright' has a term for generator, but no player minimizes it: player 'gen"
     ):
         resolve_stages(model, recipe, {})
+
+
+def test_an_objective_that_refers_to_the_model_holds_none_of_its_losses() -> None:
+    model = assembled(bright=Bright())
+
+    def brightness(step: Step) -> Mapping[str, Tensor]:
+        return {"brightness": step["fake"].mean() * len(model.losses)}
+
+    assert losses_of(brightness) == []
+
+
+class ForACritic(Loss):
+    """A term for a player that few recipes have."""
+
+    def critic(self, play: Play) -> Tensor:
+        return play.fake.mean()
+
+
+def test_a_loss_for_a_player_that_is_not_there_is_told_which_there_are() -> None:
+    with pytest.raises(FitError, match="'mine' has a term for critic, but the players of this recipe are discrim"):
+        resolve_stages(assembled(mine=ForACritic()), Played(lambda model: Terms(model.losses[:1], "generator")), {})
+
+
+class TwoSided(Loss):
+    """Terms for both sides of a game, of which an option may take one away."""
+
+    def __init__(self, *, adversarial: bool = True, alone: bool = False) -> None:
+        super().__init__()
+        self.adversarial = adversarial
+        self.alone = alone
+
+    def speaks_to(self, role: str) -> bool:
+        return role == "generator" or not self.alone
+
+    def discriminator(self, play: Play) -> Tensor:
+        return play.fake.mean()
+
+    def generator(self, play: Play) -> Tensor:
+        return -play.fake.mean()
+
+
+def minimized_by_one(loss: Loss) -> None:
+    """A game whose discriminator plays by the first loss alone, and whose generator by both."""
+
+    class OneSided(Recipe):
+        def stages(self, model: Model) -> list[Stage]:
+            judge = Player("discriminator", ("discriminator",), Terms(model.losses[:1], "discriminator"))
+            maker = Player("generator", ("generator",), Terms(model.losses, "generator"))
+            return [Stage("game", [judge, maker])]
+
+    resolve_stages(assembled(mine=loss), OneSided(), {})
+
+
+def test_only_an_adversarial_loss_with_two_sides_needs_both() -> None:
+    with pytest.raises(FitError, match="'mine' is adversarial and needs both discriminator and generator, .* only the"):
+        minimized_by_one(TwoSided())
+    minimized_by_one(TwoSided(adversarial=False))
+    minimized_by_one(TwoSided(alone=True))
 
 
 class Silent(Loss):

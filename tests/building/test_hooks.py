@@ -89,6 +89,21 @@ def test_what_a_part_has_for_nobody_here_is_noted(tiny: Build, part: Any, note: 
     assert [each for each in notes if note in each], notes
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        addon(generator=lambda self, play: ONE),
+        addon(critic=lambda self, play: ONE, generator=lambda self, play: ONE),
+        addon(critic=lambda self, play: ONE, speaks_to=lambda self, role: False),
+        addon(state={"k": 0.0}, after_generator=lambda self, play: {}),
+        addon(state={"k": 0.0}, after_critic=lambda self, play: {}, after_discriminator=lambda self, play: {}),
+        addon(transform=lambda self, images, play: images * 0.5),
+    ],
+)
+def test_of_a_part_that_is_used_nothing_is_noted(tiny: Build, part: Any) -> None:
+    assert not [note for note in tiny(addon=part).built.notes if "addon.Bad" in note]
+
+
 def test_an_addon_without_a_game_is_noted(tiny: Build) -> None:
     notes = tiny("vae", addon=addon(transform=lambda self, images, play: images * 0)).built.notes
     assert [each for each in notes if each.startswith("addon.Bad transforms the discriminator's images")], notes

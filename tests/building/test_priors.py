@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import gantk
-from gantk import Binding, Loss, NoiseSource, Play, Player, Stage, Terms
+from gantk import Binding, Loss, NoiseSource, Play, Player, Stage, Step, Terms, registry
 from gantk.building.distributions import disagreement, drawn_from
+from gantk.building.priors import check_priors
 from gantk.construct import construct
 from gantk.errors import FitError
 from gantk.recipe import Recipe
+from gantk.testing import ToyGenerator
 
 Build = Callable[..., gantk.Model]
 
@@ -44,6 +46,7 @@ class Wrapped(Loss):
 
     def __init__(self) -> None:
         super().__init__()
+        self.layer = nn.Identity()
         self.inner = construct("loss", "vae")
 
     def autoencoder(self, play: Play) -> Tensor:
@@ -70,6 +73,134 @@ def test_a_loss_of_ones_own_gets_the_noise_that_it_assumes(tiny: Build) -> None:
     with pytest.raises(FitError, match=r"assumes uniform in \[-1, 1\] noise.*use --noise uniform:dim=6"):
         tiny("vae", loss=UniformBound, without="loss.vae")
     tiny("vae", loss=UniformBound, without="loss.vae", noise="uniform:dim=6")
+
+
+class OfThree(UniformBound):
+    """A loss that leaves some choice."""
+
+    prior = ("normal", "sphere", "mine")
+
+
+def test_several_distributions_are_named(tiny: Build) -> None:
+    said = r"assumes noise that is standard normal, uniform on the unit sphere or mine, but noise 'uniform' is uniform"
+    with pytest.raises(FitError, match=said):
+        tiny("vae", loss=OfThree, without="loss.vae", noise="uniform:dim=6")
+
+
+class Mine(UniformBound):
+    """A loss whose distribution no installed noise has."""
+
+    prior = ("mine",)
+
+
+class Longer(Codes):
+    """Noise of that distribution, of another length than it is told."""
+
+    distribution = "mine"
+
+    def __init__(self, dim: int = 6) -> None:
+        super().__init__(2 * dim)
+
+
+class Undecided(Codes):
+    """Noise whose class has a distribution that its instances have not."""
+
+    distribution = "mine"
+
+    def __init__(self, dim: int = 6) -> None:
+        super().__init__(dim)
+        self.distribution = "normal"
+
+
+class Right(Codes):
+    distribution = "mine"
+
+
+def test_only_noise_that_would_do_is_advised(tiny: Build, register: Callable[[str, str, type], None]) -> None:
+    model = tiny("vae")
+    terms = Terms([("mine", Mine())], "autoencoder")
+    stages = [Stage("fit", [Player("autoencoder", ("generator",), terms)])]
+
+    def refusal() -> str:
+        with pytest.raises(
+            FitError, match="loss 'mine' assumes mine noise, but noise 'gaussian' is standard"
+        ) as caught:
+            check_priors(model, stages)
+        return str(caught.value)
+
+    register("noise", "longer", Longer)
+    register("noise", "undecided", Undecided)
+    assert refusal().endswith(": choose another noise or another loss.")
+    register("noise", "right", Right)
+    assert refusal().endswith(": use --noise right:dim=6.")
+
+
+def test_gantks_own_noise_is_advised_first(tiny: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, broken = registry._entry_points()
+    other = registry.Plugin("noise", "uniform", "another", "0", f"{__name__}:Even")
+    monkeypatch.setattr(registry, "_entry_points", lambda: ((other, *installed), broken))
+    stages = [Stage("fit", [Player("autoencoder", ("generator",), Terms([("own", UniformBound())], "autoencoder"))])]
+    with pytest.raises(FitError, match="use --noise gantk:uniform:dim=6"):
+        check_priors(tiny("vae", noise="gantk:gaussian:dim=6"), stages)
+
+
+class Even(Codes):
+    distribution = "uniform"
+
+
+def test_of_several_losses_the_first_is_noted(tiny: Build) -> None:
+    notes = tiny("vae", noise=Codes, loss=UniformBound).built.notes
+    (note,) = (note for note in notes if "does not say how it is distributed" in note)
+    assert "loss vae assumes standard normal noise, and samples of this one have" in note
+    assert re.search(r"mean (2\.9|3\.0)\d, standard deviation (0\.9|1\.0)\d and length 7\.\d", note), note
+
+
+class Told(UniformBound):
+    """A loss that reads the condition itself."""
+
+    prior = ("normal",)
+    needs = frozenset({"posterior", "condition"})
+
+
+def test_a_loss_that_reads_the_condition_takes_one(images: Any) -> None:
+    gantk.build(AutoencoderOfTwo, data=images, condition="class", loss=Told, without="loss.vae")
+
+
+class Asking:
+    """An objective that asks losses itself, and one that the model does not have."""
+
+    def __init__(self, losses: Any) -> None:
+        self.losses = [loss for _, loss in losses]
+        self.foreign = UniformBound()
+
+    def __call__(self, step: Step) -> dict[str, Tensor]:
+        play = gantk.SharedPlay(step, Binding())
+        return {"own": self.losses[0].autoencoder(play), "foreign": self.foreign.autoencoder(play)}
+
+
+class AutoencoderOfItsOwn(Recipe):
+    """A fit whose objective has no terms."""
+
+    slots = ("noise", "generator")
+    defaults = {"loss": ["vae"], "noise": "gaussian:dim=6", "generator": "vae:width=4"}  # noqa: RUF012
+
+    def stages(self, model: gantk.Model) -> Sequence[Stage]:
+        return [Stage("fit", [Player("autoencoder", ("generator",), Asking(model.losses))], length="2 steps")]
+
+
+def test_a_loss_that_an_objective_asks_itself_has_its_prior_too(images: Any) -> None:
+    small = {"stages.fit.batch_size": 8}
+    assert not gantk.build(AutoencoderOfItsOwn, data=images, settings=small).built.notes
+    with pytest.raises(FitError, match="loss 'vae' assumes standard normal noise, but noise 'sphere'"):
+        gantk.build(AutoencoderOfItsOwn, data=images, noise="sphere:dim=6")
+
+
+def test_an_autoencoder_within_a_part_has_noise_of_its_own() -> None:
+    """Which the model's noise is not compared with."""
+    inner = Binding(autoencoder="noise.autoencoder")
+    model = gantk.Model(construct("noise", "sphere:dim=5"), ToyGenerator(), losses={"mine": UniformBound()})
+    fit = Stage("fit", [Player("autoencoder", ("generator",), Terms(model.losses, "autoencoder", inner))])
+    assert check_priors(model, [fit]) == []
 
 
 @pytest.mark.parametrize("noise", [Codes, lambda n: torch.rand(n, 6), torch.distributions.Normal(torch.zeros(6), 1.0)])

@@ -17,7 +17,7 @@ from gantk import Loss, Model, NoiseSource, Play, Player, Stage, Step, Terms
 from gantk.building.checks import check_shapes
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
-from gantk.errors import FitError, GantkError
+from gantk.errors import DataError, FitError, GantkError
 from gantk.parts import Discriminator, Generator, ImageShape
 from gantk.recipe import Recipe
 from gantk.testing import ToyDiscriminator, ToyGenerator
@@ -344,6 +344,8 @@ class Tripped:
     [
         (torch.ones(()), r"its objective returned a tensor \[\]; expected name → term"),
         ({"x": 3.0}, "term 'x' is a float; expected a scalar tensor"),
+        ({"x": torch.ones(2)}, r"term 'x' is a tensor \[2\]; expected a scalar tensor"),
+        ({"x": torch.ones(()) * 1j}, r"term 'x' is a tensor \[\] of complex64; expected a scalar tensor"),
         ({"x": torch.ones(())}, "has no term that depends on what it moves"),
         ({}, "has no term that depends on what it moves"),
     ],
@@ -366,3 +368,53 @@ def test_a_player_that_no_gradient_reaches_is_refused() -> None:
     ]
     with pytest.raises(FitError, match="player 'discriminator' has no term that depends on what it moves"):
         try_stages(assembled(), [Stage("game", players)])
+
+
+class By:
+    """An objective that is a function of the step."""
+
+    def __init__(self, term: Callable[[Step], Tensor]) -> None:
+        self.term = term
+
+    def __call__(self, step: Step) -> Mapping[str, Tensor]:
+        return {"x": self.term(step)}
+
+
+def shade(step: Step) -> Tensor:
+    images: Tensor = step.use("generator")(step["noise"])
+    return images.mean()
+
+
+def sharpness(step: Step) -> Tensor:
+    judge = step.use("discriminator")
+    weights: Tensor = judge.first.weight.sum() + judge.second.bias.sum()
+    return weights
+
+
+def test_each_player_is_tried_with_gradients_of_its_own() -> None:
+    """Those that another player left on the same module are none."""
+    players = [
+        Player("generator", ("generator",), By(shade)),
+        Player("idle", ("generator",), By(sharpness)),
+        Player("discriminator", ("discriminator",), By(sharpness)),
+    ]
+    with pytest.raises(FitError, match="player 'idle' has no term that depends on what it moves"):
+        try_stages(assembled(), [Stage("game", players)])
+
+
+def test_the_parameter_that_goes_wrong_is_named() -> None:
+    def root(step: Step) -> Tensor:
+        return sharpness(step) + (0 * step.use("discriminator").second.weight).sqrt().sum()
+
+    with pytest.raises(
+        FitError, match=r"the gradient of discriminator\.second\.weight is NaN or infinite on 32 random"
+    ):
+        try_stages(assembled(), [Stage("game", [Player("judge", ("discriminator",), By(root))], batch_size=64)])
+
+
+def test_an_error_of_gantk_keeps_its_words() -> None:
+    def gone(step: Step) -> Tensor:
+        raise DataError("the drive is gone.")
+
+    with pytest.raises(DataError, match=r"^the drive is gone\.$"):
+        try_stages(assembled(), [Stage("game", [Player("judge", ("discriminator",), By(gone))])])
