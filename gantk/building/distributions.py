@@ -1,4 +1,4 @@
-"""Whether noise is distributed as it says, by the moments of samples."""
+"""Compare the moments of noise samples with those of the distribution that the noise declares."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ import torch
 from torch import Tensor
 
 from gantk.nn import evaluating
-from gantk.parts import DISTRIBUTIONS, NoiseSource
+from gantk.parts import NoiseSource
 
 __all__ = ["disagreement", "drawn_from"]
 
 DRAWN = 2048
 ERRORS = 6.0
-"""How many standard errors a moment may be off."""
+"""How many standard errors the mean and the variance of a coordinate may be off."""
 SLACK = 0.02
-"""How far off moments of rounded, or nearly normal, numbers may be besides."""
+"""How much further they may be off, relatively, for numbers that are rounded or only nearly so distributed."""
+FOURTH = 0.25
+"""How far fourth moments may be off, relatively."""
 
 
 class Moments(NamedTuple):
-    """Of vectors of a length: moments of every coordinate, and the fourth of the vector's length."""
+    """Moments about 0 of random vectors."""
 
     second: float
+    """Of each coordinate."""
     fourth: float
+    """Of each coordinate."""
     length_fourth: float
+    """The fourth moment of the Euclidean length."""
 
 
 def _independent(second: float, fourth: float) -> Callable[[int], Moments]:
@@ -38,20 +43,21 @@ MOMENTS: Mapping[str, Callable[[int], Moments]] = {
     "uniform": _independent(1 / 3, 1 / 5),
     "sphere": lambda dim: Moments(1 / dim, 3 / (dim * (dim + 2)), 1.0),
 }
-"""Of centered distributions that are known by name."""
+"""By name, the moments of distributions with mean 0, as functions of the number of coordinates."""
 
 
 @torch.no_grad()
 def drawn_from(noise: NoiseSource, count: int = DRAWN) -> Tensor:
-    """`[count, dim]` vectors of a noise source, drawn from an `rng` of their own."""
+    """Samples `[count, dim]` of a noise source, from a fixed random seed."""
     with evaluating(noise):
         return noise.sample(count, torch.Generator().manual_seed(0)).double().cpu()
 
 
 def disagreement(drawn: Tensor, distribution: str) -> str:
-    """What of `[n, dim]` samples speaks against a distribution known by name, in words; empty where nothing does.
+    """How samples `[n, dim]` differ from a distribution, as the end of a sentence; empty if they do not.
 
-    Moments are compared, so that some other distributions pass as well.
+    Only moments are compared, so other distributions with the same moments pass too. So does every name that is not
+    in `gantk.parts.DISTRIBUTIONS`.
     """
     if distribution not in MOMENTS:
         return ""
@@ -61,23 +67,16 @@ def disagreement(drawn: Tensor, distribution: str) -> str:
     spread = math.sqrt(expected.second)
     worst = drawn.mean(dim=0).abs().max().item()
     if worst > spread * (error + SLACK):
-        return f"the mean of a coordinate is off by {worst:.2g}; that of {_said(distribution)} noise is 0"
+        return f"the mean of a coordinate is {worst:.2g} away from 0"
     far = (squares.mean(dim=0) / expected.second - 1).abs().max().item()
     relative = math.sqrt(max(expected.fourth / expected.second**2 - 1, 0.0))
     if far > error * relative + SLACK:
-        return (
-            f"the variance of a coordinate is off by {far:.0%}; that of {_said(distribution)} noise is "
-            f"{expected.second:.3g}"
-        )
+        return f"the variance of a coordinate is {far:.0%} away from {expected.second:.3g}"
     shapes = (
         ("fourth moment of its coordinates", squares.square().mean().item(), expected.fourth),
         ("fourth moment of its length", squares.sum(dim=1).square().mean().item(), expected.length_fourth),
     )
     for name, found, wanted in shapes:
-        if abs(found / wanted - 1) > 0.25:
-            return f"the {name} is {found:.3g}; that of {_said(distribution)} noise is {wanted:.3g}"
+        if abs(found / wanted - 1) > FOURTH:
+            return f"the {name} is {found:.3g} instead of {wanted:.3g}"
     return ""
-
-
-def _said(distribution: str) -> str:
-    return DISTRIBUTIONS[distribution]

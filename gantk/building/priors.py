@@ -60,7 +60,7 @@ def check_priors(model: Model, stages: Sequence[Stage]) -> list[str]:
             )
         elif wrong := disagreement(drawn_from(model.noise), found):
             raise FitError(
-                f"loss '{name}' assumes {_assumed(prior)}, and noise '{_named(model)}' declares to be "
+                f"loss '{name}' assumes {_assumed(prior)}, and noise '{_named(model)}' declares that it is "
                 f"{_said(found)}, but {wrong}",
                 _mend(prior, model),
                 f"correct {type(model.noise).__name__}.distribution",
@@ -96,7 +96,7 @@ def _any_of(prior: Sequence[str]) -> str:
 
 
 def _assumed(prior: Sequence[str]) -> str:
-    return f"{_said(prior[0])} noise" if len(prior) == 1 else f"noise that is {_any_of(prior)}"
+    return f"that noise is {_any_of(prior)}"
 
 
 def _moments(noise: NoiseSource) -> str:

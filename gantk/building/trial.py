@@ -1,4 +1,4 @@
-"""The trial at the end of a build: every stage is entered and every player takes one turn; then all is put back."""
+"""The trial at the end of a build: each player takes one turn in each stage; then the model is restored."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ from gantk.schedule.step import overlap
 __all__ = ["try_stages"]
 
 FEW, SEVERAL = 2, 32
-"""Images of a trial, and of the second one of a stage that cannot do with so few."""
+"""How many images a stage is tried on, and how many if it fails on so few."""
 MOST_CLIPPED = 30
-"""How many times as large as what they are clipped to weights may begin. WGAN's own are one to four times ±0.01; those
-that a network scales as it uses them (Karras et al. 2018, section 4.1) begin at 70 times that, and would be silent."""
+"""The largest ratio of a median initial weight to the clipping limit. WGAN's own networks begin at one to four times
+their limit of 0.01. Weights that are scaled at run time (Karras et al. 2018, section 4.1) begin at 70 times that, and
+clipping them would leave almost nothing."""
 
 
 def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> set[str]:
-    """Every player takes one turn on a few random images, as in training: its terms, their gradient, and a step of its
-    optimizer. What parts remember is computed, and not kept. All that this changes is put back bit for bit.
+    """Let every player take one turn on a few random images, as in training: its terms, their gradients, and a step of
+    its optimizer. The states of parts are computed, but not kept. The model is then restored bit for bit.
 
     Args:
         model: the assembled model.
         stages: its stages.
-        labels: of some images of the data, where it has labels.
-        devices: how many share a batch.
+        labels: labels of some images, if the data has labels.
+        devices: how many devices share a batch.
 
     Returns:
-        The names of the parameters that some player moves: its terms depend on them.
+        The names of the parameters that a player trains: it moves them, and its terms depend on them.
 
     Raises:
-        FitError: something of it would fail in training; the message names the player and the part.
-        OptionError: a setting is not for this player.
+        FitError: training would fail; the message names the player and the part.
+        OptionError: a player's setting does not fit it.
     """
     objectives = [player.objective for stage in stages for player in stage.players]
     before = Snapshot(model, [*objectives, *([model.built.recipe] if model.is_built else [])])
@@ -64,9 +65,9 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
 
 
 def _play_again(trial: _Trial, before: Snapshot, number: int, size: int, failed: Failed) -> None:
-    """A stage that failed on a few images is played on more, as a loss that compares neighbors may need.
+    """Try a stage that failed on a few images again on more, which a loss that compares neighbors may need.
 
-    Where it fails again, its terms are tried one by one, to name the one that it fails by.
+    If it fails again, its terms are tried one by one, to find out which of them fails.
     """
     attempts = [Attempt(min(size, SEVERAL))] if size > FEW else []
     for attempt in (*attempts, Attempt(min(size, SEVERAL), separately=True)):
@@ -90,7 +91,7 @@ class _Trial:
         self.moved: set[str] = set()
 
     def enter(self, count: int) -> None:
-        """Enter the first stages, up to so many, without playing them."""
+        """Enter the first `count` stages without playing them."""
         for stage in self.stages[:count]:
             _enter(self.model, stage)
 
@@ -98,13 +99,13 @@ class _Trial:
         """Enter a stage and play one step of it."""
         stage = self.stages[number]
         _enter(self.model, stage)
-        self.model.eval().requires_grad_(False)
+        self.model.eval()
         for path in stage.moves():
             self.model.get_submodule(path).train()
         optimizers = {player.name: _optimizer(self.model, player) for player in stage.players}
         self._step(stage, attempt, optimizers)
         if any(tensor.grad_fn is not None for module in self.model.modules() for tensor in _held(module)):
-            # A graph that is still there at the next step is either replaced by then, or stands in its way.
+            # A module keeps a tensor with its graph: the next step fails unless the tensor is replaced by then.
             self._step(stage, attempt._replace(again=True), optimizers)
 
     def _step(self, stage: Stage, attempt: Attempt, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
@@ -135,9 +136,9 @@ class _Trial:
         return {names[id(p)] for p in parameters_of(self.model, [player]) if id(p) in names}
 
     def _between(self, stage: Stage) -> bool:
-        """Whether the same players have their turns in stages before and after it, as those of a network that grows.
+        """Whether stages before and after this one have the same players, as in the training of a growing network.
 
-        Gradients cost most of the time of a build, and those of the first and the last are enough.
+        Gradients take most of the time of a build, so of such stages only the first and the last compute them.
         """
         alike = [each for each in self.stages if _players(each) == _players(stage)]
         return stage not in (alike[0], alike[-1])
@@ -149,7 +150,8 @@ class _Trial:
         return Batch(images, self.labels[torch.arange(size) % len(self.labels)])
 
     def _check_drawn(self, stage: Stage, player: Player) -> None:
-        """Parameters that what a noise or condition draws depends on are moved by somebody, or are constants."""
+        """Check that a player moves the parameters that samples of the noise or condition depend on, if they require
+        gradients."""
         if not overlap(player.moves, ["generator"]):
             return
         moved = [path for stage in self.stages for path in stage.moves()]
@@ -194,19 +196,19 @@ def _optimizer(model: Model, player: Player) -> torch.optim.Optimizer:
 
 
 def _wake(model: Model, players: Sequence[Player]) -> None:
-    """Only what these players move takes gradients."""
+    """Let only the parameters that these players move require gradients."""
     model.requires_grad_(False)
     for parameter in parameters_of(model, players):
         parameter.requires_grad_(True)
 
 
 def _held(module: nn.Module) -> Iterator[Tensor]:
-    """Buffers of a module, and tensors among its attributes."""
+    """A module's buffers and other tensor attributes."""
     yield from (tensor for tensor in (*module._buffers.values(), *vars(module).values()) if isinstance(tensor, Tensor))
 
 
 def _draws(model: Model, labels: Tensor | None) -> Iterator[tuple[str, str]]:
-    """(slot, parameter) for what the draws of a noise or condition carry gradients to."""
+    """(slot, parameter name) of parameters that gradients of the samples of a noise or condition reach."""
     for slot, part in (("noise", model.noise), ("condition", model.condition)):
         parameters = {} if part is None else {n: p for n, p in part.named_parameters() if p.requires_grad}
         if part is None or not parameters:

@@ -98,7 +98,10 @@ REFUSED = (
     ),
     # Codes that are fitted to a prior are sampled from that one.
     Refusal(
-        ("recipe", {"vae"}), ("noise", {"uniform", "sphere"}), "assumes standard normal noise", "--noise gaussian:dim=6"
+        ("recipe", {"vae"}),
+        ("noise", {"uniform", "sphere"}),
+        "assumes that noise is standard normal",
+        "--noise gaussian:dim=6",
     ),
     # A deterministic encoder has no posterior that could be fitted.
     Refusal(("recipe", {"vae"}), ("generator", {"age"}), "of a constant variance", "use --generator vae"),

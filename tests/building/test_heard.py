@@ -191,7 +191,7 @@ def minimized_by_one(loss: Loss) -> None:
 
 
 def test_only_an_adversarial_loss_with_two_sides_needs_both() -> None:
-    with pytest.raises(FitError, match="'mine' is adversarial and needs both discriminator and generator, .* only the"):
+    with pytest.raises(FitError, match=r"'mine' is adversarial and needs both .* only the generator minimizes it"):
         minimized_by_one(TwoSided())
     minimized_by_one(TwoSided(adversarial=False))
     minimized_by_one(TwoSided(alone=True))

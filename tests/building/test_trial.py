@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from gantk.building.checks import check_shapes
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
 from gantk.errors import DataError, FitError, GantkError
-from gantk.parts import Discriminator, Generator, ImageShape
+from gantk.parts import Condition, Discriminator, Generator, ImageShape
 from gantk.recipe import Recipe
 from gantk.testing import ToyDiscriminator, ToyGenerator
 from gantk_classic.losses import NonSaturating
@@ -249,7 +250,63 @@ def test_a_noise_that_is_learned_says_what_of_it() -> None:
     tried(assembled(noise=Means(("",), spread=True)))
     tried(assembled(noise=Means()))
     tried(assembled(noise=Means(spread=True)))
-    assert "parameter 'spread', which no player" in refusal(assembled(noise=Means(("means",), spread=True)))
+    for noise, name in ((Means(("means",), spread=True), "spread"), (Mapped(), "second.weight")):
+        said = refusal(assembled(noise=noise))
+        assert said.endswith(
+            f"its parameter '{name}', which no player moves: name its module in `learned`, or make it a buffer."
+        )
+
+
+class Mapped(NoiseSource):
+    """Noise drawn through two layers, of which it declares the first."""
+
+    learned = ("first",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 5
+        self.first = nn.Linear(5, 5)
+        self.second = nn.Linear(5, 5)
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        drawn: Tensor = self.second(self.first(self.draw_normal(n, 5, rng=rng)))
+        return drawn
+
+
+class Embedded(Condition):
+    """A vector of each class, that is learned."""
+
+    def __init__(self, learned: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.dim = 2
+        self.table = nn.Embedding(3, 2)
+        self.learned = learned
+
+    def of(self, labels: Tensor) -> Tensor:
+        vectors: Tensor = self.table(labels)
+        return vectors
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.of(torch.zeros(n, dtype=torch.long))
+
+    def told(self, text: str) -> Tensor:
+        return self.of(torch.tensor([int(text)]))
+
+
+@pytest.mark.parametrize(
+    ("learned", "says"),
+    [((), "name its module in `learned`"), (("table",), "this recipe moves nothing that a condition learns")],
+)
+def test_a_condition_that_is_learned_says_what_of_it(learned: tuple[str, ...], says: str) -> None:
+    model = Model(Gaussian(5), ToyGenerator(SHAPE, 7), None, condition=Embedded(learned))
+    with pytest.raises(
+        FitError, match=f"carry gradients to its parameter 'table.weight', which no player moves: {says}"
+    ):
+        try_stages(
+            model,
+            [Stage("fit", [Player("generator", ("generator",), By(lambda step: step["fake"].mean()))])],
+            torch.tensor([0, 1, 2]),
+        )
 
 
 def test_a_noise_whose_parameters_are_constants_is_fine() -> None:
@@ -260,8 +317,9 @@ def test_a_noise_whose_parameters_are_constants_is_fine() -> None:
     assert not any(parameter.requires_grad for parameter in model.noise.parameters())
 
 
-def test_a_learned_noise_in_a_recipe_that_does_not_move_it_is_refused() -> None:
-    model = assembled(noise=Means(("means",)))
+@pytest.mark.parametrize("learned", [(), ("means",)])
+def test_a_learned_noise_in_a_recipe_that_does_not_move_it_is_refused(learned: tuple[str, ...]) -> None:
+    model = assembled(noise=Means(learned))
 
     class Plain(Recipe):
         def stages(self, model: Model) -> Sequence[Stage]:
@@ -418,3 +476,108 @@ def test_an_error_of_gantk_keeps_its_words() -> None:
 
     with pytest.raises(DataError, match=r"^the drive is gone\.$"):
         try_stages(assembled(), [Stage("game", [Player("judge", ("discriminator",), By(gone))])])
+
+
+def test_more_images_are_tried_on_a_model_as_it_was() -> None:
+    """What an attempt on few images changed is put back first, and the stages before are entered anew."""
+
+    class Counting(Loss):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+
+        def generator(self, play: Play) -> Tensor:
+            self.calls += 1
+            assert self.calls == 1, "not as it was"
+            return neighbors(play.fake) * play.fake.new_tensor(model.generator.scale)
+
+    def enter(model: Model) -> None:
+        model.generator.scale = 2.0  # type: ignore[assignment]
+
+    model = assembled(Counting())
+    (game,) = resolve_stages(model, Game(), {"game": {"batch_size": 8}})
+    try_stages(model, [Stage("before", [Player("generator", ("generator",), By(shade))], enter=enter), game])
+    assert not hasattr(model.generator, "scale")
+
+
+def test_what_a_stage_does_not_move_is_in_evaluation_mode_and_frozen() -> None:
+    seen = []
+
+    def watched(step: Step) -> Tensor:
+        parts = [model.generator, model.discriminator]
+        seen.append([(part.training, next(part.parameters()).requires_grad) for part in parts])
+        return shade(step)
+
+    model = assembled().train()
+    try_stages(model, [Stage("game", [Player("generator", ("generator",), By(watched))])])
+    assert seen == [[(True, True), (False, False)]]
+
+
+def test_a_trial_returns_what_is_moved() -> None:
+    model = assembled()
+    model.generator.unused = nn.Linear(2, 2)
+    players = [
+        Player("generator", ("generator",), By(shade)),
+        Player("judge", ("discriminator",), By(sharpness), optimizer={"optimizer": "sgd", "lr": 0}),
+    ]
+    assert try_stages(model, [Stage("game", players)]) == {"generator.decoder.weight", "generator.decoder.bias"}
+
+
+def stages_alike(term: Callable[[Step], Tensor]) -> list[Stage]:
+    """Three stages of the same players, each of which says its name to the generator."""
+
+    def says(name: str) -> Callable[[Model], None]:
+        return lambda model: setattr(model.generator, "stage", name)
+
+    players = [Player("judge", ("discriminator",), By(sharpness)), Player("generator", ("generator",), By(term))]
+    return [Stage(name, players, enter=says(name)) for name in ("first", "second", "third")]
+
+
+def test_of_stages_alike_all_have_their_terms_and_two_their_gradients() -> None:
+    terms, gradients = [], []
+
+    def watched(step: Step) -> Tensor:
+        term, stage = shade(step), str(step.use("generator").stage)
+        terms.append(stage)
+        term.register_hook(lambda gradient: gradients.append(stage))
+        return term
+
+    try_stages(assembled(), stages_alike(watched))
+    assert terms == ["first", "second", "third"]
+    assert gradients == ["first", "third"]
+    stages = stages_alike(watched)
+    stages[1].players = [replace(player, optimizer={"optimizer": "adam", "lr": 1e-3}) for player in stages[1].players]
+    gradients.clear()
+    try_stages(assembled(), stages)
+    assert gradients == ["first", "second", "third"]
+
+
+def test_a_stage_that_cannot_be_entered_says_why() -> None:
+    def enter(model: Model) -> None:
+        raise ValueError("there is no such layer")
+
+    for stage in (Stage("second", [], enter=enter), Stage("second", [], each=lambda model, done: enter(model))):
+        with pytest.raises(FitError, match="stage 'second' cannot be entered: ValueError: there is no such layer"):
+            try_stages(assembled(), [stage])
+
+
+def test_an_optimizer_that_cannot_be_made_says_why() -> None:
+    player = Player("generator", ("generator",), By(shade), optimizer={"optimizer": "adam", "lr": -1.0})
+    with pytest.raises(FitError, match=r"player 'generator': optimizer adam: Invalid learning rate: -1\.0"):
+        try_stages(assembled(), [Stage("game", [player])])
+
+
+def test_images_of_a_trial_are_as_in_training() -> None:
+    """Float in [-1, 1], of both signs, with the labels of the data."""
+    batches = []
+
+    def watched(step: Step) -> Tensor:
+        batches.append((step["real"], step["labels"]))
+        return shade(step)
+
+    game = Stage("game", [Player("generator", ("generator",), By(watched))])
+    try_stages(assembled(), [game], torch.tensor([3]))
+    ((images, labels),) = batches
+    assert images.shape == (2, *SHAPE)
+    assert -1 <= images.min() < -0.5 < 0.5 < images.max() <= 1
+    assert labels.tolist() == [3, 3]

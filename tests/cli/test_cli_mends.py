@@ -18,7 +18,7 @@ import pytest
 )
 def test_the_mend_of_noise_that_is_not_the_prior_builds(command: str, noise: str, call) -> None:
     said = call("build", *shlex.split(command), "--dry-run").error(2)
-    assert "loss 'vae' assumes standard normal noise" in said
+    assert "loss 'vae' assumes that noise is standard normal" in said
     mend = re.search(r"use (--noise \S+?)[,.]( |$)", said)
     assert mend is not None
     assert mend[1] == f"--noise {noise}"
