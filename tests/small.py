@@ -8,6 +8,7 @@ from typing import Any
 from gantk.building.assembly import compose
 from gantk.building.spec import bare_name
 from gantk.kinds import LISTS, SLOTS
+from gantk.registry import plugins
 
 TINY: dict[str, dict[str, str]] = {
     "noise": {
@@ -24,6 +25,7 @@ TINY: dict[str, dict[str, str]] = {
         "aegan": "aegan:width=4,embedding=8",
         "age": "age:width=4",
         "progan": "progan:fmap_base=16,fmap_max=8",
+        "modulated": "modulated:of='dcgan:width=4',hidden=4",
     },
     "discriminator": {
         "gan": "gan:widths=[16]",
@@ -31,11 +33,23 @@ TINY: dict[str, dict[str, str]] = {
         "degan": "degan:fc=16,widths=[4,8]",
         "aegan": "aegan:width=4",
         "progan": "progan:fmap_base=16,fmap_max=8",
+        "projection": "projection:of='dcgan:width=4'",
+        "auxiliary": "auxiliary:of='dcgan:width=4'",
     },
     "refiner": {"denoiser": "denoiser:width=4"},
     "condition": {"class": "class"},
 }
 """kind → bundled name → the same plugin, made small."""
+
+ROOMS = ("classic", "degan", "autodecoder", "aegan", "age", "progressive")
+"""The plugins of which every pair is tried. Systems beside these are combined in tests of their own."""
+
+
+def bundled(kind: str) -> tuple[str, ...]:
+    """Names of the plugins of a kind in these rooms."""
+    rooms = tuple(f"gantk_{room}." for room in ROOMS)
+    return tuple(plugin.name for plugin in plugins(kind) if plugin.target.startswith(rooms))
+
 
 OWN = "its own"
 """The recipe's own part, and no loss but the recipe's own."""

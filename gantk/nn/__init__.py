@@ -1,8 +1,8 @@
 """Building blocks for networks of any image size, for the bundled plugins and your own.
 
 Size planning (`halved`, `halve_until`), layers that match those sizes exactly (`upsampler`, `downsampler`), stacks
-(`DownStack`, `up_stack`), residual blocks, normalization by name, weight initialization, discriminator heads, and
-projection onto the unit sphere (`OnSphere`).
+(`DownStack`, `up_stack`), residual blocks, normalization by name, and modulated by a vector (`Modulation`), weight
+initialization, discriminator heads, and projection onto the unit sphere (`OnSphere`).
 """
 
 from gantk.nn.average import Average
@@ -18,6 +18,7 @@ from gantk.nn.layers import (
     upsampler,
 )
 from gantk.nn.modes import evaluating
+from gantk.nn.modulation import Modulation
 from gantk.nn.residual import ResidualBlock
 from gantk.nn.sizes import Size, halve_until, halved
 from gantk.nn.sphere import OnSphere, on_sphere
@@ -27,6 +28,7 @@ __all__ = [
     "Average",
     "DownStack",
     "Head",
+    "Modulation",
     "Norm",
     "OnSphere",
     "Output",

@@ -84,23 +84,27 @@ def _strided_padding(source: int, kernel: int) -> int:
     return max(0, (2 * (target - 1) + kernel - source + 1) // 2)
 
 
-_MAP_NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": nn.BatchNorm2d,
-    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
-    "layer": lambda channels: nn.GroupNorm(1, channels),
-    "none": lambda channels: nn.Identity(),
+_MAP_NORMS: dict[str, Callable[[int, bool], nn.Module]] = {
+    "batch": lambda channels, affine: nn.BatchNorm2d(channels, affine=affine),
+    "instance": lambda channels, affine: nn.InstanceNorm2d(channels, affine=affine),
+    "layer": lambda channels, affine: nn.GroupNorm(1, channels, affine=affine),
+    "none": lambda channels, affine: nn.Identity(),
 }
 # Instance normalization of a single value is undefined, so for vectors it normalizes the whole vector.
-_VECTOR_NORMS = {**_MAP_NORMS, "batch": nn.BatchNorm1d, "instance": _MAP_NORMS["layer"]}
+_VECTOR_NORMS: dict[str, Callable[[int, bool], nn.Module]] = {
+    **_MAP_NORMS,
+    "batch": lambda channels, affine: nn.BatchNorm1d(channels, affine=affine),
+    "instance": _MAP_NORMS["layer"],
+}
 
 
-def normalization(name: Norm, channels: int, *, vectors: bool = False) -> nn.Module:
-    """A normalization of maps `[N, channels, H, W]`, or of `vectors` `[N, channels]`.
+def normalization(name: Norm, channels: int, *, vectors: bool = False, affine: bool = True) -> nn.Module:
+    """A normalization of maps `[N, channels, H, W]`, or of `vectors` `[N, channels]`, with a learned scale and shift.
 
     `layer` normalizes each image over all its channels and pixels, `instance` each channel of each image; for
-    vectors, `instance` means `layer`.
+    vectors, `instance` means `layer`. Without `affine`, it has no scale and shift.
     """
-    return (_VECTOR_NORMS if vectors else _MAP_NORMS)[name](channels)
+    return (_VECTOR_NORMS if vectors else _MAP_NORMS)[name](channels, affine)
 
 
 class _ScaledSigmoid(nn.Module):

@@ -24,6 +24,7 @@ class DownStack(nn.Module):
         kernel: kernel size.
         norm: normalization after every layer except the first (Radford et al. 2016: none on the input layer).
         norm_first: whether to normalize after the first layer too.
+        affine: whether normalizations learn a scale and a shift.
     """
 
     features: int
@@ -38,6 +39,7 @@ class DownStack(nn.Module):
         kernel: int = 5,
         norm: Norm = "batch",
         norm_first: bool = False,
+        affine: bool = True,
     ) -> None:
         super().__init__()
         sizes = halved(size, len(widths))
@@ -48,7 +50,8 @@ class DownStack(nn.Module):
             )
         self.blocks = nn.ModuleList()
         for depth, (source, width) in enumerate(zip(sizes, widths, strict=False)):
-            self.blocks.append(_down_block(channels, width, source, kernel, norm if depth or norm_first else "none"))
+            own = norm if depth or norm_first else "none"
+            self.blocks.append(_down_block(channels, width, source, kernel, own, affine))
             channels = width
         self.features = channels * sizes[-1][0] * sizes[-1][1]
 
@@ -61,20 +64,29 @@ class DownStack(nn.Module):
             yield x
 
 
-def _down_block(channels: int, width: int, source: Size, kernel: int, norm: Norm) -> nn.Sequential:
+def _down_block(channels: int, width: int, source: Size, kernel: int, norm: Norm, affine: bool) -> nn.Sequential:
     convolution = downsampler(channels, width, source, kernel, bias=norm == "none")
-    return nn.Sequential(convolution, normalization(norm, width), nn.LeakyReLU(0.2))
+    return nn.Sequential(convolution, normalization(norm, width, affine=affine), nn.LeakyReLU(0.2))
 
 
 def up_stack(
-    channels: int, sizes: Sequence[Size], widths: Sequence[int], *, kernel: int = 5, norm: Norm = "batch"
+    channels: int,
+    sizes: Sequence[Size],
+    widths: Sequence[int],
+    *,
+    kernel: int = 5,
+    norm: Norm = "batch",
+    affine: bool = True,
 ) -> nn.Sequential:
-    """Transposed convolutions, each normalized, with ReLU: one for each of `sizes[1:]`, with `widths` channels."""
+    """Transposed convolutions, each normalized, with ReLU: one for each of `sizes[1:]`, with `widths` channels.
+
+    Without `affine`, normalizations have no scale and shift.
+    """
     layers: list[nn.Module] = []
     for source, target, width in zip(sizes[:-1], sizes[1:], widths, strict=True):
         layers += [
             upsampler(channels, width, source, target, kernel, bias=norm == "none"),
-            normalization(norm, width),
+            normalization(norm, width, affine=affine),
             nn.ReLU(),
         ]
         channels = width

@@ -22,7 +22,7 @@ from gantk.testing.toys import ToyDiscriminator, ToyGenerator
 
 __all__ = ["LossContract"]
 
-KNOWN_NEEDS = DISCRIMINATOR_NEEDS | GENERATOR_NEEDS | {"labels"}
+KNOWN_NEEDS = DISCRIMINATOR_NEEDS | GENERATOR_NEEDS | {"condition", "labels"}
 
 
 class _Toys(nn.Module):
@@ -36,6 +36,7 @@ class _Toys(nn.Module):
         self.real = torch.rand(6, *shape) * 2 - 1
         self.noise = torch.randn(6, noise_dim)
         self.labels = torch.arange(6) % class_count if "labels" in needs else None
+        self.condition = torch.eye(class_count)[torch.arange(6) % class_count] if "condition" in needs else None
         self.judges = bool(needs & DISCRIMINATOR_NEEDS)
         self.encodes = bool(needs & GENERATOR_NEEDS)
 
@@ -47,6 +48,7 @@ class _Toys(nn.Module):
             fake=fake.detach() if role == "discriminator" else fake,
             noise=self.noise,
             labels=self.labels,
+            condition=self.condition,
             generator=self.generator,
             autoencoder=self.generator if self.encodes else None,
             state={name: torch.tensor(float(value)) for name, value in (state or {}).items()},
@@ -59,7 +61,8 @@ class _Toys(nn.Module):
         )
 
     def step(self) -> Step:
-        return Step(self, Batch(self.real, self.labels), {"noise": lambda step: self.noise, "fake": _fake})
+        values = {"noise": lambda step: self.noise, "condition": lambda step: self.condition, "fake": _fake}
+        return Step(self, Batch(self.real, self.labels), values)
 
 
 def _fake(step: Step) -> Tensor:

@@ -56,6 +56,7 @@ class DCGANGenerator(Generator):
         width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
         norm: normalization of every layer except the last.
+        affine: whether normalizations learn a scale and a shift; conditional models can do without.
         init_std: standard deviation of the initial weights, above 0.
     """
 
@@ -69,6 +70,7 @@ class DCGANGenerator(Generator):
         width: int = 64,
         kernel: int = 4,
         norm: Norm = "batch",
+        affine: bool = True,
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -81,10 +83,10 @@ class DCGANGenerator(Generator):
         self.project = nn.Sequential(
             nn.Linear(noise_dim, widths[0] * height * breadth, bias=norm == "none"),
             nn.Unflatten(1, (widths[0], height, breadth)),
-            normalization(norm, widths[0]),
+            normalization(norm, widths[0], affine=affine),
             nn.ReLU(),
         )
-        self.up = up_stack(widths[0], sizes[:-1], widths[1:], kernel=kernel, norm=norm)
+        self.up = up_stack(widths[0], sizes[:-1], widths[1:], kernel=kernel, norm=norm, affine=affine)
         self.image = nn.Sequential(
             upsampler(widths[-1], image_shape[0], sizes[-2], sizes[-1], kernel), output_activation("tanh")
         )
@@ -105,6 +107,7 @@ class DCGANDiscriminator(Discriminator):
         width: channels of the layer next to the image, at least 1; they double with each halving, up to 8 · width.
         kernel: kernel size, 3 … 11; an even one covers every pixel of an even size equally often.
         norm: normalization of every layer except the first; gradient penalties need one other than batch.
+        affine: whether normalizations learn a scale and a shift; conditional models can do without.
         code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
     """
@@ -123,6 +126,7 @@ class DCGANDiscriminator(Discriminator):
         width: int = 64,
         kernel: int = 4,
         norm: Norm = "batch",
+        affine: bool = True,
         code: bool = False,
         init_std: float = 0.02,
     ) -> None:
@@ -130,7 +134,7 @@ class DCGANDiscriminator(Discriminator):
         _check(width, kernel, init_std)
         self.provides = provided(norm=norm, code=code)
         _, widths = _plan(image_shape, width)
-        self.down = DownStack(image_shape[0], image_shape[1:], widths, kernel=kernel, norm=norm)
+        self.down = DownStack(image_shape[0], image_shape[1:], widths, kernel=kernel, norm=norm, affine=affine)
         self.logit = Head(self.down.features, 1)
         self.code = Head(self.down.features, noise_dim) if code else None
         init_weights(self, init_std)

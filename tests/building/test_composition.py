@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from covering import Combination, Pair, covering, every_pair, pairs_of
-from small import OWN, TINY, small_parts
+from small import OWN, TINY, bundled, small_parts
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
@@ -21,16 +21,6 @@ from gantk.building.assembly import compose
 from gantk.building.spec import bare_name
 from gantk.data import ArraySource
 from gantk.errors import FitError
-from gantk.registry import plugins
-
-ROOMS = ("classic", "degan", "autodecoder", "aegan", "age", "progressive")
-"""The plugins whose every pair is tried. Systems beside these are combined in tests of their own."""
-
-
-def bundled(kind: str) -> tuple[str, ...]:
-    rooms = tuple(f"gantk_{room}." for room in ROOMS)
-    return tuple(plugin.name for plugin in plugins(kind) if plugin.target.startswith(rooms))
-
 
 RECIPES = ("gan", "dcgan", "wgan", "wgan-gp", "vae", "degan", "autodecoder", "aegan", "age", "progan")
 """Every schedule, and every preset that is not another one's for a data set or size."""

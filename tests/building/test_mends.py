@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from small import TINY
+from small import TINY, bundled
 
 import gantk
 from gantk.data import ArraySource
@@ -68,10 +68,10 @@ def check(recipe: str, parts: Request, data: ArraySource) -> None:
 
 RECIPES = ("dcgan", "vae", "autoencoder-game", "aegan")
 SINGLE = [
-    (recipe, kind, plugin.name)
+    (recipe, kind, name)
     for recipe in RECIPES
     for kind in ("generator", "discriminator", "loss", "refiner", "condition")
-    for plugin in plugins(kind)
+    for name in bundled(kind)
 ]
 
 

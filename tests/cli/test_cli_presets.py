@@ -45,9 +45,10 @@ def test_what_is_written_is_read_back(recipe: str, tiny_pictures: ArraySource, t
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_stage_is_entered(recipe: str, tiny_pictures: ArraySource, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    folder.mkdir()
     for number, image in enumerate(tiny_pictures.images(range(4))):
-        Image.fromarray(image[0].numpy()).save(folder / f"{number}.png")
+        picture = folder / ("even", "odd")[number % 2] / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(picture)
     short = {"stages.*.length": "1.5 images", "stages.*.batch_size": "2", "train.samples": "1"}
     settings = [word for path, value in short.items() for word in ("--set", f"{path}={value}")]
     parts = [word for slot, part in _parts(recipe).items() for word in (f"--{slot}", part)]

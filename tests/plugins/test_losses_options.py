@@ -60,6 +60,7 @@ SPEAKS: dict[str, set[str]] = {
     "hidden": {"generator"},
     "hidden:players=both": {"discriminator", "generator"},
     "code": {"discriminator", "generator"},
+    "auxiliary": {"discriminator", "generator"},
     "vae": {"autoencoder"},
     "age": {"encoder", "generator"},
 }
@@ -74,7 +75,7 @@ def test_a_loss_speaks_to_its_roles_and_to_nobody_else(spec: str) -> None:
 
 def test_which_losses_are_those_of_a_game() -> None:
     """A model has one of them: another one that is named takes its place."""
-    assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - {"hidden", "code", "vae"}
+    assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - {"hidden", "code", "vae", "auxiliary"}
 
 
 def test_every_bundled_loss_is_in_the_table() -> None:
