@@ -67,9 +67,9 @@ def _parameters(factory: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     return tuple(p for p in signature.parameters.values() if p.kind not in variadic)
 
 
-def context_names(factory: Callable[..., Any]) -> set[str]:
-    """The `CONTEXT` arguments that a constructor asks for."""
-    return {p.name for p in _parameters(factory)} & CONTEXT
+def context_names(factory: Callable[..., Any], *, required: bool = False) -> set[str]:
+    """The `CONTEXT` arguments that a constructor asks for, or only those without a default."""
+    return {p.name for p in _parameters(factory) if not required or p.default is REQUIRED} & CONTEXT
 
 
 def read_options(factory: Callable[..., Any]) -> dict[str, Option]:

@@ -54,7 +54,7 @@ def test_is_listed_with_its_package(place: Path, tmp_path: Path) -> None:
 
 
 def test_is_shown_with_its_options(place: Path, tmp_path: Path) -> None:
-    shown = json.loads(_gantk(["show", "loss", "feature-matching", "--json"], tmp_path, place))
+    shown = json.loads(_gantk(["show", "loss", "mini-feature-matching", "--json"], tmp_path, place))
     assert shown["package"] == "gantk-spherical"
     assert "Salimans" in shown["paper"]
     assert [option["name"] for option in shown["options"]] == ["layer", "weight"]
@@ -65,7 +65,14 @@ def test_is_shown_with_its_options(place: Path, tmp_path: Path) -> None:
 def built(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run that uses the package, and what building it printed; copy it before you change it."""
     folder = tmp_path_factory.mktemp("built")
-    parts = ["--noise", "spherical:dim=32", "--loss", "feature-matching:weight=0.5", "--generator", "dcgan:width=8"]
+    parts = [
+        "--noise",
+        "spherical:dim=32",
+        "--loss",
+        "mini-feature-matching:weight=0.5",
+        "--generator",
+        "dcgan:width=8",
+    ]
     settings = ["--set", "stages.game.length=2 steps", "--set", "stages.game.batch_size=8"]
     return folder / "run", _gantk(["build", *parts, *settings, "-o", "run"], folder, place)
 
@@ -75,10 +82,10 @@ def test_is_built_trained_and_sampled_by_name(place: Path, built: tuple[Path, st
     run, said = built
     shutil.copytree(run, tmp_path / "run")
     assert "gantk-spherical 0.1.0" in said
-    assert "nonsaturating + 0.5·feature-matching" in said
+    assert "nonsaturating + 0.5·mini-feature-matching" in said
     _gantk(["train", "run"], tmp_path, place)
     logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert "generator/feature-matching" in logged[-1]["values"]
+    assert "generator/mini-feature-matching" in logged[-1]["values"]
     _gantk(["sample", "run", "-n", "4", "-o", "grid.png"], tmp_path, place)
     assert (tmp_path / "grid.png").stat().st_size > 0
 

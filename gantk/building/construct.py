@@ -108,6 +108,7 @@ def _asked_for(factory: Any, context: Mapping[str, Any], what: str) -> dict[str,
     dim = context.get("noise_dim")
     if dim is not None and (not isinstance(dim, int) or dim < 1):
         raise FitError(f"{what}: noise_dim is a whole number of 1 or more, not {dim!r:.80}.")
-    if missing := sorted(name for name in names if context.get(name) is None):
+    known = {name for name in names if context.get(name) is not None}
+    if missing := sorted(context_names(factory, required=True) - known):
         raise FitError(f"{what} needs {', '.join(missing)}, which no other part supplies.")
-    return {name: context[name] for name in sorted(names)}
+    return {name: context[name] for name in sorted(known)}

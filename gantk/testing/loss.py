@@ -87,7 +87,11 @@ class LossContract(PartContract):
 
     def _loss(self, **options: Any) -> Loss:
         loss: Loss = self._make(
-            options=options, image_shape=self.image_shape, noise_dim=self.noise_dim, class_count=self.class_count
+            options=options,
+            image_shape=self.image_shape,
+            noise_dim=self.noise_dim,
+            condition_dim=0,
+            class_count=self.class_count,
         )
         return loss
 

@@ -46,9 +46,11 @@ def _taken_for_fake(verdict: Verdict) -> Tensor:
     return F.softplus(_logits(verdict)).mean()
 
 
-def _told_apart(play: Play) -> Tensor:
-    """-E log σ(D(x)) - E log(1 - σ(D(G(z))))."""
+def _told_apart(play: Play, smoothing: float) -> Tensor:
+    """-E log σ(D(x)) - E log(1 - σ(D(G(z)))); with smoothing s, the label of x is 1 - s."""
     real, fake = _taken_for_real(play.real_verdict), _taken_for_fake(play.fake_verdict)
+    if smoothing:  # -(1 - s) log σ(x) - s log(1 - σ(x)) = softplus(-x) + s x
+        real = real + smoothing * _logits(play.real_verdict).mean()
     return play.log("real", real) + play.log("fake", fake)
 
 
@@ -63,35 +65,45 @@ class _Game(Loss):
         self.weight = _check_weight(weight)
 
 
-class Minimax(_Game):
+class _LogLikelihood(_Game):
+    """A game whose discriminator maximizes the log-likelihood of its labels."""
+
+    def __init__(self, *, smoothing: float = 0.0, weight: float = 1.0) -> None:
+        super().__init__(weight=weight)
+        require(0 <= smoothing < 0.5, f"smoothing must be 0 or more and below 0.5, not {smoothing}.")
+        self.smoothing = smoothing
+
+    def discriminator(self, play: Play) -> Tensor:
+        return _told_apart(play, self.smoothing)
+
+
+class Minimax(_LogLikelihood):
     """The minimax game: D maximizes, and G minimizes, E log D(x) + E log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
 
     The generator's gradient vanishes while the discriminator is confident; `nonsaturating` avoids this.
 
     Args:
+        smoothing: one-sided label smoothing: the discriminator's label of real images is 1 - smoothing rather than 1
+            (Salimans et al. 2016, section 3.4, with 0.1); 0 or more and below 0.5.
         weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
-
-    def discriminator(self, play: Play) -> Tensor:
-        return _told_apart(play)
 
     def generator(self, play: Play) -> Tensor:
         return -_taken_for_fake(play.fake_verdict)
 
 
-class NonSaturating(_Game):
+class NonSaturating(_LogLikelihood):
     """The non-saturating game: G minimizes -E log D(G(z)), D as in `minimax` (Goodfellow et al. 2014, section 3).
 
     Args:
+        smoothing: one-sided label smoothing: the discriminator's label of real images is 1 - smoothing rather than 1
+            (Salimans et al. 2016, section 3.4, with 0.1); 0 or more and below 0.5.
         weight: factor of this loss in the players' objectives, 0 or more.
     """
 
     paper = "Goodfellow et al. 2014, arXiv:1406.2661"
-
-    def discriminator(self, play: Play) -> Tensor:
-        return _told_apart(play)
 
     def generator(self, play: Play) -> Tensor:
         return _taken_for_real(play.fake_verdict)

@@ -31,7 +31,17 @@ def factors() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "option"), [each for each in factors() if each != ("wgan-gp", "target")])
+OTHER_RANGES = {
+    ("wgan-gp", "target"),
+    ("minimax", "smoothing"),
+    ("nonsaturating", "smoothing"),
+    *(("least-squares", option) for option in "abc"),
+    ("consistency", "shift"),
+    ("diversity", "bound"),
+}
+
+
+@pytest.mark.parametrize(("name", "option"), [each for each in factors() if each not in OTHER_RANGES])
 def test_a_factor_is_zero_or_more_and_finite(name: str, option: str) -> None:
     for allowed in (0.0, 1e-9, 1e9):
         made(name, **{option: allowed})
@@ -50,6 +60,10 @@ def test_other_numbers_have_ranges_of_their_own() -> None:
     for loops in (0, 101):
         with pytest.raises(OptionError, match="loops is 1 to 100"):
             made("code", loops=loops)
+    made("nonsaturating", smoothing=0.49)
+    for refused in (-1e-9, 0.5, math.nan):
+        with pytest.raises(OptionError, match="smoothing must be 0 or more and below"):
+            made("nonsaturating", smoothing=refused)
 
 
 SPEAKS: dict[str, set[str]] = {
@@ -63,6 +77,15 @@ SPEAKS: dict[str, set[str]] = {
     "auxiliary": {"discriminator", "generator"},
     "vae": {"autoencoder"},
     "age": {"encoder", "generator"},
+    "hinge": {"discriminator", "generator"},
+    "least-squares": {"discriminator", "generator"},
+    "relativistic": {"discriminator", "generator"},
+    "r1": {"discriminator"},
+    "r2": {"discriminator"},
+    "dragan": {"discriminator"},
+    "consistency": {"discriminator"},
+    "diversity": {"generator"},
+    "feature-matching": {"generator"},
 }
 
 
@@ -75,7 +98,9 @@ def test_a_loss_speaks_to_its_roles_and_to_nobody_else(spec: str) -> None:
 
 def test_which_losses_are_those_of_a_game() -> None:
     """A model has one of them: another one that is named takes its place."""
-    assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - {"hidden", "code", "vae", "auxiliary"}
+    joining = {"hidden", "code", "vae", "auxiliary"}
+    joining |= {"r1", "r2", "dragan", "consistency", "diversity", "feature-matching"}
+    assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - joining
 
 
 def test_every_bundled_loss_is_in_the_table() -> None:

@@ -6,4 +6,4 @@ class TestSpherical(NoiseContract):
 
 
 class TestFeatureMatching(LossContract):
-    plugin = "feature-matching"
+    plugin = "mini-feature-matching"

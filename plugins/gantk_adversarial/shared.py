@@ -1,0 +1,75 @@
+"""What these losses share: reading verdicts, gradients on images, and terms that are computed at some steps only."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from gantk import Loss, Play, Verdict, require
+from gantk.errors import FitError, OptionError
+
+__all__ = ["Lazy", "gradients", "hidden_map", "logits", "paired", "require_factor", "wide"]
+
+
+def require_factor(name: str, value: float) -> float:
+    """The value of an option that is a factor: 0 or more, and finite."""
+    require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
+    return value
+
+
+def wide(x: Tensor) -> Tensor:
+    """At least float32: under autocast, half precision is too coarse for sums, logarithms and squares."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def logits(verdict: Verdict) -> Tensor:
+    """The logits `[N]` of a verdict."""
+    if verdict.logits is None:
+        raise FitError("this discriminator's verdict has no logits; use one that provides 'logits'.")
+    return wide(verdict.logits)
+
+
+def hidden_map(verdict: Verdict, layer: int) -> Tensor:
+    """One hidden map `[N, …]` of a verdict; 0 is the first, -1 the deepest."""
+    maps = verdict.hidden
+    if not maps:
+        raise FitError("this discriminator's verdict has no hidden maps; use one that provides 'hidden'.")
+    if not -len(maps) <= layer < len(maps):
+        raise OptionError(
+            f"layer={layer}: this discriminator has {len(maps)} hidden map{'s' * (len(maps) != 1)}, "
+            f"so expected {-len(maps)} … {len(maps) - 1}."
+        )
+    return wide(maps[layer])
+
+
+def paired(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The two, which must have the same shape, since row i of one is compared with row i of the other."""
+    if real.shape != fake.shape:
+        raise FitError(
+            f"real and generated images are compared in pairs, but there are {len(real)} and {len(fake)} of them; "
+            "generate as many as there are real ones."
+        )
+    return real, fake
+
+
+def gradients(play: Play, images: Tensor) -> Tensor:
+    """`[N, values]`: the gradient of each image's logit with respect to its pixels, itself differentiable."""
+    at = images.detach().requires_grad_()
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(logits(play.judge(at)).sum(), at, create_graph=True)
+    return wide(found).flatten(1)
+
+
+class Lazy(Loss):
+    """A term that is computed at every so-manieth step of a stage only, and then counts as often."""
+
+    def __init__(self, *, every: int, weight: float) -> None:
+        super().__init__()
+        require(every >= 1, f"every must be at least 1, not {every}.")
+        self.every = every
+        self.weight = require_factor("weight", weight)
+
+    def _due(self, play: Play) -> bool:
+        return play.step % self.every == 0
