@@ -26,6 +26,8 @@ TINY: dict[str, dict[str, str]] = {
         "age": "age:width=4",
         "progan": "progan:fmap_base=16,fmap_max=8",
         "modulated": "modulated:of='dcgan:width=4',hidden=4",
+        "stackgan": "stackgan:width=2,residual=1",
+        "stackgan-v2": "stackgan-v2:width=1,residual=1",
     },
     "discriminator": {
         "gan": "gan:widths=[16]",
@@ -35,6 +37,8 @@ TINY: dict[str, dict[str, str]] = {
         "progan": "progan:fmap_base=16,fmap_max=8",
         "projection": "projection:of='dcgan:width=4'",
         "auxiliary": "auxiliary:of='dcgan:width=4'",
+        "stackgan": "stackgan:width=2,condition_width=4",
+        "pyramid": "pyramid:of='stackgan:width=2'",
     },
     "refiner": {"denoiser": "denoiser:width=4"},
     "condition": {"class": "class"},

@@ -1,1 +1,1 @@
-"""StackGAN and StackGAN-v2: images of growing size, stage by stage or all in one tree."""
+"""StackGAN and StackGAN-v2: games on images of several sizes."""

@@ -1,0 +1,155 @@
+"""StackGAN's generator: stage I generates small images, and stage II refines them at the full size."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gantk import Binding, Generator, Play, require
+from gantk.nn import ResidualBlock, Size, downsampler, halved, init_weights
+from gantk.parts import ImageShape
+from gantk_stackgan.blocks import base_sizes, narrowing, projection, rectified, spread_over, to_image, up_rectified
+from gantk_stackgan.conditioning import Inputs
+
+__all__ = ["StackGANGenerator"]
+
+HALVINGS = 2
+"""Halvings of stage II's encoder."""
+
+
+class StageOne(nn.Module):
+    """From noise to small images: a projection, then upsampling blocks."""
+
+    def __init__(self, inputs: Inputs, width: int, channels: int, size: Size) -> None:
+        super().__init__()
+        sizes = base_sizes(size)
+        widths = narrowing(8 * width, len(sizes))
+        self.inputs = inputs
+        self.project = projection(inputs.width, widths[0], sizes[0], nn.ReLU())
+        self.up = nn.Sequential(*map(up_rectified, widths[:-1], widths[1:], sizes[1:]))
+        self.image = to_image(widths[-1], channels)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        read, _ = self.inputs(noise)
+        images: Tensor = self.image(self.up(self.project(read)))
+        return images
+
+    def divergence(self, condition: Tensor) -> Tensor:
+        """The Kullback-Leibler divergence of its augmented condition from N(0, I)."""
+        return self.inputs.divergence(condition)
+
+
+class StageTwo(nn.Module):
+    """From small images and the condition to large ones: an encoder, residual blocks, upsampling blocks."""
+
+    def __init__(
+        self, inputs: Inputs, width: int, residual: int, channels: int, coarse: Size, sizes: list[Size]
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.encode = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.ReLU())
+        between, wide = halved(coarse, HALVINGS), width
+        for source in between[:-1]:
+            self.encode.append(downsampler(wide, 2 * wide, source, 4, bias=False))
+            self.encode.extend([nn.BatchNorm2d(2 * wide), nn.ReLU()])
+            wide *= 2
+        self.join = rectified(wide + inputs.joined, wide)
+        self.residual = nn.Sequential(*(ResidualBlock(wide) for _ in range(residual)))
+        targets = [*between[-2::-1], *sizes]
+        widths = narrowing(wide, len(targets) + 1)
+        self.up = nn.Sequential(*map(up_rectified, widths[:-1], widths[1:], targets))
+        self.image = to_image(widths[-1], channels)
+
+    def forward(self, noise: Tensor, coarse: Tensor) -> Tensor:
+        """Images for the noise and stage I's images of that noise."""
+        _, c = self.inputs(noise)
+        encoded = cast(Tensor, self.encode(coarse))
+        joined = self.join(torch.cat([encoded, spread_over(c, encoded)], dim=1))
+        images: Tensor = self.image(self.up(self.residual(joined)))
+        return images
+
+    def divergence(self, condition: Tensor) -> Tensor:
+        """The Kullback-Leibler divergence of its augmented condition from N(0, I)."""
+        return self.inputs.divergence(condition)
+
+
+class StackGANGenerator(Generator):
+    """StackGAN's generator: stage I generates small images from noise, and stage II refines them at the full size.
+
+    In a conditional model, both stages read the condition through conditioning augmentation: the last `augmented`
+    numbers of the noise draw it from a Gaussian around the condition, whose Kullback-Leibler divergence from N(0, I)
+    the generator minimizes too. Without a condition, stage II reads the noise in its place.
+
+    Args:
+        width: channels of stage II's first layer, at least 1; stage I's smallest map has 8 · width.
+        doublings: how often stage I's size is doubled to the full size, at least 1; the paper has 2 (64 → 256).
+        residual: residual blocks of stage II, at least 0.
+        augmented: length of the augmented condition; 0 for half of the noise.
+        kl: weight of the divergence, which is the mean over dimensions, 0 or more.
+        init_std: standard deviation of the initial weights, above 0.
+    """
+
+    paper = "Zhang et al. 2017, arXiv:1612.03242, sections 3.3 and 3.4"
+    refines: Tensor
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        noise_dim: int,
+        condition_dim: int,
+        *,
+        width: int = 128,
+        doublings: int = 2,
+        residual: int = 4,
+        augmented: int = 0,
+        kl: float = 2.0,
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(doublings >= 1, f"doublings must be at least 1, not {doublings}.")
+        require(residual >= 0, f"residual must be 0 or more, not {residual}.")
+        require(augmented >= 0, f"augmented must be 0 or more, not {augmented}.")
+        require(0 <= kl < math.inf, f"kl must be 0 or more and finite, not {kl}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
+        self.image_shape = image_shape
+        self.condition_dim = condition_dim
+        self.weight = kl
+        channels, *_ = image_shape
+        self.sizes = halved(image_shape[1:], doublings)[::-doublings]
+        coarse, *_ = self.sizes
+        rising = halved(image_shape[1:], doublings)[-2::-1]
+        one, two = (Inputs(noise_dim, condition_dim, augmented) for _ in range(2))
+        self.first = StageOne(one, width, channels, coarse)
+        self.second = StageTwo(two, width, residual, channels, coarse, rising)
+        self.register_buffer("refines", torch.tensor(True))
+        init_weights(self, init_std)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Stage II's images; stage I's, enlarged, until stage II is trained."""
+        coarse = cast(Tensor, self.first(noise))
+        if not self.refines:
+            return F.interpolate(coarse, self.image_shape[1:])
+        images: Tensor = self.second(noise, coarse)
+        return images
+
+    def divergence(self, condition: Tensor) -> Tensor:
+        """The sum of both stages' divergences."""
+        return self.first.divergence(condition) + self.second.divergence(condition)
+
+    def joins(self, binding: Binding) -> bool:
+        """The games of the whole and of stage I, once each."""
+        games = ("generator", "generator.first")
+        return super().joins(binding) and binding.generator in games and binding.condition == "condition"
+
+    def speaks_to(self, role: str) -> bool:
+        return super().speaks_to(role) and self.condition_dim > 0 and self.weight > 0
+
+    def generator(self, play: Play) -> Tensor:
+        """The divergence of the augmented condition of what generates: stage I, or both."""
+        divergence = getattr(play.generator, "divergence", self.divergence)
+        return cast(Tensor, divergence(play.condition))
