@@ -84,7 +84,7 @@ def _dropped(kind: str, old: Table, new: Table, final: Table) -> Iterator[str]:
 def _options(kind: str, table: Table) -> dict[str, Any]:
     """The options of a table that are not the plugin's own defaults."""
     known = read_options(part_class(kind, table["plugin"]))
-    return {n: v for n, v in _typed(kind, table).items() if n not in known or str(plain(known[n].default)) != str(v)}
+    return {n: v for n, v in _typed(kind, table).items() if str(plain(known[n].default)) != str(v)}
 
 
 def _typed(kind: str, table: Table) -> dict[str, Any]:

@@ -72,7 +72,7 @@ CASES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     ),
     "a length that the user gives": ("degan", {"noise": "gaussian:dim=6"}, []),
     "what is the same all the same": ("dcgan", {"noise": "gaussian"}, []),
-    "an added loss": ("dcgan", {"loss": "code"}, []),
+    "an added loss": ("autodecoder", {"loss": "hidden:weight=0.3"}, []),
     "left out first": ("autodecoder", {"generator": "dcgan:width=8", "without": "generator"}, []),
 }
 
@@ -100,3 +100,20 @@ def test_a_part_from_python_drops_them_too(images: ArraySource) -> None:
 def test_a_recipe_as_it_is_has_nothing_to_say() -> None:
     spec = compose("autodecoder", {})
     assert notes_on_replaced(spec, {}, spec) == []
+
+
+NONSATURATING, CODE = ({"plugin": f"gantk:{name}", "weight": 0.5} for name in ("nonsaturating", "code"))
+
+
+def test_an_adversarial_loss_replaces_the_recipes_wherever_it_stands_in_the_list() -> None:
+    other = {"plugin": "gantk:wgan-gp"}
+    notes = notes_on_replaced({"loss": [CODE, NONSATURATING]}, {"loss": [other]}, {"loss": [other, CODE]})
+    assert notes == [
+        "loss wgan-gp replaces the recipe's nonsaturating and drops its weight=0.5 (--loss wgan-gp:weight=0.5 would "
+        "keep it); of the recipe, loss code:weight=0.5 stays as before."
+    ]
+
+
+def test_a_loss_from_python_that_is_recorded_by_its_installed_name() -> None:
+    given, recorded = {"plugin": "python:wgan-gp"}, {"plugin": "gantk:wgan-gp"}
+    assert notes_on_replaced({"loss": [NONSATURATING]}, {"loss": [given]}, {"loss": [recorded]}) == []
