@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gantk.building.request import Request
+from gantk.building.request import Request, is_adversarial
 
 AGE, VAE, HIDDEN, MINIMAX, WGAN_GP = (
     {"plugin": f"gantk:{name}"} for name in ("age", "vae", "hidden", "minimax", "wgan-gp")
@@ -48,3 +48,7 @@ def test_what_the_user_chose_and_what_the_recipe_has() -> None:
     assert without.of_recipe("loss") == [MINIMAX]
     assert without.of_recipe("generator") == []
     assert request.lower["loss"] == [MINIMAX, HIDDEN]
+
+
+def test_a_loss_that_cannot_be_found_is_not_adversarial() -> None:
+    assert [is_adversarial(loss) for loss in (MINIMAX, HIDDEN, {"plugin": "gantk:nothing"})] == [True, False, False]
