@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -102,7 +104,9 @@ class VectorCondition(Condition):
         return self.rows[chosen.to(self.rows.device)]
 
     def told(self, text: str) -> Tensor:
-        """The row of numbers such as `0,1,0.5`."""
+        """The row of numbers such as `0,1,0.5`, or that in a `.npy` file."""
+        if text.endswith(".npy"):
+            return self._read(text)
         try:
             numbers = [float(number) for number in text.split(",")]
         except ValueError:
@@ -110,6 +114,18 @@ class VectorCondition(Condition):
         if len(numbers) != self.dim or not all(map(math.isfinite, numbers)):
             raise OptionError(f"expected {self.dim} numbers as the condition, such as 0,1,0.5, not '{text}'.")
         return torch.tensor([numbers], device=self.rows.device)
+
+    def _read(self, path: str) -> Tensor:
+        """The vector in a `.npy` file."""
+        try:
+            found = np.load(os.path.expanduser(path), allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise OptionError(f"condition '{path}' is no .npy file of numbers ({error}).") from None
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub" or found.size != self.dim:
+            raise OptionError(f"condition '{path}' holds no vector of {self.dim} numbers.")
+        if not np.isfinite(found).all():
+            raise OptionError(f"condition '{path}' contains NaN or infinite values.")
+        return torch.from_numpy(found.astype(np.float32).reshape(1, -1)).to(self.rows)
 
     def spread(self, n: int) -> Tensor:
         """`[n, dim]` vectors of the data, in its order."""

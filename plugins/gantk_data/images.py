@@ -17,6 +17,7 @@ from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe, quiet
+from gantk_data.label_files import read_labels
 from gantk_data.layout import Layout, Split
 from gantk_data.lazy import LazySource
 from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips
@@ -123,7 +124,9 @@ class ImageFiles(LazySource):
 
     renamed: ClassVar[Mapping[str, str]] = {"root": "path", "paths": "path", "colour": "color"}
 
-    def __init__(self, files: Files, decoding: Decoding, skips: Skips, split: Split | None = None) -> None:
+    def __init__(
+        self, files: Files, decoding: Decoding, skips: Skips, split: Split | None = None, labels: Path | None = None
+    ) -> None:
         if not files.names:
             found = f" ({said})" if (said := skips.summary()) else ""
             raise DataError(
@@ -131,12 +134,25 @@ class ImageFiles(LazySource):
             )
         self._files, self._decoding, self._skips = files, decoding, skips
         layout = Layout.of(files.names, split or Split(), files.where, skips.leave_out)
-        self._names, self._all_labels = layout.names, layout.labels
+        self._names, classes = layout.names, layout.classes
+        self._all_labels: npt.NDArray[Any] | None = layout.labels
+        if labels is not None:
+            self._all_labels, classes = self._labels_in(labels)
         part = [] if len(layout.names) == len(files.names) else [asdict(split or Split())]
         self._key = key_of(str(files.where), asdict(decoding), skips.allowed, files.stamp(), *part)
         self._usable: list[int] = list(range(len(self._names)))
-        self._construct(layout.classes)
+        self._construct(classes)
         skips.report(files.where)
+
+    def _labels_in(self, path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
+        """Labels of the images of this split, from a file with a row for each image of all; and their classes."""
+        every = read_labels(path, len(self._files.names))
+        row = {name: index for index, name in enumerate(self._files.names)}
+        found = every[[row[name] for name in self._names]]
+        if found.ndim == 1:
+            return found, tuple(map(str, range(int(every.max()) + 1)))
+        self.label_dim = found.shape[1]
+        return found, None
 
     @property
     def skipped(self) -> int:
@@ -204,6 +220,8 @@ class Folder(ImageFiles):
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
         split: the images to train on, or those held out from training.
         held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
+        labels: a .npy file with a row for each image, in the order of their paths, in place of classes by folder: class
+            indices [N], or vectors [N, dim] such as attributes or embeddings. A row for each image of all splits.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
@@ -218,11 +236,12 @@ class Folder(ImageFiles):
         skip: bool = False,
         split: Literal["train", "test"] = "train",
         held_out: float = 0.0,
+        labels: Path | None = None,
     ) -> None:
         skips = Skips(skip)
         decoding = _decoding(size, crop, color)
         chosen = Split(split, held_out)
-        super().__init__(FolderFiles(absolute(path), skips), decoding, skips, chosen)
+        super().__init__(FolderFiles(absolute(path), skips), decoding, skips, chosen, labels)
 
 
 class Zip(ImageFiles):
@@ -241,6 +260,8 @@ class Zip(ImageFiles):
         skip: skip files that cannot be used and count them (`skipped`) instead of raising an error.
         split: the images to train on, or those held out from training.
         held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
+        labels: a .npy file with a row for each image, in the order of their paths, in place of classes by folder: class
+            indices [N], or vectors [N, dim] such as attributes or embeddings. A row for each image of all splits.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
@@ -256,11 +277,12 @@ class Zip(ImageFiles):
         skip: bool = False,
         split: Literal["train", "test"] = "train",
         held_out: float = 0.0,
+        labels: Path | None = None,
     ) -> None:
         skips = Skips(skip)
         decoding = _decoding(size, crop, color)
         chosen = Split(split, held_out)
-        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips, chosen)
+        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips, chosen, labels)
 
 
 class Named(ImageFiles):

@@ -55,4 +55,4 @@ class LazySource(DataSource):
         return self._source().images(indices)
 
     def labels(self, indices: Indices) -> Tensor | None:
-        return None if self.classes is None else self._source().labels(indices)
+        return None if self.classes is None and not self.label_dim else self._source().labels(indices)

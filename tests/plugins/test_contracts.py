@@ -363,6 +363,10 @@ class TestDigits(DataContract):
     plugin = "digits"
 
 
+class TestSubset(DataContract):
+    plugin = "subset:of=digits,images=20"
+
+
 def _contracts(base: type[PluginContract]) -> set[str]:
     """Names of the plugins that some class of a module beside this one tests."""
     modules = [importlib.import_module(path.stem) for path in Path(__file__).parent.glob("test_*.py")]
