@@ -126,4 +126,14 @@ ENTRIES: dict[str, Entry] = {
         refined=True,
         note=PHOTOGRAPHS,
     ),
+    "aae": Entry(
+        "AAE on MNIST",
+        (
+            "aae",
+            "--data=mnist:path={data}",
+            "--set=generator.widths=[500,500]",
+            "--discriminator=gan:widths=[300,300]",
+            "--set=stages.fit.length=4000 steps",
+        ),
+    ),
 }

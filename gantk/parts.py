@@ -222,6 +222,8 @@ class Generator(Part, ABC):
     sphere and `gantk.nn.OnSphere` projects its noise onto it, so that codes are bounded."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this generator provide it."""
+    condition_dim: int = 0
+    """How many of the numbers that it reads, the last ones, are the condition; `build` sets it."""
 
     @abstractmethod
     def forward(self, noise: Tensor) -> Tensor:

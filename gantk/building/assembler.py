@@ -61,6 +61,7 @@ class Assembler:
             context["noise_dim"] += self._refit_noise(noise, error, context)
             noise = self._part("noise", context)
             generator = self._part("generator", context, losses)
+        generator.condition_dim = context["condition_dim"]
         joining = {**{f"addon '{name}'": part for name, part in addons.items()}, "condition": condition}
         discriminator = self._discriminator(context, losses, self.recipe.judged_shape(generator), joining)
         refiner = self._part("refiner", context)
