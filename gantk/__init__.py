@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gantk.parts import Refiner as Refiner
     from gantk.parts import Verdict as Verdict
     from gantk.parts import require as require
+    from gantk.recipe import AdaptivePreset as AdaptivePreset
     from gantk.recipe import Recipe as Recipe
     from gantk.report.compare import compare as compare
     from gantk.report.show import show as show
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from gantk.schedule import Step as Step
     from gantk.schedule import Terms as Terms
     from gantk.training import train as train
+    from gantk.training.estimate import estimate as estimate
 
 _WHERE = {
     "gantk.building.adopt": ("save",),
@@ -51,11 +53,12 @@ _WHERE = {
     "gantk.data": ("DataSource",),
     "gantk.evaluation.evaluate": ("evaluate",),
     "gantk.model": ("Model",),
-    "gantk.recipe": ("Recipe",),
+    "gantk.recipe": ("AdaptivePreset", "Recipe"),
     "gantk.report.compare": ("compare",),
     "gantk.report.show": ("show",),
     "gantk.run.folder": ("Run",),
     "gantk.training": ("train",),
+    "gantk.training.estimate": ("estimate",),
     "gantk.parts": (
         "Condition",
         "Discriminator",

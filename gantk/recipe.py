@@ -1,23 +1,26 @@
 """Recipes: a schedule in code, which takes parts and puts their players into stages.
 
 A preset that only chooses values is a TOML file that `extends` another recipe; only a new schedule is a `Recipe`.
+A preset whose values depend on the data is an `AdaptivePreset`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
+from gantk.data import DataSource
 from gantk.parts import Generator, ImageShape
 from gantk.schedule import Stage
 
 if TYPE_CHECKING:
     from gantk.model import Model
 
-__all__ = ["Recipe"]
+__all__ = ["Adapted", "AdaptivePreset", "Recipe", "Wanted", "is_preset"]
 
 
 class Recipe(ABC):
@@ -42,3 +45,61 @@ class Recipe(ABC):
     def judged(self, model: Model, images: Tensor) -> Tensor:
         """What the discriminator judges in place of real images: themselves, unless the game is on something else."""
         return images
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an `AdaptivePreset` chooses values for.
+
+    Args:
+        data: the images.
+        resizable: whether the data converts its images, and the user left their size open; `data` then has
+            `AdaptivePreset.size` pixels a side.
+        seconds: time that training may take, in seconds.
+    """
+
+    data: DataSource
+    resizable: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """Values that an `AdaptivePreset` chose.
+
+    Args:
+        preset: the values, in the form of a preset's TOML; the user's own go over them.
+        reasons: one line for each choice; they become notes of the build.
+        data: options of the data plugin, such as `size`.
+    """
+
+    preset: Mapping[str, Any]
+    reasons: Sequence[str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AdaptivePreset(ABC):
+    """A preset in code: it looks at the data, and at the time that training may take, and chooses its values for them.
+
+    `gantk build NAME --data PATH --time 1h` writes what it chose to `model.toml` like any other value.
+    """
+
+    title: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    extends: ClassVar[str]
+    """The recipe whose values it changes."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Values that do not depend on the data, in the form of a preset's TOML."""
+    size: ClassVar[int] = 64
+    """Side in pixels at which it looks at images whose size the user left open."""
+    seconds: ClassVar[float] = 3600.0
+    """Time of training if the user does not say."""
+
+    @abstractmethod
+    def adapt(self, wanted: Wanted) -> Adapted:
+        """Choose values for the data."""
+
+
+def is_preset(loaded: Any) -> bool:
+    """Whether a loaded recipe only chooses values for another one: the text of a preset, or an adaptive preset."""
+    return isinstance(loaded, str) or (isinstance(loaded, type) and issubclass(loaded, AdaptivePreset))

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gantk.building.adaptive import adapted
 from gantk.building.assembler import Assembler
 from gantk.building.checks import better_when, check_shapes, notes_on_batches
 from gantk.building.construct import construct, part_class
@@ -82,6 +83,7 @@ def build(
     settings: Mapping[str, Any] | Sequence[str] = (),
     start_from: str | os.PathLike[str] | None = None,
     without: str | Sequence[str] = (),
+    time: str | float | None = None,
 ) -> Model:
     """Build a model from a recipe and parts of your choice, and check that everything fits.
 
@@ -102,6 +104,8 @@ def build(
         start_from: a run, or the folder of one of its checkpoints, to fine-tune: training starts from its weights, and
             its parts, data and settings replace the recipe's. Parts with other shapes start from new weights, with a
             note.
+        time: how long training may take on this machine, in seconds or as `"1h"`, for a recipe that chooses its values
+            for it, such as `pictures`.
 
     Raises:
         UsageError: a name or an option is unknown, or the parts do not fit; the message says how to fix it.
@@ -129,6 +133,12 @@ def build(
     if own is not None and (of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]):
         raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python.")
     left_out = [without] if isinstance(without, str) else without
+    tables = _tables(chosen)
+    reasons: list[str] = []
+    if recipe is not None or time is not None:
+        given_data = own if own is not None else _merged_data(lower, tables, listed)
+        asked_recipe = named("recipe", DEFAULT_RECIPE if recipe is None else recipe)
+        lower, reasons = adapted(asked_recipe, lower, given_data, time)
 
     def described(asked: Request) -> Spec:
         spec = overlay(asked.lower, asked.chosen, asked.settings, asked.without)
@@ -141,12 +151,13 @@ def build(
         set_noise = any(_path_of(each).startswith("noise.") for each in asked.settings)
         return assemble(described(asked), data, fit_noise=not set_noise and "noise" not in asked.chosen)
 
-    request = Request(lower, _tables(chosen), tuple(left_out), tuple(listed))
+    request = Request(lower, tables, tuple(left_out), tuple(listed))
     try:
         model = assembled(request)
     except FitError as error:
         opened = own if own is not None else open_data(described(request))
         raise mended(error, request, partial(assembled, data=opened), described) from error
+    model.built.notes[:0] = reasons
     without_those = deepcopy(lower)
     for name in left_out:
         leave_out(without_those, name)
@@ -164,6 +175,16 @@ def build(
     said = [_path_of(each).rpartition(".")[2] for each in listed]
     model.built.notes += notes_on_brought(model.built.stages, added, said)
     return model
+
+
+def _merged_data(lower: Spec, tables: Spec, settings: Sequence[Any]) -> Mapping[str, Any]:
+    """The table of the data that a user chose, with the user's settings."""
+    spec = merge({"data": lower["data"]}, {"data": tables["data"]} if "data" in tables else {})
+    for setting in settings:
+        if _path_of(setting).startswith("data."):
+            apply_setting(spec, setting)
+    found: Mapping[str, Any] = spec["data"]
+    return found
 
 
 def _path_of(setting: str | tuple[str, Any]) -> str:

@@ -18,6 +18,7 @@ from gantk.building.named import data_at, part_named
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import parse_part
+from gantk.recipe import AdaptivePreset
 from gantk.registry import Plugin, find, is_registered
 from gantk.written import Written, parse_value
 
@@ -250,6 +251,10 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     if plugin.qualified in seen:
         raise BrokenPlugin(f"recipe '{plugin.qualified}' extends itself: {' → '.join((*seen, plugin.qualified))}.")
     loaded = plugin.load()
+    if isinstance(loaded, type) and issubclass(loaded, AdaptivePreset):
+        said = {key: text for key, text in (("title", loaded.title), ("paper", loaded.paper)) if text}
+        preset = {**said, **loaded.defaults, "extends": loaded.extends}
+        return _extended(preset, plugin, f"recipe '{plugin.name}' ({plugin.package})", seen)
     if not isinstance(loaded, str):
         return {
             "recipe": {"plugin": plugin.qualified},
@@ -260,6 +265,11 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
         preset = toml.loads(loaded)
     except toml.TOMLDecodeError as error:
         raise BrokenPlugin(f"{where} is not valid TOML: {error}") from error
+    return _extended(preset, plugin, where, seen)
+
+
+def _extended(preset: Spec, plugin: Plugin, where: str, seen: tuple[str, ...]) -> Spec:
+    """A preset's values over those of the recipe that it extends."""
     base = preset.pop("extends", None)
     if not isinstance(base, str):
         raise BrokenPlugin(f"{where} must name the recipe that it extends, as in extends = 'game'.")

@@ -38,6 +38,7 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")
+@click.option("--time", metavar="TIME", help="How long training may take, as 30min or 2h, for recipe pictures.")
 @click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to create.")
 @click.option("--dry-run", is_flag=True, help="Check and print; write nothing.")
 def command(
@@ -46,6 +47,7 @@ def command(
     settings: tuple[str, ...],
     start: Path | None,
     seed: int | None,
+    time: str | None,
     output: Path | None,
     dry_run: bool,
     **parts: Any,
@@ -62,6 +64,7 @@ def command(
 
     \b
     gantk build --noise de --loss hidden
+    gantk build pictures --data photos --time 1h
     gantk build degan-mnist --without hidden
     gantk build wgan-gp --data photos:size=64 --set stages.game.length="50 epochs"
     gantk build --from runs/faces --data photos
@@ -78,7 +81,7 @@ def command(
     chosen = {slot: part for slot, part in parts.items() if part not in (None, ())}
     moved = naming_data("name it with --data") if start is not None and "data" not in chosen else nullcontext()
     with moved:
-        model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start)
+        model = build(recipe, **chosen, settings=settings, without=without, seed=seed, start_from=start, time=time)
     if not dry_run:
         run = Run(output or free_place(model.built.spec["preset"]))
         create(run, model)

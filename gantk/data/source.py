@@ -62,6 +62,10 @@ class DataSource(ABC):
         """Class indices int64 `[n]` for n indices, vectors float32 `[n, label_dim]`, or `None` without labels."""
         return None
 
+    def original_shapes(self, indices: Indices) -> list[ImageShape]:
+        """(channels, height, width) of images before this source resized or converted them."""
+        return [self.image_shape] * len(indices)
+
     def digest(self) -> str:
         """A digest that changes when the images do; empty if they cannot be compared.
 

@@ -18,6 +18,7 @@ from gantk.files import place
 from gantk.kinds import KINDS
 from gantk.ops import native
 from gantk.options import read_options
+from gantk.recipe import is_preset
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
 
@@ -72,7 +73,7 @@ def _data_roots() -> dict[str, str]:
 def _plugin(plugin: Plugin) -> dict[str, str]:
     entry = {"kind": plugin.kind, "name": plugin.name, "package": f"{plugin.package} {plugin.version}"}
     try:
-        if isinstance(plugin.load(), str):
+        if is_preset(plugin.load()):
             recipe_spec(plugin.qualified)
         elif KINDS[plugin.kind].home:
             read_options(part_class(plugin.kind, plugin.qualified))

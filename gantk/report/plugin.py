@@ -13,6 +13,7 @@ from gantk.errors import BrokenPlugin, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.options import Option, read_options, typed_options
 from gantk.parts import Loss
+from gantk.recipe import is_preset
 from gantk.registry import Plugin, find
 from gantk.report.table import table
 from gantk.seeds import forked
@@ -29,7 +30,7 @@ def describe(kind: str, name: str) -> dict[str, Any]:
     plugin = find(kind, name)
     head = {"kind": plugin.kind, "name": plugin.name, "package": plugin.package, "version": plugin.version}
     loaded = plugin.load()
-    if isinstance(loaded, str):
+    if is_preset(loaded):
         return head | _preset(plugin)
     if KINDS[kind].home:
         loaded = part_class(kind, name)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.data import ArraySource
+from gantk.data.source import Indices
 from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
@@ -158,6 +159,17 @@ class ImageFiles(LazySource):
     def skipped(self) -> int:
         """Number of files that could not be used and were skipped; 0 unless `skip=true`."""
         return self._skips.count
+
+    def original_shapes(self, indices: Indices) -> list[ImageShape]:
+        names = [self._names[index] for index in map(int, indices)]
+        with self._files.opener() as opener, quiet():
+
+            def shape_of(name: str) -> ImageShape:
+                with opener(name) as stream:
+                    return probe(stream, Decoding(None, "center", "keep"), self._files.title(name))
+
+            found = list(_in_order(shape_of, names, threads=False))
+        return [shape for shape in found if not isinstance(shape, DataError)]
 
     def _construct(self, classes: Sequence[str] | None) -> None:
         if found := cached(self._key):

@@ -1,0 +1,94 @@
+"""Presets that look at the data before they choose their values."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.building.construct import construct, part_class
+from gantk.building.spec import Spec, merge, normalize, part_table
+from gantk.data import DataSource
+from gantk.errors import OptionError, UsageError
+from gantk.options import read_options
+from gantk.recipe import AdaptivePreset, Wanted
+from gantk.registry import find
+
+__all__ = ["adapted", "seconds_of"]
+
+UNITS = {
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "h": 3600,
+    "hour": 3600,
+    "d": 86400,
+    "day": 86400,
+}
+
+
+def seconds_of(time: str | float) -> float:
+    """The seconds of a duration such as `90 s`, `30min`, `1.5h` or `2 days`; a number is seconds.
+
+    Raises:
+        OptionError: it is none of these, or not above 0.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+?)s?\s*", str(time).lower())
+    if isinstance(time, (int, float)) and not isinstance(time, bool):
+        seconds = float(time)
+    elif found and found[2] in UNITS:
+        seconds = float(found[1]) * UNITS[found[2]]
+    else:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise OptionError(f"time is a duration such as 30min, 1.5h or 90s, not {time!r}.")
+    return seconds
+
+
+def adapted(
+    recipe: Any, lower: Spec, data: Mapping[str, Any] | DataSource, time: str | float | None
+) -> tuple[Spec, list[str]]:
+    """A recipe's spec, and notes on what it chose for the data.
+
+    Args:
+        recipe: the recipe that was asked for.
+        lower: its spec.
+        data: the data's table, or the data source.
+        time: how long training may take.
+
+    Returns:
+        `lower` itself unless the recipe is an adaptive preset.
+
+    Raises:
+        UsageError: a time is given to a recipe that does not choose its length.
+        DataError: the data cannot be read.
+    """
+    plugin = find("recipe", part_table("recipe", recipe)["plugin"])
+    preset = plugin.load()
+    if not (isinstance(preset, type) and issubclass(preset, AdaptivePreset)):
+        if time is not None:
+            raise UsageError(
+                f"recipe '{plugin.name}' has a length of its own: leave out --time, and set the length with "
+                "--set stages.*.length, such as '20 epochs'."
+            )
+        return lower, []
+    seconds = preset.seconds if time is None else seconds_of(time)
+    resizable = isinstance(data, Mapping) and "size" not in data and "size" in _options(data)
+    source = (
+        data
+        if isinstance(data, DataSource)
+        else construct("data", {"size": preset.size, **data} if resizable else data)
+    )
+    chosen = preset().adapt(Wanted(source, resizable, seconds))
+    spec = merge(lower, normalize(chosen.preset, f"recipe '{plugin.name}'", plugin.package))
+    if isinstance(data, Mapping):
+        spec["data"] = {**chosen.data, "plugin": data["plugin"]}
+    return spec, list(chosen.reasons)
+
+
+def _options(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return read_options(part_class("data", data["plugin"]))

@@ -1,0 +1,143 @@
+"""The preset `pictures`: which parts, sizes and length suit the pictures, the machine and the time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+import gantk
+from gantk import AdaptivePreset
+from gantk.data import ArraySource
+from gantk.parts import ImageShape
+from gantk.recipe import Adapted, Wanted
+from gantk_pictures.look import Look, looked_at
+
+__all__ = ["Pictures"]
+
+SIDES = (64, 32)
+"""Sides in pixels, the largest first."""
+WIDTHS = (64, 48, 32, 24, 16)
+"""Widths of the networks, the largest first."""
+BATCH = 32
+ENOUGH = 300_000
+"""Images that training should see: the largest networks are chosen that see as many in the time."""
+FEW = 20_000
+"""Fewer pictures than this are augmented."""
+ON_ACCELERATOR = 2_000_000
+"""Images that training sees on an accelerator, where no time is estimated."""
+REPEATS = 2
+"""Times that a plan is timed; the shortest counts, as a machine may be busy for a moment."""
+TRAINING = 0.9
+"""Share of the time for training steps; the rest is for sampling, saving and a machine that is not quiet."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A size of images and networks, and what training does with it in the time."""
+
+    side: int | None
+    width: int
+    images: int
+
+    def networks(self) -> dict[str, Any]:
+        return {"generator": f"dcgan:width={self.width}", "discriminator": f"dcgan:width={self.width}"}
+
+
+class Pictures(AdaptivePreset):
+    """A DCGAN game whose size, widths, noise, augmentation and length are chosen for the pictures and the time."""
+
+    title = "A GAN for your own pictures, chosen for them, this machine and the time"
+    paper = "Radford, Metz & Chintala 2016, arXiv:1511.06434; Zhao et al. 2020, arXiv:2006.10738"
+    extends = "dcgan"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "noise": "gaussian:dim=128",
+        "train": {"ema_half_life": 10_000, "ema_warmup": 0.05},
+        "stages": {"game": {"batch_size": BATCH}},
+    }
+
+    def adapt(self, wanted: Wanted) -> Adapted:
+        look = looked_at(wanted.data)
+        plan, why = _plan(wanted, look)
+        shape = _shape(wanted, look, plan.side)
+        dim = _noise(look.dimension)
+        preset: dict[str, Any] = {
+            **plan.networks(),
+            "noise": f"gaussian:dim={dim}",
+            "stages": {"game": {"length": f"{max(1, plan.images // BATCH)} steps"}},
+        }
+        reasons = [_seen(look), *why, _noise_reason(dim, look.dimension)]
+        if look.count < FEW:
+            preset["addon"] = ["diffaugment"]
+            reasons.append(
+                f"augmentation (diffaugment): {look.count:,} pictures are few, and a discriminator learns few by heart."
+            )
+        if look.copies > 0.01:
+            reasons.append(f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can.")
+        data: dict[str, Any] = {}
+        if wanted.resizable:
+            data = {"size": plan.side} | ({"color": "gray"} if shape[0] == 1 else {})
+        return Adapted(preset, reasons, data)
+
+
+def _seen(look: Look) -> str:
+    said = f"{look.count:,} {'gray' if look.gray else 'color'} pictures of about {look.side} pixels"
+    if 0.8 < look.aspect < 1.25:
+        return f"{said}."
+    return (
+        f"{said}, {look.aspect:.2g} times as wide as high: the center is used; size=[H,W],crop=none uses all of them."
+    )
+
+
+def _noise(dimension: float) -> int:
+    """Twice the intrinsic dimension, a multiple of 16 from 64 to 256."""
+    return 128 if math.isnan(dimension) else min(256, max(64, 16 * math.ceil(dimension / 8)))
+
+
+def _noise_reason(dim: int, dimension: float) -> str:
+    if math.isnan(dimension):
+        return f"noise of {dim} dimensions: the usual one, as the pictures' intrinsic dimension cannot be estimated."
+    return f"noise of {dim} dimensions: at least twice the pictures' intrinsic dimension, about {dimension:.0f}."
+
+
+def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
+    if side is None:
+        return wanted.data.image_shape
+    return (1 if look.gray else wanted.data.image_shape[0], side, side)
+
+
+def _plan(wanted: Wanted, look: Look) -> tuple[_Plan, list[str]]:
+    """The largest images and networks for which training sees enough images in the time."""
+    sides: list[int | None] = [None]
+    if wanted.resizable:
+        sides = [side for side in SIDES if side <= look.side] or [max(8, look.side // 4 * 4)]
+    minutes = f"{wanted.seconds / 60:.0f} minutes"
+    if torch.accelerator.is_available():
+        plan = _Plan(sides[0], WIDTHS[0], ON_ACCELERATOR)
+        return plan, [f"{_size(plan)}length {plan.images:,} images: times are estimated on CPUs only."]
+    for side in sides:
+        for width in WIDTHS:
+            plan = _Plan(side, width, 0)
+            images = int(TRAINING * wanted.seconds / _seconds_per_image(plan, _shape(wanted, look, side)))
+            last = side == sides[-1] and width == WIDTHS[-1]
+            if images >= ENOUGH or last:
+                plan = _Plan(side, width, images)
+                chosen = "the largest that see" if images >= ENOUGH else "the smallest, though they see fewer than"
+                why = f"{_size(plan)}width {width}: {chosen} {ENOUGH:,} images in {minutes} on this CPU."
+                return plan, [why, f"length {images:,} images, which take about {minutes}."]
+    raise AssertionError("the last plan is always chosen")
+
+
+def _size(plan: _Plan) -> str:
+    return "" if plan.side is None else f"size {plan.side}, "
+
+
+def _seconds_per_image(plan: _Plan, shape: ImageShape) -> float:
+    """Seconds of training per image, measured on a few steps."""
+    images = ArraySource(torch.zeros(BATCH, *shape, dtype=torch.uint8))
+    settings = {"stages.game.batch_size": BATCH, "stages.game.length": "1 steps"}
+    model = gantk.build("dcgan", data=images, settings=settings, **plan.networks())
+    return min(gantk.estimate(model).total for _ in range(REPEATS)) / BATCH

@@ -1,0 +1,101 @@
+"""Presets that look at the data: what they are shown, what becomes of their choices, and what the user's own do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gantk
+from gantk import registry
+from gantk.building.adaptive import seconds_of
+from gantk.errors import OptionError, UsageError
+from gantk.recipe import Adapted, AdaptivePreset, Wanted
+
+
+class Looking(AdaptivePreset):
+    """Keeps what it is shown; its length is one step a second."""
+
+    title = "By the data"
+    extends = "dcgan"
+    defaults: ClassVar[Mapping[str, Any]] = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}
+    size = 16
+    shown: ClassVar[list[Wanted]] = []
+
+    def adapt(self, wanted: Wanted) -> Adapted:
+        self.shown.append(wanted)
+        length = {"game": {"length": f"{wanted.seconds:.0f} steps", "batch_size": 4}}
+        return Adapted(
+            {"noise": "gaussian:dim=7", "stages": length}, ["seven: a reason."], {"size": 12, "color": "gray"}
+        )
+
+
+@pytest.fixture(autouse=True)
+def looking() -> Iterator[None]:
+    Looking.shown.clear()
+    registry.give("recipe", "looking", lambda: Looking, thing=Looking, listed=True)
+    yield
+    del registry._given["recipe", "looking"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eight pictures of 40×30 and 30×40 pixels."""
+    rng = np.random.default_rng(0)
+    for index in range(8):
+        shape = (40, 30, 3) if index % 2 else (30, 40, 3)
+        Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(tmp_path / f"{index}.png")
+    return tmp_path
+
+
+def test_what_it_chose_is_a_plain_spec_with_its_reasons(folder: Path) -> None:
+    model = gantk.build("looking", data=folder, time="2min")
+    (wanted,) = Looking.shown
+    assert (wanted.data.image_shape, wanted.resizable, wanted.seconds) == ((3, 16, 16), True, 120.0)
+    assert sorted(set(wanted.data.original_shapes(range(8)))) == [(3, 30, 40), (3, 40, 30)]
+    spec = model.built.spec
+    assert (model.image_shape, model.noise_dim, spec["preset"]) == ((1, 12, 12), 7, "looking")
+    assert spec["recipe"]["plugin"] == "gantk:game"
+    assert spec["stages"]["game"]["length"] == "120 steps"
+    assert model.built.notes[0] == "seven: a reason."
+
+
+def test_the_users_own_values_go_over_it(folder: Path) -> None:
+    model = gantk.build(
+        "looking", data=f"{folder}:size=20", noise="gaussian:dim=9", settings={"stages.game.length": "3 steps"}
+    )
+    assert (model.image_shape, model.noise_dim) == ((1, 20, 20), 9), "its size is the user's, its color the preset's"
+    assert model.built.spec["stages"]["game"]["length"] == "3 steps"
+    assert not Looking.shown[0].resizable
+    assert Looking.shown[0].seconds == Looking.seconds
+
+
+def test_arrays_are_looked_at_as_they_are() -> None:
+    model = gantk.build("looking", data=np.zeros((6, 1, 16, 16), dtype=np.uint8), time=5)
+    assert (Looking.shown[0].resizable, model.image_shape) == (False, (1, 16, 16))
+    assert model.built.spec["stages"]["game"]["length"] == "5 steps"
+
+
+def test_other_recipes_have_a_length_of_their_own() -> None:
+    with pytest.raises(UsageError, match=r"recipe 'dcgan' has a length of its own: leave out --time"):
+        gantk.build(data=np.zeros((6, 1, 16, 16), dtype=np.uint8), time="1h")
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("90s", 90), ("30min", 1800), ("1.5 h", 5400), ("2 Days", 172800), (".5m", 30), (7, 7.0), ("1hour", 3600)],
+)
+def test_a_time_is_a_duration(time: str | float, seconds: float) -> None:
+    assert seconds_of(time) == seconds
+
+
+@pytest.mark.parametrize(
+    "time", ["", "h", "10", "0min", "-1h", "1 year", "1h30", "nan s", float("inf"), -3, True, "1e3s"]
+)
+def test_what_is_no_time_is_refused(time: Any) -> None:
+    with pytest.raises(OptionError, match=r"time is a duration such as 30min, 1\.5h or 90s, not"):
+        seconds_of(time)

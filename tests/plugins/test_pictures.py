@@ -1,0 +1,89 @@
+"""The recipe for one's own pictures: what it sees in them, and what it chooses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gantk
+from gantk.data import ArraySource
+from gantk_pictures import recipe
+from gantk_pictures.look import looked_at
+
+
+def blobs(count: int, side: int, channels: int = 3) -> np.ndarray:
+    """Pictures of one bright disk, whose place (two numbers) is all that differs."""
+    rng = np.random.default_rng(0)
+    row, column = np.mgrid[:side, :side][:, None] - rng.uniform(side / 4, 3 * side / 4, (2, count, 1, 1))
+    disk = np.exp(-(row**2 + column**2) / (side / 6) ** 2)
+    return np.repeat((disk * 250)[:, None], channels, axis=1).astype(np.uint8)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that trains 1,000 images of 32 pixels by networks of width 16 in a second."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr(
+        recipe, "_seconds_per_image", lambda plan, shape: 1e-3 * (plan.width / 16) * (shape[1] / 32) ** 2
+    )
+
+
+def saved(pictures: np.ndarray, folder: Path) -> Path:
+    for index, picture in enumerate(pictures):
+        image = picture[0] if picture.shape[0] == 1 else picture.transpose(1, 2, 0)
+        Image.fromarray(image).save(folder / f"{index:03d}.png")
+    return folder
+
+
+def test_it_sees_size_color_dimension_and_copies() -> None:
+    pictures = blobs(300, 24)
+    look = looked_at(ArraySource(np.concatenate([pictures, pictures[:100]])))
+    assert (look.count, look.side, look.aspect, look.gray) == (400, 24, 1.0, False)
+    assert look.dimension == pytest.approx(2, abs=0.4)
+    assert look.copies == pytest.approx(0.25)
+
+
+def test_size_widths_and_length_follow_the_time(fast: None, tmp_path: Path) -> None:
+    saved(blobs(40, 80), tmp_path)
+    sizes = {}
+    for time in ("1min", "10min", "1h"):
+        model = gantk.build("pictures", data=tmp_path, time=time)
+        spec = model.built.spec
+        steps = int(spec["stages"]["game"]["length"].split()[0])
+        sizes[time] = (model.image_shape, spec["generator"]["width"], steps * spec["stages"]["game"]["batch_size"])
+    assert sizes["1min"] == ((3, 32, 32), 16, pytest.approx(54_000, rel=1e-3)), "the smallest"
+    assert sizes["10min"] == ((3, 32, 32), 24, pytest.approx(360_000, rel=1e-3))
+    assert sizes["1h"] == ((3, 64, 64), 32, pytest.approx(405_000, rel=1e-3))
+
+
+def test_each_choice_has_its_reason(fast: None, tmp_path: Path) -> None:
+    saved(np.concatenate([blobs(30, 40, 1), blobs(10, 40, 1)]), tmp_path)
+    model = gantk.build("pictures", data=tmp_path, time="10min")
+    assert model.image_shape[0] == 1, "gray pictures stay gray"
+    said = "\n".join(model.built.notes)
+    for reason in (
+        r"40 gray pictures of about 40 pixels",
+        r"size 32, width 24: the largest that see 300,000 images in 10 minutes",
+        r"length 360,000 images",
+        r"noise of 64 dimensions: at least twice the pictures' intrinsic dimension, about \d",
+        r"augmentation \(diffaugment\): 40 pictures are few",
+        r"about 25% of the pictures are copies of others",
+    ):
+        assert re.search(reason, said), reason
+
+
+def test_many_pictures_are_not_augmented(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "FEW", 20)
+    model = gantk.build("pictures", data=blobs(40, 28), time="10min")
+    assert "addon" not in model.built.spec
+    assert model.image_shape == (3, 28, 28), "an array is taken as it is"
+
+
+def test_a_plan_is_timed_on_this_machine() -> None:
+    small, large = (recipe._seconds_per_image(recipe._Plan(None, width, 0), (1, 16, 16)) for width in (4, 64))
+    assert 0 < small < large
