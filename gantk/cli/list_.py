@@ -15,10 +15,12 @@ __all__ = ["command"]
 def command(kind: str | None, as_json: bool) -> None:
     """List the installed plugins, all or of one KIND.
 
-    Kinds: noise, generator, refiner, discriminator, loss, data, metric, extractor, recipe. Reads metadata only.
+    Kinds: noise, generator, refiner, discriminator, condition, loss, addon, metric, extractor, data, recipe. With a
+    KIND, each is described in one line. Plugins are not imported.
     """
     from gantk.kinds import KINDS
     from gantk.registry import plugins, unreadable
+    from gantk.report.listing import summary_of
     from gantk.report.table import table
 
     for place, error in unreadable().items():
@@ -34,5 +36,10 @@ def command(kind: str | None, as_json: bool) -> None:
     rows = []
     for plugin in found:
         clash = f"claimed by several packages: use {plugin.qualified}" if claims[plugin.kind, plugin.name] > 1 else ""
-        rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", clash))
-    click.echo(table(rows, ("KIND", "NAME", "PACKAGE", "")) if rows else f"no {kind or 'plugin'} is installed")
+        said = clash or (summary_of(plugin) if kind else "")
+        rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", said))
+    click.echo(
+        table(rows, ("KIND", "NAME", "PACKAGE", "WHAT IT IS" if kind else ""))
+        if rows
+        else f"no {kind or 'plugin'} is installed"
+    )

@@ -47,6 +47,10 @@ class DataSource(ABC):
     """The options that select the held-out split, such as `{"split": "test"}`; empty if no data of this kind has one.
     Data that holds nothing out raises `gantk.errors.NothingHeldOut` when it is constructed with these options."""
 
+    symmetric: bool | None = None
+    """Whether mirrored images could be images of this data with the same label: true for photographs of things, false
+    for letters; `None` if it is not known."""
+
     renamed: ClassVar[Mapping[str, str]] = {}
     """Deprecated option names, which are still accepted with a warning: old name → new name."""
 

@@ -36,7 +36,7 @@ class Some(DataSource):
     def __init__(self, source: DataSource, indices: Sequence[int], classes: Sequence[str] | None = None) -> None:
         self._source = source
         self._indices = np.asarray(indices, dtype=np.int64)
-        self.image_shape = source.image_shape
+        self.image_shape, self.symmetric = source.image_shape, source.symmetric
         own = source.classes or ()
         names = tuple(own if classes is None else classes)
         self.classes = names if own and set(own) <= set(names) else None

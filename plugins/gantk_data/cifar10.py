@@ -180,6 +180,7 @@ class CIFAR10(LazySource):
         download: download the binary version into that folder if it is missing, and verify its checksum.
     """
 
+    symmetric = True
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
     renamed: ClassVar[Mapping[str, str]] = {"root": "path"}
     mirrors: ClassVar[tuple[str, ...]] = ("https://www.cs.toronto.edu/~kriz/",)

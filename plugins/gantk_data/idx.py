@@ -121,6 +121,8 @@ class Digits(_IdxSource):
     28x28 gray, in MNIST's order. MNIST by Yann LeCun, Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
     """
 
+    symmetric = False
+
     def __init__(self) -> None:
         here = Path(__file__).parent / "digits"
         super().__init__(here / "images-idx3-ubyte.gz", here / "labels-idx1-ubyte.gz", tuple("0123456789"))
@@ -183,6 +185,7 @@ class MNIST(_Published):
         download: download the files into that folder if they are missing, and verify their checksums.
     """
 
+    symmetric = False
     name = "mnist"
     names = tuple("0123456789")
     mirrors = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
@@ -216,6 +219,7 @@ class FashionMNIST(_Published):
         download: download the files into that folder if they are missing, and verify their checksums.
     """
 
+    symmetric = True
     name = "fashion-mnist"
     names = (
         "T-shirt/top",

@@ -12,7 +12,8 @@ import pytest
 
 from gantk import toml
 from gantk.kinds import KINDS
-from gantk.registry import everything
+from gantk.registry import everything, plugins
+from gantk.report.listing import summary_of
 
 ONES = '''
 import torch
@@ -45,7 +46,9 @@ print("imported:", [name for name in heavy if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "noise", "--json"], ["build", "--help"], []])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["list", "recipe"], ["list", "noise", "--json"], ["build", "--help"], []]
+)
 def test_help_and_list_import_neither_torch_nor_plugins(arguments: list[str], tmp_path: Path) -> None:
     probed = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -85,6 +88,18 @@ def test_list_of_one_kind(call) -> None:
     error = call("list", "nois").error(2)
     assert "Did you mean 'noise'?" in error
     assert json.loads(call("list", "extractor", "--json").worked().out) == [] or "extractor" in KINDS
+
+
+def test_a_listed_kind_says_what_each_plugin_is(call) -> None:
+    for kind in ("loss", "recipe"):
+        lines = {line.split()[1]: line for line in call("list", kind).worked().out.splitlines()[1:]}
+        for plugin in plugins(kind):
+            if plugin.package == "gantk":
+                assert summary_of(plugin), plugin
+                assert lines[plugin.name].endswith(summary_of(plugin))
+    assert "DCGAN: strided convolutions" in lines["dcgan"], "a preset's title"
+    assert "A discriminator and a generator take turns" in lines["game"], "a docstring's first line"
+    assert "A GAN for your own pictures" in lines["pictures"], "the title in code"
 
 
 def test_show_agrees_with_its_json(call) -> None:

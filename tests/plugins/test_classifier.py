@@ -219,3 +219,18 @@ def test_a_changed_docstring_trains_no_classifier_anew(monkeypatch: pytest.Monke
 
     assert code('"""Doc."""\ndef f(x):\n    """Doc."""\n    return x  # why\n') == code("def f(x):\n    return x\n")
     assert code("def f(x):\n    return x\n") != code("def f(x):\n    return 2 * x\n")
+
+
+def test_images_are_mirrored_in_training_where_the_data_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Leftmost(ArraySource):
+        """Stripes at the left or the right, which are each other's mirror images."""
+
+        symmetric = False
+
+    labels = np.arange(200) % 2
+    images = np.random.default_rng(0).integers(0, 120, (200, 3, 12, 12)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[:, :, 8 * label : 8 * label + 4] += 100
+    options = {"shape": (3, 12, 12)}
+    assert made(Leftmost(images, labels), **options).test_error < 0.1
+    assert made(ArraySource(images, labels), **options).test_error > 0.2, "in color, and nothing is said"

@@ -32,6 +32,8 @@ class Split:
     classes: tuple[str, ...]
     held_out_name: str
     """Which those are, as `split=test` or `a tenth`."""
+    symmetric: bool | None
+    """Whether mirrored images have the same class; `None` if it is not known."""
 
     @property
     def image_shape(self) -> ImageShape:
@@ -73,13 +75,13 @@ def read(data: str | DataSource, size: int, seed: int) -> Split:
     held_out = _held_out(data, source) if isinstance(data, str) else None
     if held_out is not None:
         other, name = held_out
-        return Split(seen, _examples(other, shape), classes, name)
+        return Split(seen, _examples(other, shape), classes, name, source.symmetric)
     order = torch.randperm(len(seen), generator=torch.Generator().manual_seed(seed))
     tested, learned = order[: max(1, len(seen) // 10)], order[max(1, len(seen) // 10) :]
     if not len(learned):
         raise FitError("there is one image; two at least are needed.")
     rest, tenth = (Examples(seen.images[chosen], seen.labels[chosen]) for chosen in (learned, tested))
-    return Split(rest, tenth, classes, "a tenth of the data")
+    return Split(rest, tenth, classes, "a tenth of the data", source.symmetric)
 
 
 def _reduced(shape: ImageShape, size: int) -> ImageShape:

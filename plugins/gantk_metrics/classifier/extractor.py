@@ -41,7 +41,8 @@ class Classifier(Extractor):
         epochs: passes over the images, at least 1. By default 6, and more where they are fewer than 8,000.
         width: channels of its first block, at least 1; four times as many features. By default 16 for gray images and
             32 for others.
-        flip: whether half of the training images are mirrored; by default those in color are.
+        flip: whether half of the training images are mirrored; by default, if the data set says that mirrored images
+            have the same class, or says nothing and is in color.
         size: longest side, in pixels, of what it sees, at least 4; larger images are reduced.
         seed: random seed of weights, order and shifts.
     """
@@ -75,7 +76,7 @@ class Classifier(Extractor):
         settings = training.Settings(
             epochs=epochs or max(EPOCHS, math.ceil(LEAST_SEEN / len(split.seen))),
             width=width or (16 if gray else 32),
-            flip=not gray if flip is None else flip,
+            flip=next(known for known in (flip, split.symmetric, not gray) if known is not None),
             seed=seed,
         )
         self.class_count = len(split.classes)
