@@ -25,8 +25,6 @@ WIDTHS = (64, 48, 32, 24, 16)
 BATCH = 32
 ENOUGH = 300_000
 """Images that training should see: the largest networks are chosen that see as many in the time."""
-FEW = 20_000
-"""Fewer pictures than this are augmented."""
 ON_ACCELERATOR = 2_000_000
 """Images that training sees on an accelerator, where no time is estimated."""
 REPEATS = 2
@@ -70,11 +68,6 @@ class Pictures(AdaptivePreset):
             "stages": {"game": {"length": f"{max(1, plan.images // BATCH)} steps"}},
         }
         reasons = [_seen(look), *why, _noise_reason(dim, look.dimension)]
-        if look.count < FEW:
-            preset["addon"] = ["diffaugment"]
-            reasons.append(
-                f"augmentation (diffaugment): {look.count:,} pictures are few, and a discriminator learns few by heart."
-            )
         if look.copies > 0.01:
             reasons.append(f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can.")
         data: dict[str, Any] = {}

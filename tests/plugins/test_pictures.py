@@ -71,16 +71,13 @@ def test_each_choice_has_its_reason(fast: None, tmp_path: Path) -> None:
         r"size 32, width 24: the largest that see 300,000 images in 10 minutes",
         r"length 360,000 images",
         r"noise of 64 dimensions: at least twice the pictures' intrinsic dimension, about \d",
-        r"augmentation \(diffaugment\): 40 pictures are few",
         r"about 25% of the pictures are copies of others",
     ):
         assert re.search(reason, said), reason
 
 
-def test_many_pictures_are_not_augmented(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "FEW", 20)
+def test_an_array_keeps_its_size(fast: None) -> None:
     model = gantk.build("pictures", data=blobs(40, 28), time="10min")
-    assert "addon" not in model.built.spec
     assert model.image_shape == (3, 28, 28), "an array is taken as it is"
 
 
