@@ -159,6 +159,8 @@ def build(
         raise mended(error, request, partial(assembled, data=opened), described) from error
     model.built.notes[:0] = reasons
     without_those = deepcopy(lower)
+    if reasons:
+        del without_those["data"]  # its options were chosen for these very images
     for name in left_out:
         leave_out(without_those, name)
     model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)

@@ -62,7 +62,8 @@ def test_size_widths_and_length_follow_the_time(fast: None, tmp_path: Path) -> N
 
 
 def test_each_choice_has_its_reason(fast: None, tmp_path: Path) -> None:
-    saved(np.concatenate([blobs(30, 40, 1), blobs(10, 40, 1)]), tmp_path)
+    pictures = blobs(30, 40, 1)
+    saved(np.concatenate([pictures, pictures[:10]]), tmp_path)
     model = gantk.build("pictures", data=tmp_path, time="10min")
     assert model.image_shape[0] == 1, "gray pictures stay gray"
     said = "\n".join(model.built.notes)
@@ -74,6 +75,7 @@ def test_each_choice_has_its_reason(fast: None, tmp_path: Path) -> None:
         r"about 25% of the pictures are copies of others",
     ):
         assert re.search(reason, said), reason
+    assert "of the recipe" not in said, "size and color of the data are no recipe's"
 
 
 def test_an_array_keeps_its_size(fast: None) -> None:
