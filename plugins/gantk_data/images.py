@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.data import ArraySource
-from gantk.data.source import Indices
 from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe, quiet
 from gantk_data.label_files import read_labels
 from gantk_data.layout import Layout, Split
-from gantk_data.lazy import LazySource
+from gantk_data.lazy import Indices, LazySource
 from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips
 from gantk_data.reading import absolute, shown
 from gantk_data.roots import check_choice
