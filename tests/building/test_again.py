@@ -12,8 +12,9 @@ from torch import Tensor
 
 import gantk
 from gantk import registry
-from gantk.building.given import again, named, source_of
-from gantk.errors import DataError, UsageError
+from gantk.building.given import again, give_file, named, source_of
+from gantk.construct import construct
+from gantk.errors import DataError, OptionError, UsageError
 from gantk_classic.losses import NonSaturating
 from gantk_classic.noise import Gaussian
 
@@ -71,6 +72,61 @@ def test_code_of_a_file_is_given_by_its_name_there(tmp_path: Path) -> None:
     path.write_text("def flat(n):\n    import torch\n\n    return torch.zeros(n, 2)\n")
     again("noise", f" {path}:flat ", {"plugin": "python:other"}, "the run")
     assert thing("noise", "other").__name__ == "flat"
+
+
+class Bright(NonSaturating):
+    """A loss with one option, that a run may have written another one of."""
+
+
+class Dark(Bright):
+    """Another one."""
+
+
+def test_an_instance_takes_the_options_that_the_run_wrote_of_it() -> None:
+    tables = [{"plugin": "python:Bright", "scale": 2}, {"plugin": "python:Dark", "shift": 1}]
+    dark = Dark()
+    again("loss", [Bright(), dark], tables, "the run")
+    assert construct("loss", tables[1]) is dark
+    with pytest.raises(OptionError, match="loss 'Dark' has no option 'scale'"):
+        construct("loss", {"plugin": "python:Dark", "scale": 2})
+
+
+FILE = """
+import torch
+from torch import nn, zeros
+from torch.nn import Linear
+
+import gantk
+
+WIDTH = 3
+_hidden = nn.Linear(2, 2)
+network = nn.Linear(2, 2)
+drawn = torch.distributions.Normal(torch.zeros(2), 1.0)
+
+
+def flat(n):
+    return zeros(n, 2)
+
+
+class Mine(nn.Linear):
+    pass
+
+
+@gantk.register("noise", name="dice")
+def thrown(n):
+    return zeros(n, 2)
+"""
+
+
+def test_a_file_gives_what_it_defines_and_nothing_that_it_imports(tmp_path: Path) -> None:
+    path = tmp_path / "mine_with_everything.py"
+    path.write_text(FILE)
+    give_file(path)
+    given = {kind: {name for of, name in registry._given if of == kind} for kind in ("noise", "generator")}
+    assert given["generator"] == {"network", "drawn", "flat", "Mine", "thrown"}
+    assert given["noise"] == {"network", "drawn", "flat", "Mine", "dice"}, "what it registers has its name there"
+    assert [thing("noise", name).__name__ for name in ("flat", "Mine", "dice")] == ["flat", "Mine", "thrown"]
+    assert named("noise", thing("noise", "flat")) == {"plugin": "python:flat"}
 
 
 def test_losses_by_their_roles_are_given_again() -> None:
