@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import os
 import re
@@ -321,8 +322,8 @@ def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run,
 
 def free_place(name: str) -> Path:
     """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist."""
-    path = RUNS / name
-    return next(each for each in (path, *(RUNS / f"{name}-{n}" for n in range(2, 1 << 20))) if not each.exists())
+    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+    return next(path for path in map(RUNS.joinpath, names) if not path.exists())
 
 
 def runs_under(folder: Path) -> list[Path]:
