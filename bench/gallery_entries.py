@@ -136,4 +136,33 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.fit.length=4000 steps",
         ),
     ),
+    "stackgan": Entry(
+        "StackGAN on MNIST by class: 14×14, then 28×28",
+        (
+            "stackgan",
+            "--data=mnist:path={data}",
+            "--condition=class",
+            "--generator=stackgan:width=16,doublings=1,residual=2",
+            "--discriminator=pyramid:of='gantk:stackgan:width=16,condition_width=16',sizes=2,doublings=1",
+            "--set=noise.dim=64",
+            "--set=stages.*.batch_size=32",
+            "--set=stages.*.*.lr_schedule=constant",
+            "--set=stages.*.*.lr=5e-4",
+            "--set=stages.stage-1.length=2500 steps",
+            "--set=stages.stage-2.length=1500 steps",
+        ),
+    ),
+    "stackgan-v2": Entry(
+        "StackGAN-v2 on MNIST: 14×14 and 28×28 at once",
+        (
+            "stackgan-v2",
+            "--data=mnist:path={data}",
+            "--generator=stackgan-v2:width=8,sizes=2",
+            "--discriminator=pyramid:of='gantk:stackgan:width=16',sizes=2",
+            "--set=noise.dim=64",
+            "--set=stages.game.batch_size=32",
+            "--set=stages.game.*.lr=5e-4",
+            "--set=stages.game.length=2500 steps",
+        ),
+    ),
 }

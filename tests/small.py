@@ -31,6 +31,7 @@ TINY: dict[str, dict[str, str]] = {
         "stackgan-v2": "stackgan-v2:width=1,residual=1",
         "aae": "aae:widths=[8]",
         "class-mixture": "class-mixture:of='aae:widths=[8]'",
+        "lapgan": "lapgan:hidden=8,width=2",
     },
     "discriminator": {
         "gan": "gan:widths=[16]",
@@ -44,6 +45,7 @@ TINY: dict[str, dict[str, str]] = {
         "stackgan": "stackgan:width=2,condition_width=4",
         "pyramid": "pyramid:of='stackgan:width=2'",
         "code-pair": "code-pair:of='gan:widths=[8]'",
+        "lapgan": "lapgan:hidden=8,width=2",
     },
     "refiner": {"denoiser": "denoiser:width=4"},
     "condition": {"class": "class"},

@@ -1,1 +1,1 @@
-"""LAPGAN: a pyramid of conditional games."""
+"""LAPGAN: a pyramid of games on residuals."""
