@@ -96,9 +96,9 @@ def _stage(stage: Stage, images: int) -> str:
 
 
 def _player(player: Player) -> tuple[str, ...]:
-    extras = {"repeats": (player.repeats, 1), "clip_weights": (player.clip_weights, 0)}
-    extras["clip_gradients"] = (player.clip_gradients, 0)
-    extra = "".join(f", {name}={_value(value)}" for name, (value, usual) in extras.items() if value != usual)
+    usual = Player(player.name, player.moves, player.objective).settings()
+    extras = {name: value for name, value in player.settings().items() if name not in player.optimizer}
+    extra = "".join(f", {name}={_value(value)}" for name, value in extras.items() if value != usual[name])
     options = {key: value for key, value in player.optimizer.items() if key != "optimizer"}
     return (
         f"  {player.name}",

@@ -18,6 +18,7 @@ from gantk.errors import FitError, OptionError
 from gantk.nn import OnSphere
 from gantk.parts import ImageShape
 from gantk.schedule import Batch, Player, Step
+from gantk.schedule.rates import parse_rate
 from gantk.training.turn import Turns
 from gantk_age.losses import AGELoss, _projected, code_divergence
 from gantk_age.networks import AGEGenerator
@@ -305,6 +306,11 @@ def test_the_preset_has_the_authors_values() -> None:
         "encoder": (1, 2e-4, (0.5, 0.999)),
         "generator": (2, 2e-4, (0.5, 0.999)),
     }
+    for player in stage.players:
+        rate = parse_rate(player.lr_schedule, "lr_schedule")
+        assert [rate((epoch + 0.5) / 150) for epoch in (0, 39, 41, 81, 149)] == pytest.approx(
+            [1, 1, 0.96, 0.96**2, 0.96**3]
+        )
     assert [(t["images"], t["codes"], t["code_distance"], t["direction"]) for t in model.built.spec["loss"]] == [
         (10.0, 1000.0, "cos", "qp")
     ]
