@@ -16,6 +16,7 @@ TINY: dict[str, dict[str, str]] = {
         "uniform": "uniform:dim=6",
         "de": "de:dim=6,autoencoder='vae:width=4'",
         "sphere": "sphere:dim=6",
+        "mixture": "mixture:dim=6,components=4",
     },
     "generator": {
         "gan": "gan:widths=[16]",
@@ -27,6 +28,7 @@ TINY: dict[str, dict[str, str]] = {
         "progan": "progan:fmap_base=16,fmap_max=8",
         "r3gan": "r3gan:width=4,largest=4,blocks=1",
         "modulated": "modulated:of='dcgan:width=4',hidden=4",
+        "deligan": "deligan:width=4",
         "stackgan": "stackgan:width=2,residual=1",
         "stackgan-v2": "stackgan-v2:width=1,residual=1",
         "aae": "aae:widths=[8]",
@@ -42,6 +44,7 @@ TINY: dict[str, dict[str, str]] = {
         "r3gan": "r3gan:width=4,largest=4,blocks=1",
         "projection": "projection:of='dcgan:width=4'",
         "auxiliary": "auxiliary:of='dcgan:width=4'",
+        "deligan": "deligan:width=4",
         "stackgan": "stackgan:width=2,condition_width=4",
         "pyramid": "pyramid:of='stackgan:width=2'",
         "code-pair": "code-pair:of='gan:widths=[8]'",
