@@ -165,4 +165,18 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=2500 steps",
         ),
     ),
+    "r3gan": Entry(
+        "R3GAN on MNIST",
+        (
+            "r3gan",
+            "--data=mnist:path={data}",
+            "--generator=r3gan:width=16,largest=64,blocks=1",
+            "--discriminator=r3gan:width=16,largest=64,blocks=1",
+            "--set=loss.r1.every=4",
+            "--set=loss.r2.every=4",
+            "--set=stages.game.*.lr=1e-3",
+            "--set=stages.game.batch_size=32",
+            "--set=stages.game.length=2000 steps",
+        ),
+    ),
 }

@@ -16,6 +16,7 @@ from gantk.options import parse_part
 from gantk.parts import ImageShape
 from gantk.registry import plugins
 from gantk.testing import (
+    AddonContract,
     ConditionContract,
     DataContract,
     DiscriminatorContract,
@@ -378,7 +379,15 @@ def _contracts(base: type[PluginContract]) -> set[str]:
 
 @pytest.mark.parametrize(
     "base",
-    [NoiseContract, GeneratorContract, DiscriminatorContract, LossContract, RefinerContract, ExtractorContract],
+    [
+        NoiseContract,
+        GeneratorContract,
+        DiscriminatorContract,
+        LossContract,
+        RefinerContract,
+        AddonContract,
+        ExtractorContract,
+    ],
 )
 def test_no_bundled_plugin_is_without_its_contract(base: type[PluginContract]) -> None:
     bundled = {plugin.name for plugin in plugins(base.kind) if plugin.package == "gantk"}
