@@ -1,0 +1,144 @@
+"""What a build writes down of its data, and when it has something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import Tensor
+
+import gantk
+from gantk import Loss, Play
+from gantk.building.assembly import assemble, checked_shape, compose, open_data
+from gantk.data import ArraySource
+from gantk.errors import DataError, FitError, OptionError, UsageError
+
+Build = Callable[..., gantk.Model]
+SMALL: dict[str, Any] = {
+    "noise": "gaussian:dim=6",
+    "generator": "gan:widths=[4]",
+    "discriminator": "gan:widths=[4]",
+    "settings": {"stages.game.batch_size": 4},
+}
+
+
+def pixels(channels: int) -> np.ndarray[Any, Any]:
+    return np.zeros((8, channels, 8, 8), np.uint8)
+
+
+def test_data_from_python_are_not_named_by_a_run(tiny: Build, images: ArraySource) -> None:
+    model = tiny()
+    assert "data" not in model.built.spec
+    assert model.built.data is images
+    with pytest.raises(UsageError, match="built on data given from Python; pass the same data again"):
+        open_data(model.built.spec)
+    with pytest.raises(OptionError, match=r"--set data\.root: the data is given from Python and has no options"):
+        tiny(settings={"data.root": "photos"})
+
+
+def test_data_that_are_named_have_their_options(tmp_path: Path) -> None:
+    for name in "abcd":
+        Image.fromarray(pixels(1)[0, 0]).save(tmp_path / f"{name}.png")
+    model = gantk.build(data=f"folder:path={tmp_path}", **SMALL | {"settings": ["data.size=6"]})
+    assert model.built.spec["data"]["size"] == 6
+    assert model.image_shape[1:] == (6, 6)
+    with pytest.raises(OptionError, match=r"^data 'digits' has no option 'size'\. There are none\.$"):
+        gantk.build(data="digits:size=6", **SMALL)
+
+
+def test_a_run_stores_what_its_images_are(images: ArraySource) -> None:
+    shape = {"image_shape": [1, 14, 14], "images": 40}
+    assert checked_shape({}, images) == {**shape, "classes": ["across", "along"]}
+    vectors = ArraySource(images.images(range(8)).numpy(), np.zeros((8, 3), np.float32))
+    assert checked_shape({}, vectors) == {**shape, "images": 8, "label_dim": 3}
+    assert checked_shape({"shape": shape}, None) == shape
+    with pytest.raises(
+        DataError, match=r"built for images \[1, 8, 8\] \(channels, height, width\), but these are \[1, 14, 14\]"
+    ):
+        checked_shape({"shape": {**shape, "image_shape": [1, 8, 8]}}, images)
+
+
+@pytest.mark.parametrize("shape", ["[1, 8, 8]", {"images": 3}, {}])
+def test_a_damaged_shape_is_told(shape: Any, images: ArraySource) -> None:
+    with pytest.raises(OptionError, match=r"the table \[shape\] of model.toml is damaged"):
+        checked_shape({"shape": shape}, None)
+    if shape:
+        with pytest.raises(OptionError, match="damaged"):
+            checked_shape({"shape": shape}, images)
+
+
+@pytest.mark.parametrize(("channels", "told"), [(4, False), (5, True)])
+def test_images_that_are_no_pictures_are_told_of(channels: int, told: bool) -> None:
+    notes = [note for note in gantk.build(data=pixels(channels), **SMALL).built.notes if "channels" in note]
+    said = (
+        "images have 5 channels, and a picture has 1 to 4: training draws no sample grids, and gantk sample writes "
+        ".npz files only."
+    )
+    assert notes == ([said] if told else [])
+
+
+def test_a_batch_larger_than_the_data_is_noted() -> None:
+    def notes(size: int) -> list[str]:
+        return gantk.build(data=pixels(1), **SMALL | {"settings": {"stages.game.batch_size": size}}).built.notes
+
+    assert notes(8) == []
+    assert [note.partition(":")[0] for note in notes(9)] == ["stage game"]
+
+
+def test_a_condition_needs_labels() -> None:
+    with pytest.raises(FitError, match="condition 'class': it needs a data set with classes"):
+        gantk.build(data=pixels(1), condition="class", **SMALL)
+
+
+def test_the_size_in_a_title_is_that_of_the_images(tiny: Build) -> None:
+    spec = {**tiny().built.spec, "title": "Stripes at {size}"}
+    assert assemble(spec, for_training=False).built.spec["title"] == "Stripes at 14×14"
+
+
+class code(Loss):  # noqa: N801
+    """Called like a loss of the recipe."""
+
+    def generator(self, play: Play) -> Tensor:
+        return play.fake.mean()
+
+
+def test_a_loss_from_python_replaces_the_recipes_of_its_name() -> None:
+    losses = compose("autodecoder", {"loss": code})["loss"]
+    assert [loss["plugin"] for loss in losses] == ["gantk:nonsaturating", "python:code"]
+
+
+def test_a_game_whose_adversarial_loss_is_left_out_is_told(tiny: Build) -> None:
+    def told(without: str) -> bool:
+        model = tiny("autodecoder", without=without, loss="hidden", discriminator="dcgan:width=4,code=true")
+        return any("no adversarial loss is left" in note for note in model.built.notes)
+
+    assert not told("code")
+    assert told("nonsaturating")
+
+
+def test_stages_of_a_run_with_other_parts_are_the_recipes(tiny: Build, images: ArraySource, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    tiny(settings={"stages.game.batch_size": 4}).save(run)
+
+    def told(*recipe: str, **parts: Any) -> bool:
+        model = gantk.build(*recipe, data=images, start_from=run, **parts)
+        return any(note.startswith("with other parts, stages have the recipe's settings") for note in model.built.notes)
+
+    assert told(noise="uniform:dim=6")
+    assert not told()
+    assert not told("dcgan", noise="uniform:dim=6", generator="dcgan:width=4", discriminator="dcgan:width=4")
+
+
+class Broken(Loss):
+    def generator(self, play: Play) -> Tensor:
+        raise ValueError("not today")
+
+
+def test_other_parts_are_no_advice_on_a_fault_of_code(tiny: Build) -> None:
+    with pytest.raises(FitError) as caught:
+        tiny(loss=Broken)
+    assert str(caught.value).endswith("in loss.Broken, by ValueError: not today")
