@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = [
     "BrokenPlugin",
     "CheckpointError",
+    "DamagedCheckpoint",
     "DataError",
     "Diverged",
     "FitError",
@@ -103,6 +105,21 @@ class RunError(WorkError):
 
 class CheckpointError(RunError):
     """A checkpoint that is damaged or does not belong to its run."""
+
+
+class DamagedCheckpoint(CheckpointError):
+    """A checkpoint of which a file is missing, or is not what was written.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it.
+        mend: what to do.
+    """
+
+    def __init__(self, path: Path, reason: str, mend: str = "") -> None:
+        super().__init__(f"{path} is damaged: {reason}" + (f"; {mend}." if mend else "."))
+        self.path = path
+        self.reason = reason
 
 
 class Diverged(WorkError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 from pathlib import Path
 
 from gantk.errors import UsageError
 
-__all__ = ["UNFINISHED", "flush", "place", "replace_file", "text_of"]
+__all__ = ["UNFINISHED", "flush_folder", "place", "replace_file", "text_of"]
 
 UNFINISHED = ".unfinished-"
 """What the names of files and folders begin with that are still being written."""
@@ -37,19 +38,25 @@ def text_of(content: bytes) -> str:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it, so that a reader never sees half of it."""
+    """Write a file aside and rename it: whatever happens, its content is either the former one or the new one."""
     aside = path.with_name(f"{UNFINISHED}{path.name}")
     with aside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
+    flush_folder(path.parent)
 
 
-def flush(path: Path) -> None:
-    """Have the system write a file or folder to its disk now."""
-    descriptor = os.open(path, os.O_RDONLY)
+def flush_folder(path: Path) -> None:
+    """Have the system write the names in a folder to its disk now, where it can."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems do not flush folders
+            raise
     finally:
         os.close(descriptor)

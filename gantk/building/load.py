@@ -13,7 +13,7 @@ from gantk.data.given import as_source
 from gantk.errors import UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
-from gantk.run.checkpoints import load_weights
+from gantk.run.checkpoints import load_weights, weights_at
 from gantk.run.folder import Run, located
 
 __all__ = ["load"]
@@ -48,7 +48,8 @@ def load(
             raise UsageError(f"gantk.load has no argument {kind}=….{nearest(kind, (*SLOTS, *LISTS, 'recipe'))}")
         again(kind, value, spec.get(kind), str(run))
     model = assemble(spec, as_source(data), for_training=False)
-    load_weights(model, run.at(step))
+    checkpoint, weights = weights_at(run, step, model)
+    load_weights(model, weights, checkpoint)
     model.built.run, model.built.weights = run, model.fingerprint()
     return model if device is None else _moved(model, device)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from gantk.building.spec import Spec, bare_name, normalize, recipe_spec
 from gantk.errors import FitError, UnknownName
 from gantk.model import Model
-from gantk.run.checkpoints import read_weights
+from gantk.run.checkpoints import weights_at
 from gantk.run.folder import Run, located
 
 __all__ = ["other_parts", "spec_of_run", "start_weights"]
@@ -53,8 +53,8 @@ def start_weights(model: Model, path: str | os.PathLike[str] | Run) -> None:
         FitError: no part can take its weights from there.
     """
     run, step = (path, None) if isinstance(path, Run) else located(path)
-    checkpoint = run.at(step)
-    weights, theirs = read_weights(checkpoint), run.spec()
+    checkpoint, weights = weights_at(run, step)
+    theirs = run.spec()
     taken, refused = [], []
     with model.averaging():
         for name, part in model.parts.items():

@@ -25,6 +25,7 @@ from gantk.model import Model
 from gantk.options import read_options
 from gantk.parts import weights_digest
 from gantk.registry import is_registered
+from gantk.run.checkpoints import weights_at
 from gantk.run.folder import Run, located, near_run, runs_under
 
 __all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
@@ -117,7 +118,8 @@ def _colored(what: Any, channels: int | None) -> Any:
 def _run(run: Run, step: Steps) -> Judged:
     data = run.spec().get("data")
     run.latest()
-    steps = tuple(run.steps()) if step == "all" else (int(run.at(step).name.partition("-")[2]),)
+    checkpoint = weights_at(run, None)[0] if step is None else None if step == "all" else run.at(step)
+    steps = tuple(run.steps()) if checkpoint is None else (int(checkpoint.name.partition("-")[2]),)
     return Judged(str(run), steps, lambda each: _opened(run, each), data=data, place=run.path)
 
 

@@ -10,12 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gantk.errors import GantkError, RunError
+from gantk.errors import CheckpointError, GantkError, RunError
 from gantk.evaluation.scores import newest_figures, read_scores, scores_file
 from gantk.kinds import LISTS, SLOTS
 from gantk.report.table import table
 from gantk.run.folder import Run
+from gantk.run.former import TRAINING_PT
 from gantk.run.log import read_log
+from gantk.run.manifest import read_manifest
 from gantk.run.terms import terms_of
 from gantk.schedule import Player, Stage
 
@@ -132,7 +134,14 @@ def _state(run: Run, found: Summary, entries: list[dict[str, Any]]) -> str:
 
 
 def _whole(checkpoint: Path) -> bool:
-    files = [checkpoint / name for name in ("model.safetensors", "training.pt")]
+    """Whether its files are there and as long as they were written; their content is not read."""
+    try:
+        manifest = read_manifest(checkpoint)
+    except CheckpointError:
+        return False
+    if manifest.files is not None:
+        return True
+    files = [checkpoint / name for name in ("model.safetensors", TRAINING_PT)]
     return all(file.is_file() and file.stat().st_size > 0 for file in files)
 
 

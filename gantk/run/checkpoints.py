@@ -1,40 +1,51 @@
-"""Checkpoints: weights as safetensors, optimizers as what torch loads with `weights_only`. Nothing is unpickled."""
+"""Checkpoints: tensors as safetensors, everything else as JSON, and a manifest by which damage is found."""
 
 from __future__ import annotations
 
 import json
-import pickle
-import shlex
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from gantk.errors import CheckpointError, RunError, briefly
-from gantk.files import flush
-from gantk.kinds import LISTS, SLOTS
+from gantk.errors import CheckpointError, DamagedCheckpoint, GantkWarning, RunError, briefly
+from gantk.files import flush_folder
 from gantk.model import Model
 from gantk.run.folder import Run
+from gantk.run.former import TRAINING_PT, former_training
+from gantk.run.manifest import MANIFEST, Manifest, Writing, read_manifest
+from gantk.run.optimizer_states import States, flat, nested, states_of
+from gantk.run.tensors import difference, first_not_finite, pieces, size, tensors_of
+from gantk.run.unchanged import trained_settings
 
 __all__ = [
     "Place",
-    "check_unchanged",
+    "Training",
     "create",
-    "load_optimizers",
     "load_start",
-    "load_training",
     "load_weights",
+    "newest",
+    "read_training",
     "read_weights",
     "save",
+    "skipped",
+    "weights_at",
 ]
 
+T = TypeVar("T")
+
 WEIGHTS = "model.safetensors"
-TRAINING = "training.pt"
+OPTIMIZERS = "optimizers.safetensors"
+TRAINING = "training.json"
+LONGEST = 1 << 26
+"""Bytes that `training.json` has at most."""
+COPIES = 16
+"""How many times the size of a model its optimizers' states have at most."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,22 @@ class Place:
     """Finished steps of that stage; all of its steps until the next stage begins."""
     total: int = 0
     """Finished steps of all stages."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a checkpoint holds beside the weights."""
+
+    place: Place
+    optimizers: States
+    trained: Mapping[str, Any]
+    """The settings that it was trained with, as `path` → value."""
+    data: Mapping[str, Any]
+    """The content of the training data; empty if unknown."""
+    interval: Mapping[str, Any]
+    """Running means for the next line of the log."""
+    former: bool = False
+    """Whether gantk 0.1 wrote it, without a manifest."""
 
 
 def save(
@@ -72,47 +99,47 @@ def save(
     Raises:
         CheckpointError: it cannot be written; earlier checkpoints are kept.
     """
+    aside, final = run.unfinished(place.total), run.checkpoint(place.total)
     try:
-        return _save(run, model, place, optimizers, data, keep, interval or {})
-    except (OSError, RuntimeError, SafetensorError) as error:
-        shutil.rmtree(run.unfinished(place.total), ignore_errors=True)
+        run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
+        run.clean(keep)
+        aside.mkdir()
+        _write(aside, model, place, optimizers, data, interval or {})
+        aside.rename(final)
+        flush_folder(run.checkpoints_folder)
+        flush_folder(run.path)
+        run.clean(keep)
+    except (OSError, RuntimeError, ValueError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
         raise CheckpointError(
-            f"{run.checkpoint(place.total)} cannot be written: {briefly(error)}; "
+            f"{final} cannot be written: {briefly(error)}; "
             f"earlier checkpoints are intact: free some space there, then resume with: gantk train {run.typed}."
         ) from error
+    return final
 
 
-def _save(
-    run: Run,
+def _write(
+    folder: Path,
     model: Model,
     place: Place,
     optimizers: Mapping[str, torch.optim.Optimizer],
     data: Mapping[str, Any],
-    keep: int,
     interval: Mapping[str, Any],
-) -> Path:
-    aside, final = run.unfinished(place.total), run.checkpoint(place.total)
-    run.checkpoints_folder.mkdir(parents=True, exist_ok=True)
-    run.clean(keep)
-    aside.mkdir()
-    with model.averaging():
-        save_file(_weights(model), aside / WEIGHTS)
-    states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
-    trained = json.dumps(_trained(model.built.spec))
-    kept = {
+) -> None:
+    states, others = flat(states_of(optimizers))
+    about = {
         "place": asdict(place),
-        "optimizers": states,
-        "trained": trained,
-        "data": json.dumps(data),
-        "interval": dict(interval),
+        "players": others,
+        "trained": trained_settings(model.built.spec),
+        "data": data,
+        "interval": interval,
     }
-    torch.save(kept, aside / TRAINING)
-    for name in (WEIGHTS, TRAINING):
-        flush(aside / name)
-    aside.rename(final)
-    flush(run.checkpoints_folder)
-    run.clean(keep)
-    return final
+    writing = Writing(folder)
+    with model.averaging():
+        writing.write(WEIGHTS, pieces(model.state_dict()))
+    writing.write(OPTIMIZERS, pieces(states))
+    writing.write(TRAINING, [json.dumps(about).encode()])
+    writing.seal(place.total)
 
 
 def create(run: Run, model: Model) -> None:
@@ -124,12 +151,17 @@ def create(run: Run, model: Model) -> None:
     """
     run.create(model.built.spec)
     if "start" in model.built.spec:
-        run.start.mkdir()
         try:
+            run.start.mkdir()
+            writing = Writing(run.start)
             with model.averaging():
-                save_file(_weights(model), run.start / WEIGHTS)
-        except (OSError, SafetensorError) as error:
-            raise RunError(f"{run.start} cannot be written: {error}; remove {run}, and build it again.") from error
+                writing.write(WEIGHTS, pieces(model.state_dict()))
+            writing.seal(0)
+            flush_folder(run.path)
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{run.start} cannot be written: {briefly(error)}; remove {run}, and build it again."
+            ) from error
 
 
 def load_start(run: Run, model: Model) -> None:
@@ -139,136 +171,138 @@ def load_start(run: Run, model: Model) -> None:
         CheckpointError: they are missing or damaged.
     """
     if "start" in model.built.spec:
-        load_weights(model, run.start)
+        try:
+            load_weights(model, read_weights(run.start, model), run.start)
+        except DamagedCheckpoint as error:
+            raise DamagedCheckpoint(error.path, error.reason, f"remove {run}, and build it again") from error
 
 
-def _weights(model: Model) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-
-
-def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torch.Tensor]:
     """A checkpoint's weights by name.
 
+    Args:
+        checkpoint: its folder.
+        model: the model that they are for, if that is known, which limits their size.
+
     Raises:
-        CheckpointError: the file is damaged, or contains NaN or infinity.
+        DamagedCheckpoint: the file is damaged, or contains NaN or infinity.
+        CheckpointError: it cannot be read, or is much larger than the model.
     """
-    path = checkpoint / WEIGHTS
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    for name, tensor in weights.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise _damaged(path, ValueError(f"{name} contains NaN or infinity"))
+    most = None if model is None else size(model.state_dict()) * 2  # a model may be saved in double precision
+    weights = _manifest(checkpoint).read(WEIGHTS, tensors_of, most)
+    if bad := first_not_finite(weights):
+        raise DamagedCheckpoint(checkpoint / WEIGHTS, f"{bad} contains NaN or infinity")
     return weights
 
 
-def load_weights(model: Model, checkpoint: Path) -> None:
+def load_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint: Path) -> None:
     """Load a checkpoint's weights into a model.
 
     Raises:
-        CheckpointError: the file is damaged, or contains NaN, infinity, or the weights of another model.
+        CheckpointError: names, shapes or types differ from those of the model.
     """
-    path, weights = checkpoint / WEIGHTS, read_weights(checkpoint)
-    try:
-        with model.averaging():
-            model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"{path} contains the weights of another model: {briefly(error)}; gantk train --fresh starts over."
-        ) from error
-
-
-def _trained(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that must not change within a run, as `path` → value."""
-    kept = ("recipe", "seed", *SLOTS, *LISTS, "stages")
-    return dict(_leaves({key: spec[key] for key in kept if key in spec}))
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, value
-
-
-def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[str, Any]) -> None:
-    """Check that a run can resume from a checkpoint with this spec.
-
-    Raises:
-        CheckpointError: a setting has changed that must not; the message names it.
-    """
-    now = json.loads(json.dumps(_trained(spec)))
-    run = Run(checkpoint.parent.parent)
-    for path in {**trained, **now}:
-        if trained.get(path) != now.get(path):
-            before, after = trained.get(path), now.get(path)
+    with model.averaging():
+        if differing := difference(weights, model.state_dict()):
             raise CheckpointError(
-                f"{path} was {before} when {checkpoint} was trained and is {after}: "
-                f"restore it{_offer(run, path, after)}, build another run, or start this one over with --fresh."
+                f"{checkpoint / WEIGHTS} contains the weights of another model: {differing}; "
+                "gantk train --fresh starts over."
             )
+        model.load_state_dict(weights)
 
 
-def _offer(run: Run, path: str, value: Any) -> str:
-    """How to change a setting of a stage from a step on, if that is what was changed by hand."""
-    if not path.startswith("stages.") or not isinstance(value, (str, int, float)):
-        return ""
-    setting = shlex.quote(f"{path}={value}")
-    return f" (and to change it from here on, say gantk train {run.typed} --set {setting})"
-
-
-def load_training(checkpoint: Path) -> dict[str, Any]:
-    """A checkpoint's place, its optimizers' states, the settings and data that it was trained with, and its `interval`.
-
-    `data` and `interval` are empty in checkpoints of versions that did not keep them.
+def weights_at(run: Run, step: int | None, model: Model | None = None) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A checkpoint and its weights: that of a step, or the newest that is whole; warns if others are damaged.
 
     Raises:
-        CheckpointError: the file is damaged.
+        CheckpointError: it is damaged, or the run has never been trained, or none of its checkpoints is whole.
+        UsageError: there is no checkpoint of that step.
     """
-    path = checkpoint / TRAINING
+
+    def read(checkpoint: Path) -> tuple[Path, dict[str, torch.Tensor]]:
+        return checkpoint, read_weights(checkpoint, model)
+
+    if step is None:
+        found, damaged = newest(run, read)
+        if damaged:
+            warnings.warn(f"{skipped(damaged)}; using {found[0]}", GantkWarning, stacklevel=3)
+        return found
+    checkpoint = run.at(step)
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        place = Place(**state["place"])
-        if not all(isinstance(count, int) and count >= 0 for count in astuple(place)):
-            raise ValueError(f"its place is {place}")
-        return {
-            "place": place,
-            "optimizers": dict(state["optimizers"]),
-            "trained": json.loads(state["trained"]),
-            "data": dict(json.loads(state.get("data", "{}"))),
-            "interval": dict(state.get("interval", {})),
-        }
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise _damaged(path, error) from error
+        return read(checkpoint)
+    except DamagedCheckpoint as error:
+        others = ", ".join(str(each) for each in run.steps() if each != step)
+        mend = f"use another step: {others}" if others else f"it is the only checkpoint; {_again(run)}"
+        raise DamagedCheckpoint(error.path, error.reason, mend) from error
 
 
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    # torch's own message suggests loading the file in a way that can run code.
-    reason = "" if isinstance(error, pickle.UnpicklingError) else briefly(error).partition(". ")[0]
-    run = Run(path.parent.parent.parent)
-    mend = f"remove the folder {path.parent} to resume from the previous checkpoint"
-    if len(run.steps()) < 2:
-        mend = f"it is the only checkpoint: gantk train {run.typed} --fresh starts over"
-    return CheckpointError(f"{path} cannot be read: {f'{type(error).__name__}: {reason:.200}'.rstrip(': ')}; {mend}.")
-
-
-def load_optimizers(optimizers: Mapping[str, torch.optim.Optimizer], states: Mapping[str, Any], where: object) -> None:
-    """Load the states of a stage's optimizers from a checkpoint.
+def newest(run: Run, read: Callable[[Path], T]) -> tuple[T, list[DamagedCheckpoint]]:
+    """What is read from the newest checkpoint that is whole, and what is wrong with newer ones.
 
     Raises:
-        CheckpointError: the states belong to other players.
+        CheckpointError: there is no checkpoint, or none is whole.
     """
-    if set(states) != set(optimizers):
-        raise CheckpointError(f"{where} was written by players {sorted(states)}, not {sorted(optimizers)}.")
-    for name, optimizer in optimizers.items():
-        # Learning rates come from the settings, which may have changed since.
-        usual = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    run.latest()
+    damaged: list[DamagedCheckpoint] = []
+    for step in reversed(run.steps()):
         try:
-            optimizer.load_state_dict(states[name])
-            for group, values in zip(optimizer.param_groups, usual, strict=True):
-                group.update(values)
-        except (ValueError, KeyError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{where}: the state of '{name}' is of another optimizer: {error}; --fresh starts over."
-            ) from error
+            return read(run.checkpoint(step)), damaged
+        except DamagedCheckpoint as error:
+            damaged.append(error)
+    first, *more = damaged
+    mend = f"no other checkpoint is whole ({len(more)} more)" if more else "it is the only checkpoint"
+    raise DamagedCheckpoint(first.path, first.reason, f"{mend}; {_again(run)}")
+
+
+def skipped(damaged: Sequence[DamagedCheckpoint]) -> str:
+    """What is said of damaged checkpoints that are not used."""
+    more = f" (and {len(damaged) - 1} before it)" if len(damaged) > 1 else ""
+    return f"{damaged[0].path} is damaged{more}: {damaged[0].reason}"
+
+
+def _again(run: Run) -> str:
+    return f"gantk train {run.typed} --fresh starts over"
+
+
+def _manifest(checkpoint: Path) -> Manifest:
+    found, named = read_manifest(checkpoint), re.fullmatch(r"step-(\d+)", checkpoint.name)
+    if named and found.step not in (None, int(named.group(1))):
+        raise DamagedCheckpoint(checkpoint / MANIFEST, f"it is of step {found.step}")
+    return found
+
+
+def read_training(checkpoint: Path, model: Model | None = None) -> Training:
+    """What a checkpoint holds beside the weights.
+
+    Args:
+        checkpoint: its folder.
+        model: the model, if it is known, which limits the size of its optimizers' states.
+
+    Raises:
+        DamagedCheckpoint: a file is damaged.
+        CheckpointError: it cannot be read.
+    """
+    manifest = _manifest(checkpoint)
+    most = None if model is None else COPIES * size(model.state_dict())
+    if manifest.files is None:
+        path, found = checkpoint / TRAINING_PT, manifest.read(TRAINING_PT, former_training, most)
+    else:
+        path, found = checkpoint / TRAINING, manifest.read(TRAINING, json.loads, LONGEST)
+        tensors = manifest.read(OPTIMIZERS, tensors_of, most)
+    try:
+        place = Place(**found["place"])
+        if not _possible(place) or manifest.step not in (None, place.total):
+            raise ValueError(f"its place is {place}")
+        states = found["optimizers"] if manifest.files is None else nested(tensors, found["players"])
+        trained, data, interval = (dict(found[name]) for name in ("trained", "data", "interval"))
+        return Training(place, states, trained, data, interval, former=manifest.files is None)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedCheckpoint(path, f"{type(error).__name__}: {briefly(error)}") from error
+
+
+def _possible(place: Place) -> bool:
+    """Whether training can be in this position."""
+    if not all(type(count) is int and count >= 0 for count in astuple(place)):
+        return False
+    if place.step == 0:
+        return place == Place()
+    return place.total == place.step if place.stage == 0 else place.total > place.step

@@ -234,11 +234,19 @@ class Run:
             return
         for entry in self.checkpoints_folder.iterdir():
             if entry.name.startswith(UNFINISHED):
-                shutil.rmtree(entry)
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         best = self.best()
         for step in self.steps()[:-keep]:
             if best is None or step != best["step"]:
-                shutil.rmtree(self.checkpoint(step))
+                # Renamed first, a checkpoint is never seen half deleted.
+                shutil.rmtree(self.checkpoint(step).rename(self.checkpoints_folder / f"{UNFINISHED}old-{step}"))
+
+    def set_damaged_aside(self, checkpoint: Path) -> Path:
+        """Rename a damaged checkpoint, so that it is kept, but not taken for one; returns its new path."""
+        name, number = f"damaged-{checkpoint.name}", 1
+        while (aside := checkpoint.with_name(name if number == 1 else f"{name}-{number}")).exists():
+            number += 1
+        return checkpoint.rename(aside)
 
     @property
     def _lock_file(self) -> Path:

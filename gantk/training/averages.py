@@ -28,7 +28,10 @@ class Averages:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         before = state or {}
-        self._sums: dict[str, Tensor] = {n: value.to(device) for n, value in before.get("sums", {}).items()}
+        self._sums: dict[str, Tensor] = {
+            name: torch.tensor(value, dtype=torch.float32, device=device)
+            for name, value in before.get("sums", {}).items()
+        }
         self._numbers: dict[str, float] = dict(before.get("numbers", {}))
         self._counts: dict[str, int] = dict(before.get("counts", {}))
         self._clock = clock
@@ -67,9 +70,10 @@ class Averages:
         return taken
 
     def state(self) -> dict[str, Any]:
-        """The state for a checkpoint, so that a resumed run logs the same means."""
+        """The state for a checkpoint, so that a resumed run logs the same means; floats hold them exactly."""
+        sums = torch.stack([*self._sums.values()]).tolist() if self._sums else []
         return {
-            "sums": {name: value.cpu().clone() for name, value in self._sums.items()},
+            "sums": dict(zip(self._sums, sums, strict=True)),
             "numbers": dict(self._numbers),
             "counts": dict(self._counts),
             "seconds": self.seconds,

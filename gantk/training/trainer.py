@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -24,22 +25,27 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import Diverged, Interrupted, UsageError
+from gantk.errors import CheckpointError, DamagedCheckpoint, Diverged, Interrupted, UsageError
 from gantk.model import Model
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import (
     Place,
-    check_unchanged,
-    load_optimizers,
+    Training,
     load_start,
-    load_training,
     load_weights,
+    newest,
+    read_training,
+    read_weights,
     save,
+    skipped,
 )
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
 from gantk.run.log import Log, read_log
+from gantk.run.optimizer_states import States, load_states, states_of
+from gantk.run.tensors import first_not_finite
+from gantk.run.unchanged import check_unchanged
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
@@ -95,7 +101,7 @@ class Trainer:
         self.seed: int = model.built.spec["seed"]
         self.data = _data(model)
         self.written = run.spec()
-        self.states: dict[str, Any] = {}
+        self.states: States = {}
         self.interval: dict[str, Any] = {}
         self.content: dict[str, Any] = {}
         self.fabric = _fabric(self.settings)
@@ -114,16 +120,13 @@ class Trainer:
             self._fit(fresh, accept_data)
 
     def _fit(self, fresh: bool, accept_data: bool) -> None:
-        place, trained_on = Place(), {}
+        place, trained_on = Place(), dict[str, Any]()
+        damaged: list[DamagedCheckpoint] = []
         if self.run.steps() and not fresh:
-            latest = self.run.latest()
-            state, changes = load_training(latest), read_history(self.run)
-            place, self.states, trained_on = state["place"], state["optimizers"], state["data"]
-            self.interval = state["interval"]
-            check_unchanged(replayed(self.model.built.spec, changes, place.total), latest, state["trained"])
-            load_weights(self.model, latest)
-            if place.total:  # a checkpoint of step 0 holds the weights that training starts from
-                self.progress.say(f"resuming from {latest}")
+            state, damaged = newest(self.run, self._read)
+            place, self.states = state.place, state.optimizers
+            trained_on, self.interval = dict(state.data), dict(state.interval)
+            self._say_where(state, damaged)
         else:
             load_start(self.run, self.model)
         check_possible(self.model.built.stages, self.stages, place, len(self.data))
@@ -134,6 +137,9 @@ class Trainer:
         self._see_data(trained_on, place, accept_data)
         if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
             self.progress.say(f"moved the previous checkpoints, samples and logs to {aside}")
+        if self.fabric.is_global_zero:
+            for each in damaged:
+                self.run.set_damaged_aside(each.path.parent)
         self.fabric.barrier()
         self._change(place)
         self.run.clean(self.settings.keep)
@@ -159,6 +165,32 @@ class Trainer:
             if self.log:
                 self.log.close()
             self.model.requires_grad_(True).eval()
+
+    def _read(self, checkpoint: Path) -> Training:
+        """Load a checkpoint into the model, once all of it is known to be whole and of this run."""
+        state, stages = read_training(checkpoint, self.model), self.model.built.stages
+        spec = replayed(self.model.built.spec, read_history(self.run), state.place.total)
+        check_unchanged(spec, checkpoint, state.trained)
+        if state.place.stage >= len(stages):
+            raise DamagedCheckpoint(
+                checkpoint / "training.json", f"it is in stage {state.place.stage + 1} of {len(stages)}"
+            )
+        load_weights(self.model, read_weights(checkpoint, self.model), checkpoint)
+        return state
+
+    def _say_where(self, state: Training, damaged: Sequence[DamagedCheckpoint]) -> None:
+        """Say from which checkpoint training resumes, and what is lost."""
+        total = state.place.total
+        if self.fabric.world_size > 1 and self.fabric.broadcast(total) != total:
+            raise CheckpointError(f"{self.run}: not every device can read the newest checkpoint.")
+        if damaged:
+            many = self.run.steps()[-1] - total
+            again = f"{many} step{'s' * (many != 1)} after it are trained again"
+            self.progress.say(f"{skipped(damaged)}; resuming from {self.run.checkpoint(total)}: {again}")
+        elif total:  # a checkpoint of step 0 holds the weights that training starts from
+            self.progress.say(f"resuming from {self.run.checkpoint(total)}")
+        if state.former:
+            self.progress.say("this checkpoint is of gantk 0.1 and has no checksums; the next one is saved with them")
 
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
         """Compare the data with the data that the run has been trained on."""
@@ -203,8 +235,9 @@ class Trainer:
         if 0 < stage.steps(len(self.data)) <= place.step:
             return place
         turns = Turns(self.fabric, self.model, stage)
-        if place.step and self.states:
-            load_optimizers(turns.optimizers, self.states, self.run)
+        if place.step:
+            taken = {player.name: place.step * player.repeats for player in stage.players}
+            load_states(turns.optimizers, self.states, self.run.checkpoint(place.total), taken)
         if place.step == 0 and stage.enter is not None:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
@@ -254,7 +287,7 @@ class Trainer:
             if total == until:
                 break
         self.interval = averages.state()
-        self.states = {name: optimizer.state_dict() for name, optimizer in turns.optimizers.items()}
+        self.states = states_of(turns.optimizers)
         self.progress.finish()
         return reached
 
@@ -328,9 +361,8 @@ class Trainer:
         return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
-        for name, tensor in self.model.state_dict().items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise Diverged(f"step {place.total}: {name} contains NaN or infinity; {self._go_back()}")
+        if bad := first_not_finite(self.model.state_dict()):
+            raise Diverged(f"step {place.total}: {bad} contains NaN or infinity; {self._go_back()}")
         if self.fabric.is_global_zero:
             save(self.run, self.model, place, optimizers, self.content, self.settings.keep, self.interval)
         self.fabric.barrier()

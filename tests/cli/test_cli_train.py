@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
 GONE = "gone"
 
@@ -198,29 +197,28 @@ def damage(file: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", [GONE, "empty", "half", "text", "noise"])
-@pytest.mark.parametrize("name", ["model.safetensors", "training.pt"])
-def test_a_damaged_checkpoint_and_its_mend(name: str, how: str, trained: Path, call, contents) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "training.json"])
+def test_a_damaged_checkpoint_and_what_is_used_instead(name: str, how: str, trained: Path, call, contents) -> None:
     weights = (trained / "checkpoints/step-0000008/model.safetensors").read_bytes()
     damage(trained / "checkpoints/step-0000008" / name, how)
-    before = contents(trained)
-    error = call("train", "trained").error(1)
-    assert f"trained/checkpoints/step-0000008/{name} cannot be read" in error
-    assert "remove the folder trained/checkpoints/step-0000008" in error
-    assert "weights_only" not in error, "nobody is told how to have a file run its code"
-    assert len(error) < 400
-    assert contents(trained) == before
+    said = f"trained/checkpoints/step-0000008/{name} is damaged: it"
     if name == "model.safetensors":
-        assert call("sample", "trained").error(1) == error
-    shutil.rmtree(trained / "checkpoints/step-0000008")
-    assert "resuming from trained/checkpoints/step-0000004" in call("train", "trained").worked().err
-    assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights, "the mend works"
+        before = contents(trained)
+        err = call("sample", "trained", "-n", "1", "-o", "one.png").worked().err
+        assert said in err
+        assert "using trained/checkpoints/step-0000004" in err
+        assert contents(trained) == before
+        assert said in call("sample", "trained", "--step", "8").error(1)
+    line = next(line for line in call("train", "trained").worked().err.splitlines() if said in line)
+    assert "resuming from trained/checkpoints/step-0000004: 4 steps after it are trained again" in line
+    assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights
 
 
 def test_the_only_checkpoint_is_damaged(trained: Path, call) -> None:
     weights = (trained / "checkpoints/step-0000008/model.safetensors").read_bytes()
     shutil.rmtree(trained / "checkpoints/step-0000004")
-    damage(trained / "checkpoints/step-0000008/training.pt", "half")
-    assert "it is the only checkpoint: gantk train trained --fresh starts over" in call("train", "trained").error(1)
+    damage(trained / "checkpoints/step-0000008/training.json", "half")
+    assert "it is the only checkpoint; gantk train trained --fresh starts over" in call("train", "trained").error(1)
     call("train", "trained", "--fresh").worked()
     assert (trained / "checkpoints/step-0000008/model.safetensors").read_bytes() == weights, "the mend works"
 
@@ -233,16 +231,6 @@ def test_a_folder_is_said_to_be_read(tmp_path: Path, call) -> None:
     call("build", "gan", "--data", "folder:path=pictures,color=gray", *short, "-o", "run").worked()
     lines = call("train", "run").worked().err.splitlines()
     assert lines[:2] == ["reading images", "game: 2 steps of 1 image"]
-
-
-def test_weights_that_are_no_numbers(trained: Path, tmp_path: Path, call) -> None:
-    file = trained / "checkpoints/step-0000008/model.safetensors"
-    weights = load_file(file)
-    next(weight for name, weight in weights.items() if name.endswith("weight")).view(-1)[0] = float("nan")
-    save_file(weights, file)
-    error = call("sample", "trained", "-o", "nan.png").error(1)
-    assert "contains NaN or infinity; remove the folder trained/checkpoints/step-0000008" in error
-    assert not (tmp_path / "nan.png").exists()
 
 
 def test_a_checkpoint_of_another_model(trained: Path, call) -> None:

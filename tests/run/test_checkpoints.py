@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from by_hand import OPTIMIZERS, TRAINING, WEIGHTS, as_former, rewrite
+from safetensors.torch import load_file
 
 import gantk
-from gantk.errors import CheckpointError
+from gantk.errors import CheckpointError, DamagedCheckpoint, GantkWarning
+from gantk.run.checkpoints import read_training, read_weights
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
-WEIGHTS, TRAINING = "model.safetensors", "training.pt"
+FILES = ("manifest.json", WEIGHTS, OPTIMIZERS, TRAINING)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run that these tests copy is trained, once."""
+    return tmp_path_factory.mktemp("finished") / "run"
 
 
 @pytest.fixture
-def run(tiny: Build, tmp_path: Path) -> Run:
+def run(finished: Path, tiny: Build, tmp_path: Path) -> Run:
     """Six steps, with checkpoints of 2, 4 and 6."""
-    gantk.train(tiny(), tmp_path / "run", progress=Silent())
-    return Run(tmp_path / "run")
-
-
-def training(checkpoint: Path) -> dict[str, Any]:
-    found: dict[str, Any] = torch.load(checkpoint / TRAINING, weights_only=True)
-    return found
+    if not finished.exists():
+        gantk.train(tiny(), finished, progress=Silent())
+    return Run(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_a_run_holds_nothing_else(run: Run) -> None:
     whole = {"model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints"}
     assert {entry.name for entry in run.path.iterdir() if not entry.name.startswith(".")} == whole
     for step in run.steps():
-        assert sorted(entry.name for entry in run.checkpoint(step).iterdir()) == [WEIGHTS, TRAINING]
+        names = sorted(entry.name for entry in run.checkpoint(step).iterdir())
+        assert names == ["manifest.json", WEIGHTS, OPTIMIZERS, TRAINING]
 
 
 def test_a_checkpoint_says_where_training_stands(run: Run) -> None:
-    places = [training(run.checkpoint(step))["place"] for step in run.steps()]
-    assert places == [{"stage": 0, "step": step, "total": step} for step in (2, 4, 6)]
-    steps = [training(run.checkpoint(step))["optimizers"]["generator"]["state"][0]["step"] for step in run.steps()]
-    assert [int(step) for step in steps] == [2, 4, 6]
+    states = [read_training(run.checkpoint(step)) for step in run.steps()]
+    assert [vars(state.place) for state in states] == [{"stage": 0, "step": n, "total": n} for n in (2, 4, 6)]
+    assert [int(state.optimizers["generator"][0]["step"]) for state in states] == [2, 4, 6]
+
+
+def test_a_manifest_says_what_the_files_are(run: Run) -> None:
+    said = json.loads((run.latest() / "manifest.json").read_text())
+    assert (said["format"], said["step"], said["torch"]) == (1, 6, torch.__version__)
+    for name, entry in said["files"].items():
+        content = (run.latest() / name).read_bytes()
+        assert entry == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_files_are_readable_as_the_user_says(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    expected = (tmp_path / "mine").stat().st_mode
+    for path in (run.model_toml, run.log_file, *run.latest().iterdir(), *run.samples):
+        assert path.stat().st_mode == expected, path
 
 
 def test_weights_are_those_that_training_goes_on_from(run: Run, tiny: Build, tmp_path: Path) -> None:
@@ -55,69 +78,164 @@ def test_weights_are_those_that_training_goes_on_from(run: Run, tiny: Build, tmp
     assert torch.equal(held[f"average.generator.module.{name}"], model.generator.state_dict()[name])
 
 
+def flip(path: Path, place: float) -> None:
+    """Flip a bit at a fraction of a file."""
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1 << int(place * 997) % 8
+    path.write_bytes(content)
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def infinite(path: Path) -> None:
-    held = load_file(path)
-    held[next(name for name in held if name.startswith("generator.") and name.endswith("weight"))].view(-1)[0] = (
-        torch.inf
-    )
-    save_file(held, path)
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
-def misplaced(path: Path) -> None:
-    torch.save({**torch.load(path, weights_only=True), "place": {"stage": 0, "step": -1, "total": 6}}, path)
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
-def lacking(path: Path) -> None:
-    found = torch.load(path, weights_only=True)
-    torch.save({name: value for name, value in found.items() if name != "trained"}, path)
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        (WEIGHTS, cut),
-        (WEIGHTS, infinite),
-        (WEIGHTS, Path.unlink),
-        (TRAINING, cut),
-        (TRAINING, misplaced),
-        (TRAINING, lacking),
-        (TRAINING, Path.unlink),
-    ],
-)
-def test_a_damaged_checkpoint_says_how_to_resume(
-    name: str, damage: Callable[[Path], Any], run: Run, tiny: Build
-) -> None:
-    """From the one before; and where there is none, from the start."""
+@pytest.mark.parametrize("damage", [cut, Path.unlink, folder, pipe], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_missing_or_no_file_is_damage(name: str, damage: Callable[[Path], Any], run: Run) -> None:
     damage(run.latest() / name)
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read: .*remove the folder \S*step-0000006 ") as e:
+    for read in (read_training, read_weights):
+        with pytest.raises(DamagedCheckpoint, match=rf"step-0000006/{name} is damaged: it ") as e:
+            read(run.latest())
+        assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_flipped_bit_is_accepted(name: str, run: Run) -> None:
+    """The same for 2,000 flips: tests/drills/flips.py."""
+    path = run.latest() / name
+    whole = path.read_bytes()
+    for place in np.linspace(0, 1, 12):
+        flip(path, float(place))
+        with pytest.raises(CheckpointError):
+            (read_weights if name == WEIGHTS else read_training)(run.latest())
+        path.write_bytes(whole)
+    read_training(run.latest())
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(run: Run, tiny: Build, finished: Path) -> None:
+    """And kept, so that nothing is lost."""
+    whole = load_file(Run(finished).latest() / WEIGHTS)
+    flip(run.latest() / WEIGHTS, 0.7)
+    damaged = (run.latest() / WEIGHTS).read_bytes()
+    with pytest.warns(GantkWarning, match=r"step-0000006/model\.safetensors is damaged: .* using \S*step-0000004"):
+        gantk.load(run)
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    gantk.train(tiny(), run, progress=progress)
+    (line,) = (each for each in said if "damaged" in each)
+    assert "step-0000006/model.safetensors is damaged: its content is not what was written" in line
+    assert line.endswith("step-0000004: 2 steps after it are trained again")
+    assert run.steps() == [2, 4, 6]
+    assert all(torch.equal(value, whole[name]) for name, value in load_file(run.latest() / WEIGHTS).items())
+    assert (run.checkpoints_folder / "damaged-step-0000006" / WEIGHTS).read_bytes() == damaged
+
+
+def test_where_none_is_whole_there_is_one_error(run: Run, tiny: Build) -> None:
+    for step in run.steps():
+        flip(run.checkpoint(step) / TRAINING, 0.5)
+    with pytest.raises(CheckpointError, match=r"step-0000006/\S+ is damaged.*\(2 more\); gantk train \S+ --fresh"):
         gantk.train(tiny(), run, progress=Silent())
-    assert "\n" not in str(e.value)
-    for step in run.steps()[:-1]:
+    for step in (2, 4):
         shutil.rmtree(run.checkpoint(step))
-    with pytest.raises(CheckpointError, match=rf"{name} cannot be read: .*it is the only checkpoint"):
+    with pytest.raises(CheckpointError, match=r"it is the only checkpoint; gantk train \S+ --fresh starts over"):
         gantk.train(tiny(), run, progress=Silent())
+
+
+def test_a_step_that_was_asked_for_is_not_replaced_by_another(run: Run) -> None:
+    flip(run.latest() / WEIGHTS, 0.5)
+    with pytest.raises(CheckpointError, match=r"step-0000006/.* is damaged: .*; use another step: 2, 4\.$"):
+        gantk.load(run, step=6)
 
 
 def test_weights_of_another_model_are_refused(run: Run) -> None:
-    path = run.latest() / WEIGHTS
-    save_file({f"other.{name}": value for name, value in load_file(path).items()}, path)
-    with pytest.raises(CheckpointError, match=r"contains the weights of another model: .*--fresh starts over"):
+    def renamed(weights: dict[str, Any]) -> None:
+        weights["other"] = weights.pop("generator.first.weight", torch.zeros(1))
+
+    rewrite(run.latest(), weights=renamed)
+    with pytest.raises(CheckpointError, match=r"contains the weights of another model: other .*--fresh starts over"):
         gantk.load(run)
 
 
-def test_what_optimizers_remember_belongs_to_their_players(run: Run, tiny: Build) -> None:
+def test_a_later_format_is_no_damage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gantk.run.manifest.FORMAT", 2)
+    rewrite(run.latest())
+    monkeypatch.setattr("gantk.run.manifest.FORMAT", 1)
+    with pytest.raises(CheckpointError, match=r"step-0000006 was written by gantk \S+, which is newer.*update gantk"):
+        gantk.load(run)
+
+
+def weight(content: dict[str, Any]) -> str:
+    return next(name for name in content if name.startswith("generator.") and name.endswith("weight"))
+
+
+MEANINGS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
+    "no number": ("weights", lambda each: each[weight(each)].view(-1)[0].fill_(torch.inf), "contains NaN or infinity"),
+    "another type": (
+        "weights",
+        lambda each: each.update({weight(each): each[weight(each)].double()}),
+        "is of float64 there and of float32 in the model",
+    ),
+    "another shape": ("weights", lambda each: each.update({weight(each): torch.zeros(3)}), r"is \[3\] there and \["),
+    "another stage": ("training", lambda each: each["place"].update(stage=7), "its place is"),
+    "another step": ("training", lambda each: each["place"].update(step=5, total=5), "its place is"),
+    "no settings": ("training", lambda each: each.pop("trained"), "KeyError: 'trained'"),
+    "another player": (
+        "training",
+        lambda each: each["players"].update(critic=each["players"].pop("discriminator")),
+        "discriminator.* belongs to no player",
+    ),
+    "more players": ("training", lambda each: each["players"].update(critic={}), "written by players .*'critic'"),
+    "no states": ("optimizers", dict.clear, "has nothing of parameter 0, not .*'exp_avg'"),
+    "half a state": ("optimizers", lambda each: each.pop("generator.1.exp_avg"), "of parameter 1, not"),
+    "a state of another shape": (
+        "optimizers",
+        lambda each: each.update({"generator.1.exp_avg": torch.zeros(99)}),
+        r"exp_avg of parameter 1 is float32\[99\], not float32",
+    ),
+    "too many steps": ("optimizers", lambda each: each["generator.1.step"].fill_(9.0), "has had 9 of 4 steps"),
+    "more parameters": ("optimizers", lambda each: each.update({"generator.99.step": torch.ones(())}), "has more than"),
+}
+
+
+@pytest.mark.parametrize("name", MEANINGS)
+def test_what_fits_its_manifest_must_fit_the_model_as_well(name: str, run: Run, tiny: Build) -> None:
+    what, change, said = MEANINGS[name]
+    for step in (2, 6):
+        shutil.rmtree(run.checkpoint(step))
+    rewrite(run.latest(), **{what: change})
+    with pytest.raises(CheckpointError, match=said) as e:
+        gantk.train(tiny(), run, progress=Silent())
+    assert "\n" not in str(e.value)
+
+
+def test_a_checkpoint_of_gantk_0_1_is_resumed_and_the_next_one_has_checksums(run: Run, tiny: Build) -> None:
+    """Its learning rates are not read: they are those of the spec."""
+    whole = load_file(run.latest() / WEIGHTS)
     shutil.rmtree(run.checkpoint(6))
-    path = run.latest() / TRAINING
-    found = torch.load(path, weights_only=True)
-    states = found["optimizers"]
-    torch.save({**found, "optimizers": {"critic": states["discriminator"], "generator": states["generator"]}}, path)
-    with pytest.raises(CheckpointError, match=r"was written by players \['critic', 'generator'\]"):
-        gantk.train(tiny(), run, progress=Silent())
-    states["generator"]["param_groups"][0]["params"] = []
-    torch.save({**found, "optimizers": states}, path)
-    with pytest.raises(CheckpointError, match="the state of 'generator' is of another optimizer"):
-        gantk.train(tiny(), run, progress=Silent())
+    as_former(run.latest())
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    gantk.train(tiny(), run, progress=progress)
+    assert "this checkpoint is of gantk 0.1 and has no checksums; the next one is saved with them" in said
+    assert all(torch.equal(value, whole[name]) for name, value in load_file(run.latest() / WEIGHTS).items())
+    assert (run.latest() / "manifest.json").exists()
+
+
+def test_a_damaged_checkpoint_of_gantk_0_1_says_so(run: Run) -> None:
+    as_former(run.latest())
+    path = run.latest() / "training.pt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DamagedCheckpoint, match=r"training\.pt is damaged: torch cannot read it \(BadZipFile\)\.$"):
+        read_training(run.latest())

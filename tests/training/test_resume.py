@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 import gantk
 from gantk.building.assembly import assemble
 from gantk.errors import CheckpointError
-from gantk.run.checkpoints import load_training
+from gantk.run.checkpoints import read_training
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
@@ -81,9 +81,8 @@ def lines(run: Path) -> list[dict[str, object]]:
 
 def trained(checkpoint: Path) -> dict[str, Any]:
     """What a checkpoint holds beside the weights, but for how long it took."""
-    state = load_training(checkpoint)
-    del state["interval"]["seconds"]
-    return state
+    state = vars(read_training(checkpoint))
+    return {**state, "interval": {**state["interval"], "seconds": 0}}
 
 
 def same(one: object, other: object) -> bool:

@@ -1,0 +1,39 @@
+"""Checkpoints of gantk 0.1, whose `training.pt` torch reads with `weights_only`: nothing in it can run code."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from io import BytesIO
+from typing import Any
+
+import torch
+
+__all__ = ["TRAINING_PT", "former_training"]
+
+TRAINING_PT = "training.pt"
+
+
+def former_training(content: bytes) -> dict[str, Any]:
+    """What `training.pt` says, as `training.json` and `optimizers.safetensors` say it.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as packed:
+            if sum(each.file_size for each in packed.infolist()) > len(content):
+                raise ValueError("it unpacks to more than it is")
+        state: dict[str, Any] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        interval = dict(state.get("interval", {}))
+        interval["sums"] = {name: float(value) for name, value in interval.get("sums", {}).items()}
+        return {
+            "place": dict(state["place"]),
+            "optimizers": {str(player): dict(each["state"]) for player, each in state["optimizers"].items()},
+            "trained": json.loads(state["trained"]),
+            "data": dict(json.loads(state.get("data", "{}"))),
+            "interval": interval,
+        }
+    except Exception as error:  # a damaged pickle can raise anything
+        # torch's own message suggests loading the file in a way that can run code.
+        raise ValueError(f"torch cannot read it ({type(error).__name__})") from error

@@ -1,0 +1,207 @@
+"""The manifest of a checkpoint: what its files are, so that a damaged checkpoint is never taken for a whole one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+
+from gantk.errors import CheckpointError, DamagedCheckpoint, briefly
+from gantk.files import flush_folder
+
+__all__ = ["MANIFEST", "Manifest", "Writing", "read_manifest"]
+
+T = TypeVar("T")
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+"""The version of the format of checkpoints that this gantk writes."""
+LARGEST = 1 << 20
+"""Bytes that a manifest has at most."""
+PIECE = 1 << 22
+"""Bytes that are read or written and hashed at a time."""
+DAMAGE = {
+    errno.ENOENT: "it is missing",
+    errno.EISDIR: "it is not a file",
+    errno.ENXIO: "it is not a file",
+    errno.ELOOP: "it is a link, not a file",
+    errno.ENOTDIR: "",
+    errno.EIO: "",
+}
+"""Errors by which a file is damaged, and not just unreadable for this user at this moment."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file is."""
+
+    bytes: int
+    sha256: str
+
+
+class Writing:
+    """Writes the files of a folder that does not exist yet under its final name, and its manifest last.
+
+    Args:
+        folder: an empty folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: dict[str, Entry] = {}
+
+    def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
+        """Write a file; its digest is computed meanwhile in another thread, which costs little time."""
+        digest, length = hashlib.sha256(), 0
+        with (self._folder / name).open("xb") as file, ThreadPoolExecutor(1) as hashing:
+            for piece in pieces:
+                if len(piece) < PIECE:
+                    digest.update(piece)
+                    file.write(piece)
+                else:
+                    hashed = hashing.submit(digest.update, piece)
+                    file.write(piece)
+                    hashed.result()
+                length += len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        self._entries[name] = Entry(length, digest.hexdigest())
+
+    def seal(self, step: int) -> None:
+        """Write the manifest; from now on, the folder is whole."""
+        about = {"format": FORMAT, "gantk": version("gantk"), "torch": str(torch.__version__), "step": step}
+        content = _rendered({**about, "files": {name: asdict(entry) for name, entry in self._entries.items()}})
+        with (self._folder / MANIFEST).open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        flush_folder(self._folder)
+
+
+def _rendered(body: Mapping[str, Any]) -> bytes:
+    """A manifest's content, whose last entry is the digest of the others."""
+    digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return json.dumps({**body, "sha256": digest}, indent=1).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a checkpoint's folder.
+
+    Args:
+        folder: the folder.
+        step: the step after which it was written.
+        files: name → what it is; `None` for checkpoints of gantk 0.1, which had no manifest.
+    """
+
+    folder: Path
+    step: int | None
+    files: Mapping[str, Entry] | None
+
+    def check_lengths(self) -> None:
+        """Check that every file is there and as long as it was written, without reading it.
+
+        Raises:
+            DamagedCheckpoint: a file is missing, or has another length.
+        """
+        for name, entry in (self.files or {}).items():
+            path = self.folder / name
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                raise DamagedCheckpoint(path, "it is missing") from None
+            if not stat.S_ISREG(found.st_mode):
+                raise DamagedCheckpoint(path, "it is not a file")
+            if found.st_size != entry.bytes:
+                raise DamagedCheckpoint(path, f"it has {found.st_size} bytes, but {entry.bytes} were written")
+
+    def read(self, name: str, parse: Callable[[bytes], T], most: int | None = None) -> T:
+        """What a file says, if its content is what was written.
+
+        Args:
+            name: the file.
+            parse: makes something of its content, without consequences, and raises `ValueError` if it cannot.
+            most: its greatest sensible length in bytes.
+
+        Raises:
+            DamagedCheckpoint: it is missing, or its content is not what was written.
+            CheckpointError: it cannot be read, or is longer than that.
+        """
+        path = self.folder / name
+        entry = None if self.files is None else self.files.get(name)
+        if self.files is not None and entry is None:
+            raise DamagedCheckpoint(path, f"{MANIFEST} does not name it")
+        content = _content(path, most, entry.bytes if entry else None)
+        with ThreadPoolExecutor(1) as hashing:
+            digest = hashing.submit(hashlib.sha256, content) if entry else None
+            found, fault = None, None
+            try:
+                found = parse(content)
+            except ValueError as error:
+                fault = error
+            if entry and digest and digest.result().hexdigest() != entry.sha256:
+                raise DamagedCheckpoint(path, "its content is not what was written (its SHA-256 differs)")
+        if fault is not None:
+            raise DamagedCheckpoint(path, briefly(fault)) from fault
+        return cast(T, found)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint's folder.
+
+    Raises:
+        DamagedCheckpoint: it is missing or damaged, or a file that it names is missing.
+        CheckpointError: it cannot be read, or was written by a later version.
+    """
+    path = folder / MANIFEST
+    if not path.exists() and not any((folder / name).exists() for name in ("training.json", "optimizers.safetensors")):
+        return Manifest(folder, None, None)
+    content = _content(path, LARGEST)
+    try:
+        body = json.loads(content)
+        form, writer = int(body["format"]), str(body["gantk"])
+        files = {str(name): Entry(int(each["bytes"]), str(each["sha256"])) for name, each in body["files"].items()}
+        found = Manifest(folder, int(body["step"]), files)
+        whole = content == _rendered({name: value for name, value in body.items() if name != "sha256"})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedCheckpoint(path, f"it is no manifest ({type(error).__name__})") from error
+    if not whole or any(Path(name).name != name for name in files):
+        raise DamagedCheckpoint(path, "its content is not what was written")
+    if form > FORMAT:
+        raise CheckpointError(f"{folder} was written by gantk {writer}, which is newer than this one: update gantk.")
+    found.check_lengths()
+    return found
+
+
+def _content(path: Path, most: int | None, length: int | None = None) -> bytes:
+    """The content of a regular file, which is not a link to another one."""
+    try:
+        with open(path, "rb", opener=_opened) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise DamagedCheckpoint(path, "it is not a file")
+            if length not in (None, found.st_size):
+                raise DamagedCheckpoint(path, f"it has {found.st_size} bytes, but {length} were written")
+            if most is not None and found.st_size > most:
+                raise CheckpointError(f"{path} has {found.st_size} bytes; expected at most {most}.")
+            return file.read(found.st_size)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in DAMAGE:
+            raise DamagedCheckpoint(path, DAMAGE[error.errno] or reason) from error
+        raise CheckpointError(f"{path} cannot be read: {reason}.") from error
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file without following a link, and without waiting for somebody to write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,54 @@
+"""Settings that must not change within a run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import CheckpointError
+from gantk.kinds import LISTS, SLOTS
+from gantk.run.folder import Run
+
+__all__ = ["check_unchanged", "trained_settings"]
+
+
+def trained_settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that must not change within a run, as `path` → value."""
+    kept = ("recipe", "seed", *SLOTS, *LISTS, "stages")
+    return dict(_leaves({key: spec[key] for key in kept if key in spec}))
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+def check_unchanged(spec: Mapping[str, Any], checkpoint: Path, trained: Mapping[str, Any]) -> None:
+    """Check that a run can resume from a checkpoint with this spec.
+
+    Raises:
+        CheckpointError: a setting has changed that must not; the message names it.
+    """
+    now = json.loads(json.dumps(trained_settings(spec)))
+    run = Run(checkpoint.parent.parent)
+    for path in {**trained, **now}:
+        if trained.get(path) != now.get(path):
+            before, after = trained.get(path), now.get(path)
+            raise CheckpointError(
+                f"{path} was {before} when {checkpoint} was trained and is {after}: "
+                f"restore it{_offer(run, path, after)}, build another run, or start this one over with --fresh."
+            )
+
+
+def _offer(run: Run, path: str, value: Any) -> str:
+    """How to change a setting of a stage from a step on, if that is what was changed by hand."""
+    if not path.startswith("stages.") or not isinstance(value, (str, int, float)):
+        return ""
+    setting = shlex.quote(f"{path}={value}")
+    return f" (and to change it from here on, say gantk train {run.typed} --set {setting})"
