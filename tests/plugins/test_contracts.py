@@ -373,7 +373,7 @@ def _contracts(base: type[PluginContract]) -> set[str]:
     modules = [importlib.import_module(path.stem) for path in Path(__file__).parent.glob("test_*.py")]
     own = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
     here = {module.__name__ for module in modules}
-    contracts = [each for each in own if issubclass(each, base) and each.__module__ in here]
+    contracts = [each for each in own if issubclass(each, base) and each.__module__ in here and hasattr(each, "plugin")]
     return {parse_part(contract.plugin)[0] for contract in contracts}
 
 
