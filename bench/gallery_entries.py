@@ -176,25 +176,38 @@ ENTRIES: dict[str, Entry] = {
             "--set=loss.r2.every=4",
             "--set=stages.game.*.lr=1e-3",
             "--set=stages.game.batch_size=32",
+            "--set=stages.game.length=2000 steps",
+        ),
+    ),
     "vaegan": Entry(
         "VAE/GAN on MNIST",
+        (
             "vaegan",
+            "--data=mnist:path={data}",
             "--noise=gaussian:dim=32",
             "--set=generator.width=16",
             "--set=discriminator.width=16",
             "--set=stages.game.length=1000 steps",
+        ),
+    ),
     "began": Entry(
         "BEGAN on MNIST",
+        (
             "began",
+            "--data=mnist:path={data}",
             "--noise=uniform:dim=32",
             "--set=generator.width=16",
             "--set=discriminator.width=16",
             "--set=discriminator.embedding=32",
             "--set=stages.game.*.lr=4e-4",
             "--set=stages.game.length=3000 steps",
+        ),
+    ),
     "ebgan": Entry(
         "EBGAN on MNIST",
+        (
             "ebgan",
+            "--data=mnist:path={data}",
             "--set=generator.width=16",
             "--set=discriminator.width=16",
             "--set=stages.game.batch_size=64",
