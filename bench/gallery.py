@@ -62,18 +62,25 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
     peak = measured([*GANTK, "train", str(run)])
     folder = DOCS / name
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*GANTK, "sample", str(run), "-n", "64", "-o", str(folder / "grid.png")], check=True)
+    shown = ("-n", "100", "--by-class") if entry.by_class else ("-n", "64")
+    subprocess.run([*GANTK, "sample", str(run), *shown, "-o", str(folder / "grid.png")], check=True)
     if entry.refined:
         plain = str(folder / "grid-unrefined.png")
         subprocess.run([*GANTK, "sample", str(run), "-n", "64", "--no-refiner", "-o", plain], check=True)
     entries = read_log(Run(run))
     curves(entries, entry.title).savefig(folder / "curves.png", dpi=100)
-    scores = subprocess.run(
-        [*GANTK, "evaluate", str(run), "-n", str(SCORED)], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    scores = evaluated(run)
+    if entry.by_class:
+        scores += ["", *evaluated(run, "--metric", "nearest-neighbor-accuracy", "--extractor", "pixels")]
     protocol = {"command": ["gantk", "build", *entry.words("$GANTK_DATA")], "title": entry.title, "note": entry.note}
-    results = {"stages": stages(entries), "peak_memory_mib": peak, "scores": scores.splitlines()}
+    results = {"stages": stages(entries), "peak_memory_mib": peak, "scores": scores}
     print(common.write(f"gallery_{name}", protocol, results))
+
+
+def evaluated(run: Path, *more: str) -> list[str]:
+    """The lines of `gantk evaluate`."""
+    command = [*GANTK, "evaluate", str(run), "-n", str(SCORED), *more]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
 
 def measured(command: Sequence[str]) -> int:
@@ -144,7 +151,8 @@ def page() -> str:
 def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
     """One entry: pictures, command, figures and where they were taken."""
     machine, found = result["machine"], result["results"]
-    lines = [f"## {entry.title}", "", f"![64 samples]({name}/grid.png)", ""]
+    shown = "Samples, a class in each column" if entry.by_class else "64 samples"
+    lines = [f"## {entry.title}", "", f"![{shown}]({name}/grid.png)", ""]
     if entry.refined:
         lines += ["The same noise without the refiner (`gantk sample --no-refiner`):", ""]
         lines += [f"![The same 64 without the refiner]({name}/grid-unrefined.png)", ""]

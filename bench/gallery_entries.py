@@ -13,12 +13,14 @@ class Entry:
         title: heading on the page.
         build: arguments of `gantk build`; `{data}` stands for the folder of the data sets.
         refined: whether to draw samples without the refiner too.
+        by_class: whether to draw the samples with a column for each class, and to test by them the nearest neighbor.
         note: a remark for readers.
     """
 
     title: str
     build: tuple[str, ...]
     refined: bool = False
+    by_class: bool = False
     note: str = ""
 
     def words(self, data: str) -> list[str]:
@@ -213,5 +215,40 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.batch_size=64",
             "--set=stages.game.length=2000 steps",
         ),
+    ),
+    "cdcgan": Entry(
+        "Conditional DCGAN on MNIST",
+        (
+            "cdcgan",
+            "--data=mnist:path={data}",
+            "--set=generator.width=32",
+            "--set=discriminator.width=32",
+            "--set=stages.game.batch_size=64",
+            "--set=stages.game.length=2500 steps",
+        ),
+        by_class=True,
+    ),
+    "deligan": Entry(
+        "DeLiGAN on 500 images of MNIST",
+        (
+            "deligan",
+            "--data=subset:of='mnist:path={data}',images=500",
+            "--set=stages.game.length=15000 steps",
+        ),
+        note="500 images, 50 of each digit, as in the paper. The scores compare with the 10,000 held-out digits.",
+    ),
+    "sagan": Entry(
+        "SAGAN on MNIST by class",
+        (
+            "sagan",
+            "--data=mnist:path={data}",
+            "--condition=class",
+            "--set=generator.width=16",
+            "--set=discriminator.width=16",
+            "--set=stages.game.batch_size=32",
+            "--set=stages.game.length=3000 steps",
+            "--set=train.ema=0.999",
+        ),
+        by_class=True,
     ),
 }

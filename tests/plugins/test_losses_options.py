@@ -75,6 +75,7 @@ SPEAKS: dict[str, set[str]] = {
     "hidden:players=both": {"discriminator", "generator"},
     "code": {"discriminator", "generator"},
     "auxiliary": {"discriminator", "generator"},
+    "orthogonal": {"generator"},
     "vae": {"autoencoder"},
     "age": {"encoder", "generator"},
     "hinge": {"discriminator", "generator"},
@@ -98,7 +99,7 @@ def test_a_loss_speaks_to_its_roles_and_to_nobody_else(spec: str) -> None:
 
 def test_which_losses_are_those_of_a_game() -> None:
     """A model has one of them: another one that is named takes its place."""
-    joining = {"hidden", "code", "vae", "auxiliary"}
+    joining = {"hidden", "code", "vae", "auxiliary", "orthogonal"}
     joining |= {"r1", "r2", "dragan", "consistency", "diversity", "feature-matching"}
     assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - joining
 
