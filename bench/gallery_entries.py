@@ -187,9 +187,10 @@ ENTRIES: dict[str, Entry] = {
             "vaegan",
             "--data=mnist:path={data}",
             "--noise=gaussian:dim=32",
-            "--set=generator.width=16",
-            "--set=discriminator.width=16",
-            "--set=stages.game.length=1000 steps",
+            "--set=generator.width=8",
+            "--set=discriminator.width=8",
+            "--set=stages.game.batch_size=32",
+            "--set=stages.game.length=1500 steps",
         ),
     ),
     "began": Entry(

@@ -35,6 +35,7 @@ TINY: dict[str, dict[str, str]] = {
         "aae": "aae:widths=[8]",
         "vaegan": "vaegan:width=2",
         "began": "began:width=2",
+        "map-autoencoder": "map-autoencoder:of='aegan:width=4,embedding=8'",
         "class-mixture": "class-mixture:of='aae:widths=[8]'",
         "lapgan": "lapgan:hidden=8,width=2",
     },

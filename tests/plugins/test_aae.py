@@ -21,6 +21,7 @@ from gantk.schedule import Batch, Player
 from gantk.testing import DiscriminatorContract, GeneratorContract, MetricContract
 from gantk.training.turn import Turns
 from gantk_aae.labelled import Labelled
+from gantk_aae.maps import MapAutoencoder
 from gantk_aae.mixture import ClassMixture
 from gantk_aae.networks import AAEGenerator
 from gantk_aae.pair import CodePair
@@ -44,6 +45,12 @@ class TestAAEGeneratorOnTheSphere(GeneratorContract):
 class TestClassMixture(GeneratorContract):
     plugin = "class-mixture:of='aae:widths=[8]'"
     shapes = ((1, 9, 7), (3, 8, 8))
+
+
+class TestMapAutoencoder(GeneratorContract):
+    plugin = "map-autoencoder:of='aegan:width=2,embedding=8'"
+    shapes = ((1, 16, 16),)
+    noise_dim = 128
 
 
 class TestCodePair(DiscriminatorContract):
@@ -234,6 +241,11 @@ OTHERS: dict[str, dict[str, Any]] = {
         "generator": "aae:widths=[8],sphere=true",
         "noise": "sphere:dim=6",
     },
+    "maps of AEGAN's autoencoder": {
+        "recipe": "aae",
+        "generator": "map-autoencoder:of='aegan:width=2,embedding=9'",
+        "noise": "gaussian:dim=144",
+    },
     "told the class, Wasserstein, image noise": {
         "recipe": "aae",
         "condition": "class",
@@ -262,6 +274,10 @@ def test_other_autoencoders_and_losses(parts: dict[str, Any], tiny_pictures: Arr
 def test_what_does_not_fit_is_refused(tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError, match="use --generator aae"):
         built("aae", tiny_pictures, generator="dcgan:width=4")
+    with pytest.raises(FitError, match="use --noise gaussian:dim=144"):
+        MapAutoencoder((1, 16, 18), 6, 0, of="aegan:width=2,embedding=9")
+    with pytest.raises(FitError, match="use of=aegan"):
+        MapAutoencoder((1, 16, 18), 6, 0, of="gan:widths=[4]")
     with pytest.raises(FitError, match="it judges codes that hold a style and a class"):
         CodePair((1, 28, 28), 16, 10, 10)
     model = built("aae-semi", tiny_pictures)
