@@ -74,8 +74,8 @@ class Pictures(AdaptivePreset):
             policy = ["color", "translation"] + (["cutout"] if look.count < VERY_FEW else [])
             preset["addon"] = [{"plugin": "diffaugment", "policy": policy}]
             reasons.append(
-                f"augmentation by {', '.join(policy)}: {look.count:,} pictures are few, and a discriminator would learn "
-                "them by heart."
+                f"augmentation by {', '.join(policy)}: {look.count:,} pictures are few, and a discriminator learns "
+                "few by heart."
             )
         if look.copies > 0.01:
             reasons.append(f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can.")
