@@ -82,7 +82,7 @@ class Assembler:
             return None
         reads = bool(part_class("discriminator", self.spec["discriminator"]["plugin"]).reads_condition)
         part = self._judging(reads, context, losses, judged, joining)
-        if bool(part.reads_condition) != reads:  # as the part within it does
+        if bool(part.reads_condition) != reads:  # a wrapper reads conditions if its inner part does
             part = self._judging(not reads, context, losses, judged, joining)
         return part
 
@@ -94,7 +94,7 @@ class Assembler:
         judged: ImageShape,
         joining: Mapping[str, Part | None],
     ) -> Any:
-        """Construct a discriminator that reads conditions, or one that gets them as channels."""
+        """Construct a discriminator that reads conditions itself, or one that receives them as additional channels."""
         shown = self._shown(
             judged, {**joining, "condition": None} if reads else joining, judged == context["image_shape"]
         )
@@ -110,7 +110,7 @@ class Assembler:
         return part
 
     def _shown(self, shape: ImageShape, joining: Mapping[str, Part | None], are_images: bool) -> ImageShape:
-        """The shape of a discriminator's input for images of a shape, after transforms and conditions."""
+        """The shape of a discriminator's input, from the shape before transforms and conditions."""
         for name, part in joining.items():
             if part is None:
                 continue
@@ -123,7 +123,8 @@ class Assembler:
                 raise FitError(f"{said}; expected (channels, height, width).")
             if not are_images and name != "condition" and type(part).transform is not Part.transform:
                 self.notes.append(
-                    f"{name} transforms what is judged, which in this recipe are no images: {list(shape)}."
+                    f"{name} transforms the discriminator's input, which in this recipe is not images but values "
+                    f"of shape {list(shape)}."
                 )
         return shape
 
@@ -156,7 +157,7 @@ class Assembler:
         return part
 
     def _refit_noise(self, noise: Any, error: FitError, context: Mapping[str, Any]) -> int:
-        """Set the length of the recipe's noise to the input size of a given generator; returns the difference."""
+        """Set the recipe's noise to the length that a generator given from Python reads; returns by how much it grows."""
         reads = next((each.reads for each in (error, error.__cause__) if isinstance(each, Unread)), 0)
         longer = reads - int(context["noise_dim"])
         options = read_options(part_class("noise", self.spec["noise"]["plugin"]))
@@ -184,7 +185,7 @@ class Assembler:
 
 
 def _on_what_is_judged(error: FitError, judged: ImageShape, shown: ImageShape, images: ImageShape) -> FitError:
-    """A discriminator's fault, with what it judges where that is not the images as they are."""
+    """A discriminator's error; if its input is not the plain images, it says what the input is."""
     problem = error.problem.rstrip(".")
     if shown[0] > judged[0]:
         told = FitError(
@@ -194,12 +195,12 @@ def _on_what_is_judged(error: FitError, judged: ImageShape, shown: ImageShape, i
         return told
     if judged == images:
         return error
-    judges = f"{problem}; in this recipe it judges {list(judged)} computed from the images"
+    judges = f"{problem}; in this recipe its input is {list(judged)}, computed from the images"
     return FitError(judges, error.mend, "change the generator's options, which determine this size")
 
 
 def _check_declared(kind: str, part: Any) -> None:
-    """Check the types of what a part declares about itself.
+    """Check the types of a part's declarations.
 
     Raises:
         FitError: a type is wrong.
@@ -211,11 +212,13 @@ def _check_declared(kind: str, part: Any) -> None:
             raise FitError(f"{name} has dim {dim!r}; expected a whole number of 1 or more, set by its constructor.")
     distribution: Any = getattr(part, "distribution", None)
     if kind == "noise" and not isinstance(distribution, str | None):
-        raise FitError(f"{name}.distribution is {distribution!r:.60}; expected a name, as 'normal', or None.")
+        raise FitError(f"{name}.distribution is {distribution!r:.60}; expected a name, such as 'normal', or None.")
     prior: Any = getattr(part, "prior", ())
     if kind == "loss" and not (isinstance(prior, tuple) and all(isinstance(each, str) for each in prior)):
-        raise FitError(f"{name}.prior is {prior!r:.60}; expected a tuple of names, as ('normal',).")
+        raise FitError(f"{name}.prior is {prior!r:.60}; expected a tuple of names, such as ('normal',).")
     for attribute in ("provides", "needs"):
         said: Any = getattr(part, attribute, frozenset())
         if not isinstance(said, (set, frozenset)):
-            raise FitError(f"{name}.{attribute} is {said!r:.60}; expected a set of names, as frozenset({{'logits'}}).")
+            raise FitError(
+                f"{name}.{attribute} is {said!r:.60}; expected a set of names, such as frozenset({{'logits'}})."
+            )

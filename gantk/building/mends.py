@@ -1,7 +1,7 @@
-"""How to change a build that was refused: other parts, another recipe, fewer options, each known to build.
+"""Suggest changes to a refused build: other parts or options, another recipe, or fewer parts.
 
-A refusal names what does not fit. What would fit depends on everything else that was asked for, and on what is
-installed; so candidates are tried, and only those that build are advised.
+What fits depends on the rest of the request and on the installed plugins. So candidates are built, and only those that
+build are suggested.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from gantk.registry import PYTHON, Plugin, find, plugins
 __all__ = ["mended"]
 
 MOST_TRIED = 80
-"""How many changed builds are tried; one that does not fit is usually refused before its networks are made."""
+"""How many candidates are built at most. Most of those that do not fit are refused before their networks are made."""
 ENOUGH, MOST = 2.5, 8.0
-"""Seconds of the processor after which no further build is tried: where one was found, and where none was."""
+"""CPU seconds after which no further candidate is built: if one has been found, and if none has."""
 ORDER = ("leave out", "add", "use", "choose")
-"""In which order a change that is not enough is looked at again."""
+"""In which order changes that do not suffice are tried together with a second one."""
 ADVICE = re.compile(r"--([a-z]+) ([\w-]+(?::[^\s.,;]+(?:[.,][^\s.,;]+)*)?)")
-"""A part that a message itself advises, as `--discriminator dcgan:norm=layer`."""
+"""Matches a part that an error message suggests, such as `--discriminator dcgan:norm=layer`."""
 
 
 def mended(
     error: FitError, request: Request, build: Callable[[Request], object], spec_of: Callable[[Request], Spec]
 ) -> FitError:
-    """The refusal of a request, with changes that build in place of its own advice, where there are any.
+    """The error of a refused request; if changes are found that build, they replace its own suggestion.
 
-    Where one change is not enough, it says what else does not fit as well.
+    If no single change suffices, the error names the second problem as well, and suggests two changes.
 
     Args:
-        error: the refusal.
-        request: what was refused.
+        error: why the request was refused.
+        request: the request.
         build: builds a request, or raises.
-        spec_of: what a request describes; the same is not built twice.
+        spec_of: the spec of a request; requests with equal specs are built once.
     """
     if error.of_code:
         return error
@@ -69,12 +69,12 @@ def mended(
 
 
 class _Search:
-    """Tries changes until enough of them build, and remembers those that meet another refusal.
+    """Builds changed requests until enough of them succeed, and collects those that fail with another error.
 
     Args:
-        error: the refusal to mend.
+        error: why the request was refused.
         build: builds a request, or raises.
-        spec_of: what a request describes.
+        spec_of: the spec of a request.
     """
 
     def __init__(self, error: FitError, build: Callable[[Request], object], spec_of: Callable[[Request], Spec]) -> None:
@@ -87,11 +87,11 @@ class _Search:
         self.failed: list[tuple[Change, FitError]] = []
 
     def first(self, count: int, changes: Iterable[Change]) -> list[Change]:
-        """The first of these changes that build, at most so many."""
+        """The first `count` of these changes that build, or fewer."""
         return list(itertools.islice(filter(self._builds, changes), count))
 
     def once_more(self) -> None:
-        """Allow one more build, whatever the others took."""
+        """Allow one more build, however long the others took."""
         self.left, self.begin = 1, time.process_time()
 
     def _builds(self, change: Change) -> bool:
@@ -123,13 +123,13 @@ class _Search:
 
 
 def _said(changes: Iterable[Change]) -> str:
-    """Changes in words, of which one is enough: those of the same verb share it."""
+    """Alternative changes as a phrase, such as "use A or B, or leave out C"."""
     groups = itertools.groupby(changes, lambda change: change.verb)
     return ", or ".join(f"{verb} {' or '.join(dict.fromkeys(c.what for c in group))}" for verb, group in groups)
 
 
 def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
-    """Other parts where the refusal names one, first those that nobody chose; and whatever is missing."""
+    """Missing parts, and others of the kinds that the error names, beginning with those that the user did not choose."""
     text = str(error)
     has = {slot for slot in SLOTS if request.of_recipe(slot) or slot in request.chosen}
     named = [slot for slot in SLOTS if re.search(rf"\b{slot}\b", text)]
@@ -139,14 +139,14 @@ def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
 
 
 def _with_other_options(text: str, request: Request) -> Iterator[Change]:
-    """A user's part with one of its options as usual, first those that a text names."""
+    """The user's parts, each with one option reset, beginning with options that the text names."""
     for kind, table in request.tables():
         names = sorted(table, key=lambda name: not re.search(rf"\b{re.escape(name)}\b", text))
         yield from _as_usual(kind, table, names, request)
 
 
 def _as_usual(kind: str, table: Mapping[str, Any], names: Iterable[str], request: Request) -> Iterator[Change]:
-    """A user's part with one of these options as the recipe has it, or by default."""
+    """A part of the user's with one of these options reset to the recipe's value, or else to its default."""
     if table["plugin"].startswith(f"{PYTHON}:"):
         return
     same = next((each for each in request.of_recipe(kind) if each["plugin"] == table["plugin"]), {})
@@ -163,7 +163,7 @@ def _defaults(kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    """The spec of a part within without its package, as users type it; other values as they are."""
+    """A value as users type it: the name of a nested part without its package."""
     if not isinstance(value, str) or ":" not in value:
         return value
     name, options = parse_part(value)
@@ -175,7 +175,7 @@ def _written(table: Mapping[str, Any]) -> str:
 
 
 def _with_less(request: Request) -> Iterator[Change]:
-    """Without one of what the user gave: a part, `--without`, a setting."""
+    """Without one of the user's parts, `--without` options, or settings."""
     for kind, table in request.tables():
         yield Change("leave out", _flag(kind, table), request.less(kind, table))
     for name in request.without:
@@ -188,19 +188,19 @@ def _with_less(request: Request) -> Iterator[Change]:
 
 
 def _with_nothing(request: Request) -> Iterator[Change]:
-    """The recipe as it is."""
+    """Without any part of the user's."""
     flags = " and ".join(_flag(kind, table) for kind, table in request.tables())
     kept = {key: value for key, value in request.chosen.items() if key not in (*SLOTS, *LISTS)}
     yield Change("leave out", flags, replace(request, chosen=kept))
 
 
 def _flag(kind: str, table: Mapping[str, Any]) -> str:
-    """The option that a user gave."""
+    """The command-line option that names a part."""
     return KINDS[kind].flag if kind in SLOTS else f"{KINDS[kind].flag} {bare_name(table)}"
 
 
 def _advised(text: str, request: Request) -> Iterator[Change]:
-    """The parts that a message names after an option; a user's part of that name keeps its other options."""
+    """The parts that the error message suggests. A part that the user chose keeps its other options."""
     for flag, part in ADVICE.findall(text):
         kind = next((name for name, each in KINDS.items() if each.flag == f"--{flag}"), "")
         try:
@@ -217,12 +217,12 @@ def _advised(text: str, request: Request) -> Iterator[Change]:
 
 
 def _named(part: str, table: Mapping[str, Any]) -> str:
-    """A part as it was named, with all options of a table."""
+    """A part by the name in a message, with all options of its table."""
     return write_part(parse_part(part)[0], {name: value for name, value in table.items() if name != "plugin"})
 
 
 def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
-    """Every part that is missing, as the default recipe has it."""
+    """All missing parts, as in the default recipe."""
     usual = recipe_spec(DEFAULT_RECIPE)
     if missing and all(slot in usual for slot in missing):
         for slot in missing:
@@ -231,9 +231,9 @@ def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
 
 
 def _replaced(kind: str, request: Request, verb: str) -> Iterator[Change]:
-    """Every other plugin of a kind, in place of what is there; code that was handed over stays.
+    """Every other plugin of a kind in place of the present one, unless that was given from Python.
 
-    An adversarial loss is replaced by another one, where there are any by those that are made of the same class.
+    For losses, the adversarial one is replaced, preferably by one with a common base class.
     """
     there = [table["plugin"] for each, table in request.tables() if each == kind]
     there = there or [table["plugin"] for table in request.of_recipe(kind)]
@@ -249,27 +249,27 @@ def _replaced(kind: str, request: Request, verb: str) -> Iterator[Change]:
 
 
 def _akin(name: str, others: Iterable[str]) -> bool:
-    """Whether a loss is made of the same class as another adversarial one, or is what that is made of."""
+    """Whether a loss is a subclass or base class of one of the other losses that are adversarial."""
     one = part_class("loss", name)
     rest = [part_class("loss", other) for other in others if is_adversarial({"plugin": other})]
     return any(issubclass(one, other) or issubclass(other, one) for other in rest)
 
 
 def _with_recipe_of_loss(request: Request) -> Iterator[Change]:
-    """The recipe that is called like a chosen loss, which is what it plays."""
+    """The recipe that has the name of a chosen loss."""
     losses = {table["plugin"] for kind, table in request.tables() if kind == "loss"}
     names = {name.rpartition(":")[2] for name in losses}
     yield from _with_recipes([plugin for plugin in plugins("recipe") if plugin.name in names], request)
 
 
 def _with_other_recipe(request: Request) -> Iterator[Change]:
-    """Recipes, first those that are called like a chosen part."""
+    """Other recipes, beginning with those that have the name of a chosen part."""
     names = {table["plugin"].rpartition(":")[2] for _, table in request.tables()}
     yield from _with_recipes(sorted(plugins("recipe"), key=lambda plugin: plugin.name not in names), request)
 
 
 def _with_recipes(found: Iterable[Plugin], request: Request) -> Iterator[Change]:
-    """Those of some recipes that have one of the chosen parts themselves."""
+    """Those of these recipes that contain one of the chosen parts."""
     chosen = {(kind, table["plugin"]) for kind, table in request.tables()}
     for plugin in found:
         try:
@@ -286,7 +286,7 @@ def _with_recipes(found: Iterable[Plugin], request: Request) -> Iterator[Change]
 
 
 def _typed(plugin: Plugin) -> str:
-    """How a plugin is named on the command line: without its package, unless several have the name."""
+    """A plugin's name on the command line: without its package, unless several packages have that name."""
     try:
         find(plugin.kind, plugin.name)
     except GantkError:

@@ -1,4 +1,4 @@
-"""What was asked for in a build, and changes of it."""
+"""The request for a build, and changes to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Change", "Request", "is_adversarial"]
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The request for a build.
 
     Args:
         lower: the recipe's spec.
@@ -33,13 +33,13 @@ class Request:
     settings: tuple[Any, ...] = ()
 
     def tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """(kind, table) of each part that a user chose and may choose otherwise."""
+        """(kind, table) of each part that the user chose."""
         for kind in (*SLOTS, *LISTS):
             listed = self.chosen.get(kind, [])
             yield from ((kind, table) for table in ([listed] if isinstance(listed, Mapping) else listed))
 
     def of_recipe(self, kind: str) -> list[Mapping[str, Any]]:
-        """The tables of a kind that the recipe has and the user does not leave out."""
+        """The recipe's parts of a kind, without those that the user leaves out."""
         lower = deepcopy(self.lower)
         for name in self.without:
             with suppress(UsageError):  # another recipe may have no such part
@@ -48,18 +48,18 @@ class Request:
         return [listed] if isinstance(listed, Mapping) else listed
 
     def own(self, kind: str, plugin: str) -> Mapping[str, Any]:
-        """The table by which the user chose a plugin; empty where they did not."""
+        """The user's table of a plugin; empty if they did not choose it."""
         return next((table for each, table in self.tables() if (each, table["plugin"]) == (kind, plugin)), {})
 
     def less(self, kind: str, table: Mapping[str, Any]) -> Request:
-        """The same without one of its parts."""
+        """The same request without one of its parts."""
         rest = {key: value for key, value in self.chosen.items() if key != kind}
         if kind in LISTS and (others := [each for each in self.chosen[kind] if each != table]):
             rest[kind] = others
         return replace(self, chosen=rest)
 
     def having(self, kind: str, table: Mapping[str, Any]) -> Request:
-        """The same with another part; an adversarial loss stands in place of the one that was chosen."""
+        """The same request with another part; an adversarial loss replaces the chosen adversarial loss."""
         if kind not in LISTS:
             return replace(self, chosen={**self.chosen, kind: dict(table)})
         listed = [each for each in self.chosen.get(kind, []) if each["plugin"] != table["plugin"]]
@@ -69,7 +69,7 @@ class Request:
 
 
 class Change(NamedTuple):
-    """One change of a request: how it is said, and what comes of it."""
+    """A change to a request: its wording, and the changed request."""
 
     verb: str
     what: str
@@ -77,7 +77,7 @@ class Change(NamedTuple):
 
 
 def is_adversarial(table: Mapping[str, Any]) -> bool:
-    """Whether a loss is a game's main one; not where its plugin is broken."""
+    """Whether a loss is adversarial; false if its plugin is broken."""
     try:
         return bool(part_class("loss", table["plugin"]).adversarial)
     except GantkError:
