@@ -157,7 +157,7 @@ class Assembler:
         return part
 
     def _refit_noise(self, noise: Any, error: FitError, context: Mapping[str, Any]) -> int:
-        """Set the recipe's noise to the length that a generator given from Python reads; returns by how much it grows."""
+        """Set the recipe's noise to the length that a generator given from Python reads; returns the difference."""
         reads = next((each.reads for each in (error, error.__cause__) if isinstance(each, Unread)), 0)
         longer = reads - int(context["noise_dim"])
         options = read_options(part_class("noise", self.spec["noise"]["plugin"]))
@@ -195,7 +195,7 @@ def _on_what_is_judged(error: FitError, judged: ImageShape, shown: ImageShape, i
         return told
     if judged == images:
         return error
-    judges = f"{problem}; in this recipe its input is {list(judged)}, computed from the images"
+    judges = f"{problem}; in this recipe it judges {list(judged)} computed from the images"
     return FitError(judges, error.mend, "change the generator's options, which determine this size")
 
 

@@ -129,7 +129,7 @@ def _said(changes: Iterable[Change]) -> str:
 
 
 def _with_other_parts(error: FitError, request: Request) -> Iterator[Change]:
-    """Missing parts, and others of the kinds that the error names, beginning with those that the user did not choose."""
+    """Missing parts, and others of the kinds that the error names, beginning with those that nobody chose."""
     text = str(error)
     has = {slot for slot in SLOTS if request.of_recipe(slot) or slot in request.chosen}
     named = [slot for slot in SLOTS if re.search(rf"\b{slot}\b", text)]
