@@ -186,6 +186,9 @@ def _sizes(model: Model) -> Sequence[Size]:
     """The sizes of the generator's images, which the discriminators must have too."""
     sizes: Sequence[Size] = getattr(model.generator, "sizes", ())
     judged: Sequence[Size] = getattr(model.discriminator, "sizes", ())
+    if len(sizes) < 2:
+        name = type(model.generator).__name__
+        raise FitError(f"this recipe needs a generator with two `sizes` or more, smallest first; {name} has none")
     if list(sizes) == list(judged):
         return sizes
     doublings = round(math.log2(max(sizes[1]) / max(sizes[0])))

@@ -250,8 +250,7 @@ def test_any_discriminator_judges_without_conditions_by_zeros(tiny_pictures: Arr
     assert terms["unconditional/nonsaturating"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("condition", [{}, CLASS], ids=["plain", "by class"])
-@pytest.mark.parametrize("parts", [ONE, TWO], ids=["stackgan", "v2"])
+@pytest.mark.parametrize(("parts", "condition"), [(ONE, CLASS), (TWO, {})], ids=["stackgan by class", "v2"])
 def test_the_whole_way(parts: dict[str, Any], condition: Any, tiny_pictures: ArraySource, tmp_path: Path) -> None:
     model = gantk.build(**parts, **condition, data=tiny_pictures, settings=SHORT)
     goes_the_whole_way(model, tiny_pictures, tmp_path)
