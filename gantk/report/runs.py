@@ -137,6 +137,7 @@ def _whole(checkpoint: Path) -> bool:
     """Whether its files are there and as long as they were written; their content is not read."""
     try:
         manifest = read_manifest(checkpoint)
+        manifest.check_lengths()
     except CheckpointError:
         return False
     if manifest.files is not None:

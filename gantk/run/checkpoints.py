@@ -24,8 +24,12 @@ from gantk.run.tensors import difference, first_not_finite, pieces, size, tensor
 from gantk.run.unchanged import trained_settings
 
 __all__ = [
+    "OPTIMIZERS",
+    "TRAINING",
+    "WEIGHTS",
     "Place",
     "Training",
+    "check_weights",
     "create",
     "load_start",
     "load_weights",
@@ -195,18 +199,27 @@ def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torc
     return weights
 
 
+def check_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint: Path) -> None:
+    """Check that a checkpoint's weights are those of a model.
+
+    Raises:
+        CheckpointError: names, shapes or types differ.
+    """
+    if differing := difference(weights, model.state_dict()):
+        raise CheckpointError(
+            f"{checkpoint / WEIGHTS} contains the weights of another model: {differing}; "
+            "gantk train --fresh starts over."
+        )
+
+
 def load_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint: Path) -> None:
     """Load a checkpoint's weights into a model.
 
     Raises:
         CheckpointError: names, shapes or types differ from those of the model.
     """
+    check_weights(model, weights, checkpoint)
     with model.averaging():
-        if differing := difference(weights, model.state_dict()):
-            raise CheckpointError(
-                f"{checkpoint / WEIGHTS} contains the weights of another model: {differing}; "
-                "gantk train --fresh starts over."
-            )
         model.load_state_dict(weights)
 
 
@@ -267,6 +280,7 @@ def _manifest(checkpoint: Path) -> Manifest:
     found, named = read_manifest(checkpoint), re.fullmatch(r"step-(\d+)", checkpoint.name)
     if named and found.step not in (None, int(named.group(1))):
         raise DamagedCheckpoint(checkpoint / MANIFEST, f"it is of step {found.step}")
+    found.check_lengths()
     return found
 
 

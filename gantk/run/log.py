@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,23 +15,35 @@ from torch.utils.tensorboard import SummaryWriter
 from gantk.files import replace_file
 from gantk.run.folder import Run
 
-__all__ = ["Log", "columns", "read_log"]
+__all__ = ["Log", "columns", "log_lines", "read_log"]
 
 
 def read_log(run: Run) -> list[dict[str, Any]]:
-    """The lines of a run's log, up to the first incomplete or invalid one."""
+    """The lines of a run's log, without those that cannot be read."""
+    return log_lines(run)[0]
+
+
+def log_lines(run: Run) -> tuple[list[dict[str, Any]], int]:
+    """The lines of a run's log that can be read, and the number of those that cannot."""
     if not run.log_file.exists():
-        return []
-    entries: list[dict[str, Any]] = []
-    for line in run.log_file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if not (isinstance(entry, dict) and isinstance(entry.get("step"), int)):
-            break
-        entries.append(entry)
-    return entries
+        return [], 0
+    lines = run.log_file.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    found = [_entry(line) for line in lines if line.strip()]
+    entries = [entry for entry in found if entry is not None]
+    return entries, len(found) - len(entries)
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """A line of the log; `None` if it is incomplete or damaged."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):  # more brackets than Python reads
+        return None
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+        return None
+    values = entry.get("values", {})
+    readable = isinstance(values, dict) and all(isinstance(value, (int, float)) for value in values.values())
+    return entry if readable else None
 
 
 def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:

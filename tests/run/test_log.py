@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gantk.run.folder import Run
-from gantk.run.log import Log, columns, read_log
+from gantk.run.log import Log, columns, log_lines, read_log
 
 
 @pytest.fixture
@@ -42,11 +42,16 @@ def test_what_was_logged_after_the_checkpoint_is_taken_out(run: Run) -> None:
     assert [line["step"] for line in read_log(run)] == [2, 4, 5]
 
 
-@pytest.mark.parametrize("rest", ['{"step": 9, "sta', "[]", '{"step": "4"}', "3", '{"stage": "game"}'])
-def test_reading_ends_before_what_is_no_line(run: Run, rest: str) -> None:
-    whole = [json.dumps(entry(step)) for step in (1, 2)]
-    run.log_file.write_text("\n".join([*whole, rest, json.dumps(entry(3))]))
-    assert [line["step"] for line in read_log(run)] == [1, 2]
+@pytest.mark.parametrize(
+    "lost", ['{"step": 9, "sta', "[]", '{"step": "4"}', "3", '{"stage": "game"}', "\xff\x00", "[" * 9999, "9" * 9999]
+)
+def test_a_line_that_cannot_be_read_costs_nothing_else(run: Run, lost: str) -> None:
+    one, two, three = (json.dumps(entry(step)) for step in (1, 2, 3))
+    run.log_file.write_bytes("\n".join([one, two, lost, three]).encode("latin-1"))
+    assert [line["step"] for line in read_log(run)] == [1, 2, 3]
+    assert log_lines(run)[1] == 1
+    Log(run, 3).close()
+    assert run.log_file.read_text() == f"{one}\n{two}\n{three}\n"
 
 
 def test_columns_have_a_row_for_each_step_and_gaps_where_there_was_nothing() -> None:

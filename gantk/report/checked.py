@@ -1,0 +1,170 @@
+"""Whether the files of a run hold."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from gantk.building.assembly import assemble
+from gantk.errors import CheckpointError, DamagedCheckpoint, GantkError, briefly
+from gantk.evaluation.scores import read_scores, scores_file
+from gantk.model import Model
+from gantk.report.table import table
+from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, read_training
+from gantk.run.folder import Run
+from gantk.run.former import TRAINING_PT, former_training
+from gantk.run.history import read_history
+from gantk.run.log import log_lines
+from gantk.run.manifest import MANIFEST, Manifest, read_manifest
+from gantk.run.tensors import first_not_finite, tensors_of
+
+__all__ = ["Finding", "checked", "findings_text"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one file.
+
+    Args:
+        file: its path within the run.
+        damaged: whether it is damaged.
+        about: what it holds, or what is wrong with it.
+    """
+
+    file: str
+    damaged: bool
+    about: str
+
+
+def checked(run: Run) -> list[Finding]:
+    """Read everything in a run and check it: against checksums where there are, and weights against the model.
+
+    Raises:
+        RunError: it is not a run.
+    """
+    run.check_there()
+    model, found = _model(run)
+    findings = [found]
+    for path, look in (
+        (run.path / "history.toml", lambda: _many(len(read_history(run)), "change")),
+        (scores_file(run.path), lambda: _many(len(read_scores(scores_file(run.path))), "score")),
+        (run.best_file, lambda: f"step {(run.best() or {}).get('step', 'of a checkpoint that is gone')}"),
+    ):
+        if path.exists():
+            findings.append(_looked(run, path, look))
+    if run.log_file.exists():
+        findings.append(_log(run))
+    folders = [run.start] if run.start.exists() else []
+    for checkpoint in [*folders, *run.checkpoints]:
+        findings += _checkpoint(run, checkpoint, model)
+    for path in sorted(run.checkpoints_folder.glob("damaged-*")):
+        findings.append(
+            Finding(_name(run, path), False, "was set aside as damaged, and is not used; it can be removed")
+        )
+    findings += [_looked(run, path, functools.partial(_picture, path)) for path in run.samples]
+    return findings
+
+
+def _model(run: Run) -> tuple[Model | None, Finding]:
+    try:
+        spec = run.spec()
+        return assemble(spec, for_training=False), Finding("model.toml", False, "the model can be built")
+    except GantkError as error:
+        return None, Finding("model.toml", True, briefly(error))
+
+
+def _looked(run: Run, path: Path, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(_name(run, path), False, look())
+    except (GantkError, OSError, ValueError, SyntaxError) as error:
+        return Finding(_name(run, path), True, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, DamagedCheckpoint) else briefly(error)
+
+
+def _name(run: Run, path: Path) -> str:
+    return str(path.relative_to(run.path))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _log(run: Run) -> Finding:
+    entries, lost = log_lines(run)
+    return Finding("log.jsonl", bool(lost), f"{_many(len(entries), 'line')}" + f", {lost} cannot be read" * bool(lost))
+
+
+def _checkpoint(run: Run, checkpoint: Path, model: Model | None) -> Iterator[Finding]:
+    try:
+        manifest = read_manifest(checkpoint)
+    except CheckpointError as error:
+        yield Finding(_name(run, checkpoint / MANIFEST), True, _reason(error))
+        return
+    if manifest.files is not None:
+        yield Finding(_name(run, checkpoint / MANIFEST), False, f"checksums of {_many(len(manifest.files), 'file')}")
+    for name in manifest.files or FORMER:
+        if (checkpoint / name).exists() or checkpoint != run.start:
+            yield _looked(run, checkpoint / name, functools.partial(LOOKS[name], checkpoint, manifest, model))
+
+
+def _weights(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
+    found = manifest.read(WEIGHTS, tensors_of)
+    if bad := first_not_finite(found):
+        raise DamagedCheckpoint(checkpoint / WEIGHTS, f"{bad} contains NaN or infinity")
+    if model is not None:
+        check_weights(model, found, checkpoint)
+    return f"{_many(len(found), 'tensor')}" + ", as the model has them" * (model is not None) + _unknown(manifest)
+
+
+def _states(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
+    return _many(len(manifest.read(OPTIMIZERS, tensors_of)), "tensor")
+
+
+def _training(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
+    """Of this file alone, if the other one is damaged."""
+    manifest.read((manifest.files and TRAINING) or TRAINING_PT, json.loads if manifest.files else former_training)
+    try:
+        place = read_training(checkpoint).place
+    except DamagedCheckpoint as error:
+        if error.path.name in (TRAINING, TRAINING_PT):
+            raise
+        return "as written"
+    return f"step {place.step} of stage {place.stage + 1}" + _unknown(manifest)
+
+
+def _unknown(manifest: Manifest) -> str:
+    return "" if manifest.files is not None else "; of gantk 0.1, without a checksum"
+
+
+FORMER = (WEIGHTS, TRAINING_PT)
+LOOKS: Mapping[str, Callable[[Path, Manifest, Model | None], str]] = {
+    WEIGHTS: _weights,
+    OPTIMIZERS: _states,
+    TRAINING: _training,
+    TRAINING_PT: _training,
+}
+"""File of a checkpoint → what it holds."""
+
+
+def _picture(path: Path) -> str:
+    with Image.open(path) as image:
+        image.load()
+        return f"{image.width} × {image.height} pixels"
+
+
+def findings_text(run: Run, findings: list[Finding]) -> str:
+    """The table that `gantk doctor RUN` prints, and a last line that sums it up."""
+    rows = [(each.file, "DAMAGED" if each.damaged else "ok", each.about) for each in findings]
+    damaged = sum(each.damaged for each in findings)
+    summary = (
+        f"{_many(damaged, 'file')} of {run} {'is' if damaged == 1 else 'are'} damaged" if damaged else f"{run} is whole"
+    )
+    return f"{table(rows, ('FILE', 'STATE', 'WHAT IT HOLDS'))}\n{summary}"
