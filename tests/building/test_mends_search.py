@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from gantk import Loss, Play
 from gantk.building.mends import MOST_TRIED, mended
 from gantk.building.request import Request
 from gantk.building.spec import recipe_spec
-from gantk.errors import FitError
+from gantk.errors import DataError, FitError, OptionError
 from gantk.registry import plugins
 
 AGE, WGAN_GP = {"plugin": "gantk:age"}, {"plugin": "gantk:wgan-gp"}
@@ -165,3 +166,101 @@ def test_a_fault_of_a_parts_own_code_is_left_as_it_is(of_code: bool) -> None:
     build = Pretended(lambda each: True)
     assert (mended(error, asked(loss=[AGE]), build, repr) is error) == of_code  # type: ignore[arg-type]
     assert bool(build.tried) != of_code
+
+
+def test_what_the_message_advises_is_enough_where_it_builds() -> None:
+    advice = "use --discriminator dcgan:norm=layer or --discriminator dcgan:norm=none"
+    said = told(advice, asked(discriminator={**DCGAN, "norm": "batch"}), lambda _: True)
+    assert said == "This builds: use --discriminator dcgan:norm=layer, or leave out --discriminator."
+
+
+def test_two_ways_to_ask_for_less_are_named() -> None:
+    three = {"generator": DCGAN, "discriminator": DCGAN, "loss": [AGE]}
+    assert told("it does not fit", asked(**three), lambda each: len(each.chosen) == 2) == (
+        "This builds: leave out --generator or --discriminator."
+    )
+
+
+def test_one_recipe_is_named() -> None:
+    several = [{"plugin": "gantk:code"}, {"plugin": "gantk:wasserstein"}]
+    said = told("it does not fit", asked(loss=several), lambda each: each.lower["preset"] != "dcgan")
+    assert said.count("choose recipe") == 1
+    assert " or '" not in said
+
+
+def test_parts_that_nobody_chose_are_replaced_first() -> None:
+    said = told("generator and discriminator do not fit", asked(generator={**DCGAN, "width": 8}), lambda _: True)
+    assert said.startswith("This builds: use --discriminator ")
+
+
+def test_a_missing_part_is_added_as_in_the_default_recipe() -> None:
+    request = asked(recipe="vae", loss=[WGAN_GP])
+    assert "discriminator" not in request.lower
+    said = told("the loss needs a discriminator", request, lambda each: "discriminator" in each.chosen)
+    assert said.startswith("This builds: add --discriminator dcgan")
+    assert (
+        told("the loss needs a generator", request, lambda each: "discriminator" in each.chosen)
+        == ("the loss needs a generator"[:0])
+    )
+
+
+def test_noise_that_was_chosen_is_not_the_same_as_the_recipes() -> None:
+    """The length of chosen noise is never changed, so that equal specs may build differently."""
+    build = Pretended(lambda each: "noise" not in each.chosen)
+    request = asked(noise={"plugin": "gantk:gaussian"}, loss=[AGE])
+    found = mended(FitError("it does not fit"), request, build, lambda each: {})
+    assert str(found) == "it does not fit. This builds: leave out --noise."
+    assert len(build.tried) == 2
+
+
+def test_what_cannot_be_described_does_not_build() -> None:
+    def described(request: Request) -> Any:
+        if "loss" not in request.chosen:
+            raise OptionError("no such setting")
+        return repr(request)
+
+    assert told(
+        "it does not fit", asked(generator=DCGAN, loss=[AGE]), lambda each: len(each.chosen) == 1, described
+    ) == ("This builds: leave out --generator.")
+
+
+@pytest.mark.parametrize(("builds_first", "count"), [(True, 3), (False, 9)])
+def test_no_more_is_built_after_some_seconds(builds_first: bool, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.5 where something was found, 8 where nothing was; here each build takes one."""
+    now = [100.0]
+    monkeypatch.setattr("gantk.building.mends.time.process_time", lambda: now[0])
+
+    class Slow(Pretended):
+        def __call__(self, request: Request) -> None:
+            now[0] += 1
+            super().__call__(request)
+
+    request = asked(*(f"stages.game.length={n} steps" for n in range(20)))
+    build = Slow(lambda each: builds_first and len(build.tried) == 1)
+    mended(FitError("it does not fit"), request, build, repr)  # type: ignore[arg-type]
+    assert len(build.tried) == count + (not builds_first)  # and the bare recipe, if nothing was found
+
+
+def test_warnings_of_what_is_tried_are_not_shown(recwarn: pytest.WarningsRecorder) -> None:
+    def fits(request: Request) -> bool:
+        warnings.warn("tried", stacklevel=1)
+        return True
+
+    told("it does not fit", asked(loss=[AGE]), fits)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("second", ["of code", "the same", "no refusal"])
+def test_only_another_refusal_is_told_of(second: str) -> None:
+    error, again = FitError("generator 'dcgan' is too wide"), FitError("loss 'age' has no encoder")
+    again.of_code = second == "of code"
+    again = {"the same": FitError(error.problem), "no refusal": DataError("no such file")}.get(second, again)  # type: ignore[assignment]
+
+    def build(request: Request) -> None:
+        if "generator" in request.chosen:
+            raise error
+        if request.chosen:
+            raise again
+
+    found = mended(error, asked(generator=DCGAN, loss=[AGE]), build, repr)  # type: ignore[arg-type]
+    assert str(found) == f"{error}. This builds: leave out --generator and --loss age."
