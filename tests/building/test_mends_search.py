@@ -129,10 +129,11 @@ def test_another_recipe_keeps_the_data() -> None:
 
 
 def test_two_changes_where_none_is_enough() -> None:
+    """Less of what was given, rather than something else."""
     wide = {**DCGAN, "width": 8}
 
     def build(request: Request) -> None:
-        if "generator" in request.chosen:
+        if request.chosen.get("generator") == wide:
             raise FitError("generator 'dcgan' is too wide")
         if "loss" in request.chosen:
             raise FitError("loss 'age' has no encoder")
@@ -181,15 +182,15 @@ def test_two_ways_to_ask_for_less_are_named() -> None:
     )
 
 
-def test_one_recipe_is_named() -> None:
-    several = [{"plugin": "gantk:code"}, {"plugin": "gantk:wasserstein"}]
-    said = told("it does not fit", asked(loss=several), lambda each: each.lower["preset"] != "dcgan")
-    assert said.count("choose recipe") == 1
-    assert " or '" not in said
+@pytest.mark.parametrize("names", [("code", "wasserstein"), ("age", "wgan-gp")])
+def test_one_recipe_is_named(names: tuple[str, str]) -> None:
+    losses = [{"plugin": f"gantk:{name}"} for name in names]
+    said = told("it does not fit", asked(loss=losses), lambda each: each.lower["preset"] != "dcgan")
+    assert said.count("recipe '") == 1
 
 
 def test_parts_that_nobody_chose_are_replaced_first() -> None:
-    said = told("generator and discriminator do not fit", asked(generator={**DCGAN, "width": 8}), lambda _: True)
+    said = told("generator and discriminator do not fit", asked(generator=DCGAN), lambda _: True)
     assert said.startswith("This builds: use --discriminator ")
 
 
@@ -198,10 +199,7 @@ def test_a_missing_part_is_added_as_in_the_default_recipe() -> None:
     assert "discriminator" not in request.lower
     said = told("the loss needs a discriminator", request, lambda each: "discriminator" in each.chosen)
     assert said.startswith("This builds: add --discriminator dcgan")
-    assert (
-        told("the loss needs a generator", request, lambda each: "discriminator" in each.chosen)
-        == ("the loss needs a generator"[:0])
-    )
+    assert told("the loss needs a generator", request, lambda each: "discriminator" in each.chosen) == ""
 
 
 def test_noise_that_was_chosen_is_not_the_same_as_the_recipes() -> None:
@@ -219,9 +217,8 @@ def test_what_cannot_be_described_does_not_build() -> None:
             raise OptionError("no such setting")
         return repr(request)
 
-    assert told(
-        "it does not fit", asked(generator=DCGAN, loss=[AGE]), lambda each: len(each.chosen) == 1, described
-    ) == ("This builds: leave out --generator.")
+    said = told("it does not fit", asked(generator=DCGAN, loss=[AGE]), lambda each: len(each.chosen) == 1, described)
+    assert said == "This builds: leave out --generator."
 
 
 @pytest.mark.parametrize(("builds_first", "count"), [(True, 3), (False, 9)])
