@@ -48,6 +48,8 @@ TINY: dict[str, dict[str, str]] = {
         "r3gan": "r3gan:width=4,largest=4,blocks=1",
         "projection": "projection:of='dcgan:width=4'",
         "auxiliary": "auxiliary:of='dcgan:width=4'",
+        "denoising": "denoising:of='dcgan:width=4',width=8",
+        "minibatch": "minibatch:of='dcgan:width=4'",
         "deligan": "deligan:width=4",
         "sagan": "sagan:width=2,attention=8",
         "spectral": "spectral:of='dcgan:width=4,norm=none'",
