@@ -46,6 +46,11 @@ class Inputs(nn.Module):
         self.condition_dim = condition_dim
         self.gaussian = nn.Linear(condition_dim, 2 * self.joined) if condition_dim else None
 
+    def reset(self) -> None:
+        """Draw the layer's weights as PyTorch does: with 0.02, ε would hide a one-hot condition for long."""
+        if self.gaussian is not None:
+            self.gaussian.reset_parameters()
+
     def forward(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """`[N, width]`, z and c together, and `[N, joined]`, c."""
         if self.gaussian is None:

@@ -90,7 +90,7 @@ class StackGANGenerator(Generator):
         residual: residual blocks of stage II, at least 0.
         augmented: length of the augmented condition; 0 for half of the noise.
         kl: weight of the divergence, which is the mean over dimensions, 0 or more.
-        init_std: standard deviation of the initial weights, above 0.
+        init_std: standard deviation of the initial weights, above 0; those of the augmentation are PyTorch's.
     """
 
     paper = "Zhang et al. 2017, arXiv:1612.03242, sections 3.3 and 3.4"
@@ -128,6 +128,8 @@ class StackGANGenerator(Generator):
         self.second = StageTwo(two, width, residual, channels, coarse, rising)
         self.register_buffer("refines", torch.tensor(True))
         init_weights(self, init_std)
+        for inputs in (one, two):
+            inputs.reset()
 
     def forward(self, noise: Tensor) -> Tensor:
         """Stage II's images; stage I's, enlarged, until stage II is trained."""

@@ -92,7 +92,7 @@ class StackGANv2Generator(Generator):
         residual: residual blocks of each branch, at least 0.
         augmented: length of the augmented condition; 0 for half of the noise.
         kl: weight of the divergence, which is the mean over dimensions, 0 or more.
-        init_std: standard deviation of the initial weights, above 0.
+        init_std: standard deviation of the initial weights, above 0; those of the augmentation are PyTorch's.
     """
 
     paper = "Zhang et al. 2018, arXiv:1710.10916, section 4"
@@ -125,6 +125,7 @@ class StackGANv2Generator(Generator):
         self.tree = Tree(inputs, width, residual, image_shape[0], self.sizes)
         self.at = nn.ModuleList(AtSize(self.tree, index) for index in range(sizes))
         init_weights(self, init_std)
+        inputs.reset()
 
     def forward(self, noise: Tensor) -> Tensor:
         images: Tensor = self.tree(noise)[-1]
