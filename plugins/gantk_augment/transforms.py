@@ -52,6 +52,11 @@ class _Draws:
         return self.matrices([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
 
 
+def _exactly(images: Tensor) -> torch.autocast:
+    """Without autocast: places in bfloat16 would be wrong by pixels."""
+    return torch.autocast(images.device.type, enabled=False)
+
+
 def warped(images: Tensor, p: Tensor) -> Tensor:
     """Images that are mirrored, turned, scaled, stretched and moved, each change with probability p.
 
@@ -61,6 +66,12 @@ def warped(images: Tensor, p: Tensor) -> Tensor:
         images: `[N, C, H, W]`.
         p: a scalar in [0, 1].
     """
+    with _exactly(images):
+        return _interpolated(images, _places(images, p))
+
+
+def _places(images: Tensor, p: Tensor) -> Tensor:
+    """`[N, 3, 3]`: from where each image's pixels are taken, in pixels from its center."""
     height, width = images.shape[2:]
     draw = _Draws(images, p)
     turned = 1 - (1 - p).clamp(min=0).sqrt()  # of two rotations, at least one happens with probability p
@@ -77,8 +88,7 @@ def warped(images: Tensor, p: Tensor) -> Tensor:
     stretch = draw.some((SCALE * draw.normal()).exp2(), 1.0)
     by_parts = [draw.some(SHIFT * side * draw.normal(), 0.0) for side in (width, height)]
     source = mirrored @ draw.rotation(cosine, sine) @ draw.shift(*by_pixels) @ draw.scale(size, size)
-    source = source @ rotated() @ draw.scale(stretch, 1 / stretch) @ rotated() @ draw.shift(*by_parts)
-    return _interpolated(images, source)
+    return source @ rotated() @ draw.scale(stretch, 1 / stretch) @ rotated() @ draw.shift(*by_parts)
 
 
 def _interpolated(images: Tensor, source: Tensor) -> Tensor:
@@ -112,6 +122,11 @@ def recolored(images: Tensor, p: Tensor) -> Tensor:
         images: `[N, C, H, W]`; transparency, the last of 2 or 4 channels, stays as it is. Hue is changed in RGB only.
         p: a scalar in [0, 1].
     """
+    with _exactly(images):
+        return _recolored(images, p)
+
+
+def _recolored(images: Tensor, p: Tensor) -> Tensor:
     count = colors_of(images)
     draw = _Draws(images, p)
     like = draw.uniform()

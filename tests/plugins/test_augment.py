@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,16 @@ def test_warping_takes_pixels_from_within_the_image() -> None:
     assert 7.9 < found[:, 0].max() <= 8 + 1e-5
     assert found[:, 1].max() <= 6 + 1e-5
     assert not found[:, 2].any()
+
+
+@pytest.mark.parametrize("change", [warped, recolored])
+def test_augmentation_is_as_exact_under_autocast(change: Callable[[Tensor, Tensor], Tensor]) -> None:
+    images = torch.rand(6, 3, 40, 40, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    expected = change(images, torch.tensor(0.8))
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(change(images, torch.tensor(0.8)), expected)
 
 
 def test_a_mirrored_image_is_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
