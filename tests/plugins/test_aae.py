@@ -274,7 +274,7 @@ def test_other_autoencoders_and_losses(parts: dict[str, Any], tiny_pictures: Arr
 def test_what_does_not_fit_is_refused(tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError, match="use --generator aae"):
         built("aae", tiny_pictures, generator="dcgan:width=4")
-    with pytest.raises(FitError, match="use --noise gaussian:dim=144"):
+    with pytest.raises(FitError, match="it needs noise of dim=144"):
         MapAutoencoder((1, 16, 18), 6, 0, of="aegan:width=2,embedding=9")
     with pytest.raises(FitError, match="use of=aegan"):
         MapAutoencoder((1, 16, 18), 6, 0, of="gan:widths=[4]")
