@@ -43,8 +43,8 @@ class MapAutoencoder(Generator):
         numbers = math.prod(shape)
         if noise_dim != numbers:
             raise FitError(
-                f"an embedding of generator '{of}' has {numbers} numbers, and this noise has {noise_dim}: it needs noise "
-                f"of dim={numbers}"
+                f"an embedding of generator '{of}' has {numbers} numbers, and this noise has {noise_dim}: "
+                f"it needs noise of dim={numbers}"
             )
         self.image_shape = image_shape
         self.encoder = nn.Sequential(whole.encoder, nn.Flatten())
