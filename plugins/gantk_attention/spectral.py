@@ -51,13 +51,10 @@ class SpectralDiscriminator(Discriminator):
         verdict: Verdict = self.within(images, *conditions)
         return verdict
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "within":
-                raise
-            return getattr(self.within, name)  # what it offers beside its verdicts, such as growth
+    @property
+    def growth(self) -> Any:
+        """That of the discriminator within, if it grows: recipes that grow networks read it."""
+        return self.within.growth
 
 
 class OrthogonalRegularization(Loss):

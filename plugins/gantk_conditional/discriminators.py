@@ -19,10 +19,7 @@ __all__ = ["AuxiliaryDiscriminator", "ProjectionDiscriminator"]
 
 
 class _Around(Discriminator):
-    """A discriminator around another one, whose deepest hidden map it reads: φ(x), summed over its pixels.
-
-    What the discriminator within offers beside its verdicts, such as growth, it offers too.
-    """
+    """A discriminator around another one, whose deepest hidden map it reads: φ(x), summed over its pixels."""
 
     reads_condition = True
 
@@ -51,13 +48,10 @@ class _Around(Discriminator):
     def _read(self, verdict: Verdict, features: Tensor, conditions: Tensor) -> Verdict:
         """The verdict, with what this discriminator reads off the features `[N, features]`."""
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "within":
-                raise
-            return getattr(self.within, name)
+    @property
+    def growth(self) -> Any:
+        """That of the discriminator within, if it grows: recipes that grow networks read it."""
+        return self.within.growth
 
 
 def _pooled(verdict: Verdict) -> Tensor:

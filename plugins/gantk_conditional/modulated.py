@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,7 @@ class ModulatedGenerator(Generator):
         used = _normalizations(self.within, self.own)
         if not used:
             raise FitError(f"generator '{of}' has no normalization to modulate", "use --generator modulated:of=dcgan")
+        self._paths = list(used)
         for path, norm in used.items():
             above, _, name = path.rpartition(".")
             setattr(self.within.get_submodule(above), name, _Styled(norm, style_dim, units))
@@ -82,7 +83,7 @@ class ModulatedGenerator(Generator):
     @contextmanager
     def _styled(self, style: Tensor) -> Iterator[None]:
         """Within this context, the normalizations read this vector for each image."""
-        layers = [layer for layer in self.within.modules() if isinstance(layer, _Styled)]
+        layers = [cast(_Styled, self.within.get_submodule(path)) for path in self._paths]
         for layer in layers:
             layer.vectors = style
         try:

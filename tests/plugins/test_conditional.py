@@ -118,6 +118,17 @@ def test_self_modulation_reads_all_noise_through_a_hidden_layer() -> None:
             assert (first.in_features, first.out_features, last.in_features) == (9, 32, 32)
 
 
+def test_modulations_are_nested() -> None:
+    """By condition around by noise: scales and shifts of the two follow each other."""
+    inner = "modulated:of='dcgan:width=4,norm=layer'"
+    generator = construct("generator", {"plugin": "modulated", "of": inner, "by": "condition"}, **CONTEXT).eval()
+    noise = torch.randn(1, 9)
+    for column in range(9):
+        changed = noise.clone()
+        changed[0, column] += 1
+        assert not torch.equal(generator(noise), generator(changed)), column
+
+
 def test_an_encoder_is_not_modulated() -> None:
     generator = construct("generator", "modulated:of='vae:width=4'", **CONTEXT)
     assert "posterior" in generator.provides
