@@ -261,3 +261,13 @@ def test_only_another_refusal_is_told_of(second: str) -> None:
 
     found = mended(error, asked(generator=DCGAN, loss=[AGE]), build, repr)  # type: ignore[arg-type]
     assert str(found) == f"{error}. This builds: leave out --generator and --loss age."
+
+
+def test_two_ways_to_one_build_are_both_named() -> None:
+    def width(request: Request) -> Any:
+        return request.chosen.get("generator", DCGAN).get("width", 64)
+
+    build = Pretended(lambda _: True)
+    found = mended(FitError("it is too wide"), asked(generator={**DCGAN, "width": 128}), build, width)
+    assert str(found) == "it is too wide. This builds: use --generator dcgan:width=64, or leave out --generator."
+    assert len(build.tried) == 1
