@@ -581,3 +581,25 @@ def test_images_of_a_trial_are_as_in_training() -> None:
     assert images.shape == (2, *SHAPE)
     assert -1 <= images.min() < -0.5 < 0.5 < images.max() <= 1
     assert labels.tolist() == [3, 3]
+
+
+class Counted(Loss):
+    """Remembers a number, and what comes after it."""
+
+    state = {"k": 1.0}  # noqa: RUF012
+
+    def __init__(self, after: float) -> None:
+        super().__init__()
+        self.after = after
+
+    def generator(self, play: Play) -> Tensor:
+        return play.fake.mean()
+
+    def after_generator(self, play: Play) -> Mapping[str, Tensor | float]:
+        return {"k": self.after}
+
+
+def test_a_state_that_is_no_number_is_refused() -> None:
+    tried(assembled(Counted(2.0)))
+    said = refusal(assembled(Counted(float("nan"))), {"batch_size": 4})
+    assert said == "stage 'game', player 'generator': state k of mine is nan after 4 random images."
