@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,8 +29,8 @@ FORMAT = 1
 """The version of the format of checkpoints that this gantk writes."""
 LARGEST = 1 << 20
 """Bytes that a manifest has at most."""
-PIECE = 1 << 22
-"""Bytes that are read or written and hashed at a time."""
+AHEAD = 8
+"""Pieces that are written before they are hashed, at most."""
 DAMAGE = {
     errno.ENOENT: "it is missing",
     errno.EISDIR: "it is not a file",
@@ -64,17 +65,17 @@ class Writing:
         """Write a file; its digest is computed meanwhile in another thread, which costs little time."""
         digest, length = hashlib.sha256(), 0
         with (self._folder / name).open("xb") as file, ThreadPoolExecutor(1) as hashing:
+            pending: deque[Future[None]] = deque()
             for piece in pieces:
-                if len(piece) < PIECE:
-                    digest.update(piece)
-                    file.write(piece)
-                else:
-                    hashed = hashing.submit(digest.update, piece)
-                    file.write(piece)
-                    hashed.result()
+                pending.append(hashing.submit(digest.update, piece))  # the one thread keeps their order
+                if len(pending) > AHEAD:
+                    pending.popleft().result()
+                file.write(piece)
                 length += len(piece)
             file.flush()
             os.fsync(file.fileno())
+            for each in pending:
+                each.result()
         self._entries[name] = Entry(length, digest.hexdigest())
 
     def seal(self, step: int) -> None:
