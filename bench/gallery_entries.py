@@ -247,7 +247,7 @@ ENTRIES: dict[str, Entry] = {
         (
             "deligan",
             "--data=subset:of='mnist:path={data}',images=500",
-            "--set=stages.game.length=15000 steps",
+            "--set=stages.game.length=4000 steps",
         ),
         note="500 images, 50 of each digit, as in the paper. The scores compare with the 10,000 held-out digits.",
     ),
