@@ -119,7 +119,9 @@ def curves(entries: Sequence[dict[str, Any]], title: str) -> Figure:
         axes = figure.add_subplot(1, len(names), index + 1)
         own = [entry for entry in entries if entry["stage"] == stage]
         for term in terms_of(own[0]["values"]):
-            axes.plot([e["stage_step"] for e in own], [e["values"][term] for e in own], label=term, linewidth=0.9)
+            # A lazy term is not in every line.
+            values = [e["values"].get(term, float("nan")) for e in own]
+            axes.plot([e["stage_step"] for e in own], values, label=term, linewidth=0.9)
         axes.set(title=stage, xlabel="step")
         axes.legend(fontsize="x-small")
         axes.grid(alpha=0.3)
