@@ -3,10 +3,10 @@
     GANTK_DATA=… python bench/little_data.py train [--data mnist] [--images 6000 600] [--seeds 0 1 2] [-o runs/little]
     python bench/little_data.py table
 
-Each variant trains on the same images (`subset`, drawn with seed 0) for the same number of steps. Scores are of 5,000
+Each variant trains on the same images (`subset`, drawn with seed 0) for the same number of steps. Scores are of 2,000
 samples at the end, compared with the held-out images, which nobody trained on: the Fréchet distance and precision,
 recall, density and coverage on features of the data set's classifier. `best` is the lowest Fréchet distance of the
-checkpoints at every fifth of the training.
+checkpoints at every third of the training.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VARIANTS: dict[str, str] = {
     "ada": "ada:images=100000",
     "instance-noise": "instance-noise",
 }
-WIDTH, BATCH, SAMPLES, CHECKED = 16, 32, 5000, 5
+WIDTH, BATCH, SAMPLES, CHECKED = 16, 32, 2000, 3
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     train.add_argument("--data", choices=("mnist", "fashion-mnist"), default="mnist")
     train.add_argument("--images", type=int, nargs="+", default=[6000])
     train.add_argument("--seeds", type=int, nargs="+", default=[0])
-    train.add_argument("--steps", type=int, default=4000)
+    train.add_argument("--steps", type=int, default=3000)
     train.add_argument("-o", "--output", type=Path, default=Path("runs/little"), help="folder of the runs")
     commands.add_parser("table", help="the results as Markdown")
     given = arguments.parse_args()
