@@ -1,11 +1,11 @@
-"""What augmentations share: which games they join, colors and transparency, and pixels by their places."""
+"""What augmentations share: what they take, colors and transparency, and pixels by their places."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from gantk import Binding, Part
+from gantk import Part
 from gantk.errors import FitError
 from gantk.parts import ImageShape
 
@@ -16,11 +16,7 @@ SMALLEST = 2
 
 
 class OfImages(Part):
-    """A part that joins the games on images of the model's own generator and discriminator."""
-
-    def joins(self, binding: Binding) -> bool:
-        """Not games on embeddings or other parts of a generator."""
-        return super().joins(binding) and not binding.generator.partition(".")[2]
+    """A part that augments images, which have more than one pixel to a side."""
 
     def shown_shape(self, shape: ImageShape) -> ImageShape:
         """The same shape."""

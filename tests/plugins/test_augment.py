@@ -14,7 +14,7 @@ from torch import Tensor
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
-from gantk import Binding, Discriminator, Play, Verdict
+from gantk import Discriminator, Play, Verdict
 from gantk.construct import construct
 from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError
@@ -198,13 +198,6 @@ def test_gradients_of_both_orders_go_through(spec: str) -> None:
 
     assert torch.autograd.gradcheck(score, (weight, images))
     assert torch.autograd.gradgradcheck(score, (weight, images))
-
-
-def test_augmentations_join_games_of_images() -> None:
-    for spec, embeddings in (("diffaugment", False), ("ada", False), ("instance-noise", True)):
-        assert made(spec).joins(Binding())
-        assert not made(spec).joins(Binding(discriminator="refiner.discriminator"))
-        assert made(spec).joins(Binding(generator="generator.embedding", real="embedding")) == embeddings
 
 
 def test_codes_are_not_augmented() -> None:
