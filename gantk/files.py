@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import secrets
 from pathlib import Path
 
 from gantk.errors import UsageError
 
-__all__ = ["UNFINISHED", "flush_folder", "place", "replace_file", "text_of"]
+__all__ = ["UNFINISHED", "create_file", "flush_folder", "place", "replace_file", "text_of"]
 
 UNFINISHED = ".unfinished-"
 """What the names of files and folders begin with that are still being written."""
@@ -45,6 +46,31 @@ def replace_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
+    flush_folder(path.parent)
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Write a new file, which appears whole, and only if there is none: of several processes, one succeeds.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    aside = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+    try:
+        with aside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
     flush_folder(path.parent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -110,8 +111,7 @@ class Side:
         path = self._folder / f"{key}.npy"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=UNFINISHED, delete=False) as aside:
-                written = Path(aside.name)
+            written = self._folder / f"{UNFINISHED}{secrets.token_hex(8)}"
             try:
                 mapped = np.lib.format.open_memmap(written, mode="w+", dtype=np.float32, shape=shape)
                 self._extract(mapped)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import itertools
 import json
 import os
 import re
 import shlex
 import shutil
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +22,8 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from gantk import toml
-from gantk.errors import CheckpointError, RunError, UsageError
-from gantk.files import UNFINISHED, place, replace_file, text_of
+from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
+from gantk.files import UNFINISHED, create_file, flush_folder, place, replace_file, text_of
 from gantk.kinds import LISTS, SLOTS
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ MORE = ("history.toml", "metrics.json", "report.html")
 
 PATIENCE = 0.5
 """Seconds after which a lock counts as held; a process that only checks it releases it at once."""
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+"""Errors of file systems that have no locks."""
 
 RUNS = Path("runs")
 """The default folder of runs."""
@@ -132,7 +137,13 @@ class Run:
             RunError: the folder cannot be written.
         """
         self.check_free()
-        self.rewrite(spec)
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                create_file(self.model_toml, _as_text(spec))
+            except FileExistsError:
+                raise UsageError(f"{self} was created by another process meanwhile: choose another path.") from None
+            flush_folder(self.path.absolute().parent)
 
     def rewrite(self, spec: Mapping[str, Any]) -> None:
         """Write `model.toml`, replacing its content.
@@ -140,13 +151,14 @@ class Run:
         Raises:
             RunError: the folder cannot be written.
         """
-        order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
-        written = {key: spec[key] for key in order if key in spec}
-        written |= {key: value for key, value in spec.items() if key not in written}
-        try:
-            content = tomli_w.dumps(written).encode()
+        with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            replace_file(self.model_toml, content)
+            replace_file(self.model_toml, _as_text(spec))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except UnicodeEncodeError as error:
             raise RunError(f"{self} cannot be written: an option is not valid text: {error}.") from error
         except OSError as error:
@@ -276,6 +288,11 @@ class Run:
             lock.acquire()
         except Timeout:
             raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
+        except (OSError, NotImplementedError) as error:
+            if getattr(error, "errno", errno.ENOLCK) not in NO_LOCKS:
+                raise
+            text = f"{self} is on a file system without locks: make sure that nothing else trains it"
+            warnings.warn(text, GantkWarning, stacklevel=3)
         try:
             yield
         finally:
@@ -288,16 +305,31 @@ class Run:
             its path; `None` if there was nothing to move.
         """
         made = [entry for entry in self.path.iterdir() if entry.name in (*PARTS, *MORE) and entry != self.model_toml]
-        if not made:
+        unfinished = self.path / f"{UNFINISHED}old"
+        if not made and not unfinished.exists():
             return None
         number = 1
         while (aside := self.path / f"old-{number}").exists():
             number += 1
-        aside.mkdir()
-        shutil.copy2(self.model_toml, aside)
-        for entry in made:
-            entry.rename(aside / entry.name)
+        unfinished.mkdir(exist_ok=True)
+        shutil.copy2(self.model_toml, unfinished)
+        for entry in sorted(made, key=lambda entry: entry == self.checkpoints_folder):  # the last, they decide
+            entry.rename(unfinished / entry.name)
+        flush_folder(unfinished)
+        unfinished.rename(aside)
+        flush_folder(self.path)
         return aside
+
+    def half_set_aside(self) -> bool:
+        """Whether a process was stopped while it set aside what training wrote."""
+        return (self.path / f"{UNFINISHED}old").exists()
+
+
+def _as_text(spec: Mapping[str, Any]) -> bytes:
+    """The content of `model.toml`, in an order that people read."""
+    order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
+    written = {key: spec[key] for key in order if key in spec}
+    return tomli_w.dumps(written | {key: value for key, value in spec.items() if key not in written}).encode()
 
 
 def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO
+from contextlib import suppress
+from typing import Any, Protocol, TextIO, cast
 
 from tqdm import tqdm
 
@@ -136,7 +137,29 @@ class Silent(Lines):
         return
 
 
+class _Lasting:
+    """A stream that may be closed while it is written to: what is lost then is only what is shown."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def for_stream(stream: TextIO | None = None) -> Progress:
-    """A bar if the stream is a terminal, else lines."""
+    """A bar if the stream is a terminal, else lines; nothing if there is no stream."""
     stream = stream or sys.stderr
-    return Bar(stream) if stream.isatty() else Lines(stream)
+    if stream is None or stream.closed:
+        return Silent()
+    lasting = cast(TextIO, _Lasting(stream))
+    return Bar(lasting) if stream.isatty() else Lines(lasting)

@@ -1,6 +1,6 @@
 """Stop on signals: the first Ctrl-C or SIGTERM stops after the current step and saves; the second stops at once.
 
-Clusters such as Slurm send SIGUSR1 or SIGUSR2 before the time limit of a job.
+A closed terminal sends SIGHUP. Clusters such as Slurm send SIGUSR1 or SIGUSR2 before the time limit of a job.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 __all__ = ["StopRequest", "stop_on_signals"]
 
-CAUGHT = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+CAUGHT = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 
 class StopRequest:
@@ -38,6 +39,8 @@ def _answer(text: str) -> None:
         sys.stderr.flush()
     except RuntimeError:  # the signal interrupted the printing of a line
         os.write(2, text.encode())
+    except (OSError, ValueError, AttributeError):  # the terminal is gone
+        return
 
 
 @contextmanager
@@ -56,6 +59,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
         _answer(f"gantk: {request.doing}; {again} to stop at once\n")
 
     for caught in CAUGHT:
+        if caught.name == "SIGHUP" and signal.getsignal(caught) is signal.SIG_IGN:
+            continue  # nohup
         before[caught] = signal.signal(caught, ask)
     try:
         yield request

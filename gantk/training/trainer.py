@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -25,35 +24,25 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import CheckpointError, DamagedCheckpoint, Diverged, Interrupted, UsageError
+from gantk.errors import DamagedCheckpoint, DataError, Diverged, Interrupted, UsageError, briefly
 from gantk.model import Model
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
-from gantk.run.checkpoints import (
-    Place,
-    Training,
-    load_start,
-    load_weights,
-    newest,
-    read_training,
-    read_weights,
-    save,
-    skipped,
-)
+from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
 from gantk.run.log import Log, read_log
 from gantk.run.optimizer_states import States, load_states, states_of
 from gantk.run.tensors import first_not_finite
-from gantk.run.unchanged import check_unchanged
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
-from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
+from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.curves import Curves
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
 from gantk.training.progress import Progress, Silent
+from gantk.training.resuming import resume
 from gantk.training.runaway import Runaway
 from gantk.training.signals import StopRequest
 from gantk.training.turn import Turns
@@ -62,6 +51,9 @@ __all__ = ["StopWhen", "Trainer", "as_toml"]
 
 EARLY = 5.0
 """Seconds into a stage after which its duration is printed."""
+
+INSTANT = 1e-6
+"""The shortest time that is divided by, in seconds: clocks of virtual machines may stand still."""
 
 Orders = tuple[Order, Order]
 """The order of the images for the recipe's players, and for players that parts brought."""
@@ -121,12 +113,12 @@ class Trainer:
 
     def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), dict[str, Any]()
+        fresh = fresh or self.run.half_set_aside()  # a --fresh that was stopped goes on
         damaged: list[DamagedCheckpoint] = []
         if self.run.steps() and not fresh:
-            state, damaged = newest(self.run, self._read)
+            state, damaged = resume(self.run, self.model, self.fabric, self.progress.say)
             place, self.states = state.place, state.optimizers
             trained_on, self.interval = dict(state.data), dict(state.interval)
-            self._say_where(state, damaged)
         else:
             load_start(self.run, self.model)
         check_possible(self.model.built.stages, self.stages, place, len(self.data))
@@ -165,32 +157,6 @@ class Trainer:
             if self.log:
                 self.log.close()
             self.model.requires_grad_(True).eval()
-
-    def _read(self, checkpoint: Path) -> Training:
-        """Load a checkpoint into the model, once all of it is known to be whole and of this run."""
-        state, stages = read_training(checkpoint, self.model), self.model.built.stages
-        spec = replayed(self.model.built.spec, read_history(self.run), state.place.total)
-        check_unchanged(spec, checkpoint, state.trained)
-        if state.place.stage >= len(stages):
-            raise DamagedCheckpoint(
-                checkpoint / "training.json", f"it is in stage {state.place.stage + 1} of {len(stages)}"
-            )
-        load_weights(self.model, read_weights(checkpoint, self.model), checkpoint)
-        return state
-
-    def _say_where(self, state: Training, damaged: Sequence[DamagedCheckpoint]) -> None:
-        """Say from which checkpoint training resumes, and what is lost."""
-        total = state.place.total
-        if self.fabric.world_size > 1 and self.fabric.broadcast(total) != total:
-            raise CheckpointError(f"{self.run}: not every device can read the newest checkpoint.")
-        if damaged:
-            many = self.run.steps()[-1] - total
-            again = f"{many} step{'s' * (many != 1)} after it are trained again"
-            self.progress.say(f"{skipped(damaged)}; resuming from {self.run.checkpoint(total)}: {again}")
-        elif total:  # a checkpoint of step 0 holds the weights that training starts from
-            self.progress.say(f"resuming from {self.run.checkpoint(total)}")
-        if state.former:
-            self.progress.say("this checkpoint is of gantk 0.1 and has no checksums; the next one is saved with them")
 
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
         """Compare the data with the data that the run has been trained on."""
@@ -251,7 +217,12 @@ class Trainer:
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
-            for values in self._step(stage, turns, orders, done, steps):
+            try:
+                played = self._step(stage, turns, orders, done, steps)
+            except DataError as error:
+                self.interval = averages.state()
+                raise self._unread(error, Place(place.stage, done, place.total + done - place.step), turns) from error
+            for values in played:
                 averages.add(values)
             self.progress.step()
             last, total = done + 1 == steps, place.total + done + 1 - place.step
@@ -260,7 +231,7 @@ class Trainer:
                 self.progress.say(f"{stage.name}: {duration(left)} left on this machine ({self.fabric.device})")
                 early = None
             if self.log_due(total) or last:
-                rate = (done + 1 - first) * images / (time.monotonic() - since)
+                rate = (done + 1 - first) * images / max(time.monotonic() - since, INSTANT)
                 entry, left = _entry(stage, done + 1, total, averages.seconds), (steps - done - 1) * images / rate
                 logged = averages.take()
                 self._report(entry, logged, rate, left)
@@ -297,7 +268,10 @@ class Trainer:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
         if stage.each is not None:
             stage.each(self.model, done / steps)
-        batches = self._batches(stage, orders, done)
+        try:
+            batches = list(self._batches(stage, orders, done))  # before anything is changed
+        except OSError as error:
+            raise DataError(f"an image cannot be read: {briefly(error)}") from error
         try:
             part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):
@@ -366,6 +340,13 @@ class Trainer:
         if self.fabric.is_global_zero:
             save(self.run, self.model, place, optimizers, self.content, self.settings.keep, self.interval)
         self.fabric.barrier()
+
+    def _unread(self, error: DataError, place: Place, turns: Turns) -> DataError:
+        """The error where data can no longer be read; what was trained until then is saved."""
+        if place.step == 0 or place.total in self.run.steps() or self.fabric.world_size > 1:
+            return DataError(f"{briefly(error)}; {self._go_back()}; resume with: gantk train {self.run.typed}")
+        self._checkpoint(place, turns.optimizers)
+        return DataError(f"{briefly(error)}; step {place.total} is saved; resume with: gantk train {self.run.typed}")
 
     def _go_back(self) -> str:
         steps = self.run.steps()

@@ -244,7 +244,14 @@ def test_a_checkpoint_of_another_model(trained: Path, call) -> None:
     call("sample", "trained", "-n", "1").worked()
 
 
-@pytest.mark.parametrize("place", ["samples", "checkpoints", "tensorboard", "log.jsonl"])
+def test_without_tensorboard_training_goes_on(untrained: Path, call) -> None:
+    (untrained / "tensorboard").write_text("mine")
+    err = call("train", "untrained").worked().err
+    assert err.count("TensorBoard's files cannot be written") == 1
+    assert (untrained / "checkpoints/step-0000008").is_dir()
+
+
+@pytest.mark.parametrize("place", ["samples", "checkpoints", "log.jsonl"])
 def test_something_stands_where_training_writes(place: str, untrained: Path, call) -> None:
     (untrained / place).mkdir() if place == "log.jsonl" else (untrained / place).write_text("mine")
     done = call("train", "untrained")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 import gantk
-from gantk.errors import CheckpointError, RunError, UsageError
+from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
+from gantk.files import create_file
 from gantk.run.folder import Run, located, runs_under
 
 
@@ -105,6 +109,61 @@ def test_setting_aside_makes_a_run_of_its_own_and_overwrites_none(tmp_path: Path
         assert sorted(entry.name for entry in aside.iterdir()) == ["checkpoints", "history.toml", "model.toml"]
         assert (run.path / "notes.txt").read_text() == "mine"
         assert run.steps() == []
+
+
+def test_setting_aside_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are moved last, so that until then the run is what it was."""
+    run = made(tmp_path / "run", 1)
+    (run.path / "log.jsonl").write_text("mine")
+    usual, moved = Path.rename, []
+
+    def stopped(path: Path, to: Path) -> Path:
+        moved.append(path.name)
+        if path.name == "checkpoints":
+            raise KeyboardInterrupt
+        return usual(path, to)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run.set_aside()
+    assert (moved, run.steps(), run.half_set_aside()) == (["log.jsonl", "checkpoints"], [1], True)
+    monkeypatch.setattr(Path, "rename", usual)
+    aside = run.set_aside()
+    assert aside == run.path / "old-1"
+    assert (Run(aside).steps(), (aside / "log.jsonl").read_text()) == ([1], "mine")
+    assert not run.half_set_aside()
+
+
+def test_of_two_that_create_one_run_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "check_free", lambda run: None)  # both have looked before either writes
+    Run(tmp_path / "run").create({"seed": 1})
+    with pytest.raises(UsageError, match="was created by another process meanwhile: choose another path"):
+        Run(tmp_path / "run").create({"seed": 2})
+    assert Run(tmp_path / "run").spec() == {"seed": 1}
+    assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_is_created_whole_or_not_at_all(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", mock.Mock(side_effect=PermissionError))
+    create_file(tmp_path / "a", b"one")
+    with pytest.raises(FileExistsError):
+        create_file(tmp_path / "a", b"two")
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"a": b"one"}
+
+
+def test_without_locks_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, none = made(tmp_path / "run"), OSError(errno.ENOLCK, "No locks available")
+    monkeypatch.setattr("filelock.BaseFileLock.acquire", mock.Mock(side_effect=none))
+    with (
+        pytest.warns(GantkWarning, match="is on a file system without locks: make sure"),
+        run.locked(),
+    ):
+        pass
+    monkeypatch.setattr("filelock.BaseFileLock.acquire", mock.Mock(side_effect=PermissionError(errno.EACCES, "no")))
+    with pytest.raises(PermissionError), run.locked():
+        pass
 
 
 def test_a_path_within_a_run_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

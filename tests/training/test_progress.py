@@ -159,3 +159,18 @@ def test_a_bar_is_as_wide_as_the_terminal_says(terminal, columns: int, wide: int
     bar.start("game", 4, 2, 8)
     bar.finish()
     assert wide - 2 <= len(last_line(read())) <= wide
+
+
+def test_a_stream_that_was_closed_stops_nothing() -> None:
+    stream = io.StringIO()
+    progress = for_stream(stream)
+    progress.start("game", 3, 0, 8)
+    stream.close()
+    progress.say("this is lost")
+    progress.report({"generator/minimax": 1.5}, 12.6, 61)
+    assert isinstance(for_stream(stream), Silent)
+
+
+def test_without_a_stream_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert isinstance(for_stream(), Silent)

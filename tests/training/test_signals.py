@@ -64,6 +64,25 @@ def test_what_a_cluster_sends_before_the_time_is_over_stops_as_well(name: str) -
         assert stop.signal is number
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no such signal")
+def test_a_closed_terminal_stops_unless_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nohup has SIGHUP ignored. Nothing can be said where the terminal was."""
+    usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        gone = io.StringIO()
+        gone.close()
+        monkeypatch.setattr(sys, "stderr", gone)
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal is signal.SIGHUP
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, usual)
+
+
 def test_afterwards_signals_do_what_they_did(terminated: list[int]) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signals():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import gantk
 from gantk.errors import DataError, Diverged, UsageError
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
+from gantk.training.trainer import Trainer
 
 Build = Callable[..., gantk.Model]
 
@@ -192,3 +194,32 @@ def test_any_player_can_repeat_its_turn(tiny: Build, tmp_path: Path) -> None:
     assert model.built.stages[0].batches() == 4
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert torch.isfinite(model.sample(2)).all()
+
+
+def test_what_was_trained_before_data_vanished_is_saved(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run ends in the same bits once they are back."""
+    whole, run, usual = tmp_path / "whole", tmp_path / "run", Trainer._batches
+
+    def vanished(trainer: Trainer, stage: Any, orders: Any, done: int) -> Any:
+        if done == 3:
+            raise OSError("Stale file handle")
+        return usual(trainer, stage, orders, done)
+
+    gantk.train(tiny(), whole, progress=Silent())
+    monkeypatch.setattr(Trainer, "_batches", vanished)
+    with pytest.raises(DataError) as error:
+        gantk.train(tiny(), run, progress=Silent())
+    said = f"an image cannot be read: Stale file handle; step 3 is saved; resume with: gantk train {run}"
+    assert (str(error.value), Run(run).steps()[-1]) == (said, 3)
+    monkeypatch.setattr(Trainer, "_batches", usual)
+    gantk.train(tiny(), run, progress=Silent())
+    one, two = weights(whole), weights(run)
+    assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+def test_a_clock_that_stands_still_stops_nothing(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gantk.training.trainer.time.monotonic", lambda: 5.0)
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert Run(tmp_path / "run").steps()[-1] == 6
