@@ -108,7 +108,7 @@ def test_advice_on_several_parts_builds(recipe: str, parts: Request, tiny_pictur
     ("recipe", "parts", "says"),
     [
         ("dcgan", {"loss": "age"}, "choose recipe 'age', or leave out --loss age."),
-        ("autoencoder-game", {"generator": "aegan", "loss": "age"}, "use --generator age or --generator vae, or"),
+        ("autoencoder-game", {"generator": "aegan", "loss": "age"}, "use --generator age or --generator aae, or"),
         ("wgan", {"discriminator": TINY["discriminator"]["progan"]}, "use --loss wgan-gp or --discriminator"),
         ("wgan-gp", {"discriminator": "dcgan:norm=batch"}, "use --discriminator dcgan:norm=layer, or"),
         ("vae", {"discriminator": "dcgan"}, "takes no discriminator: choose recipe 'dcgan', or leave out"),
