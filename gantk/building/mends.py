@@ -233,7 +233,8 @@ def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
 def _replaced(kind: str, request: Request, verb: str) -> Iterator[Change]:
     """Every other plugin of a kind in place of the present one, unless that was given from Python.
 
-    Those with the name of a chosen part come first: they are of the same paper. For losses, the adversarial one is replaced, preferably by one with a common base class.
+    Those with the name of a chosen part come first: they are of the same paper. For losses, the
+    adversarial one is replaced, preferably by one with a common base class.
     """
     there = [table["plugin"] for each, table in request.tables() if each == kind]
     there = there or [table["plugin"] for table in request.of_recipe(kind)]
