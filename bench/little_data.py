@@ -53,7 +53,7 @@ def main() -> None:
     for seed in given.seeds:
         for images in given.images:
             for variant in given.variants:
-                name = f"{given.data}-{images}-{variant}-{seed}"
+                name = f"{given.data}-{images}-{given.steps}-{variant}-{seed}"
                 if not (PLACE / f"{name}.json").exists():
                     protocol = {
                         "data": given.data,
@@ -117,18 +117,19 @@ def scores(run: Path, step: int, data: str, held_out: str) -> dict[str, float]:
 
 
 def table() -> str:
-    """A row for each data set, number of images and variant, with the mean and the values over seeds."""
-    groups: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    """A row for each data set, number of images and steps, and variant, with the mean and the values over seeds."""
+    groups: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
     for path in sorted(PLACE.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         protocol = result["protocol"]
-        groups.setdefault((protocol["data"], protocol["images"], protocol["addon"]), []).append(result["results"])
-    rows = ["| data | images | with | Fréchet at the end | best | coverage |", "|---|---|---|---|---|---|"]
-    for (data, images, addon), results in groups.items():
+        group = (protocol["data"], protocol["images"], protocol["steps"], protocol["addon"])
+        groups.setdefault(group, []).append(result["results"])
+    rows = ["| data | images | steps | with | Fréchet at the end | best | coverage |", "|---|---|---|---|---|---|---|"]
+    for (data, images, steps, addon), results in groups.items():
         columns = [[r["end"]["frechet"] for r in results], [r["best"] for r in results]]
         columns.append([r["end"]["coverage"] for r in results])
         cells = " | ".join(f"{statistics.mean(c):.3g} ({', '.join(f'{v:.3g}' for v in c)})" for c in columns)
-        rows.append(f"| {data} | {images:,} | {addon or 'nothing'} | {cells} |")
+        rows.append(f"| {data} | {images:,} | {steps:,} | {addon or 'nothing'} | {cells} |")
     return "\n".join(rows)
 
 

@@ -16,9 +16,9 @@ from gantk.data import ArraySource
 FACTORS: Mapping[str, tuple[str, ...]] = {
     "recipe": ("dcgan", "aegan", "progan"),
     "game": ("hinge", "least-squares", "relativistic"),
-    "penalty": ("", "r1:every=2", "r2", "dragan"),
-    "term": ("", "consistency", "diversity", "feature-matching"),
-    "addon": ("", "diffaugment", "ada:images=20", "instance-noise"),
+    "penalty": ("r1:every=2", "r2", "dragan"),
+    "term": ("consistency", "diversity", "feature-matching"),
+    "addon": ("diffaugment", "ada:images=20", "instance-noise"),
     "condition": ("", "class"),
 }
 
@@ -30,14 +30,14 @@ def written(combination: Combination) -> str:
 
 
 def test_the_combinations_are_few() -> None:
-    assert len(COMBINATIONS) <= 22
+    assert len(COMBINATIONS) <= 16
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=written)
 def test_every_pair_trains(combination: Combination, tiny_pictures: ArraySource, tmp_path: Path) -> None:
     recipe = combination["recipe"]
-    losses = [combination[name] for name in ("game", "penalty", "term") if combination[name]]
+    losses = [combination[name] for name in ("game", "penalty", "term")]
     more = {name: combination[name] for name in ("addon", "condition") if combination[name]}
     parts = {**small_parts({"recipe": recipe}), "loss": losses, **more}
     goes_the_whole_way(gantk.build(recipe, data=tiny_pictures, settings=SHORT, **parts), tiny_pictures, tmp_path)
