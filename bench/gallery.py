@@ -69,7 +69,7 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
         subprocess.run([*GANTK, "sample", str(run), "-n", "64", "--no-refiner", "-o", plain], check=True)
     entries = read_log(Run(run))
     curves(entries, entry.title).savefig(folder / "curves.png", dpi=100)
-    scores = evaluated(run)
+    scores = evaluated(run, *entry.scoring(os.environ["GANTK_DATA"]))
     if entry.by_class:
         scores += ["", *evaluated(run, "--metric", "nearest-neighbor-accuracy", "--extractor", "pixels")]
     protocol = {"command": ["gantk", "build", *entry.words("$GANTK_DATA")], "title": entry.title, "note": entry.note}
