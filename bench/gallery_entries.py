@@ -155,8 +155,8 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.*.batch_size=32",
             "--set=stages.*.*.lr_schedule=constant",
             "--set=stages.stage-1.*.lr=5e-4",
-            "--set=stages.stage-1.length=1500 steps",
-            "--set=stages.stage-2.length=2000 steps",
+            "--set=stages.stage-1.length=1200 steps",
+            "--set=stages.stage-2.length=600 steps",
         ),
     ),
     "stackgan-v2": Entry(
@@ -182,7 +182,7 @@ ENTRIES: dict[str, Entry] = {
             "--discriminator=pyramid:of='gantk:lapgan:width=12,hidden=300'",
             "--set=stages.game.batch_size=32",
             "--set=stages.game.*.lr=5e-4",
-            "--set=stages.game.length=1500 steps",
+            "--set=stages.game.length=1200 steps",
         ),
     ),
     "r3gan": Entry(

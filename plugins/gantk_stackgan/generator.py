@@ -17,6 +17,8 @@ from gantk_stackgan.conditioning import Inputs
 
 __all__ = ["StackGANGenerator"]
 
+SATURATED = 0.99
+"""Pixels of stage I beyond this are taken for it where they are added before the tanh."""
 HALVINGS = 2
 """Halvings of stage II's encoder."""
 
@@ -47,10 +49,18 @@ class StageTwo(nn.Module):
     """From small images and the condition to large ones: an encoder, residual blocks, upsampling blocks."""
 
     def __init__(
-        self, inputs: Inputs, width: int, residual: int, channels: int, coarse: Size, sizes: list[Size]
+        self,
+        inputs: Inputs,
+        width: int,
+        residual: int,
+        skip: bool,
+        channels: int,
+        coarse: Size,
+        sizes: list[Size],
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.skip = skip
         self.encode = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.ReLU())
         between, wide = halved(coarse, HALVINGS), width
         for source in between[:-1]:
@@ -62,15 +72,18 @@ class StageTwo(nn.Module):
         targets = [*between[-2::-1], *sizes]
         widths = narrowing(wide, len(targets) + 1)
         self.up = nn.Sequential(*map(up_rectified, widths[:-1], widths[1:], targets))
-        self.image = to_image(widths[-1], channels)
+        self.correction, self.squash = to_image(widths[-1], channels)
 
     def forward(self, noise: Tensor, coarse: Tensor) -> Tensor:
         """Images for the noise and stage I's images of that noise."""
         _, c = self.inputs(noise)
         encoded = cast(Tensor, self.encode(coarse))
         joined = self.join(torch.cat([encoded, spread_over(c, encoded)], dim=1))
-        images: Tensor = self.image(self.up(self.residual(joined)))
-        return images
+        drawn: Tensor = self.correction(self.up(self.residual(joined)))
+        if self.skip:
+            known = torch.atanh(coarse.float().clamp(-SATURATED, SATURATED))
+            drawn = drawn + F.interpolate(known, drawn.shape[2:], mode="bilinear").to(drawn.dtype)
+        return cast(Tensor, self.squash(drawn))
 
     def divergence(self, condition: Tensor) -> Tensor:
         """The Kullback-Leibler divergence of its augmented condition from N(0, I)."""
@@ -88,6 +101,7 @@ class StackGANGenerator(Generator):
         width: channels of stage II's first layer, at least 1; stage I's smallest map has 8 · width.
         doublings: how often stage I's size is doubled to the full size, at least 1; the paper has 2 (64 → 256).
         residual: residual blocks of stage II, at least 0.
+        skip: whether stage II's output is added to stage I's enlarged image, before the tanh; not so in the paper.
         augmented: length of the augmented condition; 0 for half of the noise.
         kl: weight of the divergence, which is the mean over dimensions, 0 or more.
         init_std: standard deviation of the initial weights, above 0; those of the augmentation are PyTorch's.
@@ -105,6 +119,7 @@ class StackGANGenerator(Generator):
         width: int = 128,
         doublings: int = 2,
         residual: int = 4,
+        skip: bool = True,
         augmented: int = 0,
         kl: float = 2.0,
         init_std: float = 0.02,
@@ -125,7 +140,7 @@ class StackGANGenerator(Generator):
         rising = halved(image_shape[1:], doublings)[-2::-1]
         one, two = (Inputs(noise_dim, condition_dim, augmented) for _ in range(2))
         self.first = StageOne(one, width, channels, coarse)
-        self.second = StageTwo(two, width, residual, channels, coarse, rising)
+        self.second = StageTwo(two, width, residual, skip, channels, coarse, rising)
         self.register_buffer("refines", torch.tensor(True))
         init_weights(self, init_std)
         for inputs in (one, two):

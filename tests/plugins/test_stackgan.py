@@ -307,3 +307,15 @@ def test_vectors_condition_them(tiny_pictures: ArraySource) -> None:
         model = gantk.build(**parts, condition="vector", data=data)
         one, other = (model.sample(2, seed=0, condition=text) for text in ("0,0,5", "5,0,0"))
         assert not torch.equal(one, other)
+
+
+def test_stage_two_begins_with_stage_ones_images() -> None:
+    """With `skip`, its output is added before the tanh; at first, it is small."""
+    generator = StackGANGenerator((1, 16, 16), 6, 0, width=2, doublings=1, init_std=1e-4).eval()
+    noise = torch.randn(2, 6)
+    coarse = torch.rand(2, 1, 8, 8) * 1.8 - 0.9
+    nn.init.zeros_(generator.second.correction.weight)
+    expected = torch.tanh(F.interpolate(torch.atanh(coarse), (16, 16), mode="bilinear"))
+    torch.testing.assert_close(generator.second(noise, coarse), expected)
+    generator.second.skip = False
+    assert not generator.second(noise, coarse).any()
