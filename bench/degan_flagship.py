@@ -35,7 +35,7 @@ from gantk.data import to_float
 from gantk.data.content import content_of
 from gantk.errors import DataError, Diverged, Interrupted
 from gantk.nn import evaluating
-from gantk.run.checkpoints import WEIGHTS, Place, load_training, save
+from gantk.run.checkpoints import WEIGHTS, Place, read_training, save
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
@@ -204,7 +204,7 @@ def share_autoencoder(name: str, seed: int, model: gantk.Model, output: Path) ->
         donor = Run(output / f"{other}-{seed}")
         if (trained.noise, trained.vae) != ("de", variant.vae) or not donor.steps():
             continue
-        if load_training(donor.latest())["place"].stage == 1:
+        if read_training(donor.latest()).place.stage == 1:
             weights = load_file(donor.latest() / WEIGHTS)
             of_noise = {key.removeprefix("noise."): value for key, value in weights.items() if key.startswith("noise.")}
             model.noise.load_state_dict(of_noise)

@@ -317,6 +317,6 @@ def _possible(place: Place) -> bool:
     """Whether training can be in this position."""
     if not all(type(count) is int and count >= 0 for count in astuple(place)):
         return False
-    if place.step == 0:
-        return place == Place()
+    if place.step == 0:  # at the beginning of a stage
+        return (place.stage == 0) == (place.total == 0)
     return place.total == place.step if place.stage == 0 else place.total > place.step

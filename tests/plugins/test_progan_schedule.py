@@ -19,7 +19,7 @@ import gantk
 from gantk import Play, Verdict
 from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError
-from gantk.run.checkpoints import load_training
+from gantk.run.checkpoints import read_training
 from gantk.run.folder import Run
 from gantk.schedule import Batch
 from gantk.training.progress import Silent
@@ -214,9 +214,8 @@ def test_which_parameters_move_at_which_turn(pictures: ArraySource, tmp_path: Pa
 
 def trained(checkpoint: Path) -> dict[str, Any]:
     """What a checkpoint holds beside the weights, but for how long it took."""
-    state = load_training(checkpoint)
-    del state["interval"]["seconds"]
-    return state
+    state = vars(read_training(checkpoint))
+    return {**state, "interval": {**state["interval"], "seconds": 0}}
 
 
 def same(one: Any, other: Any) -> bool:
