@@ -25,8 +25,9 @@ WIDTHS = (64, 48, 32, 24, 16)
 BATCH = 32
 ENOUGH = 300_000
 """Images that training should see: the largest networks are chosen that see as many in the time."""
-FEW, VERY_FEW = 20_000, 5_000
-"""Fewer pictures than these are augmented, the fewest by cutout as well."""
+OFTEN = 1000
+"""Pictures are augmented if training passes over them more often than this; in shorter trainings augmentation did not help
+(bench/little_data.py)."""
 ON_ACCELERATOR = 2_000_000
 """Images that training sees on an accelerator, where no time is estimated."""
 REPEATS = 2
@@ -70,12 +71,11 @@ class Pictures(AdaptivePreset):
             "stages": {"game": {"length": f"{max(1, plan.images // BATCH)} steps"}},
         }
         reasons = [_seen(look), *why, _noise_reason(dim, look.dimension)]
-        if look.count < FEW:
-            policy = ["color", "translation"] + (["cutout"] if look.count < VERY_FEW else [])
-            preset["addon"] = [{"plugin": "diffaugment", "policy": policy}]
+        if plan.images > OFTEN * look.count:
+            preset["addon"] = ["diffaugment"]
+            passes = plan.images // look.count
             reasons.append(
-                f"augmentation by {', '.join(policy)}: {look.count:,} pictures are few, and a discriminator learns "
-                "few by heart."
+                f"augmentation: each picture is seen {passes:,} times, and a discriminator learns few by heart."
             )
         if look.copies > 0.01:
             reasons.append(f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can.")
