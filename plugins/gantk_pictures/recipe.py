@@ -26,7 +26,7 @@ BATCH = 32
 ENOUGH = 300_000
 """Images that training should see: the largest networks are chosen that see as many in the time."""
 OFTEN = 1000
-"""Pictures are augmented if training passes over them more often than this; in shorter trainings augmentation did not help
+"""Pictures are augmented if training passes over them more often than this; in shorter trainings it did not help
 (bench/little_data.py)."""
 ON_ACCELERATOR = 2_000_000
 """Images that training sees on an accelerator, where no time is estimated."""
