@@ -261,7 +261,8 @@ class Discriminator(Part, ABC):
 
     provides: frozenset[str] = frozenset({"logits"})
     """Which of `logits`, `hidden`, `code`, `classes` its verdicts hold; `per-sample` where a verdict on one image
-    does not depend on the rest of the batch (no batch normalization), which gradient penalties need."""
+    does not depend on the rest of the batch (no batch normalization), which gradient penalties need; `energy` where its
+    logits are minus an energy, such as a reconstruction error, and so never positive."""
     offers: Mapping[str, Mapping[str, Any]] = {}
     """need → the options that make this discriminator provide it, as `{"per-sample": {"norm": "layer"}}`. One with a
     nested part passes on that part's: `gantk.construct.offers_of`."""

@@ -29,7 +29,7 @@ __all__ = [
     "notes_on_batches",
 ]
 
-DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample"})
+DISCRIMINATOR_NEEDS = frozenset({"logits", "hidden", "code", "classes", "per-sample", "energy"})
 GENERATOR_NEEDS = frozenset({"posterior", "sphere"})
 ON_SPHERE = "project its codes and its noise onto the unit sphere by gantk.nn.OnSphere, and provide 'sphere'"
 

@@ -57,8 +57,14 @@ class DiscriminatorContract(ShapedContract):
             f"the verdict contains {sorted(held)}, but `provides` is {sorted(part.provides)}; the two must agree, "
             "since losses are matched with discriminators by `provides`. Set the other fields to None."
         )
-        unknown = part.provides - {*FIELDS, "per-sample"}
-        assert not unknown, f"`provides` contains {sorted(unknown)}; expected some of {[*FIELDS, 'per-sample']}."
+        known = [*FIELDS, "per-sample", "energy"]
+        unknown = part.provides - {*known}
+        assert not unknown, f"`provides` contains {sorted(unknown)}; expected some of {known}."
+        if "energy" in part.provides:
+            assert verdict.logits is not None, "`provides` contains 'energy', but the verdict has no logits."
+            assert (verdict.logits <= 0).all(), (
+                "a logit is positive; with 'energy' in `provides`, it is minus an energy."
+            )
         expected = {"logits": (4,), "code": (4, self.noise_dim), "classes": (4, self.class_count)}
         for name, value in _tensors(verdict).items():
             wanted = expected.get(name, (4, *value.shape[1:]))

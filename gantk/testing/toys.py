@@ -17,7 +17,7 @@ class ToyDiscriminator(Discriminator):
     """A discriminator with the given outputs.
 
     Args:
-        provides: any of `logits`, `hidden`, `code`, `classes`, `per-sample`; it is per-sample in any case.
+        provides: any of `logits`, `hidden`, `code`, `classes`, `energy`, `per-sample`; it is per-sample in any case.
         image_shape: (channels, height, width) of its input.
         noise_dim: length of its code.
         class_count: number of its class logits.
@@ -37,8 +37,11 @@ class ToyDiscriminator(Discriminator):
         first = torch.tanh(self.first(images.flatten(1)))
         second = torch.tanh(self.second(first))
         read = {name: head(second) for name, head in self.heads.items()}
+        logits = read["logits"].squeeze(1) if "logits" in read else None
+        if logits is not None and "energy" in self.provides:
+            logits = -nn.functional.softplus(logits)
         return Verdict(
-            logits=read["logits"].squeeze(1) if "logits" in read else None,
+            logits=logits,
             hidden=(first, second) if "hidden" in self.provides else None,
             code=read.get("code"),
             classes=read.get("classes"),

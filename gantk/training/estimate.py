@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from lightning_fabric import Fabric
 
-from gantk.errors import briefly
+from gantk.errors import GantkError, briefly
 from gantk.model import Model
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked
@@ -50,7 +50,8 @@ def estimate(model: Model) -> Estimate:
                 found[stage.name] = steps * _seconds(fabric, model, stage)
             except Exception as error:  # noqa: BLE001 - parts may refuse a few random images; the reason is reported
                 found[stage.name] = math.nan
-                reasons[stage.name] = f"{type(error).__name__}: {briefly(error)}"
+                said = "" if isinstance(error, GantkError) else f"{type(error).__name__}: "
+                reasons[stage.name] = f"{said}{briefly(error)}"
     return Estimate(found, reasons)
 
 

@@ -30,7 +30,7 @@ class BEGAN(Loss):
 
     paper = "Berthelot, Schumm & Metz 2017, arXiv:1703.10717, sections 3.3 and 3.4"
     adversarial = True
-    needs = frozenset({"logits"})
+    needs = frozenset({"logits", "energy"})
     state: Mapping[str, float] = {"k": 0.0}
 
     def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, weight: float = 1.0) -> None:
@@ -73,7 +73,7 @@ class EBGAN(Loss):
 
     paper = "Zhao, Mathieu & LeCun 2017, arXiv:1609.03126, sections 2.1 and 2.4"
     adversarial = True
-    needs = frozenset({"logits", "hidden"})
+    needs = frozenset({"logits", "energy", "hidden"})
 
     def __init__(self, *, margin: float = 10.0, pulling: float = 0.1, weight: float = 1.0) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class EBGAN(Loss):
         self.pulling = pulling
         self.weight = weight
         if not pulling:
-            self.needs = frozenset({"logits"})
+            self.needs = frozenset({"logits", "energy"})
 
     def discriminator(self, play: Play) -> Tensor:
         """E(x) + max(0, m - E(G(z)))."""

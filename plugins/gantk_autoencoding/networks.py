@@ -82,7 +82,7 @@ class AutoencodingDiscriminator(_Energy):
     """
 
     paper = "Berthelot, Schumm & Metz 2017, arXiv:1703.10717, Figure 1"
-    provides = frozenset({"logits", "hidden", "per-sample"})
+    provides = frozenset({"logits", "hidden", "per-sample", "energy"})
 
     def __init__(
         self, image_shape: ImageShape, *, width: int = 64, embedding: int = 64, exponent: Literal[1, 2] = 1
@@ -137,7 +137,7 @@ class EBGANDiscriminator(_Energy):
         super().__init__()
         require(width >= 1, f"width must be at least 1, not {width}.")
         require(init_std > 0, f"init_std must be positive, not {init_std}.")
-        self.provides = provided(norm=norm, code=False)
+        self.provides = provided(norm=norm, code=False) | {"energy"}
         sizes = halve_until(image_shape[1:], LARGEST_BASE)
         widths = [width * min(2**depth, 8) for depth in range(len(sizes) - 1)]
         self.down = DownStack(image_shape[0], image_shape[1:], widths, kernel=4, norm=norm)

@@ -104,6 +104,14 @@ def test_the_logit_is_a_reconstruction_error(exponent: Any) -> None:
     torch.testing.assert_close(-verdict.logits, error)
 
 
+@pytest.mark.parametrize("loss", ["began", "ebgan"])
+@pytest.mark.parametrize("width", [4, 64])
+def test_a_discriminator_without_an_energy_is_refused(loss: str, width: int, tiny_pictures: ArraySource) -> None:
+    """Whatever the signs of its first logits are."""
+    with pytest.raises(FitError, match=f"loss '{loss}' needs energy, which discriminator 'dcgan' does not provide"):
+        gantk.build(data=tiny_pictures, loss=loss, discriminator=f"dcgan:width={width}", generator="dcgan:width=4")
+
+
 def test_the_energy_of_ebgan_is_a_length() -> None:
     judge, images = EBGANDiscriminator((1, 16, 18), width=2, norm="layer"), torch.rand(3, 1, 16, 18)
     verdict = judge(images)
