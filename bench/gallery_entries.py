@@ -181,8 +181,7 @@ ENTRIES: dict[str, Entry] = {
             "--generator=lapgan:width=12,hidden=600",
             "--discriminator=pyramid:of='gantk:lapgan:width=12,hidden=300'",
             "--set=stages.game.batch_size=32",
-            "--set=stages.game.*.lr=5e-4",
-            "--set=stages.game.length=1200 steps",
+            "--set=stages.game.length=2500 steps",
         ),
     ),
     "r3gan": Entry(
