@@ -56,11 +56,13 @@ class Wanted:
         resizable: whether the data converts its images, and the user left their size open; `data` then has
             `AdaptivePreset.size` pixels a side.
         seconds: time that training may take, in seconds.
+        parts: the parts that the user chose, as arguments of `gantk.build`.
     """
 
     data: DataSource
     resizable: bool
     seconds: float
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,13 @@ class Adapted:
 
     Args:
         preset: the values, in the form of a preset's TOML; the user's own go over them.
-        reasons: one line for each choice; they become notes of the build.
+        reasons: what a choice is about → why, in one line: `noise`, `addon`, `stages.game.length`, `data.size`. They
+            become notes of the build, except those about what the user chose otherwise.
         data: options of the data plugin, such as `size`.
     """
 
     preset: Mapping[str, Any]
-    reasons: Sequence[str]
+    reasons: Mapping[str, str]
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk.building.construct import construct, part_class
-from gantk.building.spec import Spec, merge, normalize, part_table
+from gantk.building.spec import Spec, bare_name, merge, normalize, part_table
 from gantk.data import DataSource
 from gantk.errors import OptionError, UsageError
+from gantk.kinds import LISTS, SLOTS
 from gantk.options import read_options
 from gantk.recipe import AdaptivePreset, Wanted
 from gantk.registry import find
 
-__all__ = ["adapted", "seconds_of"]
+__all__ = ["Asked", "adapted", "seconds_of"]
 
 UNITS = {
     "s": 1,
@@ -45,12 +48,12 @@ def seconds_of(time: str | float) -> float:
     else:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise OptionError(f"time is a duration such as 30min, 1.5h or 90s, not {time!r}.")
+        raise OptionError(f"time is one number with its unit, such as 30min, 1.5h or 90s, not {time!r}.")
     return seconds
 
 
 def adapted(
-    recipe: Any, lower: Spec, data: Mapping[str, Any] | DataSource, time: str | float | None
+    recipe: Any, lower: Spec, data: Mapping[str, Any] | DataSource, time: str | float | None, request: Asked
 ) -> tuple[Spec, list[str]]:
     """A recipe's spec, and notes on what it chose for the data.
 
@@ -59,6 +62,7 @@ def adapted(
         lower: its spec.
         data: the data's table, or the data source.
         time: how long training may take.
+        request: what the user chose.
 
     Returns:
         `lower` itself unless the recipe is an adaptive preset.
@@ -72,7 +76,7 @@ def adapted(
     if not (isinstance(preset, type) and issubclass(preset, AdaptivePreset)):
         if time is not None:
             raise UsageError(
-                f"recipe '{plugin.name}' has a length of its own: leave out --time, and set the length with "
+                f"recipe '{plugin.name}' has a length of its own: leave out the time, and set the length with "
                 "--set stages.*.length, such as '20 epochs'."
             )
         return lower, []
@@ -83,11 +87,37 @@ def adapted(
         if isinstance(data, DataSource)
         else construct("data", {"size": preset.size, **data} if resizable else data)
     )
-    chosen = preset().adapt(Wanted(source, resizable, seconds))
+    parts = {kind: part for kind, part in request.parts.items() if kind in (*SLOTS, *LISTS)}
+    chosen = preset().adapt(Wanted(source, resizable, seconds, parts))
     spec = merge(lower, normalize(chosen.preset, f"recipe '{plugin.name}'", plugin.package))
     if isinstance(data, Mapping):
         spec["data"] = {**chosen.data, "plugin": data["plugin"]}
-    return spec, list(chosen.reasons)
+    return spec, [why for what, why in chosen.reasons.items() if not request.says(what, spec)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user chose, beside the recipe.
+
+    Args:
+        parts: the parts, by kind.
+        without: the recipe's parts that are left out.
+        settings: paths of settings.
+    """
+
+    parts: Mapping[str, Any]
+    without: Sequence[str]
+    settings: Sequence[str]
+
+    def says(self, what: str, spec: Spec) -> bool:
+        """Whether the user chose otherwise what a path such as `noise` or `stages.game.length` is about."""
+        kind = what.partition(".")[0]
+        tables = spec.get(kind, [])
+        names = {
+            bare_name(table) for table in ([tables] if isinstance(tables, Mapping) else tables) if "plugin" in table
+        }
+        inside = any(fnmatchcase(what, path) or path.startswith(f"{what}.") for path in self.settings)
+        return (kind in self.parts and kind != "data") or inside or bool({kind, *names} & set(self.without))
 
 
 def _options(data: Mapping[str, Any]) -> Mapping[str, Any]:

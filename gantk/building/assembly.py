@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from gantk.building.adaptive import adapted
+from gantk.building.adaptive import Asked, adapted
 from gantk.building.assembler import Assembler
 from gantk.building.checks import better_when, check_shapes, notes_on_batches
 from gantk.building.construct import construct, part_class
@@ -138,7 +138,8 @@ def build(
     if recipe is not None or time is not None:
         given_data = own if own is not None else _merged_data(lower, tables, listed)
         asked_recipe = named("recipe", DEFAULT_RECIPE if recipe is None else recipe)
-        lower, reasons = adapted(asked_recipe, lower, given_data, time)
+        asked = Asked(tables, left_out, [_path_of(each) for each in listed])
+        lower, reasons = adapted(asked_recipe, lower, given_data, time, asked)
 
     def described(asked: Request) -> Spec:
         spec = overlay(asked.lower, asked.chosen, asked.settings, asked.without)

@@ -25,6 +25,10 @@ WIDTHS = (64, 48, 32, 24, 16)
 BATCH = 32
 ENOUGH = 300_000
 """Images that training should see: the largest networks are chosen that see as many in the time."""
+SMALLEST = 8
+"""Side in pixels to which smaller pictures are enlarged."""
+LEAST = 100
+"""Fewer different pictures than this are warned of."""
 OFTEN = 1000
 """Pictures are augmented if training passes over them more often than this; in shorter trainings it did not help
 (bench/little_data.py)."""
@@ -62,36 +66,53 @@ class Pictures(AdaptivePreset):
 
     def adapt(self, wanted: Wanted) -> Adapted:
         look = looked_at(wanted.data)
-        plan, why = _plan(wanted, look)
-        shape = _shape(wanted, look, plan.side)
+        plan, reasons = _plan(wanted, look)
         dim = _noise(look.dimension)
         preset: dict[str, Any] = {
             **plan.networks(),
             "noise": f"gaussian:dim={dim}",
-            "stages": {"game": {"length": f"{max(1, plan.images // BATCH)} steps"}},
+            "stages": {"game": {"length": f"{max(1, plan.images)} images"}},
         }
-        reasons = [_seen(look), *why, _noise_reason(dim, look.dimension)]
+        reasons = {"data": _seen(look), **reasons, "noise": _noise_reason(dim, look.dimension)}
         if plan.images > OFTEN * look.count:
             preset["addon"] = ["diffaugment"]
-            passes = plan.images // look.count
-            reasons.append(
-                f"augmentation: each picture is seen {passes:,} times, and a discriminator learns few by heart."
-            )
-        if look.copies > 0.01:
-            reasons.append(f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can.")
+            times = f"{plan.images // look.count:,} times"
+            reasons["addon"] = f"augmentation: each picture is seen {times}, and a discriminator learns few by heart."
+        if warning := _too_few(look):
+            reasons["data.images"] = warning
         data: dict[str, Any] = {}
         if wanted.resizable:
-            data = {"size": plan.side} | ({"color": "gray"} if shape[0] == 1 else {})
+            data = {"size": plan.side} | ({"color": "gray"} if look.gray else {})
         return Adapted(preset, reasons, data)
 
 
 def _seen(look: Look) -> str:
-    said = f"{look.count:,} {'gray' if look.gray else 'color'} pictures of about {look.side} pixels"
+    kind = "gray" if look.gray else "color"
+    said = f"{_counted(look.count, f'{kind} picture')} of about {_counted(look.side, 'pixel')} on the shorter side"
     if 0.8 < look.aspect < 1.25:
         return f"{said}."
-    return (
-        f"{said}, {look.aspect:.2g} times as wide as high: the center is used; size=[H,W],crop=none uses all of them."
+    wide = (
+        f"{look.aspect:.1f} times as wide as high"
+        if look.aspect > 1
+        else f"{1 / look.aspect:.1f} times as high as wide"
     )
+    return f"{said}, {wide}: the center is used; size=[H,W],crop=none uses all of them."
+
+
+def _too_few(look: Look) -> str:
+    """What to say of pictures that are few, or copies of each other."""
+    different = round(look.count * (1 - look.copies))
+    copies = f"about {look.copies:.0%} of the pictures are copies of others: remove them if you can" * (
+        look.copies > 0.01
+    )
+    few = f"{_counted(different, 'different picture')}: a GAN learns little from fewer than {LEAST}" * (
+        different < LEAST
+    )
+    return f"{'; '.join(filter(None, (few, copies)))}." if few or copies else ""
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def _noise(dimension: float) -> int:
@@ -102,7 +123,38 @@ def _noise(dimension: float) -> int:
 def _noise_reason(dim: int, dimension: float) -> str:
     if math.isnan(dimension):
         return f"noise of {dim} dimensions: the usual one, as the pictures' intrinsic dimension cannot be estimated."
+    if 2 * dimension > dim:
+        return f"noise of {dim} dimensions, the most: the pictures' intrinsic dimension is about {dimension:.0f}."
     return f"noise of {dim} dimensions: at least twice the pictures' intrinsic dimension, about {dimension:.0f}."
+
+
+def _plan(wanted: Wanted, look: Look) -> tuple[_Plan, dict[str, str]]:
+    """The largest images and networks for which training sees enough images in the time, and the reasons."""
+    sides: list[int | None] = [None]
+    if wanted.resizable:
+        sides = [side for side in SIDES if side <= look.side] or [max(SMALLEST, look.side // 4 * 4)]
+    if torch.accelerator.is_available():
+        plan = _Plan(sides[0], WIDTHS[0], ON_ACCELERATOR)
+        return plan, {"stages.game.length": f"length {plan.images:,} images: times are estimated on CPUs only."}
+    minutes = _counted(max(1, round(wanted.seconds / 60)), "minute")
+    for side in sides:
+        for width in WIDTHS:
+            plan = _Plan(side, width, 0)
+            images = int(TRAINING * wanted.seconds / _seconds_per_image(plan, _shape(wanted, look, side), wanted.parts))
+            if images >= ENOUGH or (side == sides[-1] and width == WIDTHS[-1]):
+                return _Plan(side, width, images), _reasons(plan, images, minutes, look)
+    raise AssertionError("the last plan is always chosen")
+
+
+def _reasons(plan: _Plan, images: int, minutes: str, look: Look) -> dict[str, str]:
+    chosen = "the largest that see" if images >= ENOUGH else "the smallest, though they see fewer than"
+    why = f"{chosen} {ENOUGH:,} images in {minutes} on this CPU."
+    enlarged = f"size {plan.side}: " + ("the pictures are enlarged." if (plan.side or 0) > look.side else why)
+    sizes = {} if plan.side is None else {"data.size": enlarged}
+    return sizes | {
+        "generator": f"width {plan.width}: {why}",
+        "stages.game.length": f"length {images:,} images, which take about {minutes}.",
+    }
 
 
 def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
@@ -111,35 +163,10 @@ def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
     return (1 if look.gray else wanted.data.image_shape[0], side, side)
 
 
-def _plan(wanted: Wanted, look: Look) -> tuple[_Plan, list[str]]:
-    """The largest images and networks for which training sees enough images in the time."""
-    sides: list[int | None] = [None]
-    if wanted.resizable:
-        sides = [side for side in SIDES if side <= look.side] or [max(8, look.side // 4 * 4)]
-    minutes = f"{wanted.seconds / 60:.0f} minutes"
-    if torch.accelerator.is_available():
-        plan = _Plan(sides[0], WIDTHS[0], ON_ACCELERATOR)
-        return plan, [f"{_size(plan)}length {plan.images:,} images: times are estimated on CPUs only."]
-    for side in sides:
-        for width in WIDTHS:
-            plan = _Plan(side, width, 0)
-            images = int(TRAINING * wanted.seconds / _seconds_per_image(plan, _shape(wanted, look, side)))
-            last = side == sides[-1] and width == WIDTHS[-1]
-            if images >= ENOUGH or last:
-                plan = _Plan(side, width, images)
-                chosen = "the largest that see" if images >= ENOUGH else "the smallest, though they see fewer than"
-                why = f"{_size(plan)}width {width}: {chosen} {ENOUGH:,} images in {minutes} on this CPU."
-                return plan, [why, f"length {images:,} images, which take about {minutes}."]
-    raise AssertionError("the last plan is always chosen")
-
-
-def _size(plan: _Plan) -> str:
-    return "" if plan.side is None else f"size {plan.side}, "
-
-
-def _seconds_per_image(plan: _Plan, shape: ImageShape) -> float:
-    """Seconds of training per image, measured on a few steps."""
+def _seconds_per_image(plan: _Plan, shape: ImageShape, parts: Mapping[str, Any]) -> float:
+    """Seconds of training per image, measured on a few steps with the parts that the user chose."""
     images = ArraySource(torch.zeros(BATCH, *shape, dtype=torch.uint8))
     settings = {"stages.game.batch_size": BATCH, "stages.game.length": "1 steps"}
-    model = gantk.build("dcgan", data=images, settings=settings, **plan.networks())
-    return min(gantk.estimate(model).total for _ in range(REPEATS)) / BATCH
+    chosen = {**plan.networks(), **{kind: part for kind, part in parts.items() if kind != "condition"}}
+    model = gantk.build("dcgan", data=images, settings=settings, **chosen)
+    return min(gantk.estimate(model).stages["game"] for _ in range(REPEATS)) / BATCH

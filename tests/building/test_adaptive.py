@@ -30,7 +30,7 @@ class Looking(AdaptivePreset):
         self.shown.append(wanted)
         length = {"game": {"length": f"{wanted.seconds:.0f} steps", "batch_size": 4}}
         return Adapted(
-            {"noise": "gaussian:dim=7", "stages": length}, ["seven: a reason."], {"size": 12, "color": "gray"}
+            {"noise": "gaussian:dim=7", "stages": length}, {"noise": "seven: a reason."}, {"size": 12, "color": "gray"}
         )
 
 
@@ -70,8 +70,20 @@ def test_the_users_own_values_go_over_it(folder: Path) -> None:
     )
     assert (model.image_shape, model.noise_dim) == ((1, 20, 20), 9), "its size is the user's, its color the preset's"
     assert model.built.spec["stages"]["game"]["length"] == "3 steps"
+    assert "seven: a reason." not in model.built.notes
+    assert int(Looking.shown[0].parts["noise"]["dim"]) == 9
     assert not Looking.shown[0].resizable
     assert Looking.shown[0].seconds == Looking.seconds
+
+
+@pytest.mark.parametrize(
+    "otherwise", [{"settings": {"noise.dim": 7}}, {"settings": {"noise.dim": 9}}, {"noise": "uniform"}]
+)
+def test_a_reason_for_what_the_user_chose_is_not_told(otherwise: Any) -> None:
+    images = np.zeros((6, 1, 16, 16), dtype=np.uint8)
+    assert "seven: a reason." not in gantk.build("looking", data=images, time=1, **otherwise).built.notes
+    other = gantk.build("looking", data=images, time=1, loss="hinge", settings={"stages.*.length": "2 steps"})
+    assert "seven: a reason." in other.built.notes
 
 
 def test_arrays_are_looked_at_as_they_are() -> None:
@@ -81,7 +93,7 @@ def test_arrays_are_looked_at_as_they_are() -> None:
 
 
 def test_other_recipes_have_a_length_of_their_own() -> None:
-    with pytest.raises(UsageError, match=r"recipe 'dcgan' has a length of its own: leave out --time"):
+    with pytest.raises(UsageError, match=r"recipe 'dcgan' has a length of its own: leave out the time"):
         gantk.build(data=np.zeros((6, 1, 16, 16), dtype=np.uint8), time="1h")
 
 
@@ -97,5 +109,5 @@ def test_a_time_is_a_duration(time: str | float, seconds: float) -> None:
     "time", ["", "h", "10", "0min", "-1h", "1 year", "1h30", "nan s", float("inf"), -3, True, "1e3s"]
 )
 def test_what_is_no_time_is_refused(time: Any) -> None:
-    with pytest.raises(OptionError, match=r"time is a duration such as 30min, 1\.5h or 90s, not"):
+    with pytest.raises(OptionError, match=r"time is one number with its unit, such as 30min, 1\.5h or 90s, not"):
         seconds_of(time)

@@ -30,7 +30,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that trains 1,000 images of 32 pixels by networks of width 16 in a second."""
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     monkeypatch.setattr(
-        recipe, "_seconds_per_image", lambda plan, shape: 1e-3 * (plan.width / 16) * (shape[1] / 32) ** 2
+        recipe, "_seconds_per_image", lambda plan, shape, parts: 1e-3 * (plan.width / 16) * (shape[1] / 32) ** 2
     )
 
 
@@ -55,8 +55,9 @@ def test_size_widths_and_length_follow_the_time(fast: None, tmp_path: Path) -> N
     for time in ("1min", "10min", "1h"):
         model = gantk.build("pictures", data=tmp_path, time=time)
         spec = model.built.spec
-        steps = int(spec["stages"]["game"]["length"].split()[0])
-        sizes[time] = (model.image_shape, spec["generator"]["width"], steps * spec["stages"]["game"]["batch_size"])
+        length, unit = spec["stages"]["game"]["length"].split()
+        assert unit == "images"
+        sizes[time] = (model.image_shape, spec["generator"]["width"], int(length))
     assert sizes["1min"] == ((3, 32, 32), 16, pytest.approx(54_000, rel=1e-3)), "the smallest"
     assert sizes["10min"] == ((3, 32, 32), 24, pytest.approx(360_000, rel=1e-3))
     assert sizes["1h"] == ((3, 64, 64), 32, pytest.approx(405_000, rel=1e-3))
@@ -70,11 +71,12 @@ def test_each_choice_has_its_reason(fast: None, tmp_path: Path) -> None:
     said = "\n".join(model.built.notes)
     for reason in (
         r"40 gray pictures of about 40 pixels",
-        r"size 32, width 24: the largest that see 300,000 images in 10 minutes",
+        r"size 32: the largest that see 300,000 images in 10 minutes",
+        r"width 24: the largest that see",
         r"length 360,000 images",
         r"noise of 64 dimensions: at least twice the pictures' intrinsic dimension, about \d",
         r"augmentation: each picture is seen 9,000 times",
-        r"about 25% of the pictures are copies of others",
+        r"30 different pictures: a GAN learns little from fewer than 100; about 25% of the pictures are copies",
     ):
         assert re.search(reason, said), reason
     assert "of the recipe" not in said, "size and color of the data are no recipe's"
@@ -90,5 +92,25 @@ def test_pictures_that_are_seen_often_are_augmented(
     assert model.image_shape == (3, 28, 28), "an array is taken as it is"
 
 
+def test_what_the_user_chose_is_not_explained(fast: None, tmp_path: Path) -> None:
+    saved(blobs(40, 40), tmp_path)
+    mine = {"noise": "gaussian:dim=7", "generator": "dcgan:width=8", "without": "diffaugment"}
+    model = gantk.build(
+        "pictures", data=f"{tmp_path}:size=16", settings={"stages.*.length": "3 steps"}, time=60, **mine
+    )
+    said = "\n".join(model.built.notes)
+    assert "40 color pictures" in said
+    assert not re.search(r"noise of|width \d|size \d|length|augmentation:", said)
+
+
+def test_one_tiny_picture_is_enlarged_and_told_of(fast: None, tmp_path: Path) -> None:
+    saved(blobs(1, 3), tmp_path)
+    model = gantk.build("pictures", data=tmp_path, time="1min", settings={"stages.game.batch_size": 2})
+    said = "\n".join(model.built.notes)
+    assert "1 color picture of about 3 pixels" in said
+    assert "size 8: the pictures are enlarged" in said
+    assert "1 different picture: a GAN learns little" in said
+
+
 def test_a_plan_is_timed_on_this_machine() -> None:
-    assert 0 < recipe._seconds_per_image(recipe._Plan(None, 4, 0), (1, 16, 16)) < math.inf
+    assert 0 < recipe._seconds_per_image(recipe._Plan(None, 4, 0), (1, 16, 16), {"loss": "hinge"}) < math.inf
