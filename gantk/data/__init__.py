@@ -2,6 +2,18 @@
 
 from gantk.data.cache import cache_folder
 from gantk.data.given import DatasetSource, as_source
+from gantk.data.labels import label_array
+from gantk.data.npy import read_array
 from gantk.data.source import ArraySource, DataSource, to_float, to_uint8
 
-__all__ = ["ArraySource", "DataSource", "DatasetSource", "as_source", "cache_folder", "to_float", "to_uint8"]
+__all__ = [
+    "ArraySource",
+    "DataSource",
+    "DatasetSource",
+    "as_source",
+    "cache_folder",
+    "label_array",
+    "read_array",
+    "to_float",
+    "to_uint8",
+]

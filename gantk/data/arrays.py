@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from gantk.errors import DataError
 
-__all__ = ["image_array", "label_array"]
+__all__ = ["array_of_tensor", "image_array"]
 
 MOST = 4
 """Maximum number of channels: gray, gray with alpha, RGB, RGB with alpha."""
@@ -30,9 +29,6 @@ MODES = ("1", "L", "RGB", "RGBA")
 
 DEEP_MODES = ("F", "I", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of PIL images whose values Pillow would clip, not scale, to bytes."""
-
-MOST_CLASSES = 1 << 16
-"""Labels of this size or larger are identifiers, not class indices."""
 
 
 def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.uint8]:
@@ -60,48 +56,11 @@ def image_array(images: Any, channels_last: bool, name: str) -> npt.NDArray[np.u
     return array if array.dtype == np.uint8 else _to_bytes(array, name)
 
 
-def label_array(labels: Any, count: int, classes: Sequence[str] | None, name: str) -> npt.NDArray[Any]:
-    """Labels as class indices int64 `[N]` or vectors float32 `[N, dim]`, checked against images and classes.
-
-    Raises:
-        DataError: they are neither valid class indices, one per image, nor finite vectors.
-    """
-    try:
-        array = _of_tensor(labels, name) if isinstance(labels, Tensor) else np.asarray(labels)
-    except ValueError as error:
-        raise DataError(f"{name}: the labels differ in length; give one class index per image.") from error
-    if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "fiub" and classes is None:
-        return _vectors(array, count, name)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise DataError(
-            f"{name}: labels are class indices [N] or vectors [N, dim], not {array.dtype} {list(array.shape)}."
-        )
-    if len(array) != count:
-        raise DataError(f"{name}: {count} images have {len(array)} labels; give one per image.")
-    most = len(classes) - 1 if classes is not None else int(array.max())
-    if classes is None and most >= MOST_CLASSES:
-        raise DataError(f"{name}: a label is {most}; number the classes 0, 1, 2, …, at most {MOST_CLASSES} of them.")
-    if array.min() < 0:
-        raise DataError(f"{name}: a label is {array.min()}; class indices start at 0.")
-    if array.max() > most:
-        raise DataError(f"{name}: labels {array.min()}…{array.max()} do not fit {most + 1} classes.")
-    return array.astype(np.int64, copy=False)
-
-
-def _vectors(labels: npt.NDArray[Any], count: int, name: str) -> npt.NDArray[np.float32]:
-    if len(labels) != count:
-        raise DataError(f"{name}: {count} images have {len(labels)} labels; give one per image.")
-    vectors = labels.astype(np.float32)
-    if not np.isfinite(vectors).all():
-        raise DataError(f"{name}: labels contain NaN or infinite values; expected finite ones.")
-    return vectors
-
-
 def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
     if isinstance(images, Image.Image):
         raise DataError(f"{name}: one PIL image; expected a list of images, such as [image].")
     if isinstance(images, Tensor):
-        return _of_tensor(images, name)
+        return array_of_tensor(images, name)
     if hasattr(images, "__array__"):
         array: npt.NDArray[Any] = np.asanyarray(images)  # a memory map stays one
         if array.dtype != object or array.ndim != 1:
@@ -122,7 +81,8 @@ def _as_array(images: Any, name: str) -> npt.NDArray[Any]:
     return np.stack(each)
 
 
-def _of_tensor(tensor: Tensor, title: str) -> npt.NDArray[Any]:
+def array_of_tensor(tensor: Tensor, title: str) -> npt.NDArray[Any]:
+    """A tensor's values as an array, of any device and layout; `title` names it in errors."""
     plain = (torch.float16, torch.float32, torch.float64)
     try:
         tensor = tensor.detach().cpu().to_dense().resolve_conj().resolve_neg()
@@ -144,7 +104,7 @@ def _of_picture(image: Any, title: str) -> npt.NDArray[Any]:
     if pair and np.ndim(image[0]) >= 2 and np.ndim(image[1]) < 2:
         raise DataError(f"{title}: an image with its label; give (images, labels), a list of each.")
     try:
-        found = _of_tensor(image, title) if isinstance(image, Tensor) else np.asarray(image)
+        found = array_of_tensor(image, title) if isinstance(image, Tensor) else np.asarray(image)
     except ValueError as error:
         raise DataError(f"{title}: its rows differ in length; expected an image.") from error
     if found.ndim == 0:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -15,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from gantk.data.npy import DAMAGE, reason
 from gantk.errors import DataError, OptionError, nearest
 from gantk.files import place
 
@@ -24,12 +23,6 @@ _FILE = re.compile(r"(?P<path>.+\.np[yz])(?::array=(?P<array>.+))?", re.IGNORECA
 _PLUGIN = re.compile(r"[\w-]+(?::[\w-]+)?:\w+=")
 
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError),
-    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
-"""Exceptions that NumPy and zipfile raise for damaged files."""
 
 _RATIO = 1040
 """A deflate stream expands by at most 1032 : 1; a higher ratio means that the declared size is false."""
@@ -123,5 +116,5 @@ class ArrayFile:
             raise DataError(f"{self.path}: no such file, or not a regular one.")
         try:
             yield
-        except _DAMAGE as error:
-            raise DataError(f"{self.path}: damaged or unreadable ({error}); copy or write it again.") from error
+        except DAMAGE as error:
+            raise DataError(f"{self.path}: damaged or unreadable{reason(error)}; copy or write it again.") from error

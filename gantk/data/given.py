@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from gantk.data.arrays import BEYOND, MOST, image_array, label_array
+from gantk.data.arrays import BEYOND, MOST, image_array
+from gantk.data.labels import label_array
 from gantk.data.source import ArraySource, DataSource, Indices
 from gantk.errors import DataError, briefly
 

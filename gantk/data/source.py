@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.data.arrays import image_array, label_array
+from gantk.data.arrays import image_array
 from gantk.data.content import digest, sampled_digest
+from gantk.data.labels import label_array
 from gantk.parts import ImageShape
 
 __all__ = ["ArraySource", "DataSource", "to_float", "to_uint8"]

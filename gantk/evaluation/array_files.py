@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gantk.data import DataSource, as_source
+from gantk.data.npy import read_arrays
 from gantk.errors import DataError
 from gantk.files import place
 
@@ -43,11 +43,7 @@ def array_source(data: Any, classes: Sequence[str] = ()) -> DataSource | None:
     if not is_array_file(data):
         return None
     path = place(data)
-    try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-        arrays = {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as arrays of numbers ({error}): write it again.") from error
+    arrays = read_arrays(path, mapped=True)
     images = _images(path, arrays)
     labels = [
         each for each in arrays.values() if each.ndim == 1 and len(each) == len(images) and each.dtype.kind in "iu"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from gantk import Condition
-from gantk.errors import FitError, OptionError, nearest
+from gantk.data import read_array
+from gantk.errors import DataError, FitError, OptionError, nearest
 
 __all__ = ["ClassCondition", "VectorCondition"]
 
@@ -55,7 +57,8 @@ class ClassCondition(Condition):
             index = int(text)
         else:
             listed = ", ".join(self.names[:20]) + (", …" if self.dim > 20 else "")
-            raise OptionError(f"there is no class '{text}'.{nearest(text, self.names)} Classes: {listed}.")
+            close = said if "Did you mean" in (said := nearest(text, self.names)) else ""
+            raise OptionError(f"there is no class '{text}'.{close} Classes: {listed}.")
         return self.of(torch.tensor([index], device=self.frequencies.device))
 
     def labels(self, conditions: Tensor) -> Tensor:
@@ -113,19 +116,26 @@ class VectorCondition(Condition):
             numbers = []
         if len(numbers) != self.dim or not all(map(math.isfinite, numbers)):
             raise OptionError(f"expected {self.dim} numbers as the condition, such as 0,1,0.5, not '{text}'.")
-        return torch.tensor([numbers], device=self.rows.device)
+        return self._single(numbers)
 
     def _read(self, path: str) -> Tensor:
         """The vector in a `.npy` file."""
         try:
-            found = np.load(os.path.expanduser(path), allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise OptionError(f"condition '{path}' is no .npy file of numbers ({error}).") from None
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub" or found.size != self.dim:
+            found = read_array(Path(path).expanduser())
+        except DataError as error:
+            raise OptionError(f"condition {error}") from None
+        if found.dtype.kind not in "fiub" or found.size != self.dim:
             raise OptionError(f"condition '{path}' holds no vector of {self.dim} numbers.")
         if not np.isfinite(found).all():
             raise OptionError(f"condition '{path}' contains NaN or infinite values.")
-        return torch.from_numpy(found.astype(np.float32).reshape(1, -1)).to(self.rows)
+        return self._single(found.ravel().tolist())
+
+    def _single(self, numbers: Sequence[float]) -> Tensor:
+        """The row `[1, dim]` of finite numbers."""
+        greatest = max(numbers, key=abs)
+        if abs(greatest) > torch.finfo(torch.float32).max:
+            raise OptionError(f"a condition contains {greatest:g}, too large for float32 (at most 3.4e38): scale it.")
+        return torch.tensor([numbers], dtype=torch.float32, device=self.rows.device)
 
     def spread(self, n: int) -> Tensor:
         """`[n, dim]` vectors of the data, in its order."""

@@ -22,6 +22,7 @@ def test_a_class_is_asked_for(call: Call, tmp_path: Path) -> None:
     said = call("sample", "run", "--condition", "eleven", "-o", "x.png").error(2)
     assert "there is no class 'eleven'" in said
     assert "Classes: 0, 1, 2" in said
+    assert "Known" not in said
 
 
 def test_a_model_that_takes_none_says_so(call: Call) -> None:

@@ -92,6 +92,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "floats of bytes": (PIXELS.astype(np.float32), {}, r"\[0, 1\] or \[-1, 1\], not in \[0, 255\]; scale them\."),
     "NaN": (np.full((2, 1, 4, 4), np.nan), {}, "contain NaN or infinite values"),
     "a NaN": (np.where(np.arange(6)[:, None, None, None] == 3, np.nan, UNIT), {}, "contain NaN or infinite values"),
+    "huge": (np.full((2, 1, 4, 4), 1e300), {}, r"not in \[1e\+300, 1e\+300\]; scale them"),
     "infinite": (np.full((2, 1, 4, 4), np.inf), {}, "contain NaN or infinite values"),
     "objects": (np.array([[[["a"]]]], dtype=object), {}, r"not object\.$"),
     "complex": (PIXELS.astype(np.complex64), {}, r"not complex64\.$"),
@@ -113,6 +114,18 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "labels beyond the classes": (PIXELS, {"labels": [0] * 5 + [2], "classes": ("a", "b")}, "0…2 do not fit 2 classes"),
     "negative labels": (PIXELS, {"labels": [-1] * 6}, "a label is -1; class indices start at 0"),
     "identifiers as labels": (PIXELS, {"labels": [10**9] * 6}, "a label is 1000000000; number the classes 0, 1, 2, …"),
+    "labels beyond int64": (
+        PIXELS,
+        {"labels": np.full(6, 2**64 - 1, np.uint64)},
+        "a label is 18446744073709551615",
+    ),
+    "text as labels": (
+        PIXELS,
+        {"labels": list("abcabc")},
+        r"labels are whole numbers .*, not text",
+    ),
+    "objects as labels": (PIXELS, {"labels": np.array([None] * 6)}, r"not object \[6\]"),
+    "huge labels": (PIXELS, {"labels": np.full((6, 2), 1e300)}, r"labels contain 1e\+300, too large for float32"),
     "ragged labels": (PIXELS, {"labels": [[1], [2, 3], 1, 1, 1, 1]}, "the labels differ in length"),
     "labels of three dimensions": (
         PIXELS,

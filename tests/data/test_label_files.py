@@ -70,13 +70,16 @@ def test_class_indices_name_classes_in_a_zip(pictures: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (np.zeros((11, 3)), "11 rows, but there are 12 images"),
-        (np.zeros((12, 1)), r"expected class indices \[N\], or vectors \[N, dim\]"),
-        (np.zeros(12), "expected class indices"),
+        (np.zeros((11, 3)), "12 images have 11 labels"),
+        (np.zeros((12, 1)), r"class indices \[N\] or vectors \[N, dim\], not float64 \[12, 1\]"),
+        (np.zeros(12), "labels are class indices"),
         (np.full((12, 2), np.nan), "NaN"),
-        (np.array(["a"] * 12), "expected class indices"),
-        (np.array([{}] * 12), r"no \.npy file of numbers"),
-        (np.full(12, -1), "class index is -1"),
+        (np.full((12, 2), 1e300), r"labels contain 1e\+300, too large for float32"),
+        (np.array(["cat"] * 12), r"whole numbers \(classes\) or floats \(vectors\), not text"),
+        (np.array([{}] * 12), "contains Python objects, which are not loaded; save an array of numbers"),
+        (np.full(12, -1), "a label is -1; class indices start at 0"),
+        (np.arange(12) * 100_000, "a label is 1100000; number the classes 0, 1, 2, …, at most 65536 of them"),
+        (np.full(12, 2**64 - 1, np.uint64), "a label is 18446744073709551615; number the classes"),
     ],
 )
 def test_what_are_no_labels_is_refused(values: object, says: str, pictures: Path, tmp_path: Path) -> None:
@@ -87,16 +90,28 @@ def test_what_are_no_labels_is_refused(values: object, says: str, pictures: Path
 
 def test_a_file_of_another_kind_is_refused(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "e.npy").write_text("0,1\n")
-    with pytest.raises(DataError, match=r"no \.npy file of numbers"):
-        construct("data", f"folder:path={pictures},labels={tmp_path / 'e.npy'}")
-    with pytest.raises(DataError, match=r"no \.npy file of numbers"):
-        construct("data", f"folder:path={pictures},labels={tmp_path / 'missing.npy'}")
+    np.savez(tmp_path / "a.npz", np.arange(12))
+    for name, says in (
+        ("e.npy", r"no \.npy file"),
+        ("missing.npy", "no such file"),
+        ("a.npz", "an .npz archive"),
+    ):
+        with pytest.raises(DataError, match=rf"{name}: {says}") as caught:
+            construct("data", f"folder:path={pictures},labels={tmp_path / name}")
+        assert "pickle" not in str(caught.value)
 
 
 def test_a_told_vector_of_another_length_is_refused(tmp_path: Path) -> None:
     condition = construct("condition", "vector", label_dim=3)
-    for wrong, says in (([1.0, 2.0], "no vector of 3"), ([np.nan] * 3, "NaN"), (["a"] * 3, "no vector of 3")):
+    for wrong, says in (
+        ([1.0, 2.0], "no vector of 3"),
+        ([np.nan] * 3, "NaN"),
+        (["a"] * 3, "no vector of 3"),
+        ([1, -1e300, 0], r"-1e\+300, too large for float32"),
+    ):
         with pytest.raises(OptionError, match=says):
             condition.told(str(saved(tmp_path / "one.npy", wrong)))
-    with pytest.raises(OptionError, match=r"no \.npy file"):
+    with pytest.raises(OptionError, match="too large for float32"):
+        condition.told("0,1e300,0")
+    with pytest.raises(OptionError, match=r"missing\.npy: no such file"):
         condition.told(str(tmp_path / "missing.npy"))

@@ -62,7 +62,13 @@ def test_it_is_evaluated_on_either_side_and_its_scores_lie_beside_it(
     [
         ({"mu": np.zeros(3), "sigma": np.zeros((3, 3))}, r"holds mu \[3\], sigma \[3, 3\]: the images themselves"),
         ({"a": np.zeros((2, 8, 8, 1)), "b": np.zeros((2, 8, 8, 1))}, "save the images alone"),
-        ({"a": np.array([{}], dtype=object)}, "cannot be read as arrays of numbers"),
+        ({"a": np.array([{}], dtype=object)}, r"a\.npz: contains Python objects, which are not loaded"),
+        ({"a": np.full((2, 8, 8, 1), "text")}, r"a\.npz: images are uint8 .*, not <U4"),
+        ({"a": np.full((2, 8, 8, 1), 1e300)}, r"a\.npz: float images are in \[0, 1\]"),
+        (
+            {"a": np.zeros((2, 8, 8, 1)), "b": np.full(2, 2**64 - 1, np.uint64)},
+            r"a\.npz: a label is 1844674",
+        ),
         ({"a": np.full((2, 8, 8, 1), 200.0)}, r"a\.npz: float images are in \[0, 1\]"),
     ],
 )
@@ -74,8 +80,11 @@ def test_what_is_not_one_array_of_images_is_refused(tmp_path: Path, arrays: dict
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(DataError, match=r"a\.npz cannot be read"):
-        array_source(tmp_path / "a.npz")
+    (tmp_path / "text.npy").write_text("0,1\n")
+    for name, says in (("a.npz", "cannot be read"), ("text.npy", r"no \.npy or \.npz file")):
+        with pytest.raises(DataError, match=rf"{name}: {says}") as caught:
+            array_source(tmp_path / name)
+        assert "pickle" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", 2.5), ("n", "5"), ("n", 0), ("real", 0), ("real", -1)])
