@@ -67,16 +67,21 @@ def noise_vectors(noise: Any, dim: int) -> Tensor:
     return given
 
 
-def check_truncation(noise: NoiseSource, threshold: Any) -> None:
-    """Refuse a threshold that is no positive number, or noise that cannot be truncated, with a `UsageError`."""
+def check_truncation(noise: NoiseSource, threshold: Any, name: str) -> None:
+    """Refuse a threshold that is no positive number, or noise that cannot be truncated, with a `UsageError`.
+
+    Args:
+        noise: of the model.
+        threshold: as it was given.
+        name: what the noise is called.
+    """
     number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
     if not (number and 0 < threshold < math.inf):
         raise UsageError(f"truncation is a positive number, such as 0.7, not {threshold!r}.")
     if noise.distribution != "normal":
-        of = f" ({noise.distribution})" if noise.distribution else ""
         raise UsageError(
-            f"noise {type(noise).__name__} is not standard normal{of}, so it cannot be truncated: leave out the "
-            "truncation, or build with --noise gaussian."
+            f"truncation is for Gaussian noise, and this model's noise is '{name}': leave out --truncation, or build "
+            "with --noise gaussian."
         )
 
 

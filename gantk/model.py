@@ -269,13 +269,20 @@ class Model(nn.Module):
         """
         n, rng = asked.count(n), asked.rng(seed)
         if truncation is not None:
-            asked.check_truncation(self.noise, truncation)
+            asked.check_truncation(self.noise, truncation, self.noise_name)
         with evaluating(self):
             chunks = [self._noise_chunk(rng, truncation) for _ in range(-(-n // CHUNK))]
         noise = torch.cat(chunks)[:n] if chunks else torch.empty(0, self.noise_dim, device=self.device)
         if condition is not None:
             noise[:, self.noise.dim :] = asked.conditions(self.condition, condition, n).to(noise)
         return noise
+
+    @property
+    def noise_name(self) -> str:
+        """The noise as people type it, or its class in a model that was assembled by hand."""
+        if self._built is None:
+            return type(self.noise).__name__
+        return str(self._built.spec["noise"]["plugin"]).rpartition(":")[2]
 
     def _noise_chunk(self, rng: torch.Generator, truncation: float | None) -> Tensor:
         with calling(f"noise {type(self.noise).__name__}", f"sample({CHUNK})"):

@@ -74,7 +74,7 @@ def command(
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner.")
     if truncation is not None:
-        check_truncation(model.noise, truncation)
+        check_truncation(model.noise, truncation, model.noise_name)
     columns = None
     if by_class:
         conditions = _classes(run, model, conditions)

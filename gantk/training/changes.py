@@ -32,12 +32,13 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
         UsageError: a stage is finished, or it has begun and the setting can no longer change.
     """
     for index, (stage, changed) in enumerate(zip(before, after, strict=True)):
-        was, now = difference(stage.settings(), changed.settings())
-        names = list(leaves({**was, **now}, f"stages.{stage.name}"))
+        names = _changed([stage], [changed])
         if not names or index > place.stage or place.total == 0:
             continue
         if index < place.stage:
-            raise UsageError(f"{names[0]}: stage '{stage.name}' is finished and can no longer change.")
+            others = _changed(before[place.stage :], after[place.stage :])
+            mend = f": set {' and '.join(others)} instead" if others else ""
+            raise UsageError(f"{names[0]}: stage '{stage.name}' is finished and can no longer change{mend}.")
         if place.step == 0:
             continue
         for name in names:
@@ -49,11 +50,20 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
                     f"{reason}; --fresh starts over."
                 )
         steps = changed.steps(images)
-        if "length" in now and steps < place.step:
+        if stage.length != changed.length and steps < place.step:
             raise UsageError(
-                f"stages.{stage.name}.length: {now['length']} is {steps} steps, but {place.step} are done; "
+                f"stages.{stage.name}.length: {changed.length} is {steps} steps, but {place.step} are done; "
                 f"use {place.step} steps or more."
             )
+
+
+def _changed(before: Sequence[Stage], after: Sequence[Stage]) -> list[str]:
+    """The settings in which stages differ, such as `stages.game.length`."""
+    found: list[str] = []
+    for stage, changed in zip(before, after, strict=True):
+        was, now = difference(stage.settings(), changed.settings())
+        found += leaves({**was, **now}, f"stages.{stage.name}")
+    return found
 
 
 def check_data(difference: str, where: str, typed: str, from_python: bool = False) -> None:
