@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "Diverged",
     "FitError",
+    "ForeignCheckpoint",
     "GantkError",
     "GantkWarning",
     "Interrupted",
@@ -25,6 +26,7 @@ __all__ = [
     "RunError",
     "SlowFallback",
     "UnknownName",
+    "UnusableCheckpoint",
     "UsageError",
     "WorkError",
     "briefly",
@@ -107,8 +109,8 @@ class CheckpointError(RunError):
     """A checkpoint that is damaged or does not belong to its run."""
 
 
-class DamagedCheckpoint(CheckpointError):
-    """A checkpoint of which a file is missing, or is not what was written.
+class UnusableCheckpoint(CheckpointError):
+    """A checkpoint that an earlier one can stand in for: see its subclasses.
 
     Args:
         path: the file.
@@ -116,10 +118,30 @@ class DamagedCheckpoint(CheckpointError):
         mend: what to do.
     """
 
+    says = "cannot be used"
+    """What is said of the file before the reason."""
+
     def __init__(self, path: Path, reason: str, mend: str = "") -> None:
-        super().__init__(f"{path} is damaged: {reason}" + (f"; {mend}." if mend else "."))
+        super().__init__(f"{path} {self.says}: {reason}" + (f"; {mend}." if mend else "."))
         self.path = path
         self.reason = reason
+        self.mend = mend
+
+    def advising(self, mend: str) -> UnusableCheckpoint:
+        """The same error with other advice."""
+        return type(self)(self.path, self.reason, mend)
+
+
+class DamagedCheckpoint(UnusableCheckpoint):
+    """A checkpoint of which a file is missing, or is not what was written."""
+
+    says = "is damaged"
+
+
+class ForeignCheckpoint(UnusableCheckpoint):
+    """A checkpoint that is whole, but of another model than that of its run."""
+
+    says = "does not fit this run"
 
 
 class Diverged(WorkError):

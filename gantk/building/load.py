@@ -13,8 +13,9 @@ from gantk.data.given import as_source
 from gantk.errors import UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
-from gantk.run.checkpoints import load_weights, weights_at
+from gantk.run.checkpoints import load_weights
 from gantk.run.folder import Run, located
+from gantk.run.usable import weights_at
 
 __all__ = ["load"]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from gantk.building.spec import Spec, bare_name, normalize, recipe_spec
 from gantk.errors import FitError, UnknownName
 from gantk.model import Model
-from gantk.run.checkpoints import weights_at
 from gantk.run.folder import Run, located
+from gantk.run.usable import weights_at
 
 __all__ = ["other_parts", "spec_of_run", "start_weights"]
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 
+from gantk.building.assembly import assemble
 from gantk.building.construct import part_class
 from gantk.building.given import named
 from gantk.building.load import load
@@ -25,8 +26,8 @@ from gantk.model import Model
 from gantk.options import read_options
 from gantk.parts import weights_digest
 from gantk.registry import is_registered
-from gantk.run.checkpoints import weights_at
 from gantk.run.folder import Run, located, near_run, runs_under
+from gantk.run.usable import weights_at
 
 __all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
 
@@ -118,9 +119,13 @@ def _colored(what: Any, channels: int | None) -> Any:
 def _run(run: Run, step: Steps) -> Judged:
     data = run.spec().get("data")
     run.latest()
-    checkpoint = weights_at(run, None)[0] if step is None else None if step == "all" else run.at(step)
+    checkpoint = _newest(run) if step is None else None if step == "all" else run.at(step)
     steps = tuple(run.steps()) if checkpoint is None else (int(checkpoint.name.partition("-")[2]),)
     return Judged(str(run), steps, lambda each: _opened(run, each), data=data, place=run.path)
+
+
+def _newest(run: Run) -> Path:
+    return weights_at(run, None, assemble(run.spec(), for_training=False))[0]
 
 
 def _opened(run: Run, step: int | None) -> Model:

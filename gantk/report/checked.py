@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from gantk.building.assembly import assemble
-from gantk.errors import CheckpointError, DamagedCheckpoint, GantkError, briefly
+from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, GantkError, UnusableCheckpoint, briefly
 from gantk.evaluation.scores import read_scores, scores_file
 from gantk.model import Model
 from gantk.report.table import table
@@ -22,6 +22,7 @@ from gantk.run.history import read_history
 from gantk.run.log import log_lines
 from gantk.run.manifest import MANIFEST, Manifest, read_manifest
 from gantk.run.tensors import first_not_finite, tensors_of
+from gantk.run.unchanged import check_same_parts
 
 __all__ = ["Finding", "checked", "findings_text"]
 
@@ -32,7 +33,7 @@ class Finding:
 
     Args:
         file: its path within the run.
-        damaged: whether it is damaged.
+        damaged: whether it is damaged, or does not fit the run.
         about: what it holds, or what is wrong with it.
     """
 
@@ -86,7 +87,9 @@ def _looked(run: Run, path: Path, look: Callable[[], str]) -> Finding:
 
 
 def _reason(error: Exception) -> str:
-    return error.reason if isinstance(error, DamagedCheckpoint) else briefly(error)
+    if isinstance(error, DamagedCheckpoint):
+        return error.reason
+    return f"{error.says}: {error.reason}" if isinstance(error, UnusableCheckpoint) else briefly(error)
 
 
 def _name(run: Run, path: Path) -> str:
@@ -109,10 +112,20 @@ def _checkpoint(run: Run, checkpoint: Path, model: Model | None) -> Iterator[Fin
         yield Finding(_name(run, checkpoint / MANIFEST), True, _reason(error))
         return
     if manifest.files is not None:
-        yield Finding(_name(run, checkpoint / MANIFEST), False, f"checksums of {_many(len(manifest.files), 'file')}")
+        yield _looked(run, checkpoint / MANIFEST, functools.partial(_sums, run, manifest))
     for name in manifest.files or FORMER:
         if (checkpoint / name).exists() or checkpoint != run.start:
             yield _looked(run, checkpoint / name, functools.partial(LOOKS[name], checkpoint, manifest, model))
+
+
+def _sums(run: Run, manifest: Manifest) -> str:
+    try:
+        manifest.check_step()
+    except DamagedCheckpoint as error:
+        right = run.checkpoint(manifest.step or 0)
+        mend = "" if right.exists() else f": rename the folder to {right.name}"
+        raise DamagedCheckpoint(error.path, error.reason + mend) from error
+    return f"checksums of {_many(len(manifest.files or ()), 'file')}"
 
 
 def _weights(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
@@ -132,12 +145,14 @@ def _training(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
     """Of this file alone, if the other one is damaged."""
     manifest.read((manifest.files and TRAINING) or TRAINING_PT, json.loads if manifest.files else former_training)
     try:
-        place = read_training(checkpoint).place
+        found = read_training(checkpoint)
     except DamagedCheckpoint as error:
         if error.path.name in (TRAINING, TRAINING_PT):
             raise
         return "as written"
-    return f"step {place.step} of stage {place.stage + 1}" + _unknown(manifest)
+    if model is not None:
+        check_same_parts(model.built.spec, checkpoint / TRAINING, found.trained)
+    return f"step {found.place.step} of stage {found.place.stage + 1}" + _unknown(manifest)
 
 
 def _unknown(manifest: Manifest) -> str:
@@ -164,7 +179,21 @@ def findings_text(run: Run, findings: list[Finding]) -> str:
     """The table that `gantk doctor RUN` prints, and a last line that sums it up."""
     rows = [(each.file, "DAMAGED" if each.damaged else "ok", each.about) for each in findings]
     damaged = sum(each.damaged for each in findings)
-    summary = (
-        f"{_many(damaged, 'file')} of {run} {'is' if damaged == 1 else 'are'} damaged" if damaged else f"{run} is whole"
-    )
+    summary = f"{run} is whole"
+    if damaged:
+        summary = f"{_many(damaged, 'file')} of {run} {'is' if damaged == 1 else 'are'} damaged{_usable(run, findings)}"
     return f"{table(rows, ('FILE', 'STATE', 'WHAT IT HOLDS'))}\n{summary}"
+
+
+def _usable(run: Run, findings: list[Finding]) -> str:
+    """Which checkpoint can be used, if one of them cannot."""
+    damaged = {str(Path(each.file).parent) for each in findings if each.damaged}
+    steps = run.steps()
+    holding = [step for step in steps if _name(run, run.checkpoint(step)) not in damaged]
+    if len(holding) == len(steps):
+        return ""
+    if holding:
+        return f"; the newest checkpoint that holds is that of step {holding[-1]}"
+    foreign = any(each.about.startswith(ForeignCheckpoint.says) for each in findings)
+    restore = "restore model.toml if it was changed, or " * foreign
+    return f"; no checkpoint holds: {restore}gantk train {run.typed} --fresh starts over"

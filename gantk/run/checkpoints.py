@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from gantk.errors import CheckpointError, DamagedCheckpoint, GantkWarning, RunError, briefly
+from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, RunError, UnusableCheckpoint, briefly
 from gantk.files import flush_folder
 from gantk.model import Model
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
-from gantk.run.manifest import MANIFEST, Manifest, Writing, read_manifest
+from gantk.run.manifest import Manifest, Writing, named_step, read_manifest
 from gantk.run.optimizer_states import States, flat, nested, states_of
 from gantk.run.tensors import difference, first_not_finite, pieces, size, tensors_of
 from gantk.run.unchanged import trained_settings
@@ -33,15 +31,10 @@ __all__ = [
     "create",
     "load_start",
     "load_weights",
-    "newest",
     "read_training",
     "read_weights",
     "save",
-    "skipped",
-    "weights_at",
 ]
-
-T = TypeVar("T")
 
 WEIGHTS = "model.safetensors"
 OPTIMIZERS = "optimizers.safetensors"
@@ -177,8 +170,8 @@ def load_start(run: Run, model: Model) -> None:
     if "start" in model.built.spec:
         try:
             load_weights(model, read_weights(run.start, model), run.start)
-        except DamagedCheckpoint as error:
-            raise DamagedCheckpoint(error.path, error.reason, f"remove {run}, and build it again") from error
+        except UnusableCheckpoint as error:
+            raise error.advising(f"remove {run}, and build it again") from error
 
 
 def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torch.Tensor]:
@@ -190,7 +183,8 @@ def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torc
 
     Raises:
         DamagedCheckpoint: the file is damaged, or contains NaN or infinity.
-        CheckpointError: it cannot be read, or is much larger than the model.
+        ForeignCheckpoint: it is much larger than the model.
+        CheckpointError: it cannot be read.
     """
     most = None if model is None else size(model.state_dict()) * 2  # a model may be saved in double precision
     weights = _manifest(checkpoint).read(WEIGHTS, tensors_of, most)
@@ -203,83 +197,26 @@ def check_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint:
     """Check that a checkpoint's weights are those of a model.
 
     Raises:
-        CheckpointError: names, shapes or types differ.
+        ForeignCheckpoint: names, shapes or types differ.
     """
     if differing := difference(weights, model.state_dict()):
-        raise CheckpointError(
-            f"{checkpoint / WEIGHTS} contains the weights of another model: {differing}; "
-            "gantk train --fresh starts over."
-        )
+        raise ForeignCheckpoint(checkpoint / WEIGHTS, f"it contains the weights of another model: {differing}")
 
 
 def load_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint: Path) -> None:
     """Load a checkpoint's weights into a model.
 
     Raises:
-        CheckpointError: names, shapes or types differ from those of the model.
+        ForeignCheckpoint: names, shapes or types differ from those of the model.
     """
     check_weights(model, weights, checkpoint)
     with model.averaging():
         model.load_state_dict(weights)
 
 
-def weights_at(run: Run, step: int | None, model: Model | None = None) -> tuple[Path, dict[str, torch.Tensor]]:
-    """A checkpoint and its weights: that of a step, or the newest that is whole; warns if others are damaged.
-
-    Raises:
-        CheckpointError: it is damaged, or the run has never been trained, or none of its checkpoints is whole.
-        UsageError: there is no checkpoint of that step.
-    """
-
-    def read(checkpoint: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-        return checkpoint, read_weights(checkpoint, model)
-
-    if step is None:
-        found, damaged = newest(run, read)
-        if damaged:
-            warnings.warn(f"{skipped(damaged)}; using {found[0]}", GantkWarning, stacklevel=3)
-        return found
-    checkpoint = run.at(step)
-    try:
-        return read(checkpoint)
-    except DamagedCheckpoint as error:
-        others = ", ".join(str(each) for each in run.steps() if each != step)
-        mend = f"use another step: {others}" if others else f"it is the only checkpoint; {_again(run)}"
-        raise DamagedCheckpoint(error.path, error.reason, mend) from error
-
-
-def newest(run: Run, read: Callable[[Path], T]) -> tuple[T, list[DamagedCheckpoint]]:
-    """What is read from the newest checkpoint that is whole, and what is wrong with newer ones.
-
-    Raises:
-        CheckpointError: there is no checkpoint, or none is whole.
-    """
-    run.latest()
-    damaged: list[DamagedCheckpoint] = []
-    for step in reversed(run.steps()):
-        try:
-            return read(run.checkpoint(step)), damaged
-        except DamagedCheckpoint as error:
-            damaged.append(error)
-    first, *more = damaged
-    mend = f"no other checkpoint is whole ({len(more)} more)" if more else "it is the only checkpoint"
-    raise DamagedCheckpoint(first.path, first.reason, f"{mend}; {_again(run)}")
-
-
-def skipped(damaged: Sequence[DamagedCheckpoint]) -> str:
-    """What is said of damaged checkpoints that are not used."""
-    more = f" (and {len(damaged) - 1} before it)" if len(damaged) > 1 else ""
-    return f"{damaged[0].path} is damaged{more}: {damaged[0].reason}"
-
-
-def _again(run: Run) -> str:
-    return f"gantk train {run.typed} --fresh starts over"
-
-
 def _manifest(checkpoint: Path) -> Manifest:
-    found, named = read_manifest(checkpoint), re.fullmatch(r"step-(\d+)", checkpoint.name)
-    if named and found.step not in (None, int(named.group(1))):
-        raise DamagedCheckpoint(checkpoint / MANIFEST, f"it is of step {found.step}")
+    found = read_manifest(checkpoint)
+    found.check_step()
     found.check_lengths()
     return found
 
@@ -293,6 +230,7 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
 
     Raises:
         DamagedCheckpoint: a file is damaged.
+        ForeignCheckpoint: a file is much larger than the model.
         CheckpointError: it cannot be read.
     """
     manifest = _manifest(checkpoint)
@@ -304,13 +242,18 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
         tensors = manifest.read(OPTIMIZERS, tensors_of, most)
     try:
         place = Place(**found["place"])
-        if not _possible(place) or manifest.step not in (None, place.total):
+        if not _possible(place) or place.total != _step(manifest, place.total):
             raise ValueError(f"its place is {place}")
         states = found["optimizers"] if manifest.files is None else nested(tensors, found["players"])
         trained, data, interval = (dict(found[name]) for name in ("trained", "data", "interval"))
         return Training(place, states, trained, data, interval, former=manifest.files is None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedCheckpoint(path, f"{type(error).__name__}: {briefly(error)}") from error
+
+
+def _step(manifest: Manifest, otherwise: int) -> int:
+    """The step after which a checkpoint was written; that of its folder's name if nothing else says so."""
+    return next((step for step in (manifest.step, named_step(manifest.folder)) if step is not None), otherwise)
 
 
 def _possible(place: Place) -> bool:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -17,10 +18,10 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from gantk.errors import CheckpointError, DamagedCheckpoint, briefly
+from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, briefly
 from gantk.files import flush_folder
 
-__all__ = ["MANIFEST", "Manifest", "Writing", "read_manifest"]
+__all__ = ["MANIFEST", "Manifest", "Writing", "named_step", "read_manifest"]
 
 T = TypeVar("T")
 
@@ -109,6 +110,16 @@ class Manifest:
     step: int | None
     files: Mapping[str, Entry] | None
 
+    def check_step(self) -> None:
+        """Check that the folder is named for the step that this was written after.
+
+        Raises:
+            DamagedCheckpoint: it is named for another step.
+        """
+        named = named_step(self.folder)
+        if named is not None and self.step not in (None, named):
+            raise DamagedCheckpoint(self.folder / MANIFEST, f"it is of step {self.step}, not {named}")
+
     def check_lengths(self) -> None:
         """Check that every file is there and as long as it was written, without reading it.
 
@@ -136,7 +147,8 @@ class Manifest:
 
         Raises:
             DamagedCheckpoint: it is missing, or its content is not what was written.
-            CheckpointError: it cannot be read, or is longer than that.
+            ForeignCheckpoint: it is longer than that.
+            CheckpointError: it cannot be read.
         """
         path = self.folder / name
         entry = None if self.files is None else self.files.get(name)
@@ -155,6 +167,12 @@ class Manifest:
         if fault is not None:
             raise DamagedCheckpoint(path, briefly(fault)) from fault
         return cast(T, found)
+
+
+def named_step(folder: Path) -> int | None:
+    """The step that a checkpoint's folder is named for; `None` for other folders."""
+    named = re.fullmatch(r"step-(\d+)", folder.name)
+    return int(named.group(1)) if named else None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -193,7 +211,7 @@ def _content(path: Path, most: int | None, length: int | None = None) -> bytes:
             if length not in (None, found.st_size):
                 raise DamagedCheckpoint(path, f"it has {found.st_size} bytes, but {length} were written")
             if most is not None and found.st_size > most:
-                raise CheckpointError(f"{path} has {found.st_size} bytes; expected at most {most}.")
+                raise ForeignCheckpoint(path, f"it has {found.st_size} bytes; expected at most {most}")
             return file.read(found.st_size)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -24,7 +24,7 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import DamagedCheckpoint, DataError, Diverged, Interrupted, UsageError, briefly
+from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, briefly
 from gantk.model import Model
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
@@ -114,9 +114,9 @@ class Trainer:
     def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), dict[str, Any]()
         fresh = fresh or self.run.half_set_aside()  # a --fresh that was stopped goes on
-        damaged: list[DamagedCheckpoint] = []
+        unusable: list[UnusableCheckpoint] = []
         if self.run.steps() and not fresh:
-            state, damaged = resume(self.run, self.model, self.fabric, self.progress.say)
+            state, unusable = resume(self.run, self.model, self.fabric, self.progress.say)
             place, self.states = state.place, state.optimizers
             trained_on, self.interval = dict(state.data), dict(state.interval)
         else:
@@ -130,7 +130,7 @@ class Trainer:
         if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
             self.progress.say(f"moved the previous checkpoints, samples and logs to {aside}")
         if self.fabric.is_global_zero:
-            for each in damaged:
+            for each in unusable:
                 self.run.set_damaged_aside(each.path.parent)
         self.fabric.barrier()
         self._change(place)

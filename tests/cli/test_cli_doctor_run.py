@@ -55,5 +55,42 @@ def test_each_damaged_file_is_named(trained: Path, call) -> None:
     assert "4 files of trained are damaged" in call("doctor", "trained").out
 
 
+def test_a_folder_that_is_named_for_another_step(trained: Path, call) -> None:
+    checkpoints = trained / "checkpoints"
+    (checkpoints / "step-0000008").rename(checkpoints / "step-0000099")
+    found = call("doctor", "trained")
+    assert found.code == 1
+    assert "it is of step 8, not 99: rename the folder to step-0000008" in found.out
+    last = "1 file of trained is damaged; the newest checkpoint that holds is that of step 4"
+    assert found.out.splitlines()[-1] == last
+    shutil.copytree(checkpoints / "step-0000004", checkpoints / "step-0000008")
+    err = call("train", "trained").worked().err
+    assert "step-0000099/manifest.json is damaged (and 1 before it): it is of step 8, not 99" in err
+    assert "step-0000004: 4 steps after it are trained again" in err, "not 95"
+    assert call("doctor", "trained").worked().out.splitlines()[-1] == "trained is whole"
+
+
+def test_a_checkpoint_of_another_model_in_place_of_the_newest(trained: Path, small_build: list[str], call) -> None:
+    other = [word.replace("width=4", "width=9") for word in small_build]
+    call(*other, "-o", "other").worked()
+    call("train", "other").worked()
+    newest = trained / "checkpoints/step-0000008"
+    shutil.rmtree(newest)
+    shutil.copytree(Path("other/checkpoints/step-0000008"), newest)
+    found = call("doctor", "trained")
+    assert found.code == 1
+    assert "does not fit this run: it contains the weights of another model" in found.out
+    assert "does not fit this run: generator.width was 9 when it was trained and is 4" in found.out
+    assert found.out.endswith("the newest checkpoint that holds is that of step 4\n")
+    assert "--fresh" not in found.out
+    assert "use another step: 4" in call("sample", "trained", "--step", "8").error(1)
+    for command in (("sample", "trained", "-n", "1", "-o", "one.png"), ("train", "trained")):
+        err = call(*command).worked().err
+        assert "step-0000008/" in err
+        assert "does not fit this run" in err
+        assert "trained/checkpoints/step-0000004" in err
+    assert call("doctor", "trained").worked().out.splitlines()[-1] == "trained is whole"
+
+
 def test_what_is_no_run(call) -> None:
     assert "nothing is not a run" in call("doctor", "nothing").error(1)

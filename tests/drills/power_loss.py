@@ -26,8 +26,9 @@ import torch
 
 import gantk
 from gantk.errors import CheckpointError, RunError
-from gantk.run.checkpoints import Place, newest, read_training, read_weights, save
+from gantk.run.checkpoints import Place, read_training, read_weights, save
 from gantk.run.folder import Run
+from gantk.run.usable import newest
 
 Names = dict[str, int]
 HOOKED = ("rename", "replace", "mkdir", "unlink", "rmdir", "fsync")

@@ -156,14 +156,22 @@ def test_a_step_that_was_asked_for_is_not_replaced_by_another(run: Run) -> None:
     flip(run.latest() / WEIGHTS, 0.5)
     with pytest.raises(CheckpointError, match=r"step-0000006/.* is damaged: .*; use another step: 2, 4\.$"):
         gantk.load(run, step=6)
+    flip(run.checkpoint(4) / WEIGHTS, 0.5)
+    with pytest.raises(CheckpointError, match=r"; use another step: 2\.$"):
+        gantk.load(run, step=6)
+    flip(run.checkpoint(2) / "manifest.json", 0.5)
+    with pytest.raises(CheckpointError, match=r"; no other checkpoint is whole \(2 more\); gantk train \S+ --fresh"):
+        gantk.load(run, step=6)
 
 
 def test_weights_of_another_model_are_refused(run: Run) -> None:
     def renamed(weights: dict[str, Any]) -> None:
         weights["other"] = weights.pop("generator.first.weight", torch.zeros(1))
 
-    rewrite(run.latest(), weights=renamed)
-    with pytest.raises(CheckpointError, match=r"contains the weights of another model: other .*--fresh starts over"):
+    for step in run.steps():
+        rewrite(run.checkpoint(step), weights=renamed)
+    said = r"contains the weights of another model: other .*no other checkpoint fits \(2 more\).*--fresh starts over"
+    with pytest.raises(CheckpointError, match=said):
         gantk.load(run)
 
 

@@ -154,7 +154,7 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
             "stages.game.length was 16 steps .* restore it .*--set 'stages.game.length=20 steps'",
         ),
         ("lr = 0.0001", "lr = 0.1", "stages.game.discriminator.lr was 0.0001"),
-        ("seed = 0", "seed = 1", "seed was 0 .* and is 1: restore it, build another run"),
+        ("seed = 0", "seed = 1", "seed was 0 .* and is 1; restore it, build another run"),
     ],
 )
 def test_a_run_does_not_go_on_with_other_settings(finished: Path, old: str, new: str, path: str) -> None:
