@@ -221,9 +221,10 @@ ENTRIES: dict[str, Entry] = {
             "--set=generator.width=8",
             "--set=discriminator.width=8",
             "--set=discriminator.embedding=32",
-            "--set=loss.began.rate=0.05",
-            "--set=stages.game.*.lr=1e-3",
-            "--set=stages.game.length=2000 steps",
+            "--set=loss.began.gamma=0.7",
+            "--set=loss.began.rate=0.02",
+            "--set=stages.game.*.lr=5e-4",
+            "--set=stages.game.length=8000 steps",
         ),
     ),
     "ebgan": Entry(
