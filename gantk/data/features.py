@@ -96,7 +96,10 @@ class ArrayFile:
             return self._checked(stream, self.path.stat().st_size)
 
     def _checked(self, stream: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        version = npy.read_magic(stream)
+        try:
+            version = npy.read_magic(stream)
+        except ValueError as error:
+            raise DataError(f"{self.name}: no array as numpy.save and numpy.savez write it; write it again.") from error
         if version not in _READERS:
             raise DataError(f"{self.name}: has .npy format version {version}; expected (1, 0) or (2, 0).")
         shape, _, dtype = _READERS[version](stream)

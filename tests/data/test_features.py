@@ -77,8 +77,9 @@ def header(shape: str, descr: str = "'<f8'", version: int = 1) -> bytes:
 
 
 DAMAGED: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "damaged or unreadable"),
-    "text": (b"1.0, 2.0\n" * 20, "damaged or unreadable"),
+    "empty": (b"", "no array as numpy.save"),
+    "text": (b"1.0, 2.0\n" * 20, "no array as numpy.save"),
+    "a long header": (b"\x93NUMPY\x02\x00" + (20_000).to_bytes(4, "little") + b" " * 20_000, r"unreadable; copy"),
     "no header": (b"\x93NUMPY\x01\x00", "damaged or unreadable"),
     "half a header": (header("(3, 2)")[:30], "damaged or unreadable"),
     "code for a header": (header("__import__('os').mkdir('sprung')") + bytes(48), "damaged or unreadable"),
