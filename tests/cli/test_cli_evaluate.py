@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from by_hand import rewrite
 from PIL import Image
 
 TOYS = str(Path(__file__).parents[1] / "evaluation" / "toys.py")
@@ -50,6 +51,14 @@ def test_json_and_every_checkpoint(trained: Path, tmp_path: Path, gantk) -> None
     assert found["left_out"] == {}
     assert json.loads((tmp_path / "scores.json").read_text()) == found["scores"]
     assert not (trained / "metrics.json").exists()
+
+
+def test_a_newest_checkpoint_of_another_model_is_not_measured(trained: Path, call) -> None:
+    newest = trained / "checkpoints/step-0000008"
+    rewrite(newest, weights=lambda each: each.update(other=each.popitem()[1]))
+    done = call("evaluate", "trained", *SMALL, "--metrics", "prdc", "--json").worked()
+    assert "step-0000008/model.safetensors does not fit this run" in done.err
+    assert {each["protocol"]["generated"]["step"] for each in json.loads(done.out)["scores"]} == {4}
 
 
 def test_images_of_another_program(tmp_path: Path, gantk) -> None:

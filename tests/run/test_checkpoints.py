@@ -247,3 +247,12 @@ def test_a_damaged_checkpoint_of_gantk_0_1_says_so(run: Run) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DamagedCheckpoint, match=r"training\.pt is damaged: torch cannot read it \(BadZipFile\)\.$"):
         read_training(run.latest())
+
+
+@pytest.mark.parametrize("former", [False, True])
+def test_a_folder_must_be_named_for_its_step(former: bool, run: Run) -> None:
+    if former:
+        as_former(run.latest())
+    run.latest().rename(run.checkpoint(99))
+    with pytest.raises(DamagedCheckpoint, match=r"it is of step 6, not 99|its place is"):
+        read_training(run.latest())
