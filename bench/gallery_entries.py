@@ -212,21 +212,6 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=1500 steps",
         ),
     ),
-    "began": Entry(
-        "BEGAN on MNIST",
-        (
-            "began",
-            "--data=mnist:path={data}",
-            "--noise=uniform:dim=32",
-            "--set=generator.width=8",
-            "--set=discriminator.width=8",
-            "--set=discriminator.embedding=32",
-            "--set=loss.began.gamma=0.7",
-            "--set=loss.began.rate=0.02",
-            "--set=stages.game.*.lr=5e-4",
-            "--set=stages.game.length=8000 steps",
-        ),
-    ),
     "ebgan": Entry(
         "EBGAN on MNIST",
         (
