@@ -233,14 +233,15 @@ def _completed(missing: Sequence[str], request: Request) -> Iterator[Change]:
 def _replaced(kind: str, request: Request, verb: str) -> Iterator[Change]:
     """Every other plugin of a kind in place of the present one, unless that was given from Python.
 
-    Those with the name of a chosen part come first: they are of the same paper. For losses, the
+    Those with the name of a part of the request come first: they are of the same paper. For losses, the
     adversarial one is replaced, preferably by one with a common base class.
     """
     there = [table["plugin"] for each, table in request.tables() if each == kind]
     there = there or [table["plugin"] for table in request.of_recipe(kind)]
     if kind in SLOTS and any(name.startswith(f"{PYTHON}:") for name in there):
         return
-    names = {bare_name(table) for _, table in request.tables()}
+    own = [table for each in (*SLOTS, *LISTS) for table in request.of_recipe(each)]
+    names = {bare_name(table) for table in [*own, *(table for _, table in request.tables())]}
     others = [plugin for plugin in plugins(kind) if plugin.qualified not in there]
     others.sort(key=lambda plugin: plugin.name not in names)
     if kind == "loss":

@@ -57,7 +57,7 @@ def _provides(kind: str, plugin: Plugin) -> dict[str, Any]:
     try:
         with forked(0):
             part = construct(
-                kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=8, class_count=10, condition_dim=10
+                kind, plugin.qualified, image_shape=(3, 32, 32), noise_dim=64, class_count=10, condition_dim=10
             )
     except GantkError:
         return {}

@@ -138,9 +138,10 @@ class Run:
         """
         self.check_free()
         with self._writing():
+            text = _as_text(spec)  # before there is a folder, which a spec that is no text must not leave
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                create_file(self.model_toml, _as_text(spec))
+                create_file(self.model_toml, text)
             except FileExistsError:
                 raise UsageError(f"{self} was created by another process meanwhile: choose another path.") from None
             flush_folder(self.path.absolute().parent)

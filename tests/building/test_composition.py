@@ -98,7 +98,7 @@ REFUSED = (
     # They encode images: a generator needs an encoder.
     *(
         Refusal(("recipe", {recipe}), ("generator", others("generator", "vae", "age")), "needs posterior", mend)
-        for recipe, mend in (("vae", "use --generator vae"), ("age", "use --generator age or --generator vae"))
+        for recipe, mend in (("vae", "use --generator vae"), ("age", "use --generator age or --generator aae"))
     ),
     # Games between a generator and a discriminator have no autoencoder's or encoder's turn.
     Refusal(("recipe", GAMES), ("loss", {"vae", "age"}), "needs posterior", "leave out --loss"),

@@ -119,6 +119,10 @@ def test_show_agrees_with_its_json(call) -> None:
         assert str(option["default"]).lower() in rows[name].lower()
 
 
+ONLY_IN_THEIR_RECIPES = {"map-autoencoder", "code-pair"}
+"""What they provide cannot be told without the noise or the condition of their recipe."""
+
+
 @pytest.mark.parametrize("plugin", list(everything()), ids=lambda plugin: f"{plugin.kind}-{plugin.name}")
 def test_every_plugin_is_shown(plugin, call) -> None:
     if plugin.package != "gantk":
@@ -127,7 +131,7 @@ def test_every_plugin_is_shown(plugin, call) -> None:
     assert (shown["kind"], shown["name"]) == (plugin.kind, plugin.name)
     assert shown["summary"], "every plugin says what it is"
     assert all(option["doc"] for option in shown["options"]), "every option says what it does"
-    if plugin.kind in ("generator", "discriminator"):
+    if plugin.kind in ("generator", "discriminator") and plugin.name not in ONLY_IN_THEIR_RECIPES:
         assert isinstance(shown["provides"], list)
     text = call("show", plugin.kind, plugin.name).worked().out
     assert text.startswith(f"{plugin.kind} {plugin.name}  (gantk ")

@@ -38,6 +38,9 @@ OTHER_RANGES = {
     *(("least-squares", option) for option in "abc"),
     ("consistency", "shift"),
     ("diversity", "bound"),
+    ("began", "gamma"),
+    ("began", "rate"),
+    ("ebgan", "margin"),
 }
 
 
@@ -87,6 +90,9 @@ SPEAKS: dict[str, set[str]] = {
     "consistency": {"discriminator"},
     "diversity": {"generator"},
     "feature-matching": {"generator"},
+    "began": {"discriminator", "generator"},
+    "ebgan": {"discriminator", "generator"},
+    "learned-similarity": {"encoder", "generator"},
 }
 
 
@@ -100,7 +106,7 @@ def test_a_loss_speaks_to_its_roles_and_to_nobody_else(spec: str) -> None:
 def test_which_losses_are_those_of_a_game() -> None:
     """A model has one of them: another one that is named takes its place."""
     joining = {"hidden", "code", "vae", "auxiliary", "orthogonal"}
-    joining |= {"r1", "r2", "dragan", "consistency", "diversity", "feature-matching"}
+    joining |= {"r1", "r2", "dragan", "consistency", "diversity", "feature-matching", "learned-similarity"}
     assert {name for name in LOSSES if made(name).adversarial} == set(LOSSES) - joining
 
 
