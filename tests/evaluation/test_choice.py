@@ -117,15 +117,15 @@ def test_an_installed_extractor_of_greater_preference_is_chosen(
 
 
 def test_what_a_data_set_holds_out_is_compared_with_too(register: Callable[[str, str, type], None]) -> None:
-    register("data", "parted", Split)
+    register("data", "in-two-parts", Split)
     register("metric", "held-out-size", toys.HeldOutSize)
     judged = ArraySource(torch.zeros(5, 1, 4, 4, dtype=torch.uint8))
-    (score,) = gantk.evaluate(judged, data="parted", metrics="held-out-size")
+    (score,) = gantk.evaluate(judged, data="in-two-parts", metrics="held-out-size")
     assert score.figures == {"images": 3.0}
     assert score.protocol.held_out is not None
-    assert (score.protocol.held_out.data, score.protocol.held_out.split) == ("parted:split=test", "test")
+    assert (score.protocol.held_out.data, score.protocol.held_out.split) == ("in-two-parts:split=test", "test")
     assert score.protocol.real.split == "train"
-    assert held_out_of(image_set("parted:split=test")) is None, "a set does not hold out itself"
+    assert held_out_of(image_set("in-two-parts:split=test")) is None, "a set does not hold out itself"
 
 
 def test_labels_of_a_conditional_model_are_those_it_was_told(
