@@ -274,7 +274,7 @@ def test_adaptive_augmentation_follows_the_overfitting(tiny_pictures: ArraySourc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [PYRAMID, "DeLiGAN"])
+@pytest.mark.parametrize("name", [PYRAMID])
 def test_two_devices_resume_to_the_last_bit(name: str, place: Path, tiny_pictures: ArraySource, tmp_path: Path) -> None:
     recipe, parts = {**TOGETHER, **SYSTEMS}[name]
     parts = {"data": "digits", **small_parts({"recipe": recipe}), **parts}

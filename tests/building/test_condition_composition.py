@@ -20,8 +20,8 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "condition": ("class", "vector"),
     "read": ("joined", "projection", "auxiliary"),
     "modulated": ("", "condition", "noise"),
-    "recipe": ("dcgan", "wgan-gp", "aegan", "progan", "sagan"),
-    "loss": (OWN, "hinge", "hidden", "code"),
+    "recipe": ("dcgan", "aegan", "progan", "sagan"),
+    "loss": (OWN, "hinge", "code"),
     "refiner": ("", "denoiser"),
 }
 """How a condition is read: by the discriminator, and in the generator's normalizations, computed from what."""

@@ -66,7 +66,7 @@ def check(recipe: str, parts: Request, data: ArraySource) -> None:
             gantk.build(changed, data=data, **other)
 
 
-RECIPES = ("dcgan", "autoencoder-game")  # a game, and a schedule that refuses most parts
+RECIPES = ("dcgan",)  # the search is the same for all
 SINGLE = [
     (recipe, kind, name)
     for recipe in RECIPES
@@ -86,10 +86,8 @@ def test_advice_on_one_part_builds(recipe: str, tiny_pictures: ArraySource) -> N
 PAIRS: dict[str, tuple[str, Request]] = {
     "a generator without encoder in a game of one": ("autoencoder-game", {"generator": "aegan", "loss": "age"}),
     "both wrong": ("autoencoder-game", {"generator": "dcgan:width=4", "loss": "minimax"}),
-    "a network that does not grow": ("growing", {"generator": "dcgan:width=4"}),
     "networks that do not grow": ("growing", {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4"}),
     "clipped, scaled weights": ("wgan", {"discriminator": TINY["discriminator"]["progan"]}),
-    "two losses for nobody": ("dcgan", {"loss": ["vae", "age"]}),
     "an option against a need": ("wgan-gp", {"discriminator": "dcgan:width=4,norm=batch"}),
     "a fitted autoencoder with a judge and a judge's loss": ("vae", {"discriminator": "dcgan", "loss": "hidden"}),
     "labels that are no vectors": ("dcgan", {"condition": "vector"}),
@@ -124,8 +122,11 @@ def test_the_first_message_names_what_works(recipe: str, parts: Request, says: s
 @pytest.mark.parametrize("recipe", [plugin.name for plugin in plugins("recipe") if "recipe:" in plugin.target])
 def test_a_schedule_builds_by_itself(recipe: str, images: ArraySource) -> None:
     """It has parts of its own, so that what it says of a user's part is about that part."""
-    small = {"generator": TINY["generator"]["progan"], "discriminator": TINY["discriminator"]["progan"]}
-    model = gantk.build(recipe, data="digits", **(small if recipe == "growing" else {}))
+    small = {
+        "growing": {"generator": TINY["generator"]["progan"], "discriminator": TINY["discriminator"]["progan"]},
+        "game-per-size": {"generator": "stackgan-v2:width=4"},
+    }
+    model = gantk.build(recipe, data="digits", **small.get(recipe, {}))
     assert all(stage.players for stage in model.built.stages)
 
 

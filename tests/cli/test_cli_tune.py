@@ -77,7 +77,7 @@ def test_a_search_names_the_best_prunes_the_worse_and_goes_on(tune: list[str], t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGKILL])
 def test_a_search_that_was_stopped_or_killed_ends_as_one_that_was_not(
     number: signal.Signals, tune: list[str], tmp_path: Path, call, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
