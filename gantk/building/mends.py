@@ -26,7 +26,7 @@ __all__ = ["mended"]
 
 MOST_TRIED = 80
 """How many candidates are built at most. Most of those that do not fit are refused before their networks are made."""
-ENOUGH, MOST = 2.5, 8.0
+ENOUGH, MOST = 2.5, 20.0
 """CPU seconds after which no further candidate is built: if one has been found, and if none has."""
 ORDER = ("leave out", "add", "use", "choose")
 """In which order changes that do not suffice are tried together with a second one."""
