@@ -78,9 +78,10 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
 
 
 def evaluated(run: Path, *more: str) -> list[str]:
-    """The lines of `gantk evaluate`."""
+    """The lines of `gantk evaluate`, with the folders of this machine as the page names them."""
     command = [*GANTK, "evaluate", str(run), "-n", str(SCORED), *more]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return said.replace(os.environ["GANTK_DATA"], "$GANTK_DATA").replace(str(run.parent), "runs/gallery").splitlines()
 
 
 def measured(command: Sequence[str]) -> int:
