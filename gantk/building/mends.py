@@ -26,7 +26,7 @@ __all__ = ["mended"]
 
 MOST_TRIED = 80
 """How many candidates are built at most. Most of those that do not fit are refused before their networks are made."""
-ENOUGH, MOST = 2.5, 20.0
+ENOUGH, MOST = 2.5, 8.0
 """CPU seconds after which no further candidate is built: if one has been found, and if none has."""
 ORDER = ("leave out", "add", "use", "choose")
 """In which order changes that do not suffice are tried together with a second one."""
@@ -55,6 +55,7 @@ def mended(
         good = search.first(1, _with_recipe_of_loss(request))
         good += search.first(1 if good else 2, _with_other_parts(error, request))
     good = good or search.first(1, _with_other_recipe(request))
+    search.restart_clock()  # with many plugins, the changes above can take all the time
     good += search.first(2, _with_less(request))
     if good:
         return error.advising(_said(good))
@@ -90,9 +91,14 @@ class _Search:
         """The first `count` of these changes that build, or fewer."""
         return list(itertools.islice(filter(self._builds, changes), count))
 
+    def restart_clock(self) -> None:
+        """Allow as much time again."""
+        self.begin = time.process_time()
+
     def once_more(self) -> None:
         """Allow one more build, however long the others took."""
-        self.left, self.begin = 1, time.process_time()
+        self.left = 1
+        self.restart_clock()
 
     def _builds(self, change: Change) -> bool:
         try:

@@ -221,9 +221,9 @@ def test_what_cannot_be_described_does_not_build() -> None:
     assert said == "This builds: leave out --generator."
 
 
-@pytest.mark.parametrize(("builds_first", "count"), [(True, 3), (False, 21)])
+@pytest.mark.parametrize(("builds_first", "count"), [(True, 3), (False, 9)])
 def test_no_more_is_built_after_some_seconds(builds_first: bool, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """2.5 where something was found, 20 where nothing was; here each build takes one."""
+    """2.5 where something was found, 8 where nothing was; here each build takes one."""
     now = [100.0]
     monkeypatch.setattr("gantk.building.mends.time.process_time", lambda: now[0])
 
@@ -232,7 +232,7 @@ def test_no_more_is_built_after_some_seconds(builds_first: bool, count: int, mon
             now[0] += 1
             super().__call__(request)
 
-    request = asked(*(f"stages.game.length={n} steps" for n in range(40)))
+    request = asked(*(f"stages.game.length={n} steps" for n in range(20)))
     build = Slow(lambda each: builds_first and len(build.tried) == 1)
     mended(FitError("it does not fit"), request, build, repr)  # type: ignore[arg-type]
     assert len(build.tried) == count + (not builds_first)  # and the bare recipe, if nothing was found
