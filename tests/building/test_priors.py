@@ -163,7 +163,9 @@ class Told(UniformBound):
 
 
 def test_a_loss_that_reads_the_condition_takes_one(images: Any) -> None:
-    gantk.build(AutoencoderOfTwo, data=images, condition="class", loss=Told, without="loss.vae")
+    model = gantk.build(AutoencoderOfTwo, data=images, condition="class", loss=Told, without="loss.vae")
+    assert model.condition is not None
+    assert "Told" in [name for name, _ in model.losses]
 
 
 class Asking:
