@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -38,34 +38,15 @@ class TestEBGANDiscriminator(DiscriminatorContract):
     shapes = ((1, 28, 28), (3, 33, 17))
 
 
-class _Negative(Discriminator):
-    """Scores below zero, as reconstruction errors with a minus sign are."""
-
-    def __init__(self, inner: Discriminator) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, images: Tensor) -> Verdict:
-        found = self.inner(images)
-        return Verdict(logits=-cast(Tensor, found.logits).exp(), hidden=found.hidden)
-
-
-class _Energies(LossContract):
-    def _toys(self, loss: Loss) -> Any:
-        toys = super()._toys(loss)
-        toys.discriminator = _Negative(toys.discriminator)
-        return toys
-
-
-class TestBEGAN(_Energies):
+class TestBEGAN(LossContract):
     plugin = "began"
 
 
-class TestEBGAN(_Energies):
+class TestEBGAN(LossContract):
     plugin = "ebgan:margin=2.0"
 
 
-class TestEBGANWithoutPulling(_Energies):
+class TestEBGANWithoutPulling(LossContract):
     plugin = "ebgan:margin=2.0,pulling=0.0"
 
 

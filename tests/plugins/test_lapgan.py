@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from weighted import layers
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
@@ -45,19 +46,6 @@ class TestLAPGANDiscriminator(DiscriminatorContract):
 @pytest.fixture(autouse=True)
 def _alike() -> None:
     torch.manual_seed(0)
-
-
-def layers(module: nn.Module) -> list[str]:
-    """Every layer with weights, in order."""
-    found = []
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            found.append(f"conv {layer.in_channels}→{layer.out_channels} {layer.kernel_size[0]} /{layer.stride[0]}")
-        elif isinstance(layer, nn.Linear):
-            found.append(f"linear {layer.in_features}→{layer.out_features}")
-        elif isinstance(layer, nn.Dropout):
-            found.append(f"dropout {layer.p}")
-    return found
 
 
 def test_networks_are_the_papers() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from weighted import layers
 from whole_way import SHORT, goes_the_whole_way, weights
 
 import gantk
@@ -72,19 +73,6 @@ class TestPyramidDiscriminator(DiscriminatorContract):
 @pytest.fixture(autouse=True)
 def _alike() -> None:
     torch.manual_seed(0)
-
-
-def layers(module: nn.Module) -> list[str]:
-    """Every layer with weights, in order, as `conv 3→8 4×4 /2`."""
-    found = []
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            found.append(f"conv {layer.in_channels}→{layer.out_channels} {layer.kernel_size[0]} /{layer.stride[0]}")
-        elif isinstance(layer, nn.Linear):
-            found.append(f"linear {layer.in_features}→{layer.out_features}")
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            found.append(f"bn {layer.num_features}")
-    return found
 
 
 def test_stage_one_is_the_authors() -> None:
