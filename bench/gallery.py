@@ -26,8 +26,8 @@ import common
 from gallery_entries import ENTRIES, Entry
 from matplotlib.figure import Figure
 
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.run.terms import terms_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
@@ -67,7 +67,7 @@ def train_entry(name: str, entry: Entry, run: Path) -> None:
     if entry.refined:
         plain = str(folder / "grid-unrefined.png")
         subprocess.run([*GANTK, "sample", str(run), "-n", "64", "--no-refiner", "-o", plain], check=True)
-    entries = read_log(Run(run))
+    entries = read_log(Run(run).log_file)
     curves(entries, entry.title).savefig(folder / "curves.png", dpi=100)
     scores = evaluated(run, *entry.scoring(os.environ["GANTK_DATA"]))
     if entry.by_class:

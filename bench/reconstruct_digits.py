@@ -30,8 +30,8 @@ from gantk.construct import construct
 from gantk.data import to_float
 from gantk.measures.degradation import Degradation
 from gantk.measures.reconstruction import generated_errors, reconstructed
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.seeds import rng_for
 
 DEGRADATIONS = ("", "noise=0.3", "noise=0.6", "downscale=2", "downscale=4", "mask=0.1", "mask=0.25")
@@ -165,7 +165,7 @@ def share(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
 
 def settling(path: Path) -> dict[str, Any]:
     """Of each of the players' terms: its means over intervals, and the step from which they stay where they end."""
-    entries = read_log(Run(path))
+    entries = read_log(Run(path).log_file)
     found = {}
     for term in [name for name in entries[0]["values"] if not name.endswith("gradient_norm")]:
         means: dict[int, list[float]] = {}

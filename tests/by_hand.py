@@ -1,4 +1,4 @@
-"""Checkpoints that were changed by hand, but whose manifest fits, and checkpoints as gantk 0.1 wrote them."""
+"""Checkpoints that were changed by hand but fit their manifest, and those of earlier versions of gantk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rewrite(checkpoint: Path, **changes: Change) -> None:
 
 
 def as_former(checkpoint: Path, *without: str) -> None:
-    """Make it a checkpoint as gantk 0.1 wrote it, or versions before that, whose training state lacked some entries."""
+    """Make it a checkpoint of an earlier version, or of one before that, whose training state lacked some entries."""
     state = read_training(checkpoint)
     groups = [{"lr": 100.0, "params": list(range(99))}]
     kept = {

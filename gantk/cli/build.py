@@ -74,7 +74,8 @@ def command(
     from gantk.building.code import code_flags
     from gantk.report.summary import summary
     from gantk.run.checkpoints import create
-    from gantk.run.folder import Run, free_place
+    from gantk.run.folder import Run
+    from gantk.run.places import free_place
 
     if output and not dry_run:
         Run(output).check_free()

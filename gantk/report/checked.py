@@ -16,10 +16,10 @@ from gantk.evaluation.scores import read_scores, scores_file
 from gantk.model import Model
 from gantk.report.table import table
 from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, read_training
+from gantk.run.entries import log_lines
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
 from gantk.run.history import read_history
-from gantk.run.log import log_lines
 from gantk.run.manifest import MANIFEST, Manifest, read_manifest
 from gantk.run.tensors import first_not_finite, tensors_of
 from gantk.run.unchanged import check_same_parts
@@ -65,7 +65,11 @@ def checked(run: Run) -> list[Finding]:
         findings += _checkpoint(run, checkpoint, model)
     for path in sorted(run.checkpoints_folder.glob("damaged-*")):
         findings.append(
-            Finding(_name(run, path), False, "was set aside as damaged, and is not used; it can be removed")
+            Finding(
+                _name(run, path),
+                False,
+                "was set aside when training resumed from an earlier checkpoint; it can be removed",
+            )
         )
     findings += [_looked(run, path, functools.partial(_picture, path)) for path in run.samples]
     return findings
@@ -101,7 +105,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _log(run: Run) -> Finding:
-    entries, lost = log_lines(run)
+    entries, lost = log_lines(run.log_file)
     return Finding("log.jsonl", bool(lost), f"{_many(len(entries), 'line')}" + f", {lost} cannot be read" * bool(lost))
 
 
@@ -156,7 +160,7 @@ def _training(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
 
 
 def _unknown(manifest: Manifest) -> str:
-    return "" if manifest.files is not None else "; of gantk 0.1, without a checksum"
+    return "" if manifest.files is not None else "; without a checksum, of an earlier version of gantk"
 
 
 FORMER = (WEIGHTS, TRAINING_PT)

@@ -14,9 +14,9 @@ from gantk.errors import CheckpointError, GantkError, RunError
 from gantk.evaluation.scores import newest_figures, read_scores, scores_file
 from gantk.kinds import LISTS, SLOTS
 from gantk.report.table import table
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT
-from gantk.run.log import read_log
 from gantk.run.manifest import read_manifest
 from gantk.run.terms import terms_of
 from gantk.schedule import Player, Stage
@@ -86,7 +86,7 @@ def summarized(run: Run) -> Summary:
         found.parts = _parts(spec)
         found.steps = total_steps(spec)
         found.step = max(run.steps(), default=0)
-        entries = read_log(run)
+        entries = read_log(run.log_file)
         found.scores = _scores(run, entries)
         found.last = _last(run, found.step, entries)
         found.state = _state(run, found, entries)

@@ -70,7 +70,7 @@ class Training:
     interval: Mapping[str, Any]
     """Running means for the next line of the log."""
     former: bool = False
-    """Whether gantk 0.1 wrote it, without a manifest."""
+    """Whether an earlier version of gantk wrote it, without a manifest."""
 
 
 def save(

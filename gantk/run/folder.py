@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
-import itertools
 import json
 import os
 import re
@@ -25,11 +23,13 @@ from gantk import toml
 from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
 from gantk.files import UNFINISHED, create_file, flush_folder, place, replace_file, text_of
 from gantk.kinds import LISTS, SLOTS
+from gantk.run.entries import columns, read_log
+from gantk.run.places import advice, is_empty
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Run", "free_place", "located", "near_run", "runs_under"]
+__all__ = ["Run", "located"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
@@ -37,15 +37,11 @@ PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 MORE = ("history.toml", "metrics.json", "report.html")
 """Further files that training writes."""
 
-
 PATIENCE = 0.5
 """Seconds after which a lock counts as held; a process that only checks it releases it at once."""
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of file systems that have no locks."""
-
-RUNS = Path("runs")
-"""The default folder of runs."""
 
 
 class Run:
@@ -89,10 +85,8 @@ class Run:
         `step`, `stage`, `stage_step`, `stage_images`, `stage_seconds`, `time`, `images_per_second` and every logged
         value by name, such as `generator/nonsaturating`; NaN if a row has no such value. Empty before training.
         """
-        from gantk.run.log import columns, read_log  # TensorBoard takes a second to import
-
         self.check_there()
-        return columns(read_log(self))
+        return columns(read_log(self.log_file))
 
     @property
     def samples(self) -> list[Path]:
@@ -118,7 +112,7 @@ class Run:
             RunError: it has no `model.toml`.
         """
         if not self.model_toml.exists():
-            raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}")
+            raise RunError(f"{self} is not a run: it has no model.toml; {advice(self.path)}")
 
     def check_free(self) -> None:
         """Check that the folder does not exist, before any work is done.
@@ -126,7 +120,7 @@ class Run:
         Raises:
             UsageError: it exists; nothing is overwritten.
         """
-        if self.path.exists() and not _empty(self.path):
+        if self.path.exists() and not is_empty(self.path):
             raise UsageError(f"{self} already exists: choose another path, or remove it first.")
 
     def create(self, spec: Mapping[str, Any]) -> None:
@@ -174,7 +168,7 @@ class Run:
         try:
             spec = toml.loads(text_of(self.model_toml.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
-            raise RunError(f"{self} is not a run: it has no model.toml; {_mend(self.path)}") from None
+            raise RunError(f"{self} is not a run: it has no model.toml; {advice(self.path)}") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{self.model_toml} is damaged: {error}; repair it, or build a new run.") from error
         except OSError as error:
@@ -359,45 +353,3 @@ def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run,
     if step not in (None, named):
         raise UsageError(f"{where} is the checkpoint of step {named}, but --step is {step}: leave out one of them.")
     return run, named
-
-
-def free_place(name: str) -> Path:
-    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist."""
-    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-    return next(path for path in map(RUNS.joinpath, names) if not path.exists())
-
-
-def runs_under(folder: Path) -> list[Path]:
-    """The run folders directly in a folder, by name."""
-    try:
-        return sorted(entry for entry in folder.iterdir() if (entry / "model.toml").is_file())
-    except OSError:
-        return []
-
-
-def near_run(path: Path) -> str:
-    """`did you mean runs/x?` if there is a run of a similar name; empty otherwise."""
-    near = dict.fromkeys((path.parent, path.parent / "runs", Path("runs"), Path(".")))
-    found = {each.name: each for folder in near for each in reversed(runs_under(folder)) if each != path}
-    close = difflib.get_close_matches(path.absolute().name, found, n=1, cutoff=0.6)
-    return f"did you mean {shlex.quote(str(found[close[0]]))}?" if close else ""
-
-
-def _mend(path: Path) -> str:
-    """What to do if there is no such run: a similar name, or how to create one."""
-    if near := near_run(path):
-        return near
-    inside = runs_under(path)
-    if inside:
-        return f"the runs in it are {', '.join(shlex.quote(str(each)) for each in inside[:5])}."
-    around = next((folder for folder in path.absolute().parents if (folder / "model.toml").is_file()), None)
-    if around is not None:
-        return f"it lies in the run {shlex.quote(str(around))}."
-    if path.exists() and not _empty(path):
-        return "create one with gantk build; gantk list-runs FOLDER shows those in a folder."
-    return f"create one with gantk build -o {shlex.quote(str(path))}."
-
-
-def _empty(path: Path) -> bool:
-    """Whether a folder contains only incomplete files of a killed build."""
-    return path.is_dir() and all(entry.name.startswith(UNFINISHED) for entry in path.iterdir())

@@ -1,4 +1,4 @@
-"""Checkpoints of gantk 0.1, whose `training.pt` torch reads with `weights_only`: nothing in it can run code."""
+"""Checkpoints of earlier versions, whose `training.pt` torch reads with `weights_only`: nothing in it can run code."""
 
 from __future__ import annotations
 

@@ -1,62 +1,22 @@
-"""The log of a run: `log.jsonl`, one line per interval, and the same figures for TensorBoard."""
+"""Writing the log of a run: `log.jsonl`, one line per interval, and the same figures for TensorBoard."""
 
 from __future__ import annotations
 
-import codecs
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from gantk.errors import GantkWarning, briefly
 from gantk.files import replace_file
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
 
-__all__ = ["Log", "columns", "log_lines", "read_log"]
-
-
-def read_log(run: Run) -> list[dict[str, Any]]:
-    """The lines of a run's log, without those that cannot be read."""
-    return log_lines(run)[0]
-
-
-def log_lines(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """The lines of a run's log that can be read, and the number of those that cannot."""
-    if not run.log_file.exists():
-        return [], 0
-    lines = run.log_file.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
-    found = [_entry(line) for line in lines if line.strip()]
-    entries = [entry for entry in found if entry is not None]
-    return entries, len(found) - len(entries)
-
-
-def _entry(line: bytes) -> dict[str, Any] | None:
-    """A line of the log; `None` if it is incomplete or damaged."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):  # more brackets than Python reads
-        return None
-    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
-        return None
-    values = entry.get("values", {})
-    readable = isinstance(values, dict) and all(isinstance(value, (int, float)) for value in values.values())
-    return entry if readable else None
-
-
-def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
-    """A log's lines as columns, with one row per step; NaN if a row has no such value."""
-    rows: dict[int, dict[str, Any]] = {}
-    for entry in entries:
-        figures = {name: value for name, value in entry.items() if name != "values"}
-        rows[entry["step"]] = rows.get(entry["step"], {}) | figures | entry.get("values", {})
-    names = dict.fromkeys(name for row in rows.values() for name in row)
-    return {name: np.array([row.get(name, np.nan) for row in rows.values()]) for name in names}
+__all__ = ["Log"]
 
 
 class Log:
@@ -68,7 +28,7 @@ class Log:
     """
 
     def __init__(self, run: Run, total: int) -> None:
-        kept = [entry for entry in read_log(run) if entry["step"] <= total]
+        kept = [entry for entry in read_log(run.log_file) if entry["step"] <= total]
         replace_file(run.log_file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
         self._file = run.log_file.open("a", encoding="utf-8")
         self._board: SummaryWriter | None = None

@@ -20,6 +20,7 @@ import torch
 
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, briefly
 from gantk.files import flush_folder
+from gantk.run.former import TRAINING_PT
 
 __all__ = ["MANIFEST", "Manifest", "Writing", "named_step", "read_manifest"]
 
@@ -103,7 +104,7 @@ class Manifest:
     Args:
         folder: the folder.
         step: the step after which it was written.
-        files: name → what it is; `None` for checkpoints of gantk 0.1, which had no manifest.
+        files: name → what it is; `None` for checkpoints of earlier versions, which had no manifest.
     """
 
     folder: Path
@@ -183,7 +184,7 @@ def read_manifest(folder: Path) -> Manifest:
         CheckpointError: it cannot be read, or was written by a later version.
     """
     path = folder / MANIFEST
-    if not path.exists() and not any((folder / name).exists() for name in ("training.json", "optimizers.safetensors")):
+    if not path.exists() and _former(folder):
         return Manifest(folder, None, None)
     content = _content(path, LARGEST)
     try:
@@ -199,6 +200,13 @@ def read_manifest(folder: Path) -> Manifest:
     if form > FORMAT:
         raise CheckpointError(f"{folder} was written by gantk {writer}, which is newer than this one: update gantk.")
     return found
+
+
+def _former(folder: Path) -> bool:
+    """Whether an earlier version wrote a checkpoint without a manifest, and not one whose manifest was lost since."""
+    if any((folder / name).exists() for name in ("training.json", "optimizers.safetensors")):
+        return False
+    return (folder / TRAINING_PT).exists() or named_step(folder) is None  # weights to start from had no other file
 
 
 def _content(path: Path, most: int | None, length: int | None = None) -> bytes:

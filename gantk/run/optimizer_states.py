@@ -103,7 +103,7 @@ def _fault(optimizer: Optimizer, found: Mapping[int, Mapping[str, Any]], turns: 
             if _kind(value) != _kind(expected[name]):
                 return f"{name} of parameter {number} is {_kind(value)}, not {_kind(expected[name])}"
         steps = float(values.get("step", 1))
-        if steps < 1 or steps != int(steps) or (turns is not None and steps > turns):
+        if steps < 1 or not steps.is_integer() or (turns is not None and steps > turns):
             return f"parameter {number} has had {steps:g} of {turns} steps"
     return ""
 

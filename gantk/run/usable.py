@@ -88,7 +88,7 @@ def _works(read: Callable[[Path], object], checkpoint: Path) -> bool:
 
 def _mend(run: Run, error: UnusableCheckpoint, others: int) -> str:
     """What to do if this many other checkpoints cannot be used either."""
-    whole = isinstance(error, DamagedCheckpoint)
-    alone = f"no other checkpoint {'is whole' if whole else 'fits'} ({others} more)"
-    restore = "" if whole else f"restore {run.model_toml} if it was changed, or "
+    damaged = isinstance(error, DamagedCheckpoint)
+    alone = f"no other checkpoint {'is whole' if damaged else 'fits'} ({others} more)"
+    restore = "" if damaged else f"restore {run.model_toml} if it was changed, or "
     return f"{alone if others else 'it is the only checkpoint'}; {restore}gantk train {run.typed} --fresh starts over"

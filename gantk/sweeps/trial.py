@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from gantk.building.assembly import assemble
 from gantk.errors import UsageError, WorkError
 from gantk.report.runs import total_steps
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.sweeps.folder import spec_of
 from gantk.sweeps.grid import Cell
 from gantk.sweeps.objective import Objective
@@ -89,7 +89,7 @@ class Training:
         return spec
 
     def _score(self, run: Run) -> float:
-        curve = [entry["values"].get(self.objective.logged, math.nan) for entry in read_log(run)]
+        curve = [entry["values"].get(self.objective.logged, math.nan) for entry in read_log(run.log_file)]
         known = [float(value) for value in curve if math.isfinite(value)]
         if not known:
             raise WorkError(f"{self.objective.figure} was never a finite number")

@@ -16,7 +16,8 @@ from gantk.building.spec import flat
 from gantk.errors import UsageError
 from gantk.model import Model
 from gantk.run.checkpoints import Place, create, save
-from gantk.run.folder import Run, free_place
+from gantk.run.folder import Run
+from gantk.run.places import free_place
 from gantk.seeds import forked
 from gantk.training.progress import Progress, for_stream
 from gantk.training.signals import stop_on_signals

@@ -10,9 +10,9 @@ from lightning_fabric import Fabric
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, UnusableCheckpoint
 from gantk.model import Model
 from gantk.run.checkpoints import TRAINING, Training, check_weights, load_weights, read_training, read_weights
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.history import read_history
-from gantk.run.log import read_log
 from gantk.run.manifest import named_step, read_manifest
 from gantk.run.unchanged import check_same_parts, check_unchanged
 from gantk.run.usable import newest, skipped
@@ -39,7 +39,7 @@ def resume(
     if text := _text(run, total, unusable):
         say(text)
     if state.former:
-        say("this checkpoint is of gantk 0.1 and has no checksums; the next one is saved with them")
+        say("this checkpoint has no checksums, as an earlier version of gantk wrote it; the next one has them")
     return state, unusable
 
 
@@ -69,7 +69,7 @@ def _text(run: Run, total: int, unusable: Sequence[UnusableCheckpoint]) -> str:
 def _trained(run: Run, unusable: Sequence[UnusableCheckpoint]) -> int:
     """The last step that the run is known to have finished, by its log and by what checkpoints say of themselves."""
     ours = (each.path.parent for each in unusable if not isinstance(each, ForeignCheckpoint))
-    logged = (int(entry["step"]) for entry in read_log(run))
+    logged = (int(entry["step"]) for entry in read_log(run.log_file))
     return max([0, *logged, *map(_step, ours)])
 
 

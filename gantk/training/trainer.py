@@ -29,9 +29,10 @@ from gantk.model import Model
 from gantk.report.duration import duration
 from gantk.report.pictures import grid, save_picture
 from gantk.run.checkpoints import Place, load_start, save
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, difference, read_history
-from gantk.run.log import Log, read_log
+from gantk.run.log import Log
 from gantk.run.optimizer_states import States, load_states, states_of
 from gantk.run.tensors import first_not_finite
 from gantk.schedule import Batch, Stage
@@ -140,7 +141,7 @@ class Trainer:
         if self.fabric.is_global_zero:
             self.measuring.check()
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
-        self.curves = Curves(self.run, self.model, self.settings.keep_best, read_log(self.run))
+        self.curves = Curves(self.run, self.model, self.settings.keep_best, read_log(self.run.log_file))
         every, minutes = self.settings, self.settings.every_minutes
         self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
         self.checkpoint_due = Due(every.checkpoint_every, minutes)

@@ -27,7 +27,7 @@ def test_a_whole_run_is_whole(trained: Path, call, contents) -> None:
 
 
 def test_each_damaged_file_is_named(trained: Path, call) -> None:
-    """A checkpoint of gantk 0.1 has no checksums, and is not called damaged for that."""
+    """A checkpoint of an earlier version has no checksums, and is not called damaged for that."""
     last = trained / "checkpoints/step-0000008"
     as_former(trained / "checkpoints/step-0000004")
     content = bytearray((last / "optimizers.safetensors").read_bytes())

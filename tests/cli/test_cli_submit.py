@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 
 pytest.importorskip("submitit", reason="needs pip install 'gantk[slurm]'")
 
@@ -148,7 +148,7 @@ def test_a_job_whose_time_is_over_is_saved_requeued_and_resumed(
     controller = int(json.loads((tmp_path / "s/jobs.json").read_text())["seed=0"]["job"])
     ending.append(controller)
     run = Run(tmp_path / "s/seed=0")
-    until(lambda: run.log_file.exists() and read_log(run))
+    until(lambda: run.log_file.exists() and read_log(run.log_file))
     (task,) = children(controller)
     ending += [task, *children(task)]
     shown = call(*slow).worked()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 
 pytest.importorskip("optuna", reason="needs pip install 'gantk[tune]'")
 
@@ -64,7 +64,7 @@ def test_a_search_names_the_best_prunes_the_worse_and_goes_on(tune: list[str], t
     pruned = [run for run in runs if Run(run).steps()[-1] < 8]
     assert len(pruned) == 9 - len(best) > 0
     assert min(map(width, (run.name for run in pruned))) > width(best[0])
-    assert all(any("measure/Size/parameters" in e["values"] for e in read_log(Run(run))) for run in runs)
+    assert all(any("measure/Size/parameters" in e["values"] for e in read_log(Run(run).log_file)) for run in runs)
     assert "optuna" not in done.err.lower()
 
     again = call(*tune, "--trials", "9").worked()

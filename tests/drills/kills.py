@@ -34,8 +34,8 @@ import gantk
 from gantk.building.assembly import assemble
 from gantk.errors import GantkError
 from gantk.run.checkpoints import read_training, read_weights
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.training.progress import Silent
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -68,7 +68,7 @@ def outcome(path: Path) -> Any:
     """What must be the same after everything."""
     run = Run(path)
     state = read_training(run.latest())
-    log = [(entry["step"], entry["values"]) for entry in read_log(run)]
+    log = [(entry["step"], entry["values"]) for entry in read_log(run.log_file)]
     return run.steps(), read_weights(run.latest()), state.place, state.optimizers, log
 
 

@@ -15,8 +15,8 @@ import gantk
 from gantk import Discriminator, Loss, Play, Verdict
 from gantk.data import ArraySource
 from gantk.errors import FitError
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.testing import DiscriminatorContract, GeneratorContract, LossContract
 from gantk.training.progress import Silent
 from gantk_autoencoding.losses import BEGAN, EBGAN, pulling_away
@@ -161,7 +161,7 @@ def test_k_and_convergence_are_logged(tiny_pictures: ArraySource, tmp_path: Path
     model = built("began", tiny_pictures, loss="began:gamma=1.0,rate=0.5")
     gantk.train(model, tmp_path / "run", progress=Silent())
     k = 0.0
-    for line in read_log(Run(tmp_path / "run")):
+    for line in read_log(Run(tmp_path / "run").log_file):
         values = line["values"]
         real, fake = values["discriminator/began/real"], values["discriminator/began/fake"]
         assert values["discriminator/began"] == pytest.approx(real - k * fake, abs=1e-5)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 import gantk
 from gantk import Discriminator, Loss, Play, Verdict
-from gantk.run.log import read_log
+from gantk.run.entries import read_log
 from gantk.testing import ToyGenerator
 from gantk.training.progress import Silent
 from gantk_age.losses import AGELoss, code_divergence
@@ -143,7 +143,7 @@ def test_rounds_of_the_code_loss_are_logged_by_their_mean() -> None:
 
 def test_the_denoiser_logs_its_distance_beside_its_weight(tiny: Callable[..., gantk.Model], tmp_path: Path) -> None:
     gantk.train(tiny(refiner="denoiser:width=4,weight=30"), tmp_path / "run", progress=Silent())
-    for entry in read_log(gantk.Run(tmp_path / "run")):
+    for entry in read_log(gantk.Run(tmp_path / "run").log_file):
         values = entry["values"]
         game, distance = values["refiner/game/nonsaturating"], values["refiner/content/l1"]
         assert 0 < distance < 2

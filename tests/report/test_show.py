@@ -69,7 +69,7 @@ def test_a_run_gives_its_log_its_samples_and_its_checkpoints(tiny: Callable[...,
 
 
 def test_what_is_measured_at_another_step_is_a_row_of_its_own() -> None:
-    from gantk.run.log import columns
+    from gantk.run.entries import columns
 
     rows = [
         {"step": 1, "values": {"a": 1.0}},

@@ -196,6 +196,7 @@ MEANINGS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     ),
     "another shape": ("weights", lambda each: each.update({weight(each): torch.zeros(3)}), r"is \[3\] there and \["),
     "another stage": ("training", lambda each: each["place"].update(stage=7), "its place is"),
+    "a stage that there is not": ("training", lambda each: each["place"].update(stage=7, step=2), "in stage 8 of 1"),
     "another step": ("training", lambda each: each["place"].update(step=5, total=5), "its place is"),
     "no settings": ("training", lambda each: each.pop("trained"), "KeyError: 'trained'"),
     "another player": (
@@ -212,6 +213,7 @@ MEANINGS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
         r"exp_avg of parameter 1 is float32\[99\], not float32",
     ),
     "too many steps": ("optimizers", lambda each: each["generator.1.step"].fill_(9.0), "has had 9 of 4 steps"),
+    "no number of steps": ("optimizers", lambda each: each["generator.1.step"].fill_(torch.nan), "has had nan of 4"),
     "more parameters": ("optimizers", lambda each: each.update({"generator.99.step": torch.ones(())}), "has more than"),
 }
 
@@ -227,7 +229,7 @@ def test_what_fits_its_manifest_must_fit_the_model_as_well(name: str, run: Run, 
     assert "\n" not in str(e.value)
 
 
-def test_a_checkpoint_of_gantk_0_1_is_resumed_and_the_next_one_has_checksums(run: Run, tiny: Build) -> None:
+def test_a_checkpoint_without_a_manifest_is_resumed_and_the_next_one_has_checksums(run: Run, tiny: Build) -> None:
     """Its learning rates are not read: they are those of the spec."""
     whole = load_file(run.latest() / WEIGHTS)
     shutil.rmtree(run.checkpoint(6))
@@ -236,17 +238,25 @@ def test_a_checkpoint_of_gantk_0_1_is_resumed_and_the_next_one_has_checksums(run
     progress = Silent()
     progress.say = said.append  # type: ignore[method-assign]
     gantk.train(tiny(), run, progress=progress)
-    assert "this checkpoint is of gantk 0.1 and has no checksums; the next one is saved with them" in said
+    assert "this checkpoint has no checksums, as an earlier version of gantk wrote it; the next one has them" in said
     assert all(torch.equal(value, whole[name]) for name, value in load_file(run.latest() / WEIGHTS).items())
     assert (run.latest() / "manifest.json").exists()
 
 
-def test_a_damaged_checkpoint_of_gantk_0_1_says_so(run: Run) -> None:
+def test_a_damaged_checkpoint_without_a_manifest_says_so(run: Run) -> None:
     as_former(run.latest())
     path = run.latest() / "training.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DamagedCheckpoint, match=r"training\.pt is damaged: torch cannot read it \(BadZipFile\)\.$"):
         read_training(run.latest())
+
+
+def test_weights_alone_are_no_checkpoint_of_an_earlier_version(run: Run) -> None:
+    """Otherwise, who loses the manifest with everything beside the weights would have them read unchecked."""
+    for name in (OPTIMIZERS, TRAINING, "manifest.json"):
+        (run.latest() / name).unlink()
+    with pytest.raises(DamagedCheckpoint, match=r"step-0000006/manifest\.json is damaged: it is missing"):
+        read_weights(run.latest())
 
 
 @pytest.mark.parametrize("former", [False, True])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from gantk.run.entries import columns, log_lines, read_log
 from gantk.run.folder import Run
-from gantk.run.log import Log, columns, log_lines, read_log
+from gantk.run.log import Log
 
 
 @pytest.fixture
@@ -24,10 +25,10 @@ def entry(step: int, **values: float) -> dict[str, object]:
 
 
 def test_what_is_written_is_read(run: Run) -> None:
-    assert read_log(run) == []
+    assert read_log(run.log_file) == []
     log = Log(run, 0)
     log.write(entry(2, loss=0.5))
-    assert read_log(run) == [entry(2, loss=0.5)], "a line is on the disk as soon as it is written"
+    assert read_log(run.log_file) == [entry(2, loss=0.5)], "a line is on the disk as soon as it is written"
     log.close()
 
 
@@ -39,17 +40,28 @@ def test_what_was_logged_after_the_checkpoint_is_taken_out(run: Run) -> None:
     log = Log(run, 4)
     log.write(entry(5, loss=0.0))
     log.close()
-    assert [line["step"] for line in read_log(run)] == [2, 4, 5]
+    assert [line["step"] for line in read_log(run.log_file)] == [2, 4, 5]
 
 
 @pytest.mark.parametrize(
-    "lost", ['{"step": 9, "sta', "[]", '{"step": "4"}', "3", '{"stage": "game"}', "\xff\x00", "[" * 9999, "9" * 9999]
+    "lost",
+    [
+        '{"step": 9, "sta',
+        "[]",
+        '{"step": "4"}',
+        '{"step": 4}',
+        "3",
+        '{"stage": "game"}',
+        "\xff\x00",
+        "[" * 9999,
+        "9" * 9999,
+    ],
 )
 def test_a_line_that_cannot_be_read_costs_nothing_else(run: Run, lost: str) -> None:
     one, two, three = (json.dumps(entry(step)) for step in (1, 2, 3))
     run.log_file.write_bytes("\n".join([one, two, lost, three]).encode("latin-1"))
-    assert [line["step"] for line in read_log(run)] == [1, 2, 3]
-    assert log_lines(run)[1] == 1
+    assert [line["step"] for line in read_log(run.log_file)] == [1, 2, 3]
+    assert log_lines(run.log_file)[1] == 1
     Log(run, 3).close()
     assert run.log_file.read_text() == f"{one}\n{two}\n{three}\n"
 

@@ -12,7 +12,8 @@ import pytest
 import gantk
 from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
 from gantk.files import create_file
-from gantk.run.folder import Run, located, runs_under
+from gantk.run.folder import Run, located
+from gantk.run.places import runs_under
 
 
 def made(path: Path, *steps: int) -> Run:

@@ -18,8 +18,8 @@ import gantk
 from gantk import Joined, Loss, Model, Play, Player, Stage, Step, Terms
 from gantk.errors import FitError
 from gantk.parts import Part
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.log import read_log
 from gantk.run.terms import terms_of
 from gantk.schedule import Batch
 from gantk.testing import ToyDiscriminator, ToyGenerator, ToyNoise
@@ -145,7 +145,7 @@ def test_a_transformation_has_no_term_to_log_parts_of() -> None:
 
 
 def lines(run: Path) -> list[tuple[int, dict[str, float]]]:
-    return [(entry["step"], entry["values"]) for entry in read_log(Run(run))]
+    return [(entry["step"], entry["values"]) for entry in read_log(Run(run).log_file)]
 
 
 def test_a_line_is_the_mean_of_every_turn_of_every_step(register: Register, tiny: Build, tmp_path: Path) -> None:
