@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
+import torch
 from lightning_fabric import Fabric
 
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, UnusableCheckpoint
@@ -20,6 +22,9 @@ from gantk.training.changes import replayed
 
 __all__ = ["resume"]
 
+NOTHING = -1
+"""The step of a device that can use no checkpoint."""
+
 
 def resume(
     run: Run, model: Model, fabric: Fabric, say: Callable[[str], None]
@@ -30,17 +35,30 @@ def resume(
         what the checkpoint holds beside the weights, and what is wrong with newer ones.
 
     Raises:
-        CheckpointError: no checkpoint can be used, or a setting was changed that must not change.
+        CheckpointError: no checkpoint can be used, a setting was changed that must not change, or devices would resume
+            from different checkpoints.
     """
-    state, unusable = newest(run, lambda checkpoint: _loaded(run, model, checkpoint))
+    try:
+        state, unusable = newest(run, lambda checkpoint: _loaded(run, model, checkpoint))
+    except Exception:
+        _of_all(fabric, NOTHING)  # the other devices wait for it
+        raise
     total = state.place.total
-    if fabric.world_size > 1 and fabric.broadcast(total) != total:
-        raise CheckpointError(f"{run}: not every device can read the newest checkpoint.")
+    steps = _of_all(fabric, total)
+    if set(steps) != {total}:
+        found = ", ".join("none" if step == NOTHING else f"that of step {step}" for step in steps)
+        raise CheckpointError(f"{run}: devices read different checkpoints ({found}): give all of them the same files.")
     if text := _text(run, total, unusable):
         say(text)
     if state.former:
         say("this checkpoint has no checksums, as an earlier version of gantk wrote it; the next one has them")
     return state, unusable
+
+
+def _of_all(fabric: Fabric, step: int) -> list[int]:
+    """The steps that the devices would resume from, in their order."""
+    found = fabric.all_gather(torch.tensor([step], device=fabric.device))
+    return [int(each) for each in cast(torch.Tensor, found).flatten()]
 
 
 def _loaded(run: Run, model: Model, checkpoint: Path) -> Training:

@@ -135,7 +135,8 @@ class Trainer:
                 self.run.set_damaged_aside(each.path.parent)
         self.fabric.barrier()
         self._change(place)
-        self.run.clean(self.settings.keep)
+        if self.fabric.is_global_zero:
+            self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
         self.measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from torch import Tensor
 
 import gantk
 from gantk.data.order import Order
+from gantk.errors import CheckpointError
+from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
@@ -25,6 +26,7 @@ Build = Callable[..., gantk.Model]
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(tmp_path: Path) -> None:
+    """And resume it together: if the newest checkpoint is damaged, both from the one before, in the same bits."""
     model = gantk.build(
         loss="wgan-gp",
         generator="dcgan:width=4",
@@ -35,20 +37,33 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
             "train.devices": 2,
             "train.accelerator": "cpu",
             "train.log_every": 2,
+            "train.checkpoint_every": 2,
         },
     )
-    Run(tmp_path / "run").create(model.built.spec)
+    run = Run(tmp_path / "run")
+    run.create(model.built.spec)
+    assert "MEMBER: 2/2" in on_two_devices(run)
+    assert [entry["step"] for entry in read_log(run.log_file)] == [2, 4]
+    once = gantk.load(run)
+    assert once.sample(2).isfinite().all()
+    weights = run.latest() / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert "step-0000002: 2 steps after it are trained again" in on_two_devices(run)
+    again = gantk.load(run).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in once.state_dict().items())
+
+
+def on_two_devices(run: Run) -> str:
+    """Train a run, whose spec says how many devices; returns what is said."""
     done = subprocess.run(
-        [sys.executable, "-m", "gantk", "train", str(tmp_path / "run")],
+        [sys.executable, "-m", "gantk", "train", str(run)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "MEMBER: 2/2" in done.stderr
-    assert [json.loads(line)["step"] for line in Run(tmp_path / "run").log_file.read_text().splitlines()] == [2, 4]
-    assert gantk.load(tmp_path / "run").sample(2).isfinite().all()
+    return done.stderr
 
 
 def pretend(
@@ -100,6 +115,33 @@ def test_devices_share_a_batch_and_draw_noise_of_their_own(
         assert sorted([*one, *other]) == sorted(order.indices(8 * step, 8).tolist())
     assert all(len(a) == len(b) == 4 for a, b in zip(noise, others, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(noise, others, strict=True))
+
+
+@pytest.mark.parametrize(("other", "found"), [(4, "that of step 6, that of step 4"), (-1, "that of step 6, none")])
+def test_devices_resume_from_one_checkpoint_or_not_at_all(
+    other: int, found: str, tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    pretend(monkeypatch, 0)
+    monkeypatch.setattr(Fabric, "all_gather", lambda self, step: torch.stack([step, torch.full_like(step, other)]))
+    with pytest.raises(CheckpointError, match=rf"devices read different checkpoints \({found}\): give all"):
+        gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert Run(tmp_path / "run").steps() == [2, 4, 6], "nothing is set aside"
+
+
+def test_a_device_that_can_use_no_checkpoint_tells_the_others(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for what it says."""
+    run, told = Run(tmp_path / "run"), list[int]()
+    gantk.train(tiny(), run, progress=Silent())
+    for step in run.steps():
+        (run.checkpoint(step) / "model.safetensors").unlink()
+    pretend(monkeypatch, 1)
+    monkeypatch.setattr(Fabric, "all_gather", lambda self, step: (told.append(int(step)), step)[1])
+    with pytest.raises(CheckpointError, match="no other checkpoint is whole"):
+        gantk.train(tiny(), run, progress=Silent())
+    assert told == [-1]
 
 
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
