@@ -105,7 +105,7 @@ def build(
             its parts, data and settings replace the recipe's. Parts with other shapes start from new weights, with a
             note.
         time: how long training may take on this machine, in seconds or as `"1h"`, for a recipe that chooses its values
-            for it, such as `pictures`.
+            for it (`gantk.AdaptivePreset`).
 
     Raises:
         UsageError: a name or an option is unknown, or the parts do not fit; the message says how to fix it.

@@ -38,7 +38,7 @@ def parts_of_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change any setting of model.toml.")
 @click.option("--from", "start", type=PLACE, metavar="RUN", help="Start from the weights of this run or checkpoint.")
 @click.option("--seed", type=int, help="Random seed; 0 by default.")
-@click.option("--time", metavar="TIME", help="How long training may take, as 30min or 2h, for recipe pictures.")
+@click.option("--time", metavar="TIME", help="How long training may take, as 30min; for recipes such as pictures.")
 @click.option("-o", "--output", type=PLACE, metavar="RUN", help="The run folder to create.")
 @click.option("--dry-run", is_flag=True, help="Check and print; write nothing.")
 def command(
