@@ -1,11 +1,13 @@
 """Building blocks for networks of any image size, for the bundled plugins and your own.
 
-Size planning (`halved`, `halve_until`), layers that match those sizes exactly (`upsampler`, `downsampler`), stacks
-(`DownStack`, `up_stack`), residual blocks, normalization by name, and modulated by a vector (`Modulation`), weight
-initialization, discriminator heads, and projection onto the unit sphere (`OnSphere`).
+Size planning (`halved`, `halve_until`), sizes in names and messages (`size_name`, `size_list`), layers that match those
+sizes exactly (`upsampler`, `downsampler`), stacks (`DownStack`, `up_stack`), residual blocks, normalization by name or
+modulated by a vector (`Modulation`), weight initialization, discriminator heads, posteriors from the outputs of an
+encoder (`gaussian`, `point`), and projection onto the unit sphere (`OnSphere`).
 """
 
 from gantk.nn.average import Average
+from gantk.nn.codes import divergence_from_normal, gaussian, point
 from gantk.nn.heads import Head, provided, read_off
 from gantk.nn.layers import (
     Norm,
@@ -20,7 +22,7 @@ from gantk.nn.layers import (
 from gantk.nn.modes import evaluating
 from gantk.nn.modulation import Modulation
 from gantk.nn.residual import ResidualBlock
-from gantk.nn.sizes import Size, halve_until, halved
+from gantk.nn.sizes import Size, halve_until, halved, size_list, size_name
 from gantk.nn.sphere import OnSphere, on_sphere
 from gantk.nn.stacks import DownStack, up_stack
 
@@ -35,16 +37,21 @@ __all__ = [
     "ResidualBlock",
     "Size",
     "check_kernel",
+    "divergence_from_normal",
     "downsampler",
     "evaluating",
+    "gaussian",
     "halve_until",
     "halved",
     "init_weights",
     "normalization",
     "on_sphere",
     "output_activation",
+    "point",
     "provided",
     "read_off",
+    "size_list",
+    "size_name",
     "up_stack",
     "upsampler",
 ]

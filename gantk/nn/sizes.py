@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from gantk.errors import FitError
 
-__all__ = ["Rounding", "Size", "halve_until", "halved"]
+__all__ = ["Rounding", "Size", "halve_until", "halved", "size_list", "size_name"]
 
 Size = tuple[int, int]
 """(height, width)"""
@@ -53,3 +54,13 @@ def halve_until(size: Size, at_most: int, rounding: Rounding = "up") -> list[Siz
             "use larger images",
         )
     return sizes
+
+
+def size_name(size: Size) -> str:
+    """A size in the name of a stage or player: its side if it is a square, and `96x64` otherwise."""
+    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def size_list(sizes: Iterable[Size]) -> str:
+    """Sizes in a message: `7x7, 14x14, 28x28`."""
+    return ", ".join(f"{height}x{width}" for height, width in sizes)

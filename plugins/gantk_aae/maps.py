@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from gantk import Generator, Posterior
 from gantk.construct import nested
 from gantk.errors import FitError
+from gantk.nn import point
 from gantk.parts import ImageShape
 
 __all__ = ["MapAutoencoder"]
-
-POINT = -30.0
-"""The log-variance of a code that is no draw."""
 
 
 class MapAutoencoder(Generator):
@@ -56,4 +53,4 @@ class MapAutoencoder(Generator):
 
     def encode(self, images: Tensor) -> Posterior:
         codes: Tensor = self.encoder(images)
-        return Posterior(codes, torch.full_like(codes, POINT))
+        return point(codes)

@@ -12,12 +12,10 @@ from torch import Tensor
 from gantk import Generator, Posterior, require
 from gantk.construct import nested, offers_of
 from gantk.errors import FitError
+from gantk.nn import point
 from gantk.parts import ImageShape
 
 __all__ = ["ClassMixture"]
-
-POINT = -30.0
-"""The log-variance of a number that is no draw."""
 
 
 class ClassMixture(Generator):
@@ -85,5 +83,7 @@ class ClassMixture(Generator):
     def encode(self, images: Tensor) -> Posterior:
         """The posterior of codes, followed by zeros: an encoder does not know the class."""
         found = self.within.encode(images)
-        none = found.mean.new_zeros(len(found.mean), len(self.centers))
-        return Posterior(torch.cat([found.mean, none], dim=1), torch.cat([found.log_variance, none + POINT], dim=1))
+        none = point(found.mean.new_zeros(len(found.mean), len(self.centers)))
+        pairs = ((found.mean, none.mean), (found.log_variance, none.log_variance))
+        mean, log_variance = (torch.cat(pair, dim=1) for pair in pairs)
+        return Posterior(mean, log_variance)

@@ -7,19 +7,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gantk import Generator, Posterior, require
-from gantk.nn import OnSphere, Output, init_weights, output_activation
+from gantk.nn import OnSphere, Output, gaussian, init_weights, output_activation, point
 from gantk.parts import ImageShape
 
 __all__ = ["AAEGenerator"]
-
-POINT = -30.0
-"""The log-variance of a code that is no draw."""
-LOG_VARIANCE = (-30.0, 20.0)
-"""Bounds of a predicted log-variance, so that exp() is finite."""
 
 
 class AAEGenerator(Generator):
@@ -71,11 +65,8 @@ class AAEGenerator(Generator):
         return images
 
     def encode(self, images: Tensor) -> Posterior:
-        if self.gaussian:
-            mean, log_variance = self.encoder(images).chunk(2, dim=1)
-            return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
-        codes: Tensor = self.encoder(images)
-        return Posterior(codes, torch.full_like(codes, POINT))
+        outputs: Tensor = self.encoder(images)
+        return gaussian(outputs) if self.gaussian else point(outputs)
 
 
 def _perceptron(inputs: int, widths: tuple[int, ...], outputs: int) -> list[nn.Module]:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gantk import Generator, Posterior, require
 from gantk.errors import FitError
-from gantk.nn import OnSphere, Output, Size, downsampler, halve_until, halved, output_activation, up_stack, upsampler
+from gantk.nn import (
+    OnSphere,
+    Output,
+    Size,
+    downsampler,
+    gaussian,
+    halve_until,
+    halved,
+    output_activation,
+    point,
+    up_stack,
+    upsampler,
+)
 from gantk.parts import ImageShape
 
 __all__ = ["VAE"]
@@ -22,9 +33,6 @@ LARGEST_BASE = 4
 ENCODER_HALVINGS = 3
 LARGEST_CODE_MAP = 8
 """The encoder halves three times, and further until the shorter side is at most this."""
-
-LOG_VARIANCE = (-30.0, 20.0)
-"""Bounds of the log-variance. A trained encoder stays well within them; early in training they keep exp() finite."""
 
 
 class VAE(Generator):
@@ -77,11 +85,8 @@ class VAE(Generator):
         return images
 
     def encode(self, images: Tensor) -> Posterior:
-        if self.on_sphere:
-            codes: Tensor = self.encoder(images)
-            return Posterior(codes, torch.full_like(codes, LOG_VARIANCE[0]))
-        mean, log_variance = self.encoder(images).chunk(2, dim=1)
-        return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
+        outputs: Tensor = self.encoder(images)
+        return point(outputs) if self.on_sphere else gaussian(outputs)
 
 
 def _decoder(image_shape: ImageShape, noise_dim: int, width: int, output: Output) -> nn.Sequential:

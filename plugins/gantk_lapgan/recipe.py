@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gantk import Binding, Generator, Model, Player, Stage, Step, Terms
 from gantk.errors import FitError
-from gantk.nn import Size
+from gantk.nn import Size, size_list, size_name
 from gantk.parts import ImageShape
 from gantk.recipe import Recipe
 from gantk_lapgan.pyramid import shrunk, upsampled
@@ -60,7 +60,7 @@ class ResidualGames(Recipe):
         values: dict[str, Images] = {}
         players: list[Player] = []
         for index, size in enumerate(sizes):
-            name = _written(size)
+            name = size_name(size)
             values |= self._values(index, name, size, sizes[index - 1] if index else None)
             path = f"discriminator.judges.{index}"
             sees = Binding(path, real=f"judged-real-{name}", fake=f"judged-fake-{name}")
@@ -114,17 +114,9 @@ def _sizes(model: Model) -> Sequence[Size]:
         )
     judged: Sequence[Size] = getattr(model.discriminator, "sizes", ())
     if list(judged) != list(sizes):
-        found = f"has the sizes {_listed(judged)}" if judged else "judges one size"
+        found = f"has the sizes {size_list(judged)}" if judged else "judges one size"
         raise FitError(
-            f"the generator has the sizes {_listed(sizes)}, but the discriminator {found}",
+            f"the generator has the sizes {size_list(sizes)}, but the discriminator {found}",
             f"use --discriminator pyramid:sizes={len(sizes)}",
         )
     return sizes
-
-
-def _listed(sizes: Sequence[Size]) -> str:
-    return ", ".join(f"{height}x{width}" for height, width in sizes)
-
-
-def _written(size: Size) -> str:
-    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"

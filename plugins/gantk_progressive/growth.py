@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gantk import require
 from gantk.errors import FitError
-from gantk.nn import Size, halve_until
+from gantk.nn import Size, halve_until, size_list
 from gantk_progressive.layers import halve, twice
 
 __all__ = ["Grows", "Growth", "channels", "check_widths", "resolutions"]
@@ -86,7 +86,7 @@ class Growth(nn.Module):
     def depth_of(self, size: Size) -> int:
         """The depth at which images have this size; `FitError` for a size that is not a resolution."""
         if size not in self.sizes:
-            known = ", ".join(f"{height}x{width}" for height, width in self.sizes)
+            known = size_list(self.sizes)
             raise FitError(f"images of {size[0]}x{size[1]} pixels have none of the resolutions {known}.")
         return self.sizes.index(size)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gantk import Binding, Player, Stage, Step, Terms, require
 from gantk.errors import FitError
 from gantk.model import Model
-from gantk.nn import Size
+from gantk.nn import Size, size_name
 from gantk.parts import Part
 from gantk.recipe import Recipe
 from gantk_progressive.growth import Grows
@@ -78,7 +78,7 @@ class Growing(Recipe):
         ]
         shown = self.images if depth else max(1, round(self.images * (1 - self.fade)))
         return Stage(
-            f"size-{_written(size)}",
+            f"size-{size_name(size)}",
             players,
             length=f"{shown} images",
             batch_size=self.batch_size(size),
@@ -116,10 +116,6 @@ def _growth(slot: str, part: Part | None) -> Grows:
             f"recipe 'growing' needs a {slot} that grows, which {type(part).__name__} does not", f"use --{slot} progan"
         )
     return growth
-
-
-def _written(size: Size) -> str:
-    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
 
 
 def _table(batch_sizes: Mapping[str, int]) -> dict[int, int]:

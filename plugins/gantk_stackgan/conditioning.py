@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from gantk import Generator, require
 from gantk.errors import FitError
+from gantk.nn import divergence_from_normal
+from gantk.parts import ImageShape
 
-__all__ = ["Inputs", "divergence_from_normal"]
+__all__ = ["AugmentedGenerator", "Inputs"]
 
 
 class Inputs(nn.Module):
@@ -64,14 +68,40 @@ class Inputs(nn.Module):
         """KL(N(μ(φ), σ²(φ)) ‖ N(0, I)), the mean over conditions and dimensions; 0 without a condition."""
         if self.gaussian is None:
             return condition.new_zeros(())
-        return divergence_from_normal(*self._gaussian(condition))
+        return divergence_from_normal(*self._gaussian(condition)).mean()
 
     def _gaussian(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = cast(Tensor, cast(Any, self.gaussian)(condition)).chunk(2, dim=1)
         return mean, log_variance
 
 
-def divergence_from_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) ‖ N(0, I)), the mean over images and dimensions."""
-    mean, log_variance = mean.float(), log_variance.float()
-    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean()
+class AugmentedGenerator(Generator):
+    """A generator that reads its condition by augmentation, and minimizes the divergence too if it has a condition.
+
+    Args:
+        width, residual, augmented, kl, init_std: options of the generator, which are checked here.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        condition_dim: int,
+        *,
+        width: int,
+        residual: int,
+        augmented: int,
+        kl: float,
+        init_std: float,
+    ) -> None:
+        super().__init__()
+        require(width >= 1, f"width must be at least 1, not {width}.")
+        require(residual >= 0, f"residual must be 0 or more, not {residual}.")
+        require(augmented >= 0, f"augmented must be 0 or more, not {augmented}.")
+        require(0 <= kl < math.inf, f"kl must be 0 or more and finite, not {kl}.")
+        require(init_std > 0, f"init_std must be positive, not {init_std}.")
+        self.image_shape = image_shape
+        self.condition_dim = condition_dim
+        self.weight = kl
+
+    def speaks_to(self, role: str) -> bool:
+        return super().speaks_to(role) and self.condition_dim > 0 and self.weight > 0

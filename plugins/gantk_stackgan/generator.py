@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gantk import Binding, Generator, Play, require
+from gantk import Binding, Play, require
 from gantk.nn import ResidualBlock, Size, downsampler, halved, init_weights
 from gantk.parts import ImageShape
 from gantk_stackgan.blocks import base_sizes, narrowing, projection, rectified, spread_over, to_image, up_rectified
-from gantk_stackgan.conditioning import Inputs
+from gantk_stackgan.conditioning import AugmentedGenerator, Inputs
 
 __all__ = ["StackGANGenerator"]
 
@@ -90,7 +89,7 @@ class StageTwo(nn.Module):
         return self.inputs.divergence(condition)
 
 
-class StackGANGenerator(Generator):
+class StackGANGenerator(AugmentedGenerator):
     """StackGAN's generator: stage I generates small images from noise, and stage II refines them at the full size.
 
     In a conditional model, both stages read the condition through conditioning augmentation: the last `augmented`
@@ -124,16 +123,9 @@ class StackGANGenerator(Generator):
         kl: float = 2.0,
         init_std: float = 0.02,
     ) -> None:
-        super().__init__()
-        require(width >= 1, f"width must be at least 1, not {width}.")
+        options: dict[str, Any] = {"width": width, "residual": residual, "augmented": augmented}
+        super().__init__(image_shape, condition_dim, kl=kl, init_std=init_std, **options)
         require(doublings >= 1, f"doublings must be at least 1, not {doublings}.")
-        require(residual >= 0, f"residual must be 0 or more, not {residual}.")
-        require(augmented >= 0, f"augmented must be 0 or more, not {augmented}.")
-        require(0 <= kl < math.inf, f"kl must be 0 or more and finite, not {kl}.")
-        require(init_std > 0, f"init_std must be positive, not {init_std}.")
-        self.image_shape = image_shape
-        self.condition_dim = condition_dim
-        self.weight = kl
         channels, *_ = image_shape
         self.sizes = halved(image_shape[1:], doublings)[::-doublings]
         coarse, *_ = self.sizes
@@ -162,9 +154,6 @@ class StackGANGenerator(Generator):
         """The games of the whole and of stage I, once each."""
         games = ("generator", "generator.first")
         return super().joins(binding) and binding.generator in games and binding.condition == "condition"
-
-    def speaks_to(self, role: str) -> bool:
-        return super().speaks_to(role) and self.condition_dim > 0 and self.weight > 0
 
     def generator(self, play: Play) -> Tensor:
         """The divergence of the augmented condition of what generates: stage I, or both."""

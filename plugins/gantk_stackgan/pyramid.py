@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gantk import Discriminator, Verdict, require
 from gantk.construct import nested, offers_of
 from gantk.errors import FitError
-from gantk.nn import halved
+from gantk.nn import halved, size_list
 from gantk.parts import ImageShape
 
 __all__ = ["PyramidDiscriminator"]
@@ -53,7 +53,6 @@ class PyramidDiscriminator(Discriminator):
         """The verdict of the discriminator of the images' size; `FitError` for another size."""
         size = (images.shape[2], images.shape[3])
         if size not in self.sizes:
-            known = ", ".join(f"{height}x{width}" for height, width in self.sizes)
-            raise FitError(f"images of {size[0]}x{size[1]} pixels have none of the sizes {known}.")
+            raise FitError(f"images of {size[0]}x{size[1]} pixels have none of the sizes {size_list(self.sizes)}.")
         verdict: Verdict = self.judges[self.sizes.index(size)](images, *conditions)
         return verdict

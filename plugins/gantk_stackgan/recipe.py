@@ -13,7 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from gantk import Binding, Joined, Model, Player, Stage, Step, Terms, require
 from gantk.errors import FitError
-from gantk.nn import Size
+from gantk.nn import Size, size_list, size_name
 from gantk.recipe import Recipe
 from gantk_stackgan.games import Games, blank, games_of, mismatched
 
@@ -55,14 +55,16 @@ class StackedGames(Recipe):
         coarse, _ = _sizes(model)
         small = Binding("discriminator.judges.0", "generator.first", real="coarse", fake="coarse_fake")
         full = Binding("discriminator.judges.1")
-        values = {"coarse": _shrunk(coarse), "coarse_fake": _coarse_fake, "blank": blank}
+        values = {"coarse": _shrunk(coarse), "coarse_fake": _generated("generator.first", "noise"), "blank": blank}
         values |= {f"{game.real}-mismatched": mismatched(game.real, game.fake) for game in (small, full)}
         one = self._players(model, small, ("generator.first", "noise?", "condition?"))
         two = self._players(model, full, ("generator.second",))
+        first = {**values, "fake": _generated("generator", "noise")}
+        second = {**values, "fake": _generated("generator.second", "noise", "coarse_fake")}
         return [
             # Refiners join stage II only, since stage I's images are small.
-            Stage("stage-1", one, "600 epochs", BATCH, values={**values, "fake": _enlarged}, enter=_refines(False)),
-            Stage("stage-2", two, "600 epochs", BATCH, True, {**values, "fake": _refined_fake}, _refines(True)),
+            Stage("stage-1", one, "600 epochs", BATCH, values=first, enter=_refines(False)),
+            Stage("stage-2", two, "600 epochs", BATCH, adversarial=True, values=second, enter=_refines(True)),
         ]
 
     def _players(self, model: Model, binding: Binding, moves: tuple[str, ...]) -> list[Player]:
@@ -110,10 +112,8 @@ class GamePerSize(Recipe):
                 "use --generator stackgan-v2",
             )
         sizes = _sizes(model)
-        names, values = (
-            [_written(size) for size in sizes],
-            dict[str, Callable[[Step], Any]](images=_images, blank=blank),
-        )
+        names = [size_name(size) for size in sizes]
+        values: dict[str, Callable[[Step], Any]] = {"images": _images, "blank": blank}
         games = [self._game(index, name, len(sizes)) for index, name in enumerate(names)]
         for index, (game, size) in enumerate(zip(games, sizes, strict=True)):
             values |= {game.real: _shrunk(size), game.fake: _image(index)}
@@ -193,18 +193,10 @@ def _sizes(model: Model) -> Sequence[Size]:
         return sizes
     doublings = round(math.log2(max(sizes[1]) / max(sizes[0])))
     mend = f"pyramid:sizes={len(sizes)}" + (f",doublings={doublings}" if doublings > 1 else "")
-    found = f"has the sizes {_listed(judged)}" if judged else "judges one size"
+    found = f"has the sizes {size_list(judged)}" if judged else "judges one size"
     raise FitError(
-        f"the generator has the sizes {_listed(sizes)}, but the discriminator {found}", f"use --discriminator {mend}"
+        f"the generator has the sizes {size_list(sizes)}, but the discriminator {found}", f"use --discriminator {mend}"
     )
-
-
-def _listed(sizes: Sequence[Size]) -> str:
-    return ", ".join(f"{height}x{width}" for height, width in sizes)
-
-
-def _written(size: Size) -> str:
-    return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
 
 
 def _shrunk(size: Size) -> Callable[[Step], Tensor]:
@@ -224,18 +216,13 @@ def _images(step: Step) -> tuple[Tensor, ...]:
     return images
 
 
-def _coarse_fake(step: Step) -> Tensor:
-    images: Tensor = step.use("generator.first")(step["noise"])
-    return images
+def _generated(path: str, *names: str) -> Callable[[Step], Tensor]:
+    """The output of a module for values of the step."""
 
+    def images(step: Step) -> Tensor:
+        found: Tensor = step.use(path)(*(step[name] for name in names))
+        return found
 
-def _enlarged(step: Step) -> Tensor:
-    images: Tensor = step.use("generator")(step["noise"])
-    return images
-
-
-def _refined_fake(step: Step) -> Tensor:
-    images: Tensor = step.use("generator.second")(step["noise"], step["coarse_fake"])
     return images
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from gantk import Binding, Generator, Play, require
+from gantk import Binding, Play, require
 from gantk.nn import Size, halved, init_weights
 from gantk.parts import ImageShape
 from gantk_stackgan.blocks import (
@@ -22,7 +21,7 @@ from gantk_stackgan.blocks import (
     to_image,
     up_gated,
 )
-from gantk_stackgan.conditioning import Inputs
+from gantk_stackgan.conditioning import AugmentedGenerator, Inputs
 
 __all__ = ["StackGANv2Generator"]
 
@@ -79,7 +78,7 @@ class AtSize(nn.Module):
         return images
 
 
-class StackGANv2Generator(Generator):
+class StackGANv2Generator(AugmentedGenerator):
     """StackGAN-v2's generator: a tree whose branches generate the same image at several sizes, each half the next.
 
     In a conditional model, the condition is read through conditioning augmentation: the last `augmented` numbers of
@@ -110,16 +109,9 @@ class StackGANv2Generator(Generator):
         kl: float = 2.0,
         init_std: float = 0.02,
     ) -> None:
-        super().__init__()
+        options: dict[str, Any] = {"width": width, "residual": residual, "augmented": augmented}
+        super().__init__(image_shape, condition_dim, kl=kl, init_std=init_std, **options)
         require(sizes >= 2, f"sizes must be at least 2, not {sizes}.")
-        require(width >= 1, f"width must be at least 1, not {width}.")
-        require(residual >= 0, f"residual must be 0 or more, not {residual}.")
-        require(augmented >= 0, f"augmented must be 0 or more, not {augmented}.")
-        require(0 <= kl < math.inf, f"kl must be 0 or more and finite, not {kl}.")
-        require(init_std > 0, f"init_std must be positive, not {init_std}.")
-        self.image_shape = image_shape
-        self.condition_dim = condition_dim
-        self.weight = kl
         self.sizes = halved(image_shape[1:], sizes - 1)[::-1]
         inputs = Inputs(noise_dim, condition_dim, augmented)
         self.tree = Tree(inputs, width, residual, image_shape[0], self.sizes)
@@ -134,9 +126,6 @@ class StackGANv2Generator(Generator):
     def joins(self, binding: Binding) -> bool:
         """The conditional game of the full size."""
         return super().joins(binding) and binding.generator == "generator" and binding.condition == "condition"
-
-    def speaks_to(self, role: str) -> bool:
-        return super().speaks_to(role) and self.condition_dim > 0 and self.weight > 0
 
     def generator(self, play: Play) -> Tensor:
         """The divergence of the augmented condition from N(0, I)."""

@@ -12,6 +12,7 @@ from gantk.nn import (
     Head,
     Norm,
     downsampler,
+    gaussian,
     halve_until,
     normalization,
     output_activation,
@@ -26,8 +27,6 @@ __all__ = ["VAEGANDiscriminator", "VAEGANGenerator"]
 KERNEL = 5
 LARGEST_BASE = 8
 """The image is halved until its shorter side is at most this: 64 → 32 → 16 → 8, 28 → 14 → 7."""
-LOG_VARIANCE = (-30.0, 20.0)
-"""Bounds of the log-variance, so that exp() is finite."""
 
 
 def _check(width: int) -> None:
@@ -83,8 +82,7 @@ class VAEGANGenerator(Generator):
         return images
 
     def encode(self, images: Tensor) -> Posterior:
-        mean, log_variance = self.encoder(images).chunk(2, dim=1)
-        return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
+        return gaussian(self.encoder(images))
 
 
 class VAEGANDiscriminator(Discriminator):

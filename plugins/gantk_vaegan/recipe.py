@@ -10,6 +10,7 @@ from torch import Tensor
 from gantk import Binding, Generator, Joined, Player, Posterior, Stage, Step, Terms
 from gantk.errors import FitError
 from gantk.model import Model
+from gantk.nn import divergence_from_normal
 from gantk.recipe import Recipe
 
 Value = Callable[[Step], Any]
@@ -65,8 +66,7 @@ class _Divergence:
     """KL(q(z|x) ‖ N(0, I)), summed over the code's dimensions and averaged over the batch."""
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        mean, log_variance = (each.float() for each in step["posterior"])
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        divergence = divergence_from_normal(*step["posterior"]).sum(dim=1).mean()
         return {"kl": step.log("kl", divergence)}
 
     def __str__(self) -> str:
