@@ -48,14 +48,14 @@ from gantk.building.title import SIZE, true_title
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
 from gantk.data import DataSource
-from gantk.errors import DataError, FitError, OptionError, UsageError
+from gantk.errors import DataError, FitError, GantkError, OptionError, UsageError
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.model import Model
 from gantk.options import check_options
 from gantk.parts import Condition
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
-from gantk.run.folder import located
+from gantk.run.folder import Run, located
 from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
@@ -166,7 +166,7 @@ def build(
         leave_out(without_those, name)
     model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)
     if start_from is not None:
-        start_weights(model, start_from)
+        start_weights(model, start_from, _model_of(located(start_from)[0]))
         if recipe is None and other_parts(chosen):
             again = "with other parts, stages have the recipe's settings, not the run's; set them with --set stages.…."
             model.built.notes.append(again)
@@ -178,6 +178,14 @@ def build(
     said = [_path_of(each).rpartition(".")[2] for each in listed]
     model.built.notes += notes_on_brought(model.built.stages, added, said)
     return model
+
+
+def _model_of(run: Run) -> Model | None:
+    """A run's own model, which its checkpoints must fit; `None` if it cannot be built here, as without its plugins."""
+    try:
+        return assemble(run.spec(), for_training=False)
+    except GantkError:
+        return None
 
 
 def _merged_data(lower: Spec, tables: Spec, settings: Sequence[Any]) -> Mapping[str, Any]:

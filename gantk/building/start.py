@@ -40,21 +40,23 @@ def other_parts(chosen: Mapping[str, Any]) -> bool:
     return not set(chosen) <= {"data", "seed"}
 
 
-def start_weights(model: Model, path: str | os.PathLike[str] | Run) -> None:
+def start_weights(model: Model, path: str | os.PathLike[str], theirs: Model | None) -> None:
     """Give every part that a run's checkpoint has as well its weights from there.
 
     The model's spec remembers where they come from, and its notes say which parts start anew, and why.
 
     Args:
         model: the model, freshly built.
-        path: the run, for its newest checkpoint, or the folder of one.
+        path: the run, for its newest checkpoint that can be used, or the folder of one.
+        theirs: the run's own model, which its checkpoints must fit; `None` if it cannot be built.
 
     Raises:
         FitError: no part can take its weights from there.
+        CheckpointError: no checkpoint can be used, or not that one.
     """
-    run, step = (path, None) if isinstance(path, Run) else located(path)
-    checkpoint, weights = weights_at(run, step)
-    theirs = run.spec()
+    run, step = located(path)
+    checkpoint, weights = weights_at(run, step, theirs)
+    spec = run.spec()
     taken, refused = [], []
     with model.averaging():
         for name, part in model.parts.items():
@@ -63,7 +65,7 @@ def start_weights(model: Model, path: str | os.PathLike[str] | Run) -> None:
             found = {
                 key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")
             }
-            if reason := _reason(part.state_dict(), found, _plugin(model.built.spec, name), _plugin(theirs, name)):
+            if reason := _reason(part.state_dict(), found, _plugin(model.built.spec, name), _plugin(spec, name)):
                 refused.append(f"{name} starts from new weights: {reason}")
                 continue
             part.load_state_dict(found)

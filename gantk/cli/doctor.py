@@ -19,10 +19,10 @@ __all__ = ["command"]
 @click.argument("run", type=PLACE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(run: Path | None, as_json: bool) -> None:
-    """Check this installation, or every file of a RUN.
+    """Check this installation, or the files of a RUN.
 
-    Without RUN: versions, devices, native code, data roots and the state of every plugin. With RUN: which of its files
-    are whole. Exits with status 1 if a plugin, a package's metadata or a file is broken.
+    Without RUN: versions, devices, native code, data roots and the state of every plugin. With RUN: its files, and
+    which are damaged. Exits with status 1 if a plugin, a package's metadata or a file is broken.
     """
     from contextlib import redirect_stdout
 

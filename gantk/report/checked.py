@@ -1,4 +1,4 @@
-"""Whether the files of a run hold."""
+"""Whether the files of a run are whole, and fit it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Finding:
 
 
 def checked(run: Run) -> list[Finding]:
-    """Read everything in a run and check it: against checksums where there are, and weights against the model.
+    """Read the files of a run and check them: against checksums where there are any, and weights against the model.
+
+    TensorBoard's files and the report, which gantk does not read, are left out.
 
     Raises:
         RunError: it is not a run.
@@ -170,7 +172,7 @@ LOOKS: Mapping[str, Callable[[Path, Manifest, Model | None], str]] = {
     TRAINING: _training,
     TRAINING_PT: _training,
 }
-"""File of a checkpoint → what it holds."""
+"""File of a checkpoint → what says its content."""
 
 
 def _picture(path: Path) -> str:
@@ -186,7 +188,7 @@ def findings_text(run: Run, findings: list[Finding]) -> str:
     summary = f"{run} is whole"
     if damaged:
         summary = f"{_many(damaged, 'file')} of {run} {'is' if damaged == 1 else 'are'} damaged{_usable(run, findings)}"
-    return f"{table(rows, ('FILE', 'STATE', 'WHAT IT HOLDS'))}\n{summary}"
+    return f"{table(rows, ('FILE', 'STATE', 'CONTENT'))}\n{summary}"
 
 
 def _usable(run: Run, findings: list[Finding]) -> str:
@@ -197,7 +199,7 @@ def _usable(run: Run, findings: list[Finding]) -> str:
     if len(holding) == len(steps):
         return ""
     if holding:
-        return f"; the newest checkpoint that holds is that of step {holding[-1]}"
+        return f"; the newest checkpoint that can be used is of step {holding[-1]}"
     foreign = any(each.about.startswith(ForeignCheckpoint.says) for each in findings)
     restore = "restore model.toml if it was changed, or " * foreign
-    return f"; no checkpoint holds: {restore}gantk train {run.typed} --fresh starts over"
+    return f"; no checkpoint can be used: {restore}gantk train {run.typed} --fresh starts over"

@@ -59,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Training:
-    """What a checkpoint holds beside the weights."""
+    """What a checkpoint contains besides the weights."""
 
     place: Place
     optimizers: States
@@ -222,7 +222,7 @@ def _manifest(checkpoint: Path) -> Manifest:
 
 
 def read_training(checkpoint: Path, model: Model | None = None) -> Training:
-    """What a checkpoint holds beside the weights.
+    """What a checkpoint contains besides the weights.
 
     Args:
         checkpoint: its folder.

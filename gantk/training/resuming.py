@@ -32,7 +32,7 @@ def resume(
     """Load the newest checkpoint that can be used into a model, and say from where training resumes and what is lost.
 
     Returns:
-        what the checkpoint holds beside the weights, and what is wrong with newer ones.
+        what the checkpoint contains besides the weights, and what is wrong with newer ones.
 
     Raises:
         CheckpointError: no checkpoint can be used, a setting was changed that must not change, or devices would resume

@@ -1,4 +1,4 @@
-"""doctor RUN: whether the files of a run hold."""
+"""doctor RUN: whether the files of a run are whole."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_folder_that_is_named_for_another_step(trained: Path, call) -> None:
     found = call("doctor", "trained")
     assert found.code == 1
     assert "it is of step 8, not 99: rename the folder to step-0000008" in found.out
-    last = "1 file of trained is damaged; the newest checkpoint that holds is that of step 4"
+    last = "1 file of trained is damaged; the newest checkpoint that can be used is of step 4"
     assert found.out.splitlines()[-1] == last
     shutil.copytree(checkpoints / "step-0000004", checkpoints / "step-0000008")
     err = call("train", "trained").worked().err
@@ -81,7 +81,7 @@ def test_a_checkpoint_of_another_model_in_place_of_the_newest(trained: Path, sma
     assert found.code == 1
     assert "does not fit this run: it contains the weights of another model" in found.out
     assert "does not fit this run: generator.width was 9 when it was trained and is 4" in found.out
-    assert found.out.endswith("the newest checkpoint that holds is that of step 4\n")
+    assert found.out.endswith("the newest checkpoint that can be used is of step 4\n")
     assert "--fresh" not in found.out
     assert "use another step: 4" in call("sample", "trained", "--step", "8").error(1)
     for command in (("sample", "trained", "-n", "1", "-o", "one.png"), ("train", "trained")):

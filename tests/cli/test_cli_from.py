@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from by_hand import rewrite
 from safetensors.torch import load_file
 
 import gantk as api
@@ -71,6 +72,24 @@ def test_nothing_fits(trained: Path, tmp_path: Path, call) -> None:
     error = call("build", "--from", "trained", *both, "-o", "fine").error(2)
     assert "no part can start from trained/checkpoints/step-0000008: generator starts from new weights: " in error
     assert not (tmp_path / "fine").exists()
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_newest_checkpoint_that_cannot_be_used_is_named_and_the_one_before_it_used(
+    foreign: bool, trained: Path, call
+) -> None:
+    newest = trained / "checkpoints/step-0000008"
+    if foreign:
+        rewrite(newest, weights=lambda weights: weights.update(other=torch.zeros(1)))
+    else:
+        (newest / "model.safetensors").write_bytes(b"cut")
+    result = call("build", "--from", "trained", "-o", "fine").worked()
+    assert "note: generator, discriminator start from trained/checkpoints/step-0000004." in result.out
+    said = (
+        "does not fit this run: it contains the weights of another model" if foreign else "is damaged: it has 3 bytes"
+    )
+    assert f"trained/checkpoints/step-0000008/model.safetensors {said}" in result.err
+    assert "using trained/checkpoints/step-0000004" in result.err
 
 
 def test_a_run_never_trained_and_none(untrained: Path, call) -> None:
