@@ -9,9 +9,9 @@ from typing import Any
 
 from gantk.building.construct import construct, part_class
 from gantk.building.named import part_named
-from gantk.building.nested import nested, offers_of
+from gantk.building.nested import Around, nested, offers_of
 
-__all__ = ["construct", "nested", "offers_of", "part_class", "part_named"]
+__all__ = ["Around", "construct", "nested", "offers_of", "part_class", "part_named"]
 
 
 class _Callable(ModuleType):

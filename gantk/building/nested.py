@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from gantk.building.construct import construct
 from gantk.errors import FitError
 from gantk.options import parse_part, read_options, write_part
-from gantk.parts import Discriminator, Generator
+from gantk.parts import Discriminator, Generator, Verdict
 
-__all__ = ["nested", "offers_of", "usable_offer"]
+__all__ = ["Around", "nested", "offers_of", "usable_offer"]
 
 
 class Extended(str):
@@ -79,3 +81,32 @@ def usable_offer(part: Any, need: str, given: Collection[str]) -> dict[str, Any]
         return {}
     replaced = {name for name, value in offer.items() if not isinstance(value, Extended)} & set(given)
     return {} if replaced else {name: str(v) if isinstance(v, Extended) else v for name, v in offer.items()}
+
+
+class Around(Discriminator):
+    """A discriminator around another one, with its verdict; subclasses add to it.
+
+    It provides and offers what the one within does, reads the condition if that one does, and grows if that one grows.
+
+    Args:
+        of: spec of the discriminator within, the value of the option `of`.
+        needs: what that one must provide.
+        context: context arguments for it (`image_shape`, `noise_dim`, `condition_dim`, `class_count`).
+    """
+
+    def __init__(self, of: str, needs: Iterable[str] = (), **context: Any) -> None:
+        super().__init__()
+        self.within: Discriminator = nested("discriminator", of, needs, **context)
+        self.provides = self.within.provides
+        self.offers: Mapping[str, Mapping[str, Any]] = offers_of("of", of, self.within)
+        self.reads_condition = self.within.reads_condition
+
+    def forward(self, images: Tensor, *conditions: Tensor) -> Verdict:
+        """The verdict on `[N, C, H, W]` images and, if the discriminator within reads them, their conditions."""
+        verdict: Verdict = self.within(images, *conditions)
+        return verdict
+
+    @property
+    def growth(self) -> Any:
+        """That of the discriminator within, if it grows: recipes that grow networks read it."""
+        return self.within.growth

@@ -2,8 +2,9 @@
 
 Size planning (`halved`, `halve_until`), sizes in names and messages (`size_name`, `size_list`), layers that match those
 sizes exactly (`upsampler`, `downsampler`), stacks (`DownStack`, `up_stack`), residual blocks, normalization by name or
-modulated by a vector (`Modulation`), weight initialization, discriminator heads, posteriors from the outputs of an
-encoder (`gaussian`, `point`), and projection onto the unit sphere (`OnSphere`).
+modulated by a vector (`Modulation`), weight initialization, discriminator heads, minibatch discrimination
+(`MinibatchFeatures`), posteriors from the outputs of an encoder (`gaussian`, `point`), and projection onto the unit
+sphere (`OnSphere`).
 """
 
 from gantk.nn.average import Average
@@ -19,6 +20,7 @@ from gantk.nn.layers import (
     output_activation,
     upsampler,
 )
+from gantk.nn.minibatch import MinibatchFeatures
 from gantk.nn.modes import evaluating
 from gantk.nn.modulation import Modulation
 from gantk.nn.residual import ResidualBlock
@@ -30,6 +32,7 @@ __all__ = [
     "Average",
     "DownStack",
     "Head",
+    "MinibatchFeatures",
     "Modulation",
     "Norm",
     "OnSphere",

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from gantk import Discriminator, Play, Verdict, require
-from gantk.construct import nested, offers_of
-from gantk.nn import evaluating
+from gantk import Play, Verdict, require
+from gantk.construct import Around
+from gantk.nn import MinibatchFeatures, evaluating
 from gantk.parts import ImageShape
 from gantk_adversarial.shared import hidden_map, require_factor, wide
 
 __all__ = ["DenoisingFeatures", "MinibatchDiscriminator"]
 
 
-MOMENTUM = 0.1
-"""Share of the newest batch in running means."""
-
-
-class _Around(Discriminator):
-    """A discriminator around another one. What that one offers beside its verdicts, such as growth, it offers too.
+class _Reading(Around):
+    """A discriminator around another one, of which it reads a hidden map.
 
     Args:
         of: the discriminator within, with options.
@@ -36,36 +28,19 @@ class _Around(Discriminator):
     def __init__(
         self, of: str, layer: int, image_shape: ImageShape, noise_dim: int, condition_dim: int, class_count: int
     ) -> None:
-        super().__init__()
         context = {"noise_dim": noise_dim, "condition_dim": condition_dim, "class_count": class_count}
-        self.within: Discriminator = nested("discriminator", of, needs=["hidden"], image_shape=image_shape, **context)
-        self.provides = self.within.provides
-        self.reads_condition = self.within.reads_condition
-        self.offers: Mapping[str, Mapping[str, Any]] = offers_of("of", of, self.within)
+        super().__init__(of, ["hidden"], image_shape=image_shape, **context)
         given = (torch.zeros(2, condition_dim),) if self.reads_condition else ()
         with evaluating(self.within), torch.no_grad():
             self.features = hidden_map(self.within(torch.zeros(2, *image_shape), *given), layer)[0].numel()
         self.layer = layer
 
-    def forward(self, images: Tensor, *conditions: Tensor) -> Verdict:
-        """The verdict on `[N, C, H, W]` images, and, if it reads them, their conditions."""
-        verdict: Verdict = self.within(images, *conditions)
-        return verdict
-
     def _read(self, verdict: Verdict) -> Tensor:
         """`[N, features]`: the hidden map of each image."""
         return hidden_map(verdict, self.layer).flatten(1)
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "within":
-                raise
-            return getattr(self.within, name)
 
-
-class DenoisingFeatures(_Around):
+class DenoisingFeatures(_Reading):
     """Denoising feature matching: G moves its images' features to where those of real images are denser.
 
     A denoiser r learns ‖r(φ(x) + noise) - φ(x)‖² on features φ(x) of real images, a hidden map of the discriminator,
@@ -119,7 +94,7 @@ class DenoisingFeatures(_Around):
         return play.log("distance", (features - restored).square().mean(), self.denoising)
 
 
-class MinibatchDiscriminator(_Around):
+class MinibatchDiscriminator(_Reading):
     """Minibatch discrimination: a discriminator also sees how close each image is to the others of its batch.
 
     Its features are mapped by a tensor to `kernels` vectors of length `dims`. For each, the sum over the other images
@@ -154,27 +129,13 @@ class MinibatchDiscriminator(_Around):
         # A verdict depends on the rest of the batch, and the discriminator within cannot change that.
         self.provides = self.provides - {"per-sample"}
         self.offers = {need: offer for need, offer in self.offers.items() if need != "per-sample"}
-        self.kernels, self.dims = kernels, dims
-        self.project = nn.Linear(self.features, kernels * dims, bias=False)
-        nn.init.normal_(self.project.weight, 0.0, 1 / math.sqrt(self.features))
+        self.close = MinibatchFeatures(self.features, kernels, dims)
         self.logit = nn.Linear(kernels, 1, bias=False)
         nn.init.normal_(self.logit.weight, 0.0, 0.02)
-        self.register_buffer("usual", torch.zeros(kernels))
-        self.usual: Tensor
 
     def forward(self, images: Tensor, *conditions: Tensor) -> Verdict:
         """The verdict, with a logit that depends on the whole batch."""
         verdict = super().forward(images, *conditions)
         assert verdict.logits is not None
-        close = self._closeness(self._read(verdict)) if self.training else self.usual.expand(len(images), -1)
-        logits = wide(verdict.logits) + self.logit(close).squeeze(1)
+        logits = wide(verdict.logits) + wide(self.logit(self.close(self._read(verdict)))).squeeze(1)
         return Verdict(logits, verdict.hidden, verdict.code, verdict.classes)
-
-    def _closeness(self, features: Tensor) -> Tensor:
-        """`[N, kernels]`: the sums over the other images of exp(-distance)."""
-        vectors = wide(self.project(features)).view(len(features), self.kernels, self.dims)
-        distances = (vectors[:, None] - vectors[None]).abs().sum(dim=3)
-        close = (-distances).exp().sum(dim=1) - 1
-        with torch.no_grad():
-            self.usual.lerp_(close.mean(dim=0), MOMENTUM)
-        return close

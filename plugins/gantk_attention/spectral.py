@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from gantk import Discriminator, Loss, Play, Verdict, require
-from gantk.construct import nested, offers_of
+from gantk import Loss, Play, require
+from gantk.construct import Around
 from gantk.parts import ImageShape
 from gantk_attention.blocks import normalized
 
 __all__ = ["OrthogonalRegularization", "SpectralDiscriminator"]
 
 
-class SpectralDiscriminator(Discriminator):
+class SpectralDiscriminator(Around):
     """Spectral normalization in any discriminator: the largest singular value of every layer's weights is 1.
 
     The value is followed by one power iteration for each call in training. Other normalizations of the discriminator
@@ -38,23 +36,9 @@ class SpectralDiscriminator(Discriminator):
         *,
         of: str = "gantk:dcgan:norm=none",
     ) -> None:
-        super().__init__()
         context = {"noise_dim": noise_dim, "condition_dim": condition_dim, "class_count": class_count}
-        self.within: Discriminator = nested("discriminator", of, image_shape=image_shape, **context)  # type: ignore[arg-type]
+        super().__init__(of, (), image_shape=image_shape, **context)
         normalized(self.within)
-        self.provides = self.within.provides
-        self.offers: Mapping[str, Mapping[str, Any]] = offers_of("of", of, self.within)
-        self.reads_condition = self.within.reads_condition
-
-    def forward(self, images: Tensor, *conditions: Tensor) -> Verdict:
-        """The verdict on `[N, C, H, W]` images and, if the discriminator within reads them, their conditions."""
-        verdict: Verdict = self.within(images, *conditions)
-        return verdict
-
-    @property
-    def growth(self) -> Any:
-        """That of the discriminator within, if it grows: recipes that grow networks read it."""
-        return self.within.growth
 
 
 class OrthogonalRegularization(Loss):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gantk import Discriminator, Verdict
-from gantk.construct import nested, offers_of
+from gantk import Verdict
+from gantk.construct import Around
 from gantk.errors import FitError
 from gantk.nn import evaluating
 from gantk.parts import ImageShape
@@ -18,25 +16,19 @@ from gantk.parts import ImageShape
 __all__ = ["AuxiliaryDiscriminator", "ProjectionDiscriminator"]
 
 
-class _Around(Discriminator):
+class _Reading(Around):
     """A discriminator around another one, whose deepest hidden map it reads: φ(x), summed over its pixels."""
 
-    reads_condition = True
-
     def __init__(self, of: str, image_shape: ImageShape, noise_dim: int, condition_dim: int, class_count: int) -> None:
-        super().__init__()
         context = {"noise_dim": noise_dim, "condition_dim": condition_dim, "class_count": class_count}
-        self.within: Discriminator = nested("discriminator", of, needs=["hidden"], image_shape=image_shape, **context)
-        self.provides = self.within.provides
-        self.offers: Mapping[str, Mapping[str, Any]] = offers_of("of", of, self.within)
+        super().__init__(of, ["hidden"], image_shape=image_shape, **context)
+        self.reads_condition = True
         with evaluating(self.within), torch.no_grad():
             verdict = self._within(torch.zeros(2, *image_shape), torch.zeros(2, condition_dim))
         self.features = _pooled(verdict).shape[1]
 
     def _within(self, images: Tensor, conditions: Tensor) -> Verdict:
-        given = (conditions,) if self.within.reads_condition else ()
-        verdict: Verdict = self.within(images, *given)
-        return verdict
+        return super().forward(images, *((conditions,) if self.within.reads_condition else ()))
 
     def forward(self, images: Tensor, *conditions: Tensor) -> Verdict:
         """The verdict on `[N, C, H, W]` images, given their conditions `[N, condition_dim]`."""
@@ -48,11 +40,6 @@ class _Around(Discriminator):
     def _read(self, verdict: Verdict, features: Tensor, conditions: Tensor) -> Verdict:
         """The verdict, with what this discriminator reads off the features `[N, features]`."""
 
-    @property
-    def growth(self) -> Any:
-        """That of the discriminator within, if it grows: recipes that grow networks read it."""
-        return self.within.growth
-
 
 def _pooled(verdict: Verdict) -> Tensor:
     """The deepest hidden map, summed over its pixels: `[N, channels]`."""
@@ -61,7 +48,7 @@ def _pooled(verdict: Verdict) -> Tensor:
     return deepest.flatten(2).sum(dim=2) if deepest.dim() > 2 else deepest
 
 
-class ProjectionDiscriminator(_Around):
+class ProjectionDiscriminator(_Reading):
     """Projection: another discriminator's logit plus ⟨V c, φ(x)⟩, c being the condition of image x.
 
     φ(x) is that discriminator's deepest hidden map, summed over its pixels. It reads conditions of any kind: with a
@@ -88,7 +75,7 @@ class ProjectionDiscriminator(_Around):
         return Verdict(verdict.logits + projected, verdict.hidden, verdict.code, verdict.classes)
 
 
-class AuxiliaryDiscriminator(_Around):
+class AuxiliaryDiscriminator(_Reading):
     """AC-GAN's discriminator: another discriminator with a class head on its deepest hidden map.
 
     The class logits are a linear function of that map, summed over its pixels. The condition is not shown to the

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gantk import Discriminator, Generator, Verdict, require
 from gantk.nn import (
+    MinibatchFeatures,
     Size,
     downsampler,
     halve_until,
@@ -19,12 +20,14 @@ from gantk.nn import (
 )
 from gantk.parts import ImageShape
 
-__all__ = ["DeLiGANDiscriminator", "DeLiGANGenerator", "MinibatchDiscrimination"]
+__all__ = ["DeLiGANDiscriminator", "DeLiGANGenerator"]
 
 LARGEST_BASE = 4
 """The image is halved until its shorter side is at most this: 28 → 14 → 7 → 4."""
 LARGEST_GROWTH = 4
 """Channels double from layer to layer, up to this many times `width`."""
+COMPARED = 5
+"""Numbers that each kernel of the minibatch discrimination compares."""
 
 
 def _plan(image_shape: ImageShape, width: int) -> tuple[list[Size], list[int], list[int]]:
@@ -74,40 +77,6 @@ class DeLiGANGenerator(Generator):
         return images
 
 
-class MinibatchDiscrimination(nn.Module):
-    """Features that show how near an image is to the others of its batch (Salimans et al. 2016, section 3.2).
-
-    With M = T x, `kernels` rows of `dim` numbers for each image, feature b of image i is the mean over the other images
-    j of exp(-‖M_ib - M_jb‖₁). In evaluation mode it is a running mean, as in batch normalization, so that the verdict
-    on an image does not depend on the other images.
-
-    Args:
-        features: length of the vectors x.
-        kernels: number of features that are appended.
-        dim: numbers that each compares.
-    """
-
-    MOMENTUM = 0.1
-
-    def __init__(self, features: int, kernels: int, dim: int = 5) -> None:
-        super().__init__()
-        self.compared = nn.Linear(features, kernels * dim, bias=False)
-        self.kernels = kernels
-        self.register_buffer("usual", torch.zeros(kernels))
-        self.usual: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[N, features + kernels]` of `[N, features]`."""
-        if not self.training:
-            return torch.cat([x, self.usual.to(x.dtype).expand(len(x), -1)], dim=1)
-        rows = self.compared(x).float().unflatten(1, (self.kernels, -1))
-        near = (-(rows[:, None] - rows[None]).abs().sum(dim=3)).exp()
-        others = (near.sum(dim=1) - 1) / max(len(x) - 1, 1)  # each is at distance 0 from itself
-        with torch.no_grad():
-            self.usual.lerp_(others.mean(dim=0), self.MOMENTUM)
-        return torch.cat([x, others.to(x.dtype)], dim=1)
-
-
 class DeLiGANDiscriminator(Discriminator):
     """DeLiGAN's MNIST discriminator: three convolutions, the maximum over pixels, minibatch discrimination.
 
@@ -132,15 +101,15 @@ class DeLiGANDiscriminator(Discriminator):
             )
             for depth in range(len(widths))
         )
-        self.batch = MinibatchDiscrimination(widths[-1], widths[-1])
         self.logit = nn.Linear(2 * widths[-1], 1)
         init_weights(self, 0.02)
-        nn.init.normal_(self.batch.compared.weight, 0.0, widths[-1] ** -0.5)  # distances of about 1 for features of 1
+        self.batch = MinibatchFeatures(widths[-1], widths[-1], COMPARED, mean=True)
 
     def forward(self, images: Tensor) -> Verdict:
         hidden, x = [], images
         for block in self.blocks:
             x = cast(Tensor, block(x))
             hidden.append(x)
-        logits = self.logit(self.batch(x.amax(dim=(2, 3)))).squeeze(1)
+        features = x.amax(dim=(2, 3))
+        logits = self.logit(torch.cat([features, self.batch(features)], dim=1)).squeeze(1)
         return Verdict(logits=logits, hidden=tuple(hidden))

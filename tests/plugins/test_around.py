@@ -98,14 +98,14 @@ def test_closeness_by_hand() -> None:
     judge = made("minibatch:of='gan:widths=[2]',kernels=1,dims=2", (1, 1, 2))
     judge.within, judge.features = Flat(), 2
     with torch.no_grad():
-        judge.project.weight.copy_(torch.eye(2))
+        judge.close.project.weight.copy_(torch.eye(2))
         judge.logit.weight.fill_(10.0)
     images = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]).view(3, 1, 1, 2)
     close = [math.exp(-1) + math.exp(-3), math.exp(-1) + math.exp(-2), math.exp(-3) + math.exp(-2)]
     expected = torch.tensor([x + 10 * c for x, c in zip((0.0, 1.0, 3.0), close, strict=True)])
     torch.testing.assert_close(judge(images).logits, expected)
-    torch.testing.assert_close(judge.usual, torch.tensor([0.1 * sum(close) / 3]))
-    torch.testing.assert_close(judge.eval()(images).logits, torch.tensor([0.0, 1, 3]) + 10 * judge.usual)
+    torch.testing.assert_close(judge.close.usual, torch.tensor([0.1 * sum(close) / 3]))
+    torch.testing.assert_close(judge.eval()(images).logits, torch.tensor([0.0, 1, 3]) + 10 * judge.close.usual)
     torch.testing.assert_close(judge.train()(images[:1]).logits, torch.zeros(1))
 
 

@@ -15,7 +15,6 @@ from gantk.construct import construct
 from gantk.data import ArraySource
 from gantk.testing import DiscriminatorContract, GeneratorContract, NoiseContract
 from gantk.training.progress import Silent
-from gantk_deligan.networks import MinibatchDiscrimination
 
 
 class TestMixture(NoiseContract):
@@ -73,20 +72,7 @@ def test_networks_are_those_of_the_authors() -> None:
     kernels = [layer.kernel_size for layer in judge.modules() if isinstance(layer, nn.Conv2d)]
     assert kernels == [(5, 5), (5, 5), (3, 3)]
     assert sum(isinstance(layer, nn.BatchNorm2d) for layer in judge.modules()) == 2
-    assert (judge.batch.kernels, judge.batch.compared.out_features, judge.logit.in_features) == (64, 320, 128)
-
-
-def test_minibatch_discrimination_by_hand() -> None:
-    layer, x = MinibatchDiscrimination(3, kernels=2, dim=4).train(), torch.randn(5, 3)
-    found = layer(x)
-    assert torch.equal(found[:, :3], x)
-    rows = layer.compared(x).view(5, 2, 4)
-    for i in range(5):
-        for b in range(2):
-            near = [(-(rows[i, b] - rows[j, b]).abs().sum()).exp() for j in range(5) if j != i]
-            torch.testing.assert_close(found[i, 3 + b], torch.stack(near).mean())
-    assert torch.equal(layer.eval()(x)[:, 3:], layer.usual.expand(5, 2))
-    assert torch.equal(layer.train()(x[:1])[:, 3:], torch.zeros(1, 2))
+    assert (judge.batch.kernels, judge.batch.project.out_features, judge.logit.in_features) == (64, 320, 128)
 
 
 @pytest.mark.parametrize("recipe", ["wgan-gp", "aegan"])
