@@ -20,7 +20,7 @@ from gantk.schedule import Stage
 if TYPE_CHECKING:
     from gantk.model import Model
 
-__all__ = ["Adapted", "AdaptivePreset", "Recipe", "Wanted", "is_preset"]
+__all__ = ["Adapted", "AdaptivePreset", "Recipe", "Wanted", "is_adaptive", "is_preset"]
 
 
 class Recipe(ABC):
@@ -53,14 +53,14 @@ class Wanted:
 
     Args:
         data: the images.
-        resizable: whether the data converts its images, and the user left their size open; `data` then has
-            `AdaptivePreset.size` pixels a side.
+        options: options of the data plugin that the user left open, such as `size` and `color`. With `size` among them,
+            the images of `data` have `AdaptivePreset.size` pixels a side.
         seconds: time that training may take, in seconds.
         parts: the parts that the user chose, as arguments of `gantk.build`.
     """
 
     data: DataSource
-    resizable: bool
+    options: frozenset[str]
     seconds: float
     parts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Adapted:
         preset: the values, in the form of a preset's TOML; the user's own go over them.
         reasons: what a choice is about → why, in one line: `noise`, `addon`, `stages.game.length`, `data.size`. They
             become notes of the build, except those about what the user chose otherwise.
-        data: options of the data plugin, such as `size`.
+        data: values for some of `Wanted.options`, such as `size`.
     """
 
     preset: Mapping[str, Any]
@@ -103,6 +103,11 @@ class AdaptivePreset(ABC):
         """Choose values for the data."""
 
 
+def is_adaptive(loaded: Any) -> bool:
+    """Whether a loaded recipe is an adaptive preset."""
+    return isinstance(loaded, type) and issubclass(loaded, AdaptivePreset)
+
+
 def is_preset(loaded: Any) -> bool:
     """Whether a loaded recipe only chooses values for another one: the text of a preset, or an adaptive preset."""
-    return isinstance(loaded, str) or (isinstance(loaded, type) and issubclass(loaded, AdaptivePreset))
+    return isinstance(loaded, str) or is_adaptive(loaded)

@@ -15,7 +15,7 @@ from gantk.data import DataSource
 from gantk.errors import OptionError, UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import read_options
-from gantk.recipe import AdaptivePreset, Wanted
+from gantk.recipe import Wanted, is_adaptive
 from gantk.registry import find
 
 __all__ = ["Asked", "adapted", "seconds_of"]
@@ -54,8 +54,8 @@ def seconds_of(time: str | float) -> float:
 
 def adapted(
     recipe: Any, lower: Spec, data: Mapping[str, Any] | DataSource, time: str | float | None, request: Asked
-) -> tuple[Spec, list[str]]:
-    """A recipe's spec, and notes on what it chose for the data.
+) -> tuple[Spec, Mapping[str, Any], list[str]]:
+    """A recipe's spec, the data's options and notes on what was chosen for the data.
 
     Args:
         recipe: the recipe that was asked for.
@@ -65,7 +65,7 @@ def adapted(
         request: what the user chose.
 
     Returns:
-        `lower` itself unless the recipe is an adaptive preset.
+        `lower` itself, and nothing else, unless the recipe is an adaptive preset.
 
     Raises:
         UsageError: a time is given to a recipe that does not choose its length.
@@ -73,26 +73,25 @@ def adapted(
     """
     plugin = find("recipe", part_table("recipe", recipe)["plugin"])
     preset = plugin.load()
-    if not (isinstance(preset, type) and issubclass(preset, AdaptivePreset)):
+    if not is_adaptive(preset):
         if time is not None:
             raise UsageError(
                 f"recipe '{plugin.name}' has a length of its own: leave out the time, and set the length with "
                 "--set stages.*.length, such as '20 epochs'."
             )
-        return lower, []
+        return lower, {}, []
     seconds = preset.seconds if time is None else seconds_of(time)
-    resizable = isinstance(data, Mapping) and "size" not in data and "size" in _options(data)
-    source = (
-        data
-        if isinstance(data, DataSource)
-        else construct("data", {"size": preset.size, **data} if resizable else data)
-    )
+    options = _open_options(data) if isinstance(data, Mapping) else frozenset[str]()
+    looked_at = {"size": preset.size, **data} if "size" in options and isinstance(data, Mapping) else data
+    source = looked_at if isinstance(looked_at, DataSource) else construct("data", looked_at)
     parts = {kind: part for kind, part in request.parts.items() if kind in (*SLOTS, *LISTS)}
-    chosen = preset().adapt(Wanted(source, resizable, seconds, parts))
+    chosen = preset().adapt(Wanted(source, options, seconds, parts))
     spec = merge(lower, normalize(chosen.preset, f"recipe '{plugin.name}'", plugin.package))
-    if isinstance(data, Mapping):
-        spec["data"] = {**chosen.data, "plugin": data["plugin"]}
-    return spec, [why for what, why in chosen.reasons.items() if not request.says(what, spec)]
+    return (
+        spec,
+        {} if isinstance(data, DataSource) else chosen.data,
+        [why for what, why in chosen.reasons.items() if not request.says(what, spec)],
+    )
 
 
 @dataclass(frozen=True)
@@ -120,5 +119,5 @@ class Asked:
         return (kind in self.parts and kind != "data") or inside or bool({kind, *names} & set(self.without))
 
 
-def _options(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return read_options(part_class("data", data["plugin"]))
+def _open_options(data: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(read_options(part_class("data", data["plugin"]))) - set(data)

@@ -139,7 +139,9 @@ def build(
         given_data = own if own is not None else _merged_data(lower, tables, listed)
         asked_recipe = named("recipe", DEFAULT_RECIPE if recipe is None else recipe)
         asked = Asked(tables, left_out, [_path_of(each) for each in listed])
-        lower, reasons = adapted(asked_recipe, lower, given_data, time, asked)
+        lower, options, reasons = adapted(asked_recipe, lower, given_data, time, asked)
+        if options:
+            tables["data"] = {**options, **(tables if "data" in tables else lower)["data"]}
 
     def described(asked: Request) -> Spec:
         spec = overlay(asked.lower, asked.chosen, asked.settings, asked.without)
@@ -160,8 +162,6 @@ def build(
         raise mended(error, request, partial(assembled, data=opened), described) from error
     model.built.notes[:0] = reasons
     without_those = deepcopy(lower)
-    if reasons:
-        del without_those["data"]  # its options were chosen for these very images
     for name in left_out:
         leave_out(without_those, name)
     model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)

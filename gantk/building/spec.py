@@ -18,7 +18,7 @@ from gantk.building.named import data_at, part_named
 from gantk.errors import BrokenPlugin, OptionError, UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import parse_part
-from gantk.recipe import AdaptivePreset
+from gantk.recipe import is_adaptive
 from gantk.registry import Plugin, find, is_registered
 from gantk.written import Written, parse_value
 
@@ -251,7 +251,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
     if plugin.qualified in seen:
         raise BrokenPlugin(f"recipe '{plugin.qualified}' extends itself: {' → '.join((*seen, plugin.qualified))}.")
     loaded = plugin.load()
-    if isinstance(loaded, type) and issubclass(loaded, AdaptivePreset):
+    if is_adaptive(loaded):
         said = {key: text for key, text in (("title", loaded.title), ("paper", loaded.paper)) if text}
         preset = {**said, **loaded.defaults, "extends": loaded.extends}
         return _extended(preset, plugin, f"recipe '{plugin.name}' ({plugin.package})", seen)
@@ -274,7 +274,10 @@ def _extended(preset: Spec, plugin: Plugin, where: str, seen: tuple[str, ...]) -
     if not isinstance(base, str):
         raise BrokenPlugin(f"{where} must name the recipe that it extends, as in extends = 'game'.")
     table = part_table("recipe", base, plugin.package)
-    lower = _load_recipe(find("recipe", table.pop("plugin")), (*seen, plugin.qualified))
+    extended = find("recipe", table.pop("plugin"))
+    if is_adaptive(extended.load()):
+        raise BrokenPlugin(f"{where} extends '{extended.name}', which chooses its values itself: extend another one.")
+    lower = _load_recipe(extended, (*seen, plugin.qualified))
     lower["recipe"] = {**lower["recipe"], **table}
     return merge(lower, normalize(preset, where, plugin.package))
 

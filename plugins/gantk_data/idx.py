@@ -13,9 +13,9 @@ from PIL import Image
 
 from gantk.data import ArraySource
 from gantk.errors import DataError
-from gantk.parts import require
+from gantk.parts import ImageShape, require
 from gantk_data.download import Remote, fetch
-from gantk_data.lazy import LazySource
+from gantk_data.lazy import Indices, LazySource
 from gantk_data.reading import Readable, open_plain_or_gzip, read_exactly, shown
 from gantk_data.roots import base_folder, check_choice, missing, places
 
@@ -91,8 +91,11 @@ class _IdxSource(LazySource):
             raise DataError(f"{shown(images)}: images are {height}x{width}; expected 28x28.")
         self._images_path, self._labels_path = images, labels
         self._label_array = self._read_labels(count, len(classes))
-        self._size = size
+        self._size, self._original = size, (1, height, width)
         super().__init__(count, (1, size or height, size or width), classes)
+
+    def original_shapes(self, indices: Indices) -> list[ImageShape]:
+        return [self._original] * len(indices)
 
     def _read_labels(self, count: int, class_count: int) -> npt.NDArray[np.int64]:
         labels = read_idx(self._labels_path, 1)

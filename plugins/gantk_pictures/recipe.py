@@ -79,10 +79,12 @@ class Pictures(AdaptivePreset):
             times = f"{plan.images // look.count:,} times"
             reasons["addon"] = f"augmentation: each picture is seen {times}, and a discriminator learns few by heart."
         if warning := _too_few(look):
-            reasons["data.images"] = warning
+            reasons["data.few"] = warning
         data: dict[str, Any] = {}
-        if wanted.resizable:
-            data = {"size": plan.side} | ({"color": "gray"} if look.gray else {})
+        if plan.side is not None:
+            data["size"] = plan.side
+        if "color" in wanted.options and look.gray:
+            data["color"] = "gray"
         return Adapted(preset, reasons, data)
 
 
@@ -131,7 +133,7 @@ def _noise_reason(dim: int, dimension: float) -> str:
 def _plan(wanted: Wanted, look: Look) -> tuple[_Plan, dict[str, str]]:
     """The largest images and networks for which training sees enough images in the time, and the reasons."""
     sides: list[int | None] = [None]
-    if wanted.resizable:
+    if "size" in wanted.options:
         sides = [side for side in SIDES if side <= look.side] or [max(SMALLEST, look.side // 4 * 4)]
     if torch.accelerator.is_available():
         plan = _Plan(sides[0], WIDTHS[0], ON_ACCELERATOR)
@@ -158,9 +160,10 @@ def _reasons(plan: _Plan, images: int, minutes: str, look: Look) -> dict[str, st
 
 
 def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
-    if side is None:
-        return wanted.data.image_shape
-    return (1 if look.gray else wanted.data.image_shape[0], side, side)
+    channels, height, width = wanted.data.image_shape
+    if look.gray and "color" in wanted.options:
+        channels = 1
+    return (channels, height, width) if side is None else (channels, side, side)
 
 
 def _seconds_per_image(plan: _Plan, shape: ImageShape, parts: Mapping[str, Any]) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 import gantk
 from gantk import registry
 from gantk.building.adaptive import seconds_of
-from gantk.errors import OptionError, UsageError
+from gantk.errors import BrokenPlugin, OptionError, UsageError
 from gantk.recipe import Adapted, AdaptivePreset, Wanted
 
 
@@ -55,11 +55,12 @@ def folder(tmp_path: Path) -> Path:
 def test_what_it_chose_is_a_plain_spec_with_its_reasons(folder: Path) -> None:
     model = gantk.build("looking", data=folder, time="2min")
     (wanted,) = Looking.shown
-    assert (wanted.data.image_shape, wanted.resizable, wanted.seconds) == ((3, 16, 16), True, 120.0)
+    assert (wanted.data.image_shape, "size" in wanted.options, wanted.seconds) == ((3, 16, 16), True, 120.0)
     assert sorted(set(wanted.data.original_shapes(range(8)))) == [(3, 30, 40), (3, 40, 30)]
     spec = model.built.spec
     assert (model.image_shape, model.noise_dim, spec["preset"]) == ((1, 12, 12), 7, "looking")
     assert spec["recipe"]["plugin"] == "gantk:game"
+    assert spec["title"] == "By the data", "not changed by what it chose itself"
     assert spec["stages"]["game"]["length"] == "120 steps"
     assert model.built.notes[0] == "seven: a reason."
 
@@ -72,7 +73,7 @@ def test_the_users_own_values_go_over_it(folder: Path) -> None:
     assert model.built.spec["stages"]["game"]["length"] == "3 steps"
     assert "seven: a reason." not in model.built.notes
     assert int(Looking.shown[0].parts["noise"]["dim"]) == 9
-    assert not Looking.shown[0].resizable
+    assert "size" not in Looking.shown[0].options
     assert Looking.shown[0].seconds == Looking.seconds
 
 
@@ -88,8 +89,17 @@ def test_a_reason_for_what_the_user_chose_is_not_told(otherwise: Any) -> None:
 
 def test_arrays_are_looked_at_as_they_are() -> None:
     model = gantk.build("looking", data=np.zeros((6, 1, 16, 16), dtype=np.uint8), time=5)
-    assert (Looking.shown[0].resizable, model.image_shape) == (False, (1, 16, 16))
+    assert (Looking.shown[0].options, model.image_shape) == (frozenset(), (1, 16, 16))
     assert model.built.spec["stages"]["game"]["length"] == "5 steps"
+
+
+def test_a_preset_of_values_cannot_extend_one_that_chooses() -> None:
+    registry.give("recipe", "after", lambda: "extends = 'looking'", thing="after", listed=True)
+    try:
+        with pytest.raises(BrokenPlugin, match="extends 'looking', which chooses its values itself"):
+            gantk.build("after", data=np.zeros((6, 1, 16, 16), dtype=np.uint8))
+    finally:
+        del registry._given["recipe", "after"]
 
 
 def test_other_recipes_have_a_length_of_their_own() -> None:
