@@ -28,7 +28,8 @@ def halves(generator: Generator) -> tuple[str, str]:
                 path = f"generator.{name}" if name else "generator"
                 return f"{path}.encoder", f"{path}.decoder"
     raise FitError(
-        f"this recipe fits an autoencoder with modules `encoder` and `decoder`, and {type(generator).__name__} is none",
+        "this recipe fits an autoencoder with modules `encoder` and `decoder`, which "
+        f"{type(generator).__name__} does not have",
         "use --generator aae or vae",
     )
 

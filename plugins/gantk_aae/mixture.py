@@ -52,7 +52,9 @@ class ClassMixture(Generator):
             require(0 < value < math.inf, f"{name} must be positive and finite, not {value}.")
         dim = noise_dim - condition_dim
         if condition_dim == 0:
-            raise FitError("its prior has one component per class, and this model has none", "use --condition class")
+            raise FitError(
+                "its prior has one component per class, but this model has no classes", "use --condition class"
+            )
         if dim < 2:
             raise FitError("its components lie on a circle, but the noise has one dimension", "use --noise gaussian")
         context = {"noise_dim": dim, "condition_dim": 0, "class_count": class_count}

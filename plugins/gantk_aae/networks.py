@@ -44,7 +44,9 @@ class AAEGenerator(Generator):
         init_std: float = 0.01,
     ) -> None:
         super().__init__()
-        require(len(widths) > 0 and min(widths) >= 1, f"widths are one or more of at least 1, not {widths}.")
+        require(
+            len(widths) > 0 and min(widths) >= 1, f"widths must be one or more numbers of at least 1, not {widths}."
+        )
         require(init_std > 0, f"init_std must be positive, not {init_std}.")
         self.image_shape = image_shape
         self.gaussian = gaussian
@@ -54,7 +56,7 @@ class AAEGenerator(Generator):
             *_perceptron(noise_dim, widths[::-1], pixels), nn.Unflatten(1, image_shape), output_activation(output)
         )
         if sphere:
-            require(not gaussian, "codes on a sphere are no draws: use gaussian=false.")
+            require(not gaussian, "codes on a sphere cannot be drawn from a Gaussian: use gaussian=false.")
             self.provides = frozenset({"posterior", "sphere"})
             self.decoder.insert(0, OnSphere())
             self.encoder.append(OnSphere())

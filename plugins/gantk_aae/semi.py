@@ -16,7 +16,7 @@ from gantk.model import Model
 from gantk.parts import ImageShape
 from gantk.recipe import Recipe
 from gantk_aae.codes import Reconstruction, as_images, code_shape, halves, seen
-from gantk_aae.labelled import Labelled
+from gantk_aae.labeled import Labeled
 
 __all__ = ["SemiSupervisedAutoencoder"]
 
@@ -98,9 +98,9 @@ class SemiSupervisedAutoencoder(Recipe):
 
     def _values(self, model: Model) -> dict[str, Any]:
         seed = model.built.spec["seed"] if model.is_built else 0
-        known = Labelled(self.labels, seed)
+        known = Labeled(self.labels, seed)
 
-        def labelled(step: Step) -> tuple[Tensor, Tensor]:
+        def labeled(step: Step) -> tuple[Tensor, Tensor]:
             data = model.built.data
             if data is None:
                 raise FitError("this recipe reads labels of its data, and this model was loaded without data")
@@ -120,8 +120,8 @@ class SemiSupervisedAutoencoder(Recipe):
             "style-prior": lambda step: as_images(step["noise"][:, : model.noise.dim]),
             "label-prior": lambda step: as_images(step["condition"]),
             "latent": lambda step: torch.cat(step["code"], dim=1),
-            "labelled": labelled,
-            "logits": lambda step: _split(model, step.use("generator", Generator).encode(step["labelled"][0]).mean)[1],
+            "labeled": labeled,
+            "logits": lambda step: _split(model, step.use("generator", Generator).encode(step["labeled"][0]).mean)[1],
         }
 
 
@@ -129,7 +129,7 @@ class _Classification:
     """Cross entropy of the classes of images with labels."""
 
     def __call__(self, step: Step) -> Mapping[str, Tensor]:
-        return {"cross-entropy": cross_entropy(step["logits"].float(), step["labelled"][1])}
+        return {"cross-entropy": cross_entropy(step["logits"].float(), step["labeled"][1])}
 
     def __str__(self) -> str:
         return "cross-entropy"

@@ -33,8 +33,8 @@ class RealPenalty(_ZeroCentered):
 
     Args:
         gamma: the factor γ, 0 or more; what is best depends on the size of the images, and so on the data.
-        every: compute it at every so-manieth step, with as many times its weight (Karras et al. 2020,
-            arXiv:1912.04958, section 3.1), which saves time; 1 or more.
+        every: steps from one computation to the next, at least 1; its weight is multiplied by as much. It saves time
+            (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
         weight: factor of this loss in the discriminator's objective, 0 or more.
     """
 
@@ -52,7 +52,7 @@ class FakePenalty(_ZeroCentered):
 
     Args:
         gamma: the factor γ, 0 or more.
-        every: compute it at every so-manieth step, with as many times its weight; 1 or more.
+        every: steps from one computation to the next, at least 1; its weight is multiplied by as much.
         weight: factor of this loss in the discriminator's objective, 0 or more.
     """
 
@@ -74,7 +74,7 @@ class Dragan(Lazy):
         penalty: the factor λ, 0 or more.
         target: the norm k that gradients are drawn to, 0 or more.
         noise: standard deviation of δ, relative to that of the pixels of the batch; 0 or more.
-        every: compute it at every so-manieth step, with as many times its weight; 1 or more.
+        every: steps from one computation to the next, at least 1; its weight is multiplied by as much.
         weight: factor of this loss in the discriminator's objective, 0 or more.
     """
 

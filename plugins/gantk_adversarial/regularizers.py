@@ -21,15 +21,15 @@ class Consistency(Lazy):
     """Balanced consistency: λ E (D(x) - D(T(x)))² over real and generated images, which D minimizes.
 
     T mirrors an image at random and moves it by whole pixels, so that the discriminator cannot tell images by what
-    does not matter. `fake=0` is the consistency regularization of Zhang et al. 2020 (CR-GAN). Use `flip=false` where
-    a mirrored image is none of the data's, such as digits.
+    does not matter. `fake=0` is the consistency regularization of Zhang et al. 2020 (CR-GAN). Use `flip=false` for
+    data that mirroring changes, such as digits.
 
     Args:
         real: the factor λ for real images, 0 or more.
         fake: the factor λ for generated images, 0 or more.
         shift: the most that T moves an image, as a share of each side, in [0, 1); moved-in pixels repeat the edge's.
-        flip: whether T mirrors every second image, at random.
-        every: compute it at every so-manieth step, with as many times its weight; 1 or more.
+        flip: whether T mirrors half of the images, chosen at random.
+        every: steps from one computation to the next, at least 1; its weight is multiplied by as much.
         weight: factor of this loss in the discriminator's objective, 0 or more.
     """
 
@@ -92,7 +92,7 @@ class Diversity(Lazy):
     Args:
         form: `inverse` minimizes 1 / r, `bounded` minimizes -min(r, bound).
         bound: the ratio above which `bounded` wants no more, above 0.
-        every: compute it at every so-manieth step, with as many times its weight; 1 or more.
+        every: steps from one computation to the next, at least 1; its weight is multiplied by as much.
         weight: factor of this loss in the generator's objective, 0 or more.
     """
 

@@ -63,7 +63,7 @@ def gradients(play: Play, images: Tensor) -> Tensor:
 
 
 class Lazy(Loss):
-    """A term that is computed at every so-manieth step of a stage only, and then counts as often."""
+    """A term that is computed once every few steps of a stage, and then counts for all of them."""
 
     def __init__(self, *, every: int, weight: float) -> None:
         super().__init__()

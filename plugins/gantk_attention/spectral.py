@@ -48,7 +48,7 @@ class OrthogonalRegularization(Loss):
     W Wᵀ off the diagonal. It makes a generator amenable to truncation (`gantk sample --truncation`).
 
     Args:
-        weight: factor of this loss in the generator's sum, 0 or more.
+        weight: factor of this loss in the generator's objective, 0 or more.
     """
 
     paper = "Brock, Donahue & Simonyan 2019, arXiv:1809.11096, equation 3"

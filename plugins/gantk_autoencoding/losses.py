@@ -112,7 +112,7 @@ def energy(verdict: Verdict) -> Tensor:
     """The reconstruction error `[N]` of each image."""
     if verdict.logits is None or (verdict.logits > 0).any():
         raise FitError(
-            "this loss reads logits as negative reconstruction errors, but this discriminator's are none",
+            "this loss reads logits as negative reconstruction errors, but this discriminator's are not",
             "use --discriminator autoencoding or ebgan",
         )
     return -verdict.logits.float()

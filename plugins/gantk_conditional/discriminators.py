@@ -64,7 +64,9 @@ class ProjectionDiscriminator(_Reading):
         self, image_shape: ImageShape, noise_dim: int, condition_dim: int, class_count: int, *, of: str = "gantk:dcgan"
     ) -> None:
         if not condition_dim:
-            raise FitError("it compares images with their condition, and this model has none", "use --condition class")
+            raise FitError(
+                "it compares images with their condition, but this model has no condition", "use --condition class"
+            )
         super().__init__(of, image_shape, noise_dim, condition_dim, class_count)
         self.embedding = nn.Linear(condition_dim, self.features, bias=False)
         nn.init.normal_(self.embedding.weight, 0.0, 0.02)

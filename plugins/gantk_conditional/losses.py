@@ -21,7 +21,7 @@ class AuxiliaryClassifier(Loss):
 
     Args:
         fake: whether the discriminator also learns from the classes of generated images, as in the paper.
-        weight: factor of this loss in its players' sums, 0 or more.
+        weight: factor of this loss in its players' objectives, 0 or more.
     """
 
     paper = "Odena, Olah & Shlens 2017, arXiv:1610.09585, equation 3"

@@ -49,7 +49,7 @@ class ModulatedGenerator(Generator):
         require(hidden >= 1, f"hidden must be at least 1, not {hidden}.")
         if by == "condition" and not condition_dim:
             raise FitError(
-                "by=condition needs a condition, and this model has none",
+                "by=condition needs a condition, but this model has none",
                 "use --condition class or --generator modulated:by=noise",
             )
         super().__init__()

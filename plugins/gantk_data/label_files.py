@@ -21,7 +21,7 @@ def read_labels(path: Path, count: int) -> npt.NDArray[Any]:
         count: number of images.
 
     Raises:
-        DataError: the file cannot be read, or its rows are no labels of so many images.
+        DataError: the file cannot be read, or does not have a label for each image.
     """
     place = absolute(path)
     return label_array(read_array(place), count, None, shown(place))

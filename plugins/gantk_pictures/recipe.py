@@ -77,7 +77,9 @@ class Pictures(AdaptivePreset):
         if plan.images > OFTEN * look.count:
             preset["addon"] = ["diffaugment"]
             times = f"{plan.images // look.count:,} times"
-            reasons["addon"] = f"augmentation: each picture is seen {times}, and a discriminator learns few by heart."
+            reasons["addon"] = (
+                f"augmentation: each picture is seen {times}, so that a discriminator could memorize them."
+            )
         if warning := _too_few(look):
             reasons["data.few"] = warning
         data: dict[str, Any] = {}
@@ -98,7 +100,7 @@ def _seen(look: Look) -> str:
         if look.aspect > 1
         else f"{1 / look.aspect:.1f} times as high as wide"
     )
-    return f"{said}, {wide}: the center is used; size=[H,W],crop=none uses all of them."
+    return f"{said}, {wide}: the center is used; size=[H,W],crop=none uses whole pictures."
 
 
 def _too_few(look: Look) -> str:

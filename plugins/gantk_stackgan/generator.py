@@ -17,7 +17,7 @@ from gantk_stackgan.conditioning import AugmentedGenerator, Inputs
 __all__ = ["StackGANGenerator"]
 
 SATURATED = 0.99
-"""Pixels of stage I beyond this are taken for it where they are added before the tanh."""
+"""Stage I's pixels are clipped to this before the inverse of the tanh."""
 HALVINGS = 2
 """Halvings of stage II's encoder."""
 

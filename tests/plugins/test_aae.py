@@ -20,7 +20,7 @@ from gantk.errors import FitError
 from gantk.schedule import Batch, Player
 from gantk.testing import DiscriminatorContract, GeneratorContract, MetricContract
 from gantk.training.turn import Turns
-from gantk_aae.labelled import Labelled
+from gantk_aae.labeled import Labeled
 from gantk_aae.maps import MapAutoencoder
 from gantk_aae.mixture import ClassMixture
 from gantk_aae.networks import AAEGenerator
@@ -194,7 +194,7 @@ def test_prior_and_codes_are_compared(tiny_pictures: ArraySource) -> None:
     assert told["prior"].shape == told["code"].shape == (8, 6, 1, 1)
 
 
-def test_classes_of_unlabelled_images_are_drawn(tiny_pictures: ArraySource) -> None:
+def test_classes_of_unlabeled_images_are_drawn(tiny_pictures: ArraySource) -> None:
     step = values(built("aae-semi", tiny_pictures), tiny_pictures)
     assert torch.equal(step["noise"][:, 6:], step["condition"])
     assert torch.equal(step["label-prior"].flatten(1), step["condition"])
@@ -205,12 +205,12 @@ def test_classes_of_unlabelled_images_are_drawn(tiny_pictures: ArraySource) -> N
 def test_labels_are_few_even_and_always_the_same() -> None:
     data = ArraySource(np.arange(60, dtype=np.uint8).reshape(60, 1, 1, 1).repeat(2, 2), np.arange(60) % 3)
     torch.manual_seed(0)
-    images, labels = Labelled(7, seed=1).draw(data, 500, torch.device("cpu"))
+    images, labels = Labeled(7, seed=1).draw(data, 500, torch.device("cpu"))
     which = ((images[:, 0, 0, 0] + 1) * 127.5).round().long()
     assert torch.equal(which % 3, labels)
     assert len(which.unique()) == 7
     assert sorted((which.unique() % 3).bincount().tolist()) == [2, 2, 3]
-    again = Labelled(7, seed=1).draw(data, 500, torch.device("cpu"))[0]
+    again = Labeled(7, seed=1).draw(data, 500, torch.device("cpu"))[0]
     assert torch.equal(again.unique(), images.unique())
 
 

@@ -8,10 +8,10 @@ from torch import Tensor
 from gantk.data import DataSource, to_float
 from gantk.errors import FitError
 
-__all__ = ["Labelled"]
+__all__ = ["Labeled"]
 
 
-class Labelled:
+class Labeled:
     """Some images of a data set with their classes, chosen at random and evenly among the classes.
 
     Args:
