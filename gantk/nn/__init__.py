@@ -4,7 +4,7 @@ Size planning (`halved`, `halve_until`), sizes in names and messages (`size_name
 sizes exactly (`upsampler`, `downsampler`), stacks (`DownStack`, `up_stack`), residual blocks, normalization by name or
 modulated by a vector (`Modulation`), weight initialization, discriminator heads, minibatch discrimination
 (`MinibatchFeatures`), posteriors from the outputs of an encoder (`gaussian`, `point`), and projection onto the unit
-sphere (`OnSphere`).
+sphere (`OnSphere`). For losses and augmentations: the `logits` and a `hidden_map` of a verdict, and `pixels_at`.
 """
 
 from gantk.nn.average import Average
@@ -23,10 +23,12 @@ from gantk.nn.layers import (
 from gantk.nn.minibatch import MinibatchFeatures
 from gantk.nn.modes import evaluating
 from gantk.nn.modulation import Modulation
+from gantk.nn.pixels import pixels_at
 from gantk.nn.residual import ResidualBlock
 from gantk.nn.sizes import Size, halve_until, halved, size_list, size_name
 from gantk.nn.sphere import OnSphere, on_sphere
 from gantk.nn.stacks import DownStack, up_stack
+from gantk.nn.verdicts import hidden_map, logits, wide
 
 __all__ = [
     "Average",
@@ -46,10 +48,13 @@ __all__ = [
     "gaussian",
     "halve_until",
     "halved",
+    "hidden_map",
     "init_weights",
+    "logits",
     "normalization",
     "on_sphere",
     "output_activation",
+    "pixels_at",
     "point",
     "provided",
     "read_off",
@@ -57,4 +62,5 @@ __all__ = [
     "size_name",
     "up_stack",
     "upsampler",
+    "wide",
 ]

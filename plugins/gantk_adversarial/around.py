@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from gantk import Play, Verdict, require
 from gantk.construct import Around
-from gantk.nn import MinibatchFeatures, evaluating
+from gantk.nn import MinibatchFeatures, evaluating, hidden_map, wide
 from gantk.parts import ImageShape
-from gantk_adversarial.shared import hidden_map, require_factor, wide
+from gantk_adversarial.shared import require_factor
 
 __all__ = ["DenoisingFeatures", "MinibatchDiscriminator"]
 
@@ -37,7 +37,7 @@ class _Reading(Around):
 
     def _read(self, verdict: Verdict) -> Tensor:
         """`[N, features]`: the hidden map of each image."""
-        return hidden_map(verdict, self.layer).flatten(1)
+        return wide(hidden_map(verdict, self.layer)).flatten(1)
 
 
 class DenoisingFeatures(_Reading):

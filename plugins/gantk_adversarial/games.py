@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from gantk import Loss, Play, require
-from gantk_adversarial.shared import logits, paired, require_factor
+from gantk.nn import logits
+from gantk_adversarial.shared import paired, require_factor
 
 __all__ = ["Hinge", "LeastSquares", "Relativistic"]
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from gantk import Play, require
-from gantk_adversarial.shared import Lazy, gradients, require_factor, wide
+from gantk.nn import wide
+from gantk_adversarial.shared import Lazy, gradients, require_factor
 
 __all__ = ["Dragan", "FakePenalty", "RealPenalty"]
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gantk import Loss, Play, require
-from gantk_adversarial.shared import Lazy, hidden_map, logits, require_factor, wide
+from gantk.nn import hidden_map, logits, pixels_at, wide
+from gantk_adversarial.shared import Lazy, require_factor
 
 __all__ = ["Consistency", "Diversity", "FeatureMatching"]
 
@@ -67,13 +68,11 @@ class Consistency(Lazy):
     def _moved(self, images: Tensor) -> Tensor:
         """T(x): a new choice for each image."""
         images = images.detach()
-        height, width = images.shape[2:]
-        lines, columns = (self._places(len(images), side, images.device) for side in (height, width))
+        lines, columns = (self._places(len(images), side, images.device) for side in images.shape[2:])
         if self.flip:
             mirrored = torch.rand(len(images), 1, device=images.device) < 0.5
             columns = torch.where(mirrored, columns.flip(1), columns)
-        places = (lines[:, :, None] * width + columns[:, None, :]).flatten(1)
-        return images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1)).view_as(images)
+        return pixels_at(images, lines[:, :, None], columns[:, None, :])
 
     def _places(self, count: int, side: int, device: torch.device) -> Tensor:
         """`[count, side]`: from which pixel of an axis each one is taken, after a shift of its own."""
@@ -162,5 +161,7 @@ class FeatureMatching(Loss):
 
     def generator(self, play: Play) -> Tensor:
         """‖E f(x) - E f(G(z))‖²; the real images' mean is a constant."""
-        real, fake = (hidden_map(verdict, self.layer).mean(dim=0) for verdict in (play.real_verdict, play.fake_verdict))
+        real, fake = (
+            wide(hidden_map(verdict, self.layer)).mean(dim=0) for verdict in (play.real_verdict, play.fake_verdict)
+        )
         return (real.detach() - fake).square().sum()

@@ -1,4 +1,4 @@
-"""What these losses share: reading verdicts, gradients on images, and terms that are computed at some steps only."""
+"""What these losses share: gradients on images, and terms that are computed at some steps only."""
 
 from __future__ import annotations
 
@@ -7,41 +7,17 @@ import math
 import torch
 from torch import Tensor
 
-from gantk import Loss, Play, Verdict, require
-from gantk.errors import FitError, OptionError
+from gantk import Loss, Play, require
+from gantk.errors import FitError
+from gantk.nn import logits, wide
 
-__all__ = ["Lazy", "gradients", "hidden_map", "logits", "paired", "require_factor", "wide"]
+__all__ = ["Lazy", "gradients", "paired", "require_factor"]
 
 
 def require_factor(name: str, value: float) -> float:
     """The value of an option that is a factor: 0 or more, and finite."""
     require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
     return value
-
-
-def wide(x: Tensor) -> Tensor:
-    """At least float32: under autocast, half precision is too coarse for sums, logarithms and squares."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def logits(verdict: Verdict) -> Tensor:
-    """The logits `[N]` of a verdict."""
-    if verdict.logits is None:
-        raise FitError("this discriminator's verdict has no logits; use one that provides 'logits'.")
-    return wide(verdict.logits)
-
-
-def hidden_map(verdict: Verdict, layer: int) -> Tensor:
-    """One hidden map `[N, …]` of a verdict; 0 is the first, -1 the deepest."""
-    maps = verdict.hidden
-    if not maps:
-        raise FitError("this discriminator's verdict has no hidden maps; use one that provides 'hidden'.")
-    if not -len(maps) <= layer < len(maps):
-        raise OptionError(
-            f"layer={layer}: this discriminator has {len(maps)} hidden map{'s' * (len(maps) != 1)}, "
-            f"so expected {-len(maps)} … {len(maps) - 1}."
-        )
-    return wide(maps[layer])
 
 
 def paired(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from gantk import Play, Verdict, require
-from gantk.errors import FitError
+from gantk import Play, require
+from gantk.nn import logits
 from gantk_augment.shared import OfImages
 from gantk_augment.transforms import recolored, warped
 
@@ -57,14 +57,8 @@ class AdaptiveAugmentation(OfImages):
 
     def after_discriminator(self, play: Play) -> Mapping[str, Tensor]:
         """p, moved by the sign of r - target."""
-        logits = _logits(play.real_verdict)
+        judged = logits(play.real_verdict)
         if self.of == "pairs":
-            logits = logits - _logits(play.fake_verdict)
-        direction = (logits.sign().mean() - self.target).sign()
-        return {"p": (play.state["p"] + direction * len(logits) / self.images).clamp(0, 1)}
-
-
-def _logits(verdict: Verdict) -> Tensor:
-    if verdict.logits is None:
-        raise FitError("addon 'ada' reads logits, but this discriminator's verdict has none", "leave it out")
-    return verdict.logits.float()
+            judged = judged - logits(play.fake_verdict)
+        direction = (judged.sign().mean() - self.target).sign()
+        return {"p": (play.state["p"] + direction * len(judged) / self.images).clamp(0, 1)}

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from gantk import Play, require
-from gantk_augment.shared import OfImages, colors_of, gathered, per_image
+from gantk.nn import pixels_at
+from gantk_augment.shared import OfImages, colors_of, per_image
 
 __all__ = ["DiffAugment"]
 
@@ -74,7 +75,7 @@ def _translated(images: Tensor, share: float) -> Tensor:
         places.append(torch.arange(side, device=images.device) + shift)
     (height, width), (lines, columns) = images.shape[2:], places
     within = ((lines >= 0) & (lines < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
-    moved = gathered(images, lines.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :])
+    moved = pixels_at(images, lines.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :])
     return moved * within[:, None].to(images.dtype)
 
 

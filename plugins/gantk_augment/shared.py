@@ -1,4 +1,4 @@
-"""What augmentations share: what they take, colors and transparency, and pixels by their places."""
+"""What augmentations share: what they take, and colors and transparency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gantk import Part
 from gantk.errors import FitError
 from gantk.parts import ImageShape
 
-__all__ = ["OfImages", "colors_of", "gathered", "per_image", "uniform"]
+__all__ = ["OfImages", "colors_of", "per_image", "uniform"]
 
 SMALLEST = 2
 """Pixels to a side; what has fewer is a code."""
@@ -39,17 +39,3 @@ def uniform(images: Tensor, *shape: int) -> Tensor:
 def per_image(images: Tensor, low: float, high: float) -> Tensor:
     """`[N, 1, 1, 1]`: a uniform number in [low, high) for each image, of its type."""
     return (low + (high - low) * uniform(images, len(images), 1, 1, 1)).to(images.dtype)
-
-
-def gathered(images: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
-    """Images whose pixels are taken from given places, all of them within the image.
-
-    Taking pixels has exact gradients of every order, on every device, as gradient penalties need.
-
-    Args:
-        images: `[N, C, H, W]`.
-        lines, columns: whole numbers that can be broadcast to `[N, H, W]`.
-    """
-    n, channels, height, width = images.shape
-    places = (lines * width + columns).expand(n, height, width).flatten(1)
-    return images.flatten(2).gather(2, places[:, None].expand(-1, channels, -1)).view_as(images)

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from gantk_augment.shared import colors_of, gathered, uniform
+from gantk.nn import pixels_at
+from gantk_augment.shared import colors_of, uniform
 
 __all__ = ["recolored", "warped"]
 
@@ -103,7 +104,7 @@ def _interpolated(images: Tensor, source: Tensor) -> Tensor:
     total = torch.zeros_like(images)
     for line, down_weight in ((top, 1 - (lines - top)), (top + 1, lines - top)):
         for column, across_weight in ((left, 1 - (columns - left)), (left + 1, columns - left)):
-            pixels = gathered(images, _mirrored(line, height), _mirrored(column, width))
+            pixels = pixels_at(images, _mirrored(line, height), _mirrored(column, width))
             total = total + pixels * (down_weight * across_weight)[:, None].to(images.dtype)
     return total
 

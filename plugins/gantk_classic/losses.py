@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from gantk import Loss, Play, Verdict, require
 from gantk.errors import FitError
+from gantk.nn import logits, wide
 from gantk.ops import vae_loss
 
 __all__ = ["Minimax", "NonSaturating", "VariationalBound", "Wasserstein", "WassersteinGP"]
@@ -22,35 +23,24 @@ def _check_weight(weight: float) -> float:
     return weight
 
 
-def _wide(x: Tensor) -> Tensor:
-    """At least float32: under autocast, half precision is too coarse for sums, logarithms and squares."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def _logits(verdict: Verdict) -> Tensor:
-    if verdict.logits is None:
-        raise FitError("this discriminator's verdict has no logits; use one that provides 'logits'.")
-    return _wide(verdict.logits)
-
-
 # -log σ(x) = softplus(-x) and -log(1 - σ(x)) = softplus(x), which are finite for all logits.
 
 
 def _taken_for_real(verdict: Verdict) -> Tensor:
     """-E log σ(x)."""
-    return F.softplus(-_logits(verdict)).mean()
+    return F.softplus(-logits(verdict)).mean()
 
 
 def _taken_for_fake(verdict: Verdict) -> Tensor:
     """-E log(1 - σ(x))."""
-    return F.softplus(_logits(verdict)).mean()
+    return F.softplus(logits(verdict)).mean()
 
 
 def _told_apart(play: Play, smoothing: float) -> Tensor:
     """-E log σ(D(x)) - E log(1 - σ(D(G(z)))); with smoothing s, the label of x is 1 - s."""
     real, fake = _taken_for_real(play.real_verdict), _taken_for_fake(play.fake_verdict)
     if smoothing:  # -(1 - s) log σ(x) - s log(1 - σ(x)) = softplus(-x) + s x
-        real = real + smoothing * _logits(play.real_verdict).mean()
+        real = real + smoothing * logits(play.real_verdict).mean()
     return play.log("real", real) + play.log("fake", fake)
 
 
@@ -125,11 +115,11 @@ class Wasserstein(_Game):
     }
 
     def discriminator(self, play: Play) -> Tensor:
-        real, fake = _logits(play.real_verdict), _logits(play.fake_verdict)
+        real, fake = logits(play.real_verdict), logits(play.fake_verdict)
         return play.log("wasserstein", real.mean() - fake.mean(), -1)
 
     def generator(self, play: Play) -> Tensor:
-        return -_logits(play.fake_verdict).mean()
+        return -logits(play.fake_verdict).mean()
 
 
 class WassersteinGP(Wasserstein):
@@ -181,15 +171,15 @@ class WassersteinGP(Wasserstein):
         """E D(G(z)) - E D(x) + λ/γ² E (‖∇ D(x̂)‖₂ - γ)² + ε E D(x)²."""
         objective = super().discriminator(play) + play.log("penalty", self._gradient_penalty(play), self.penalty)
         if self.drift:
-            objective = objective + play.log("drift", _logits(play.real_verdict).square().mean(), self.drift)
+            objective = objective + play.log("drift", logits(play.real_verdict).square().mean(), self.drift)
         return objective
 
     def _gradient_penalty(self, play: Play) -> Tensor:
         between = _interpolate(play.real.detach(), play.fake.detach()).requires_grad_()
         with torch.enable_grad():
-            logits = _logits(play.judge(between))
-            (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
-        norms: Tensor = torch.linalg.vector_norm(_wide(gradient).flatten(1), dim=1)
+            judged = logits(play.judge(between))
+            (gradient,) = torch.autograd.grad(judged.sum(), between, create_graph=True)
+        norms: Tensor = torch.linalg.vector_norm(wide(gradient).flatten(1), dim=1)
         return ((norms / self.target - 1) ** 2).mean()
 
 
@@ -243,7 +233,7 @@ class VariationalBound(Loss):
         mean, log_variance = posterior.mean, posterior.log_variance
         bound = vae_loss(images, play.real, mean, log_variance, kind=self.reconstruction, beta=self.beta)
         with torch.no_grad():  # the operator fuses both terms
-            divergence = _divergence(_wide(mean), _wide(log_variance))
+            divergence = _divergence(wide(mean), wide(log_variance))
             play.log("reconstruction", bound - self.beta * divergence)
             play.log("kl", divergence, self.beta)
         return bound

@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from gantk import Loss, Play, Verdict, require
-from gantk.errors import FitError, OptionError
+from gantk import Loss, Play, require
+from gantk.nn import hidden_map
 from gantk.ops import hidden_loss
 
 __all__ = ["HiddenSpace"]
@@ -46,19 +46,13 @@ class HiddenSpace(Loss):
         """-L_hid with `players=both`: the discriminator drives the maps apart."""
         if not self.joins_discriminator:
             return None
-        return play.log("distance", hidden_loss(self._map(play.real_verdict), self._map(play.fake_verdict)), -1)
+        return play.log("distance", hidden_loss(*self._maps(play)), -1)
 
     def generator(self, play: Play) -> Tensor:
         """L_hid: the generator matches its maps to those of the real images, which are constants."""
-        return hidden_loss(self._map(play.real_verdict).detach(), self._map(play.fake_verdict))
+        real, fake = self._maps(play)
+        return hidden_loss(real.detach(), fake)
 
-    def _map(self, verdict: Verdict) -> Tensor:
-        maps = verdict.hidden
-        if maps is None:
-            raise FitError("this discriminator's verdict has no hidden maps; use one that provides 'hidden'.")
-        if not -len(maps) <= self.layer < len(maps):
-            raise OptionError(
-                f"loss 'hidden': layer={self.layer} is out of range; this discriminator has {len(maps)} hidden "
-                f"{'map' if len(maps) == 1 else 'maps'}: {-len(maps)} … {len(maps) - 1}."
-            )
-        return maps[self.layer]
+    def _maps(self, play: Play) -> tuple[Tensor, Tensor]:
+        """h of the real images, and of the generated ones."""
+        return hidden_map(play.real_verdict, self.layer), hidden_map(play.fake_verdict, self.layer)

@@ -6,8 +6,8 @@ import math
 
 from torch import Tensor
 
-from gantk import Loss, Play, Verdict, require
-from gantk.errors import FitError
+from gantk import Loss, Play, require
+from gantk.nn import hidden_map, wide
 
 __all__ = ["LearnedSimilarity"]
 
@@ -45,14 +45,5 @@ class LearnedSimilarity(Loss):
         return play.log("dissimilarity", self._dissimilarity(play), self.gamma)
 
     def _dissimilarity(self, play: Play) -> Tensor:
-        real, again = self._map(play.real_verdict).detach(), self._map(play.fake_verdict)
-        return 0.5 * (real - again).square().flatten(1).sum(dim=1).mean()
-
-    def _map(self, verdict: Verdict) -> Tensor:
-        maps = verdict.hidden or ()
-        if not -len(maps) <= self.layer < len(maps):
-            raise FitError(
-                f"layer={self.layer} of loss 'learned-similarity' is out of range: this discriminator has {len(maps)} "
-                "hidden maps."
-            )
-        return maps[self.layer].float()
+        real, again = (wide(hidden_map(each, self.layer)) for each in (play.real_verdict, play.fake_verdict))
+        return 0.5 * (real.detach() - again).square().flatten(1).sum(dim=1).mean()

@@ -282,7 +282,9 @@ def test_feature_matching_by_hand() -> None:
     found.backward()
     torch.testing.assert_close(fake.grad.flatten(), torch.full((3,), 2 * (MEAN_FAKE - MEAN_REAL) / 3))  # type: ignore[union-attr]
     assert real.grad is None
-    with pytest.raises(OptionError, match=r"layer=1: this discriminator has 1 hidden map, so expected -1 … 0"):
+    with pytest.raises(
+        OptionError, match=r"layer=1 is out of range: this discriminator has 1 hidden map, so expected -1 … 0"
+    ):
         made("feature-matching:layer=1").generator(game())
 
 

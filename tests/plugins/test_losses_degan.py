@@ -119,7 +119,7 @@ def test_large_half_precision_maps_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("layer", [2, -3])
 def test_a_layer_out_of_range_is_explained(layer: int) -> None:
-    with pytest.raises(OptionError, match=rf"layer={layer} is out of range.* 2 hidden maps: -2 … 1"):
+    with pytest.raises(OptionError, match=rf"layer={layer} is out of range.* 2 hidden maps, so expected -2 … 1"):
         HiddenSpace(layer=layer).generator(play(REAL, FAKE))
 
 
