@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("what", choices=["random", "operations", "faults"])
     parser.add_argument("--attempts", type=int, default=100, help="of random kills")
     parser.add_argument("--steps", type=int, default=2, help="length of the training, with a checkpoint after each")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="at every Nth file operation only")
     parser.add_argument("--all-errors", action="store_true", help="every error at every operation")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -185,7 +186,7 @@ def main() -> None:
         else:
             many = drill.operations()
             happenings = [killed] if args.what == "operations" else [failing(each) for each in ERRORS]
-            for number in range(1, many + 1):
+            for number in range(1, many + 1, args.every):
                 for index, happens in enumerate(happenings):
                     if len(happenings) > 1 and not args.all_errors and number % len(happenings) != index:
                         continue
