@@ -31,8 +31,8 @@ FORMAT = 1
 """The version of the format of checkpoints that this gantk writes."""
 LARGEST = 1 << 20
 """Bytes that a manifest has at most."""
-AHEAD = 8
-"""Pieces that are written before they are hashed, at most."""
+AHEAD = 1 << 28
+"""Bytes that are written before they are hashed, at most: pieces that are copies from a GPU are kept so long."""
 DAMAGE = {
     errno.ENOENT: "it is missing",
     errno.EISDIR: "it is not a file",
@@ -61,34 +61,50 @@ class Writing:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._entries: dict[str, Entry] = {}
+        self._files: dict[str, tuple[int, hashlib._Hash]] = {}
+        self._ahead: deque[Future[int]] = deque()
+        self._bytes_ahead = 0
+        self._hashing = ThreadPoolExecutor(1)  # one thread keeps the order of pieces
 
     def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
-        """Write a file; its digest is computed meanwhile in another thread, which costs little time."""
+        """Write a file; digests are computed meanwhile in another thread, at the latest when the manifest is written.
+
+        Args:
+            name: the file's name.
+            pieces: its content, which stays as it is until then.
+        """
         digest, length = hashlib.sha256(), 0
-        with (self._folder / name).open("xb") as file, ThreadPoolExecutor(1) as hashing:
-            pending: deque[Future[None]] = deque()
+        with (self._folder / name).open("xb") as file:
             for piece in pieces:
-                pending.append(hashing.submit(digest.update, piece))  # the one thread keeps their order
-                if len(pending) > AHEAD:
-                    pending.popleft().result()
+                self._ahead.append(self._hashing.submit(_hash, digest, piece))
+                self._bytes_ahead += len(piece)
                 file.write(piece)
                 length += len(piece)
+                while self._bytes_ahead > AHEAD:
+                    self._bytes_ahead -= self._ahead.popleft().result()
             file.flush()
             os.fsync(file.fileno())
-            for each in pending:
-                each.result()
-        self._entries[name] = Entry(length, digest.hexdigest())
+        self._files[name] = length, digest
 
     def seal(self, step: int) -> None:
         """Write the manifest; from now on, the folder is whole."""
+        for each in self._ahead:
+            each.result()
+        self._hashing.shutdown()
+        entries = {name: Entry(length, digest.hexdigest()) for name, (length, digest) in self._files.items()}
         about = {"format": FORMAT, "gantk": version("gantk"), "torch": str(torch.__version__), "step": step}
-        content = _rendered({**about, "files": {name: asdict(entry) for name, entry in self._entries.items()}})
+        content = _rendered({**about, "files": {name: asdict(entry) for name, entry in entries.items()}})
         with (self._folder / MANIFEST).open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         flush_folder(self._folder)
+
+
+def _hash(digest: hashlib._Hash, piece: bytes | memoryview) -> int:
+    """Add a piece to a digest; the number of its bytes."""
+    digest.update(piece)
+    return len(piece)
 
 
 def _rendered(body: Mapping[str, Any]) -> bytes:
