@@ -10,10 +10,13 @@ from pathlib import Path
 
 from gantk.errors import UsageError
 
-__all__ = ["UNFINISHED", "create_file", "flush_folder", "place", "replace_file", "text_of"]
+__all__ = ["LARGEST", "UNFINISHED", "create_file", "flush_folder", "place", "read_whole", "replace_file", "text_of"]
 
 UNFINISHED = ".unfinished-"
 """What the names of files and folders begin with that are still being written."""
+
+LARGEST = 1 << 24
+"""Bytes of a file of settings or figures, at most."""
 
 
 def place(path: str | os.PathLike[str]) -> Path:
@@ -36,6 +39,18 @@ def text_of(content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     return content.decode("utf-8-sig")
+
+
+def read_whole(path: Path, most: int = LARGEST) -> bytes:
+    """A file's content, once it is known to be no larger than this many bytes.
+
+    Raises:
+        OSError: it cannot be read, or is larger.
+    """
+    with path.open("rb") as file:
+        if (size := os.fstat(file.fileno()).st_size) > most:
+            raise OSError(errno.EFBIG, f"it has {size} bytes; expected at most {most}", str(path))
+        return file.read(most)
 
 
 def replace_file(path: Path, content: bytes) -> None:

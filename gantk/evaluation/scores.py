@@ -11,16 +11,20 @@ from typing import Any
 
 from filelock import FileLock
 
+from gantk import json_text
 from gantk.errors import RunError
 from gantk.evaluation.protocol import Protocol, differences
 from gantk.evaluation.reading import from_plain
-from gantk.files import replace_file
+from gantk.files import read_whole, replace_file, text_of
 from gantk.written import write_part
 
 __all__ = ["FILE", "Score", "add_score", "newest_figures", "plain_score", "read_scores", "scores_file"]
 
 FILE = "metrics.json"
 """The file's name in a run."""
+
+MOST = 1 << 26
+"""Bytes of the file, at most."""
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """Figures that JSON cannot represent as numbers."""
@@ -73,7 +77,7 @@ def read_scores(path: Path) -> list[Score]:
         RunError: it cannot be read, or is damaged.
     """
     try:
-        written = json.loads(path.read_text(encoding="utf-8-sig"))
+        written = json_text.loads(text_of(read_whole(path, MOST)))
         if not isinstance(written, list):
             raise ValueError("expected a list")
         return [_read(number, each) for number, each in enumerate(written, 1)]
@@ -81,7 +85,7 @@ def read_scores(path: Path) -> list[Score]:
         return []
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:  # includes invalid UTF-8 and invalid JSON
+    except ValueError as error:  # includes invalid UTF-8 and invalid JSON
         raise RunError(f"{path} is damaged ({error}): move it away, and run gantk evaluate again.") from error
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from gantk import json_text
 from gantk.building.assembly import assemble
-from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, GantkError, UnusableCheckpoint, briefly
+from gantk.errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    ForeignCheckpoint,
+    GantkError,
+    RunError,
+    UnusableCheckpoint,
+    briefly,
+)
 from gantk.evaluation.scores import read_scores, scores_file
 from gantk.model import Model
 from gantk.report.table import table
@@ -25,6 +33,9 @@ from gantk.run.tensors import first_not_finite, tensors_of
 from gantk.run.unchanged import check_same_parts
 
 __all__ = ["Finding", "checked", "findings_text"]
+
+MOST_PIXELS = 1 << 26
+"""Pixels of a sample grid, at most."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,10 @@ def _many(count: int, what: str) -> str:
 
 
 def _log(run: Run) -> Finding:
-    entries, lost = log_lines(run.log_file)
+    try:
+        entries, lost = log_lines(run.log_file)
+    except RunError as error:
+        return Finding("log.jsonl", True, briefly(error))
     return Finding("log.jsonl", bool(lost), f"{_many(len(entries), 'line')}" + f", {lost} cannot be read" * bool(lost))
 
 
@@ -149,7 +163,7 @@ def _states(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
 
 def _training(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
     """Of this file alone, if the other one is damaged."""
-    manifest.read((manifest.files and TRAINING) or TRAINING_PT, json.loads if manifest.files else former_training)
+    manifest.read((manifest.files and TRAINING) or TRAINING_PT, json_text.loads if manifest.files else former_training)
     try:
         found = read_training(checkpoint)
     except DamagedCheckpoint as error:
@@ -176,9 +190,14 @@ LOOKS: Mapping[str, Callable[[Path, Manifest, Model | None], str]] = {
 
 
 def _picture(path: Path) -> str:
-    with Image.open(path) as image:
-        image.load()
-        return f"{image.width} × {image.height} pixels"
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"{image.width} × {image.height} pixels; expected at most {MOST_PIXELS}")
+            image.load()
+            return f"{image.width} × {image.height} pixels"
+    except Exception as error:  # Pillow raises almost any exception on damaged files
+        raise RunError(f"{type(error).__name__}: {briefly(error)}") from error
 
 
 def findings_text(run: Run, findings: list[Finding]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gantk import json_text
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, RunError, UnusableCheckpoint, briefly
 from gantk.files import flush_folder
 from gantk.model import Model
@@ -39,7 +40,7 @@ __all__ = [
 WEIGHTS = "model.safetensors"
 OPTIMIZERS = "optimizers.safetensors"
 TRAINING = "training.json"
-LONGEST = 1 << 26
+LONGEST = 1 << 24
 """Bytes that `training.json` has at most."""
 COPIES = 16
 """How many times the size of a model its optimizers' states have at most."""
@@ -238,7 +239,7 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
     if manifest.files is None:
         path, found = checkpoint / TRAINING_PT, manifest.read(TRAINING_PT, former_training, most)
     else:
-        path, found = checkpoint / TRAINING, manifest.read(TRAINING, json.loads, LONGEST)
+        path, found = checkpoint / TRAINING, manifest.read(TRAINING, json_text.loads, LONGEST)
         tensors = manifest.read(OPTIMIZERS, tensors_of, most)
     try:
         place = Place(**found["place"])

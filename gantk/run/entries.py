@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk import json_text
+from gantk.errors import RunError
+
 __all__ = ["columns", "log_lines", "read_log"]
+
+LARGEST = 1 << 28
+"""Bytes of a log, at most."""
+LONGEST = 1 << 20
+"""Bytes of a line, at most."""
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
@@ -20,26 +27,42 @@ def read_log(file: Path) -> list[dict[str, Any]]:
 
 
 def log_lines(file: Path) -> tuple[list[dict[str, Any]], int]:
-    """The lines of a run's `log.jsonl` that can be read, and the number of those that cannot."""
+    """The lines of a run's `log.jsonl` that can be read, and the number of those that cannot.
+
+    Raises:
+        RunError: the file is larger than any log.
+    """
     if not file.exists():
         return [], 0
-    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
-    found = [_entry(line) for line in lines if line.strip()]
-    entries = [entry for entry in found if entry is not None]
-    return entries, len(found) - len(entries)
+    if (size := file.stat().st_size) > LARGEST:
+        raise RunError(f"{file} has {size} bytes; expected at most {LARGEST}: move it away.")
+    entries, lost = [], 0
+    with file.open("rb") as lines:
+        if lines.peek(3)[:3] == codecs.BOM_UTF8:
+            lines.seek(3)
+        while line := lines.readline(LONGEST):
+            if line.strip():
+                entry = _entry(line)
+                entries += [entry] if entry is not None else []
+                lost += entry is None
+            while len(line) == LONGEST and not line.endswith(b"\n"):
+                line = lines.readline(LONGEST)  # the rest of a line that is too long
+    return entries, lost
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
     """A line of the log; `None` if it is incomplete or damaged."""
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):  # more brackets than Python reads
+        entry = json_text.loads(line)
+    except ValueError:
         return None
-    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int or not 0 <= entry["step"] < 1 << 63:
         return None
     values = entry.get("values")
-    readable = isinstance(values, dict) and all(isinstance(value, (int, float)) for value in values.values())
-    return entry if readable else None
+    if not isinstance(values, dict) or not all(isinstance(value, (int, float)) for value in values.values()):
+        return None
+    others = (value for name, value in entry.items() if name != "values")
+    return entry if all(isinstance(value, (int, float, str)) for value in others) else None
 
 
 def columns(entries: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shlex
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 from filelock import FileLock, Timeout
 
-from gantk import toml
+from gantk import json_text, toml
 from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
-from gantk.files import UNFINISHED, create_file, flush_folder, place, replace_file, text_of
+from gantk.files import UNFINISHED, create_file, flush_folder, place, read_whole, replace_file, text_of
 from gantk.kinds import LISTS, SLOTS
 from gantk.run.entries import columns, read_log
 from gantk.run.places import advice, is_empty
@@ -166,7 +165,7 @@ class Run:
             RunError: there is no such run, or its `model.toml` is not TOML.
         """
         try:
-            spec = toml.loads(text_of(self.model_toml.read_bytes()))
+            spec = toml.loads(text_of(read_whole(self.model_toml)))
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self} is not a run: it has no model.toml; {advice(self.path)}") from None
         except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -227,11 +226,11 @@ class Run:
             RunError: the file with this record is damaged.
         """
         try:
-            found = json.loads(self.best_file.read_text(encoding="utf-8"))
+            found = json_text.loads(read_whole(self.best_file))
             step, figure, value = int(found["step"]), str(found["figure"]), float(found["value"])
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise RunError(f"{self.best_file} is damaged ({error}): remove it.") from error
         return {"step": step, "figure": figure, "value": value} if self.checkpoint(step).is_dir() else None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from io import BytesIO
 from typing import Any
 
 import torch
+
+from gantk import json_text
 
 __all__ = ["TRAINING_PT", "former_training"]
 
@@ -30,8 +31,8 @@ def former_training(content: bytes) -> dict[str, Any]:
         return {
             "place": dict(state["place"]),
             "optimizers": {str(player): dict(each["state"]) for player, each in state["optimizers"].items()},
-            "trained": json.loads(state["trained"]),
-            "data": dict(json.loads(state.get("data", "{}"))),
+            "trained": json_text.loads(state["trained"]),
+            "data": dict(json_text.loads(state.get("data", "{}"))),
             "interval": interval,
         }
     except Exception as error:  # a damaged pickle can raise anything

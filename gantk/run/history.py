@@ -15,7 +15,7 @@ import tomli_w
 
 from gantk import toml
 from gantk.errors import RunError
-from gantk.files import replace_file, text_of
+from gantk.files import read_whole, replace_file, text_of
 from gantk.run.folder import Run
 
 __all__ = ["Change", "add_change", "difference", "leaves", "read_history", "undone"]
@@ -48,7 +48,7 @@ def read_history(run: Run) -> list[Change]:
     """
     path = run.path / "history.toml"
     try:
-        found = toml.loads(text_of(path.read_bytes()))["change"]
+        found = toml.loads(text_of(read_whole(path)))["change"]
         return [Change(int(each["step"]), each["was"], each["now"], str(each.get("time", ""))) for each in found]
     except FileNotFoundError:
         return []

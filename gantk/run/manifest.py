@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 
+from gantk import json_text
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, briefly
 from gantk.files import flush_folder
 from gantk.run.former import TRAINING_PT
@@ -204,12 +205,12 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(folder, None, None)
     content = _content(path, LARGEST)
     try:
-        body = json.loads(content)
+        body = json_text.loads(content)
         form, writer = int(body["format"]), str(body["gantk"])
         files = {str(name): Entry(int(each["bytes"]), str(each["sha256"])) for name, each in body["files"].items()}
         found = Manifest(folder, int(body["step"]), files)
         whole = content == _rendered({name: value for name, value in body.items() if name != "sha256"})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedCheckpoint(path, f"it is no manifest ({type(error).__name__})") from error
     if not whole or any(Path(name).name != name for name in files):
         raise DamagedCheckpoint(path, "its content is not what was written")

@@ -11,7 +11,7 @@ import tomli_w
 from gantk import toml
 from gantk.building.assembly import build
 from gantk.errors import RunError, UsageError
-from gantk.files import replace_file, text_of
+from gantk.files import read_whole, replace_file, text_of
 from gantk.report.runs import Summary, summarized
 from gantk.run.folder import Run
 from gantk.sweeps.grid import Cell, Grid
@@ -108,7 +108,7 @@ def _apart(before: Any, now: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        return toml.loads(text_of(file.read_bytes()))
+        return toml.loads(text_of(read_whole(file)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (toml.TOMLDecodeError, UnicodeDecodeError) as error:

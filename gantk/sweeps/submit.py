@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gantk import json_text
 from gantk.errors import RunError, UsageError, WorkError, briefly
-from gantk.files import replace_file
+from gantk.files import read_whole, replace_file
 from gantk.run.folder import Run
 from gantk.sweeps.job import TrainingJob
 from gantk.sweeps.work import training_command
@@ -118,7 +119,7 @@ class Cluster:
     def _read(self) -> dict[str, dict[str, str]]:
         file = self._folder / FILE
         try:
-            found: dict[str, dict[str, str]] = json.loads(file.read_bytes())
+            found: dict[str, dict[str, str]] = json_text.loads(read_whole(file))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
