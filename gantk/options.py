@@ -145,7 +145,7 @@ def convert(value: Any, to: Any, what: str) -> Any:
     """A value converted to an option's annotated type; raises `OptionError` if it is not of that type."""
     try:
         return _convert(value, to)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         mend = "; write it in quotes" if _is_text(to) and not isinstance(value, (str, list, tuple, Mapping)) else ""
         raise OptionError(f"{what} takes {type_name(to)}, not {value!r}{mend}.") from None
 
@@ -198,7 +198,7 @@ def _convert_union(value: Any, members: tuple[Any, ...]) -> Any:
             continue
         try:
             return _convert(value, member)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
     raise ValueError(value)
 
@@ -211,13 +211,12 @@ def _boolean(value: Any) -> bool:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, str):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
     if isinstance(value, bool):
         raise TypeError(value)
-    return int(_exactly(value, int))
+    found = int(value) if isinstance(value, str) or (isinstance(value, float) and value.is_integer()) else value
+    if not -(1 << 63) <= _exactly(found, int) < 1 << 63:  # what sizes and indices have at most
+        raise ValueError(value)
+    return int(found)
 
 
 def _float(value: Any) -> float:

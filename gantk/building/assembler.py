@@ -15,6 +15,7 @@ from gantk.building.nested import usable_offer
 from gantk.building.record import Record
 from gantk.building.resolved import recorded, resolved
 from gantk.building.spec import Spec, bare_name
+from gantk.building.weighed import TooLarge
 from gantk.errors import FitError, UsageError
 from gantk.model import Model
 from gantk.nn import Average
@@ -149,7 +150,10 @@ class Assembler:
     def _construct(self, place: str, kind: str, table: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
         # Each place has its own seed, so that changing a part does not change the initial weights of others.
         with forked(derive_seed(self.spec["seed"], "init", place)):
-            part = construct(kind, table, **context)
+            try:
+                part = construct(kind, table, **context)
+            except TooLarge as error:
+                raise TooLarge(f"{kind} '{bare_name(table)}': {error}") from error
         _check_declared(kind, part)
         self.notes += getattr(part, "notes", ())
         plugin = find(kind, table["plugin"])

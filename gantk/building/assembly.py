@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,7 @@ from gantk.building.start import other_parts, spec_of_run, start_weights
 from gantk.building.title import SIZE, true_title
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
+from gantk.building.weighed import Weighed
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, GantkError, OptionError, UsageError
 from gantk.kinds import KINDS, LISTS, SLOTS
@@ -61,6 +63,8 @@ from gantk.seeds import check_seed, derive_seed, forked
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
 
 DEFAULT_DATA = "gantk:digits"
+MOST_VALUES = 1 << 28
+"""Values of one image, at most."""
 
 PartLike = Any
 """A name with options, such as `"de:dim=64"`, `("de", {"dim": 64})` or `{"plugin": "de", "dim": 64}`; or code in place
@@ -280,7 +284,8 @@ def assemble(
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
-    model = Assembler(spec, recipe, shape, fit_noise).model(train.average()).to("cpu")
+    with Weighed():
+        model = Assembler(spec, recipe, shape, fit_noise).model(train.average()).to("cpu")
     built = model.built
     built.data = data
     if model.condition is not None and data is not None and for_training:
@@ -347,7 +352,7 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
     Training checks whether they are the images that a run was trained on.
     """
     built: Mapping[str, Any] = spec.get("shape", {})
-    if not isinstance(built, Mapping) or ((built or data is None) and "image_shape" not in built):
+    if (built or data is None) and not _is_shape(built):
         raise OptionError("the table [shape] of model.toml is damaged: restore it, or build a new run.")
     if data is None:
         return built
@@ -359,6 +364,17 @@ def checked_shape(spec: Spec, data: DataSource | None) -> Mapping[str, Any]:
             "that size and color, or build a new run."
         )
     return found
+
+
+def _is_shape(table: Any) -> bool:
+    """Whether a table of a spec says what images are like, in sizes that images have."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("image_shape"), list | tuple):
+        return False
+    sides, counts = table["image_shape"], (table.get("images", 1), table.get("label_dim", 1))
+    whole = all(hasattr(each, "__index__") and each > 0 for each in (*sides, *counts))
+    classes = table.get("classes", [])
+    named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+    return whole and named and len(sides) == 3 and math.prod(sides) <= MOST_VALUES
 
 
 def _shape(data: DataSource) -> dict[str, Any]:

@@ -36,7 +36,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is needed, and adds `--code` and `--debug` to every command."""
+    """Imports a command's module when it is needed, and adds `--code`, `--memory` and `--debug` to every command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -46,7 +46,7 @@ class Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"gantk.cli.{COMMANDS[cmd_name]}").command
         if not any(param.name == "debug" for param in command.params):
-            command.params += [_code_option(), _debug_option()]
+            command.params += [_code_option(), _memory_option(), _debug_option()]
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -75,6 +75,24 @@ def _code_option() -> click.Option:
         is_eager=True,
         callback=give,
         help="Python file whose classes and functions can be used as parts; repeat for several.",
+    )
+
+
+def _memory_option() -> click.Option:
+    def allow(context: click.Context, option: click.Parameter, size: str | None) -> None:
+        if size is not None:
+            from gantk.memory import VARIABLE, as_bytes
+
+            as_bytes(size)
+            os.environ[VARIABLE] = size  # further processes of this training inherit it
+
+    return click.Option(
+        ["--memory"],
+        metavar="SIZE",
+        expose_value=False,
+        is_eager=True,
+        callback=allow,
+        help="How much memory a model's weights may take, as 16GB; an eighth of this machine's by default.",
     )
 
 

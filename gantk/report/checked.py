@@ -23,7 +23,7 @@ from gantk.errors import (
 from gantk.evaluation.scores import read_scores, scores_file
 from gantk.model import Model
 from gantk.report.table import table
-from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, read_training
+from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, most_for, read_training
 from gantk.run.entries import log_lines
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
@@ -149,7 +149,7 @@ def _sums(run: Run, manifest: Manifest) -> str:
 
 
 def _weights(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
-    found = manifest.read(WEIGHTS, tensors_of)
+    found = manifest.read(WEIGHTS, tensors_of, most_for(model))
     if bad := first_not_finite(found):
         raise DamagedCheckpoint(checkpoint / WEIGHTS, f"{bad} contains NaN or infinity")
     if model is not None:
@@ -158,14 +158,14 @@ def _weights(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
 
 
 def _states(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
-    return _many(len(manifest.read(OPTIMIZERS, tensors_of)), "tensor")
+    return _many(len(manifest.read(OPTIMIZERS, tensors_of, most_for(model, states=True))), "tensor")
 
 
 def _training(checkpoint: Path, manifest: Manifest, model: Model | None) -> str:
     """Of this file alone, if the other one is damaged."""
     manifest.read((manifest.files and TRAINING) or TRAINING_PT, json_text.loads if manifest.files else former_training)
     try:
-        found = read_training(checkpoint)
+        found = read_training(checkpoint, model)
     except DamagedCheckpoint as error:
         if error.path.name in (TRAINING, TRAINING_PT):
             raise

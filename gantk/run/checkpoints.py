@@ -32,6 +32,7 @@ __all__ = [
     "create",
     "load_start",
     "load_weights",
+    "most_for",
     "read_training",
     "read_weights",
     "save",
@@ -187,11 +188,17 @@ def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torc
         ForeignCheckpoint: it is much larger than the model.
         CheckpointError: it cannot be read.
     """
-    most = None if model is None else size(model.state_dict()) * 2  # a model may be saved in double precision
-    weights = _manifest(checkpoint).read(WEIGHTS, tensors_of, most)
+    weights = _manifest(checkpoint).read(WEIGHTS, tensors_of, most_for(model))
     if bad := first_not_finite(weights):
         raise DamagedCheckpoint(checkpoint / WEIGHTS, f"{bad} contains NaN or infinity")
     return weights
+
+
+def most_for(model: Model | None, states: bool = False) -> int | None:
+    """Bytes that a file has at most of a model's weights, or of its optimizers' states; `None` if it is not known."""
+    if model is None:
+        return None
+    return size(model.state_dict()) * (COPIES if states else 2)  # weights may be saved in double precision
 
 
 def check_weights(model: Model, weights: Mapping[str, torch.Tensor], checkpoint: Path) -> None:
@@ -235,7 +242,7 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
         CheckpointError: it cannot be read.
     """
     manifest = _manifest(checkpoint)
-    most = None if model is None else COPIES * size(model.state_dict())
+    most = most_for(model, states=True)
     if manifest.files is None:
         path, found = checkpoint / TRAINING_PT, manifest.read(TRAINING_PT, former_training, most)
     else:

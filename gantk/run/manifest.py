@@ -21,6 +21,7 @@ import torch
 from gantk import json_text
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, briefly
 from gantk.files import flush_folder
+from gantk.memory import most_for_files
 from gantk.run.former import TRAINING_PT
 
 __all__ = ["MANIFEST", "Manifest", "Writing", "named_step", "read_manifest"]
@@ -161,7 +162,7 @@ class Manifest:
         Args:
             name: the file.
             parse: makes something of its content, without consequences, and raises `ValueError` if it cannot.
-            most: its greatest sensible length in bytes.
+            most: its greatest sensible length in bytes; by default what a model of this machine may have.
 
         Raises:
             DamagedCheckpoint: it is missing, or its content is not what was written.
@@ -172,7 +173,7 @@ class Manifest:
         entry = None if self.files is None else self.files.get(name)
         if self.files is not None and entry is None:
             raise DamagedCheckpoint(path, f"{MANIFEST} does not name it")
-        content = _content(path, most, entry.bytes if entry else None)
+        content = _content(path, most_for_files() if most is None else most, entry.bytes if entry else None)
         with ThreadPoolExecutor(1) as hashing:
             digest = hashing.submit(hashlib.sha256, content) if entry else None
             found, fault = None, None

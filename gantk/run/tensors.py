@@ -69,9 +69,12 @@ def tensors_of(content: bytes) -> dict[str, Tensor]:
         ValueError: it is not such a file.
     """
     try:
-        return load(content)
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        found = load(content)
+    except (SafetensorError, KeyError, TypeError, RuntimeError, OverflowError) as error:
         raise ValueError(str(error)) from error
+    if odd := next((name for name, tensor in found.items() if tensor.dtype not in TYPES), None):
+        raise ValueError(f"{odd} is of {_name(found[odd])}, which no model has")
+    return found
 
 
 def difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
