@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ PICTURE = "tune.png"
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Total number of trials.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed of the search and of each run.")
 @click.option("-o", "--output", type=PLACE, metavar="FOLDER", required=True, help="The folder of the runs.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trials to train at once.")
 @click.option("--dry-run", is_flag=True, help="Print the search space; write nothing.")
 def command(
     recipe: str | None,
@@ -36,6 +38,7 @@ def command(
     trials: int,
     seed: int,
     output: Path,
+    jobs: int,
     dry_run: bool,
     **parts: Any,
 ) -> None:
@@ -44,7 +47,8 @@ def command(
     The options are those of gantk build; a value can be a range A..B or alternatives A|B, in quotes because of the
     shell. The first --metric, such as prdc/coverage, is the objective; it is measured in training, and trials that are
     worse than the median are stopped early. Every trial is an ordinary run in FOLDER, named after its values. Ctrl-C
-    saves and stops; the same command resumes, and more --trials continue.
+    saves and stops; the same command resumes, and more --trials continue. With --jobs, trials are trained at once, each
+    in its own process.
 
     \b
     gantk tune dcgan --set "stages.game.*.lr=1e-5..1e-3" --set "train.ema=0.9|0.99" --metric frechet -o runs/tuned
@@ -55,6 +59,7 @@ def command(
     from gantk.report.tuning import found_figure
     from gantk.sweeps.grid import Grid
     from gantk.sweeps.objective import objective_of
+    from gantk.sweeps.processes import Work
     from gantk.sweeps.search import search
     from gantk.sweeps.space import Range, Space
 
@@ -68,7 +73,9 @@ def command(
         click.echo(table(rows, ("PARAMETER", "VALUES")))
         click.echo(f"\nobjective: {objective.figure}, {objective.better} is better; {trials} trials")
         return
-    found = search(output, space, objective, trials, without, say)
+    again = [sys.executable, "-m", "gantk", *sys.argv[1:], "--jobs", "1"]  # of an option, the last value counts
+    workers = [Work(f"process {number}", again) for number in range(1, jobs + 1)] if jobs > 1 else []
+    found = search(output, space, objective, trials, without, say, workers)
     click.echo(str(found))
     if found.scored:
         picture = output / PICTURE

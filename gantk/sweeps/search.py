@@ -21,6 +21,7 @@ from gantk.seeds import derive_seed
 from gantk.sweeps.folder import check_record, write_record
 from gantk.sweeps.found import counted, found_in
 from gantk.sweeps.objective import Objective
+from gantk.sweeps.processes import Work, run_at_once
 from gantk.sweeps.space import Space
 from gantk.sweeps.trial import Training
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 FILE, STUDY, LOCK = "tune.toml", "study.sqlite3", ".lock"
+
+COMMAND = "gantk tune"
 
 PATIENCE = 60.0
 """Seconds to wait for another process that is choosing or writing."""
@@ -51,6 +54,7 @@ def search(
     trials: int,
     without: Sequence[str],
     say: Callable[[str], object],
+    workers: Sequence[Work] = (),
 ) -> Found:
     """Start or resume a search.
 
@@ -61,10 +65,11 @@ def search(
         trials: total number of trials, including those of earlier calls.
         without: parts of the recipe to leave out.
         say: receives progress messages.
+        workers: processes that search in the same folder, at once; without any, this process trains all trials.
 
     Raises:
         UsageError: Optuna is not installed, or the folder contains another search or something else.
-        WorkError: all trials failed.
+        WorkError: all trials failed, or a process did.
         Interrupted: SIGINT or SIGTERM was received; the current trial is saved.
     """
     try:
@@ -74,18 +79,26 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     record = {**space.record(), "without": list(without), "by": [objective.figure]}
     check_record(folder / FILE, "search", record)
+    new = not (folder / FILE).exists()
     write_record(folder / FILE, record)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="optuna")
         with _alone(folder):
             study = _opened(folder / STUDY, objective)
-        _Search(folder, space, Training(folder, objective, without), say, study).go_on(trials)
+        failed = {}
+        if workers:
+            failed = run_at_once(workers, len(workers), COMMAND, say, _Watch(study, objective, trials, say))
+        else:
+            _Search(folder, space, Training(folder, objective, without), say, study).go_on(trials)
         found = found_in(study, folder, space, objective)
-    if all(trial.state == "failed" for trial in found.trials):
-        if not any(trial.run for trial in found.trials):  # nothing was built, so there is nothing to resume
+    if found.trials and all(trial.state == "failed" for trial in found.trials):
+        if new and not any(trial.run for trial in found.trials):  # nothing was built, so there is nothing to resume
             for file in (folder / FILE, folder / STUDY, folder / LOCK):
                 file.unlink(missing_ok=True)
         raise WorkError(f"all {len(found.trials)} trials failed; the first: {found.trials[0].reason}.")
+    if failed:
+        said = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise WorkError(f"{len(failed)} of {len(workers)} processes failed ({said}); resume with the same {COMMAND}.")
     return found
 
 
@@ -157,12 +170,20 @@ class _Search:
         """An unfinished trial that no process is training."""
         import optuna
 
-        for frozen in self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
+        for frozen in self._running():
             if "name" not in frozen.user_attrs:  # it was killed while it was chosen
                 self.study.tell(frozen.number, state=optuna.trial.TrialState.FAIL)
             elif lock := self._lock(frozen.number):
-                return _Taken(optuna.Trial(self.study, frozen._trial_id), lock, again=True)
+                taken = _Taken(optuna.Trial(self.study, frozen._trial_id), lock, again=True)
+                if any(each.number == frozen.number for each in self._running()):
+                    return taken
+                taken.release()  # its process finished it after it was listed
         return None
+
+    def _running(self) -> list[optuna.trial.FrozenTrial]:
+        import optuna
+
+        return self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING])
 
     def _new(self, trials: int) -> _Taken | None:
         """A trial with values that have not been tried."""
@@ -227,7 +248,7 @@ class _Search:
             pruned, score = self.training(trial, point.cell, known)
         except Interrupted as error:
             said = str(error).partition("; resume with")[0]
-            raise Interrupted(f"{said}; resume with the same gantk tune", error.signal_number) from error
+            raise Interrupted(f"{said}; resume with the same {COMMAND}", error.signal_number) from error
         except (GantkError, RuntimeError) as error:  # RuntimeError: such as out of memory
             trial.set_user_attr("reason", briefly(error))
             self.study.tell(trial, state=states.FAIL)
@@ -237,4 +258,35 @@ class _Search:
             self.study.tell(trial, state=states.PRUNED)
         else:
             self.study.tell(trial, score)
-        self.say(f"trial {number} {'pruned' if pruned else 'finished'}: {self.training.objective.figure} {score:.4g}")
+        self.say(_ended(number, "PRUNED" if pruned else "COMPLETE", self.training.objective, score))
+
+
+def _ended(number: int, state: str, objective: Objective, score: float) -> str:
+    return f"trial {number} {'pruned' if state == 'PRUNED' else 'finished'}: {objective.figure} {score:.4g}"
+
+
+@dataclass
+class _Watch:
+    """Says what other processes do in a study, when called."""
+
+    study: optuna.Study
+    objective: Objective
+    trials: int
+    say: Callable[[str], object]
+
+    def __post_init__(self) -> None:
+        self._states: dict[int, str] = {
+            each.number: each.state.name for each in counted(self.study) if each.state.is_finished()
+        }
+
+    def __call__(self) -> None:
+        for number, trial in enumerate(counted(self.study), 1):
+            known = self._states.get(trial.number)
+            if known is None:
+                self.say(f"trial {number} of {max(number, self.trials)}: {said_of(trial.user_attrs['values'])}")
+            if known != trial.state.name:
+                self._states[trial.number] = trial.state.name
+                if trial.state.name == "FAIL":
+                    self.say(f"trial {number} failed: {trial.user_attrs.get('reason', 'its process was stopped')}")
+                elif trial.value is not None and trial.state.is_finished():
+                    self.say(_ended(number, trial.state.name, self.objective, trial.value))
