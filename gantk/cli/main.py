@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gantk.errors import GantkError, GantkWarning, Interrupted, UsageError, nearest
+from gantk.printable import printable_output
 
 __all__ = ["main"]
 
@@ -121,24 +122,29 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may not be valid text
+    with printable_output():
+        sys.exit(_status_of_command())
+
+
+def _status_of_command() -> int:
     warnings.showwarning = _warn
     _said.clear()
     try:
-        sys.exit(cli.main(prog_name="gantk", standalone_mode=False) or 0)
+        return cli.main(prog_name="gantk", standalone_mode=False) or 0
     except BrokenPipeError:
         # The reader closed the pipe (`gantk list | head`); Python would fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return 1
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
-        sys.exit(130)
+        return 130
     except Exception as error:  # noqa: BLE001 - users see one line, and the traceback with --debug
         if "--debug" in sys.argv[1:]:
             import traceback
 
             traceback.print_exc()
         _say(_message(error))
-        sys.exit(_status(error))
+        return _status(error)
 
 
 _usual_warning = warnings.showwarning

@@ -13,6 +13,7 @@ import click
 
 from gantk.errors import DataError, UsageError
 from gantk.files import place
+from gantk.printable import one_line
 
 if TYPE_CHECKING:
     from gantk.data import DataSource
@@ -92,8 +93,8 @@ def counted(count: int, thing: str) -> str:
 
 
 def say(text: str) -> None:
-    """Tell what happens, on standard error."""
-    click.echo(f"gantk: {text}", err=True)
+    """Tell what happens, on one line of standard error."""
+    click.echo(f"gantk: {one_line(text)}", err=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from gantk.building.spec import bare_name
 from gantk.building.train_settings import TrainSettings
 from gantk.model import Model
 from gantk.parts import Discriminator, Generator, Loss, NoiseSource, Part, Refiner
+from gantk.printable import one_line
 from gantk.report.table import table
 from gantk.schedule import Player, Stage
 from gantk.schedule.objective import written
@@ -24,7 +25,7 @@ def summary(model: Model) -> str:
     shape = spec["shape"]
     rows = [_recipe_row(spec), _data_row(spec, shape)]
     rows += [_row(model, slot, part) for slot, part in model.parts.items()]
-    head = f"{spec['preset']}: {spec['title']}" if "title" in spec else spec["preset"]
+    head = one_line(f"{spec['preset']}: {spec['title']}" if "title" in spec else spec["preset"])
     parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
     stages = "\n".join(_stage(stage, shape["images"]) for stage in model.built.stages)
     unusual = {key: value for key, value in spec["train"].items() if value != getattr(TrainSettings, key)}
