@@ -1,7 +1,8 @@
-"""`gantk show`: show one plugin, its options, what it needs and what it provides."""
+"""`gantk show`: show a plugin with its options, needs and offers, or a run with its parts and progress."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -11,24 +12,34 @@ __all__ = ["command"]
 
 
 @click.command("show")
-@click.argument("kind", metavar="[KIND]")
-@click.argument("name", required=False)
+@click.argument("kind", metavar="[KIND] NAME|RUN")
+@click.argument("name", required=False, metavar="")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(kind: str, name: str | None, as_json: bool) -> None:
-    """Show a plugin: what it is, its paper, its options, what it needs and provides.
+    """Show a plugin: what it is, its paper, its options, what it needs and provides; or a run: its parts and progress.
 
     \b
     gantk show noise de
     gantk show degan-mnist
+    gantk show runs/faces
     """
     import json
     from contextlib import redirect_stdout
 
     from gantk.errors import UsageError
+    from gantk.files import place
     from gantk.kinds import KINDS
     from gantk.report.named import kind_of
+    from gantk.report.one_run import run_json, run_text
     from gantk.report.plugin import describe, describe_text
+    from gantk.run.folder import Run
 
+    run = Run(place(kind))
+    if name is None and (os.sep in kind or run.model_toml.exists()):
+        with redirect_stdout(sys.stderr):
+            shown = json.dumps(run_json(run), indent=2) if as_json else run_text(run)
+        click.echo(shown)
+        return
     if name is None:
         kind, name = kind_of(kind), kind
     elif kind not in KINDS and name in KINDS:

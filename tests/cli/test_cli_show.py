@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,3 +45,18 @@ def test_a_title_is_true_of_what_was_built(tmp_path, call) -> None:
     plain = call("build", "dcgan", "--set", "train.accelerator=cpu", "--dry-run").worked().out
     assert plain.splitlines()[0].startswith("dcgan: DCGAN: ")
     assert "changed" not in plain.splitlines()[0]
+
+
+def test_a_run_shows_its_parts_and_how_far_it_is(call, small_build: list[str], tmp_path: Path) -> None:
+    built = call(*small_build, "-o", "faces").worked()
+    table = built.out.partition("\n\ntime:")[0]
+    shown = call("show", "faces").worked()
+    assert shown.out.startswith(table)
+    assert re.search(r"^trained: 0 of [\d,]+ steps, not trained$", shown.out, re.MULTILINE)
+    call("train", "faces").worked()
+    assert re.search(r"^trained: (\d+) of \1 steps, finished$", call("show", "./faces").worked().out, re.MULTILINE)
+    found = json.loads(call("show", "faces", "--json").worked().out)
+    assert (found["summary"]["state"], found["spec"]["data"]["plugin"]) == ("finished", "gantk:digits")
+    (tmp_path / "dcgan").mkdir()
+    assert "is the name of" in call("show", "dcgan").error(2)
+    assert "runs/x is not a run" in call("show", "runs/x").error(1)
