@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE
+from gantk.cli.shared import PLACE, reserve
 
 __all__ = ["command"]
 
@@ -43,10 +43,9 @@ def command(runs: tuple[Path, ...], metrics: tuple[str, ...], best: str | None, 
     gantk compare runs/dcgan runs/wgan -o curves.png
     """
     from gantk.report.compare import compare
-    from gantk.report.pictures import writable
 
     if output is not None:
-        writable(output, SUFFIXES)
+        reserve(output, SUFFIXES)
         if output.suffix.lower() in SUFFIXES[3:]:
             _curves(runs, metrics, output)
             return

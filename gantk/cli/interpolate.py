@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, opened
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, reserve
 
 __all__ = ["command"]
 
@@ -47,12 +47,11 @@ def command(
     """
     from gantk.measures.interpolation import PATHS, strips
     from gantk.report.animation import check_animation, save_animation
-    from gantk.report.pictures import PICTURES, check_grid, grid, save_picture, try_place, writable
+    from gantk.report.pictures import PICTURES, check_grid, grid, save_picture
 
     moving = output.suffix.lower() not in PICTURES
-    writable(output, (*PICTURES, ".gif", ".mp4", ""), count=steps)
     check_animation(output)
-    try_place(output)
+    reserve(output, (*PICTURES, ".gif", ".mp4", ""), count=steps)
     _, model = opened(run, step)
     check_grid(output, rows if moving else rows * steps, model.image_shape, None if moving else steps)
     images = model.generate(strips(model.sample_noise(2 * rows, seed), steps, PATHS[path]), refine=not no_refiner)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar
+from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar, reserve
 from gantk.errors import OptionError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -98,13 +98,12 @@ def command(
     import json
     from contextlib import redirect_stdout
 
-    from gantk.report.pictures import save_figure, try_place, writable
+    from gantk.report.pictures import save_figure
 
     if output is not None:
         if "mle" not in estimators:
             raise UsageError("-o plots the estimates of mle over k: leave out -o, or add mle to --estimator.")
-        writable(output, suffixes=(".png", ".svg", ".pdf"))
-        try_place(output)
+        reserve(output, (".png", ".svg", ".pdf"))
     with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the JSON
         findings, estimate = _examine(data, k, estimators, subset, seed)
     from gantk.report.dimension import curve, dimension_text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar, reserve
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,10 +66,9 @@ def command(
     images are, too: training images, each compared with the others, show how many.
     """
     from gantk.report.neighbors import drawn_shape, neighbors_picture, verdict
-    from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture, try_place, writable
+    from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture
 
-    writable(output, PICTURES)
-    try_place(output)
+    reserve(output, PICTURES)
     found, model = opened(run, step)
     with naming(found):
         check_drawable(model.image_shape)

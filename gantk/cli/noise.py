@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, opened
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, reserve
 
 __all__ = ["command"]
 
@@ -38,11 +38,10 @@ def command(run: Path, count: int, output: Path, step: int | None, seed: int) ->
     from gantk.building.spec import bare_name
     from gantk.measures.principal import principal_components
     from gantk.report.noise import noise_figure, noise_table
-    from gantk.report.pictures import save_figure, try_place, writable
+    from gantk.report.pictures import save_figure
     from gantk.seeds import rng_for
 
-    writable(output, (".png", ".svg", ".pdf"))
-    try_place(output)
+    reserve(output, (".png", ".svg", ".pdf"))
     _, model = opened(run, step)
     dim = model.noise.dim
     own = model.sample_noise(count, seed)[:, :dim].float().cpu()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar, reserve
 from gantk.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -80,12 +80,11 @@ def command(
         mean_image,
         reconstructed,
     )
-    from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture, try_place, writable
+    from gantk.report.pictures import PICTURES, check_drawable, check_grid, save_picture
     from gantk.report.reconstruction import ErrorRow, error_table, picture_of
     from gantk.seeds import rng_for
 
-    writable(output, PICTURES)
-    try_place(output)
+    reserve(output, PICTURES)
     spoilt = [_degradation(text) for text in degradations]
     found, model = opened(run, step)
     check_grid(output, 8 * (len(images) or count), model.image_shape, 8)

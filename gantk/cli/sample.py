@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, progress_bar
+from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, progress_bar, reserve
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,10 +66,9 @@ def command(
     from gantk.asked import check_truncation
     from gantk.measures.samples import labeled_batches
     from gantk.report.image_sets import KINDS, save_images
-    from gantk.report.pictures import PICTURES, check_grid, try_place, writable
+    from gantk.report.pictures import PICTURES, check_grid
 
-    writable(output, KINDS, count)
-    try_place(output)
+    reserve(output, KINDS, count)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
         raise UsageError(f"{run} has no refiner: leave out --no-refiner.")

@@ -31,6 +31,7 @@ __all__ = [
     "opened",
     "progress_bar",
     "progress_shown",
+    "reserve",
     "say",
 ]
 
@@ -85,6 +86,24 @@ def check_shape(name: str, source: DataSource, model: Model) -> None:
         f"(channels, height, width): use --data with images of that shape; a folder converts its images with "
         f"size=[{height},{width}]{color}."
     )
+
+
+def reserve(output: Path, suffixes: tuple[str, ...], count: int = 0) -> None:
+    """Check an output path before any work is done, and claim it for this command until the command ends.
+
+    Args:
+        output: where the command writes.
+        suffixes: supported suffixes; `""` is a folder.
+        count: number of single images to write into the folder.
+
+    Raises:
+        UsageError: something else is there; see `gantk.report.outputs.writable`.
+        WorkError: nothing can be written there, or another process is writing it.
+    """
+    from gantk.report.outputs import claimed, writable
+
+    folder = writable(output, suffixes, count)
+    click.get_current_context().with_resource(claimed(output, folder))
 
 
 def counted(count: int, thing: str) -> str:

@@ -1,6 +1,6 @@
 """Training data: data sources (plugins of kind `data`) and the order in which they are read."""
 
-from gantk.data.cache import cache_folder
+from gantk.data.cache import cache_folder, cache_lock
 from gantk.data.given import DatasetSource, as_source
 from gantk.data.labels import label_array
 from gantk.data.npy import read_array
@@ -12,6 +12,7 @@ __all__ = [
     "DatasetSource",
     "as_source",
     "cache_folder",
+    "cache_lock",
     "label_array",
     "read_array",
     "to_float",

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from gantk import json_text
 from gantk.errors import RunError
 from gantk.evaluation.protocol import Protocol, differences
 from gantk.evaluation.reading import from_plain
-from gantk.files import read_whole, replace_file, text_of
+from gantk.files import read_whole, remove_unfinished, replace_file, text_of
+from gantk.locks import Lock
 from gantk.written import write_part
 
 __all__ = ["FILE", "Score", "add_score", "newest_figures", "plain_score", "read_scores", "scores_file"]
@@ -110,7 +109,8 @@ def add_score(path: Path, score: Score) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with Lock(path.with_name(f".{path.name}.lock")):
+            remove_unfinished(path)
             scores = read_scores(path)
             place = next((n for n, each in enumerate(scores) if each.same(score, versions=False)), len(scores))
             scores[place : place + 1] = [score]

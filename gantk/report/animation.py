@@ -6,12 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 from torch import Tensor
 
 from gantk.errors import UsageError, WorkError
-from gantk.report.pictures import aside_of, opaque, save_picture, single
+from gantk.report.outputs import claimed, single, write_aside, write_folder
+from gantk.report.pictures import encoded, opaque
 
 __all__ = ["check_animation", "save_animation"]
 
@@ -38,26 +40,24 @@ def save_animation(frames: Sequence[Tensor], path: Path) -> None:
     """
     suffix = path.suffix.lower()
     if suffix not in (".gif", ".mp4"):
-        for index, frame in enumerate(frames):
-            save_picture(frame, path / single(index))
+        write_folder(path, ((single(index), encoded(frame)) for index, frame in enumerate(frames)))
         return
     there = [opaque(frame) for frame in frames]
     both = [*there, *there[-2:0:-1]]
-    aside = aside_of(path)
+    if suffix == ".gif":
+        write_aside(path, lambda file: _draw(both, file))
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            if suffix == ".gif":
-                time = 1000 // PER_SECOND
-                with aside.open("wb") as file:
-                    both[0].save(file, format="GIF", save_all=True, append_images=both[1:], duration=time, loop=0)
-            else:
-                _encode(both, aside)
+        with claimed(path) as aside:
+            _encode(both, aside)
             aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
     except OSError as error:
         raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _draw(frames: Sequence[Image.Image], file: BinaryIO) -> None:
+    time = 1000 // PER_SECOND
+    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=time, loop=0)
 
 
 def _encode(frames: Sequence[Image.Image], path: Path) -> None:

@@ -16,7 +16,8 @@ from gantk.evaluation.scores import Score
 from gantk.files import place
 from gantk.report.compare_files import KINDS, Grid
 from gantk.report.curves import FIGURES, curves_figure, logged_curves
-from gantk.report.pictures import save_figure, writable, write_aside
+from gantk.report.outputs import writable, write_aside
+from gantk.report.pictures import save_figure
 from gantk.run.folder import Run
 
 __all__ = ["ComparedRuns", "compare"]

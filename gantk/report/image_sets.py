@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,9 +12,9 @@ import torch
 from numpy.lib import format as npy
 
 from gantk.data import to_uint8
-from gantk.errors import WorkError
 from gantk.measures.samples import Samples
-from gantk.report.pictures import PICTURES, aside_of, grid_of, picture, save_picture, single, write_aside
+from gantk.report.outputs import single, write_aside, write_folder
+from gantk.report.pictures import PICTURES, encoded, grid_of, save_picture
 
 __all__ = ["KINDS", "save_images"]
 
@@ -74,31 +72,14 @@ def _save_zip(batches: Iterable[Samples], count: int, path: Path) -> None:
 
 
 def _save_folder(batches: Iterable[Samples], count: int, path: Path) -> None:
-    aside = aside_of(path)
-    try:
-        shutil.rmtree(aside, ignore_errors=True)  # an interrupted call left it
-        aside.mkdir(parents=True)
-        try:
-            for name, png in _pngs(batches):
-                (aside / name).write_bytes(png)
-            if path.is_dir():
-                for file in sorted(aside.iterdir()):
-                    file.replace(path / file.name)
-            else:
-                aside.rename(path)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    except OSError as error:
-        raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_folder(path, _pngs(batches))
 
 
 def _pngs(batches: Iterable[Samples]) -> Iterator[tuple[str, bytes]]:
     """The name and content of one PNG after the other."""
     images = (image for batch in batches for image in to_uint8(batch.images))
     for index, image in enumerate(images):
-        png = io.BytesIO()
-        picture(image).save(png, format="PNG")
-        yield single(index), png.getvalue()
+        yield single(index), encoded(image)
 
 
 def _member(archive: zipfile.ZipFile, name: str, compression: int) -> IO[bytes]:

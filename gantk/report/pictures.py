@@ -1,13 +1,12 @@
-"""Write images as grids, files and arrays."""
+"""Images as grids and pictures."""
 
 from __future__ import annotations
 
-import difflib
+import io
 import math
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gantk.data import to_uint8
-from gantk.errors import UsageError, WorkError
-from gantk.files import UNFINISHED
+from gantk.errors import UsageError
 from gantk.parts import ImageShape
+from gantk.report.outputs import write_aside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "JPEG",
     "PICTURES",
-    "aside_of",
     "check_drawable",
     "check_grid",
     "colored",
+    "encoded",
     "grid",
     "grid_of",
     "heat_maps",
@@ -38,10 +37,6 @@ __all__ = [
     "save_figure",
     "save_picture",
     "side_by_side",
-    "single",
-    "try_place",
-    "writable",
-    "write_aside",
 ]
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -56,9 +51,6 @@ JPEG_SIDE = 65_500
 
 MOST_PIXELS = 89_478_485
 """Maximum number of pixels: Pillow warns about larger images as possible decompression bombs."""
-
-FILES = (".npy", ".npz", ".svg", ".avi", ".mov", ".mkv", ".webm", ".mp4", ".csv", ".txt", ".zip", ".tar", ".gz", ".pt")
-"""Further suffixes that indicate a file, not a folder."""
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -184,6 +176,20 @@ def opaque(image: Tensor) -> Image.Image:
     return white
 
 
+def encoded(image: Tensor, suffix: str = ".png") -> bytes:
+    """A uint8 `[C, H, W]` tensor as the content of a PNG, or of a JPEG if the suffix is one's.
+
+    Raises:
+        UsageError: a PNG cannot have so many channels.
+    """
+    file = io.BytesIO()
+    if suffix.lower() in JPEG:
+        opaque(image).save(file, format="JPEG", quality=95)
+    else:
+        picture(image).save(file, format="PNG")
+    return file.getvalue()
+
+
 def save_picture(image: Tensor, path: Path) -> None:
     """Write a uint8 `[C, H, W]` tensor as a PNG, or a JPEG by the path's suffix, to a temporary file that is renamed.
 
@@ -191,12 +197,8 @@ def save_picture(image: Tensor, path: Path) -> None:
         UsageError: a PNG cannot have so many channels.
         WorkError: the file cannot be written.
     """
-    if path.suffix.lower() in JPEG:
-        plain = opaque(image)
-        write_aside(path, lambda file: plain.save(file, format="JPEG", quality=95))
-        return
-    shown = picture(image)
-    write_aside(path, lambda file: shown.save(file, format="PNG"))
+    content = encoded(image, path.suffix)
+    write_aside(path, lambda file: file.write(content))
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -207,91 +209,3 @@ def save_figure(figure: Figure, path: Path) -> None:
     """
     kind = path.suffix[1:].lower()
     write_aside(path, lambda file: figure.savefig(file, format=kind, dpi=150))
-
-
-def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a temporary file and rename it, so that readers never see an incomplete file.
-
-    Raises:
-        WorkError: the file cannot be written.
-    """
-    aside = aside_of(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with aside.open("wb") as file:
-                write(file)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def aside_of(path: Path) -> Path:
-    """The temporary path of a file or folder: next to it, or inside a folder that exists already."""
-    path = path.resolve()
-    return (path if path.is_dir() else path.parent) / f"{UNFINISHED}{path.name}"
-
-
-def try_place(path: Path) -> None:
-    """Check before long work that a path can be written, by writing into its first existing parent folder.
-
-    Raises:
-        WorkError: the file cannot be written.
-    """
-    try:
-        aside = aside_of(path)
-        folder = next(place for place in aside.parents if place.exists())
-        trial = folder / aside.name
-        if trial.is_dir():  # an interrupted call left it
-            shutil.rmtree(trial)
-        try:
-            trial.open("wb").close()
-        finally:
-            trial.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def writable(output: Path, suffixes: tuple[str, ...] = (".png", ".npz", ""), count: int = 0) -> None:
-    """Check an output path before any work is done.
-
-    Args:
-        output: where to write.
-        suffixes: supported suffixes; `""` is a folder.
-        count: number of single images to write into the folder.
-
-    Raises:
-        UsageError: the suffix is not supported, a file exists where a folder is expected or vice versa, or the folder
-            contains other files.
-    """
-    suffix = output.suffix.lower()
-    is_file = bool(suffix) and suffix in suffixes
-    if not is_file and ("" not in suffixes or (_of_a_file(suffix, suffixes) and not output.is_dir())):
-        names = [f"NAME{suffix}" if suffix else "the NAME of a folder" for suffix in suffixes]
-        raise UsageError(f"-o {output}: expected {' or '.join(names)}.")
-    if is_file and output.is_dir():
-        raise UsageError(f"-o {output} is a folder; expected a file.")
-    folder = output.parent if is_file else output
-    present = next((place for place in (folder, *folder.parents) if place.exists()), folder)
-    if present.exists() and not present.is_dir():
-        raise UsageError(f"-o {output}: {present} is a file; expected a folder.")
-    if not is_file and output.is_dir():
-        own = {single(index) for index in range(count)} | {aside_of(output).name}
-        others = sorted({entry.name for entry in output.iterdir()} - own)
-        if others:
-            raise UsageError(f"-o {output} contains other files, such as {others[0]}: use a new folder.")
-
-
-def _of_a_file(suffix: str, offered: Sequence[str]) -> bool:
-    """Whether a suffix indicates a file, or a misspelled supported one: a folder can be called samples_0.5."""
-    if not suffix:
-        return False
-    known = {*Image.registered_extensions(), *FILES}
-    return suffix in known or bool(difflib.get_close_matches(suffix, filter(None, offered), n=1, cutoff=0.7))
-
-
-def single(index: int) -> str:
-    """The file name of one image in a folder, independent of the number of images."""
-    return f"{index:06d}.png"

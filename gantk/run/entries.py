@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from gantk import json_text
 from gantk.errors import RunError
+from gantk.files import open_file
 
 __all__ = ["columns", "log_lines", "read_log"]
 
@@ -30,23 +32,26 @@ def log_lines(file: Path) -> tuple[list[dict[str, Any]], int]:
     """The lines of a run's `log.jsonl` that can be read, and the number of those that cannot.
 
     Raises:
-        RunError: the file is larger than any log.
+        RunError: it is no file, cannot be read, or is larger than any log.
     """
-    if not file.exists():
-        return [], 0
-    if (size := file.stat().st_size) > LARGEST:
-        raise RunError(f"{file} has {size} bytes; expected at most {LARGEST}: move it away.")
     entries, lost = [], 0
-    with file.open("rb") as lines:
-        if lines.peek(3)[:3] == codecs.BOM_UTF8:
-            lines.seek(3)
-        while line := lines.readline(LONGEST):
-            if line.strip():
-                entry = _entry(line)
-                entries += [entry] if entry is not None else []
-                lost += entry is None
-            while len(line) == LONGEST and not line.endswith(b"\n"):
-                line = lines.readline(LONGEST)  # the rest of a line that is too long
+    try:
+        with open_file(file) as lines:
+            if (size := os.fstat(lines.fileno()).st_size) > LARGEST:
+                raise RunError(f"{file} has {size} bytes; expected at most {LARGEST}: move it away.")
+            if lines.read(3) != codecs.BOM_UTF8:
+                lines.seek(0)
+            while line := lines.readline(LONGEST):
+                if line.strip():
+                    entry = _entry(line)
+                    entries += [entry] if entry is not None else []
+                    lost += entry is None
+                while len(line) == LONGEST and not line.endswith(b"\n"):
+                    line = lines.readline(LONGEST)  # the rest of a line that is too long
+    except (FileNotFoundError, NotADirectoryError):
+        return [], 0
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror or error}.") from error
     return entries, lost
 
 

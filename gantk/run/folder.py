@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import shlex
-import shutil
 import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -16,12 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from filelock import FileLock, Timeout
 
 from gantk import json_text, toml
 from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
-from gantk.files import UNFINISHED, create_file, flush_folder, place, read_whole, replace_file, text_of
+from gantk.files import (
+    UNFINISHED,
+    check_no_link,
+    create_file,
+    flush_folder,
+    place,
+    read_whole,
+    remove,
+    remove_unfinished,
+    replace_file,
+    text_of,
+)
 from gantk.kinds import LISTS, SLOTS
+from gantk.locks import Lock, Taken
 from gantk.run.entries import columns, read_log
 from gantk.run.places import advice, is_empty
 
@@ -35,6 +45,9 @@ PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 """Files and folders of a run; a path to one of them stands for the run."""
 MORE = ("history.toml", "metrics.json", "report.html")
 """Further files that training writes."""
+
+PICTURE = 1 << 28
+"""Bytes of a sample grid, at most."""
 
 PATIENCE = 0.5
 """Seconds after which a lock counts as held; a process that only checks it releases it at once."""
@@ -74,7 +87,9 @@ class Run:
     def _repr_html_(self) -> str:
         """For notebooks: the name and the newest sample grid."""
         newest = self.samples[-1:]
-        drawn = [f'<img src="data:image/png;base64,{b64encode(path.read_bytes()).decode()}">' for path in newest]
+        drawn = [
+            f'<img src="data:image/png;base64,{b64encode(read_whole(path, PICTURE)).decode()}">' for path in newest
+        ]
         return "<br>".join([f"<code>{escape(repr(self))}</code>", *drawn])
 
     @property
@@ -91,7 +106,7 @@ class Run:
     def samples(self) -> list[Path]:
         """The sample grids that training drew, oldest first."""
         self.check_there()
-        return sorted(self.samples_folder.glob("step-*.png"))
+        return [] if self.samples_folder.is_symlink() else sorted(self.samples_folder.glob("step-*.png"))
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -158,6 +173,26 @@ class Run:
         except OSError as error:
             raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
 
+    def add_sample(self, step: int, png: bytes) -> None:
+        """Write the sample grid that training drew after a step.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        with self._writing():
+            self.write(self.samples_folder / f"step-{step:07d}.png", png)
+
+    def write(self, file: Path, content: bytes) -> None:
+        """Write a file in this run, replacing its content.
+
+        Raises:
+            RunError: its folder is a link.
+            OSError: it cannot be written.
+        """
+        self.check_own()
+        file.parent.mkdir(exist_ok=True)
+        replace_file(file, content)
+
     def spec(self) -> dict[str, Any]:
         """The content of `model.toml`.
 
@@ -197,6 +232,7 @@ class Run:
 
     def steps(self) -> list[int]:
         """The steps of complete checkpoints, in order."""
+        self.check_own()
         if not self.checkpoints_folder.exists():
             return []
         if not self.checkpoints_folder.is_dir():
@@ -236,21 +272,24 @@ class Run:
 
     def clean(self, keep: int) -> None:
         """Delete incomplete files of a killed run, and all checkpoints except the newest `keep` and the best one."""
+        self.check_own()
+        for file in (self.model_toml, self.log_file, self.path / "history.toml"):
+            remove_unfinished(file)
+        for folder in (self.samples_folder, self.checkpoints_folder):
+            for entry in folder.glob(f"{UNFINISHED}*"):
+                remove(entry)
         if not self.checkpoints_folder.is_dir():
             return
-        for entry in self.checkpoints_folder.iterdir():
-            if entry.name.startswith(UNFINISHED):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         best = self.best()
         for step in self.steps()[:-keep]:
             if best is None or step != best["step"]:
                 # Renamed first, a checkpoint is never seen half deleted.
-                shutil.rmtree(self.checkpoint(step).rename(self.checkpoints_folder / f"{UNFINISHED}old-{step}"))
+                remove(self.checkpoint(step).rename(self.checkpoints_folder / f"{UNFINISHED}old-{step}"))
 
     def set_damaged_aside(self, checkpoint: Path) -> Path:
         """Rename a damaged checkpoint, so that it is kept, but not taken for one; returns its new path."""
         name, number = f"damaged-{checkpoint.name}", 1
-        while (aside := checkpoint.with_name(name if number == 1 else f"{name}-{number}")).exists():
+        while os.path.lexists(aside := checkpoint.with_name(name if number == 1 else f"{name}-{number}")):
             number += 1
         return checkpoint.rename(aside)
 
@@ -263,9 +302,9 @@ class Run:
         if not self._lock_file.exists():
             return False
         try:
-            with FileLock(self._lock_file, timeout=0):
+            with Lock(self._lock_file, patience=0):
                 return False
-        except Timeout:
+        except Taken:
             return True
         except OSError:  # another user's folder, in which they may be training
             return False
@@ -275,15 +314,16 @@ class Run:
         """Lock this run against other trainings; the system releases the lock if the process is killed.
 
         Raises:
-            RunError: another process is training this run.
+            RunError: another process is training this run, or a folder in it is a link.
         """
-        lock = FileLock(self._lock_file, timeout=PATIENCE)
+        self.check_own()
+        lock = Lock(self._lock_file, PATIENCE)
         try:
             lock.acquire()
-        except Timeout:
+        except Taken:
             raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
-        except (OSError, NotImplementedError) as error:
-            if getattr(error, "errno", errno.ENOLCK) not in NO_LOCKS:
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
                 raise
             text = f"{self} is on a file system without locks: make sure that nothing else trains it"
             warnings.warn(text, GantkWarning, stacklevel=3)
@@ -292,21 +332,39 @@ class Run:
         finally:
             lock.release()
 
+    def check_own(self) -> None:
+        """Check that the folders in this run are in it, and not links: nothing outside of a run is written or deleted.
+
+        Raises:
+            RunError: one of them is a link.
+        """
+        for folder in (self.samples_folder, self.tensorboard, self.checkpoints_folder, self.start, self._old):
+            try:
+                check_no_link(folder)
+            except OSError as error:
+                raise RunError(f"{folder}: {error.strerror}.") from error
+
+    @property
+    def _old(self) -> Path:
+        """Where the files of a former training are moved."""
+        return self.path / f"{UNFINISHED}old"
+
     def set_aside(self) -> Path | None:
         """Move everything that training wrote into `old-1`, or the next free number, which is a run itself.
 
         Returns:
             its path; `None` if there was nothing to move.
         """
+        self.check_own()
         made = [entry for entry in self.path.iterdir() if entry.name in (*PARTS, *MORE) and entry != self.model_toml]
-        unfinished = self.path / f"{UNFINISHED}old"
+        unfinished = self._old
         if not made and not unfinished.exists():
             return None
         number = 1
-        while (aside := self.path / f"old-{number}").exists():
+        while os.path.lexists(aside := self.path / f"old-{number}"):
             number += 1
         unfinished.mkdir(exist_ok=True)
-        shutil.copy2(self.model_toml, unfinished)
+        replace_file(unfinished / self.model_toml.name, read_whole(self.model_toml))
         for entry in sorted(made, key=lambda entry: entry == self.checkpoints_folder):  # the last, they decide
             entry.rename(unfinished / entry.name)
         flush_folder(unfinished)
@@ -316,7 +374,7 @@ class Run:
 
     def half_set_aside(self) -> bool:
         """Whether a process was stopped while it set aside what training wrote."""
-        return (self.path / f"{UNFINISHED}old").exists()
+        return self._old.exists()
 
 
 def _as_text(spec: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ import tomli_w
 
 from gantk import toml
 from gantk.errors import RunError
-from gantk.files import read_whole, replace_file, text_of
+from gantk.files import read_whole, text_of
 from gantk.run.folder import Run
 
 __all__ = ["Change", "add_change", "difference", "leaves", "read_history", "undone"]
@@ -68,7 +68,7 @@ def add_change(run: Run, change: Change) -> list[Change]:
     before = [replace(each, step=min(each.step, change.step)) for each in read_history(run)]
     changes = [*before, replace(change, time=now)]
     content = tomli_w.dumps({"change": [asdict(each) for each in changes]}).encode()
-    replace_file(run.path / "history.toml", HEAD + content)
+    run.write(run.path / "history.toml", HEAD + content)
     return changes
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from gantk.errors import GantkWarning, briefly
-from gantk.files import replace_file
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 
@@ -25,11 +24,14 @@ class Log:
     Args:
         run: the run.
         total: the step that training resumes from.
+
+    Raises:
+        RunError: the log cannot be read, or a folder of the run is a link.
     """
 
     def __init__(self, run: Run, total: int) -> None:
         kept = [entry for entry in read_log(run.log_file) if entry["step"] <= total]
-        replace_file(run.log_file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+        run.write(run.log_file, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
         self._file = run.log_file.open("a", encoding="utf-8")
         self._board: SummaryWriter | None = None
         with self._boarding():

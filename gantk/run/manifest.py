@@ -20,7 +20,7 @@ import torch
 
 from gantk import json_text
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, briefly
-from gantk.files import flush_folder
+from gantk.files import flush_folder, open_file
 from gantk.memory import most_for_files
 from gantk.run.former import TRAINING_PT
 
@@ -37,13 +37,9 @@ AHEAD = 1 << 28
 """Bytes that are written before they are hashed, at most: pieces that are copies from a GPU are kept so long."""
 DAMAGE = {
     errno.ENOENT: "it is missing",
-    errno.EISDIR: "it is not a file",
-    errno.ENXIO: "it is not a file",
-    errno.ELOOP: "it is a link, not a file",
-    errno.ENOTDIR: "",
-    errno.EIO: "",
+    **dict.fromkeys((errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.ENOTDIR, errno.EIO), ""),
 }
-"""Errors by which a file is damaged, and not just unreadable for this user at this moment."""
+"""Errors by which a file is damaged, and not just unreadable for this user at this moment, and what is said then."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +198,8 @@ def read_manifest(folder: Path) -> Manifest:
         CheckpointError: it cannot be read, or was written by a later version.
     """
     path = folder / MANIFEST
+    if folder.is_symlink():
+        raise DamagedCheckpoint(path, "its folder is a link")
     if not path.exists() and _former(folder):
         return Manifest(folder, None, None)
     content = _content(path, LARGEST)
@@ -230,22 +228,15 @@ def _former(folder: Path) -> bool:
 def _content(path: Path, most: int | None, length: int | None = None) -> bytes:
     """The content of a regular file, which is not a link to another one."""
     try:
-        with open(path, "rb", opener=_opened) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise DamagedCheckpoint(path, "it is not a file")
-            if length not in (None, found.st_size):
-                raise DamagedCheckpoint(path, f"it has {found.st_size} bytes, but {length} were written")
-            if most is not None and found.st_size > most:
-                raise ForeignCheckpoint(path, f"it has {found.st_size} bytes; expected at most {most}")
-            return file.read(found.st_size)
+        with open_file(path) as file:
+            found = os.fstat(file.fileno()).st_size
+            if length not in (None, found):
+                raise DamagedCheckpoint(path, f"it has {found} bytes, but {length} were written")
+            if most is not None and found > most:
+                raise ForeignCheckpoint(path, f"it has {found} bytes; expected at most {most}")
+            return file.read(found)
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in DAMAGE:
             raise DamagedCheckpoint(path, DAMAGE[error.errno] or reason) from error
         raise CheckpointError(f"{path} cannot be read: {reason}.") from error
-
-
-def _opened(path: str, flags: int) -> int:
-    """Open a file without following a link, and without waiting for somebody to write into a pipe."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -5,6 +5,7 @@ Several processes may search in one folder: each takes the next trial, and holds
 
 from __future__ import annotations
 
+import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from gantk.errors import GantkError, Interrupted, RunError, UsageError, WorkError, briefly
+from gantk.files import check_file
+from gantk.locks import Lock, Taken
 from gantk.report.tuning import Found, said_of
 from gantk.seeds import derive_seed
 from gantk.sweeps.folder import check_record, write_record
@@ -106,9 +107,9 @@ def search(
 def _alone(folder: Path) -> Iterator[None]:
     """A lock, so that only one process at a time chooses; it is released if the process is killed."""
     try:
-        with FileLock(folder / LOCK, timeout=PATIENCE):
+        with Lock(folder / LOCK, PATIENCE):
             yield
-    except Timeout:
+    except Taken:
         raise RunError(
             f"{folder} has been locked by another process for {PATIENCE:.0f} s: check whether that process is stopped."
         ) from None
@@ -118,6 +119,9 @@ def _opened(file: Path, objective: Objective) -> optuna.Study:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
+    for each in (file, *file.parent.glob(f"{file.name}-*")):  # its journals
+        if os.path.lexists(each):
+            check_file(each)
     try:
         return optuna.create_study(
             storage=optuna.storages.RDBStorage(
@@ -137,13 +141,13 @@ class _Taken:
     """A trial that this process trains."""
 
     trial: optuna.Trial
-    lock: FileLock
+    lock: Lock
     again: bool
     """Whether it resumes a trial of another process that was stopped."""
 
     def release(self) -> None:
         self.lock.release()
-        Path(self.lock.lock_file).unlink(missing_ok=True)
+        self.lock.path.unlink(missing_ok=True)
 
 
 @dataclass
@@ -206,11 +210,11 @@ class _Search:
                 break
         return None
 
-    def _lock(self, number: int) -> FileLock | None:
-        lock = FileLock(self.folder / f".trial-{number}.lock", timeout=0)
+    def _lock(self, number: int) -> Lock | None:
+        lock = Lock(self.folder / f".trial-{number}.lock", patience=0)
         try:
             lock.acquire()
-        except Timeout:
+        except Taken:
             return None
         return lock
 

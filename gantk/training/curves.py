@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gantk.building.checks import better_when
-from gantk.files import replace_file
 from gantk.model import Model
 from gantk.run.folder import Run
 from gantk.training.measuring import metrics_of
@@ -75,7 +74,7 @@ class Curves:
     def keep(self, step: int, values: Mapping[str, float]) -> None:
         """Record that the checkpoint of a step, which is already on disk, is the best one."""
         found = {"step": step, "figure": self.figure, "value": values[f"measure/{self.figure}"]}
-        replace_file(self._run.best_file, json.dumps(found).encode())
+        self._run.write(self._run.best_file, json.dumps(found).encode())
 
     def said(self) -> str:
         """The best checkpoint in one line; empty if there is none."""

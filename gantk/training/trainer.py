@@ -27,7 +27,7 @@ from gantk.data.order import Order
 from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, briefly
 from gantk.model import Model
 from gantk.report.duration import duration
-from gantk.report.pictures import grid, save_picture
+from gantk.report.pictures import encoded, grid
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -329,7 +329,7 @@ class Trainer:
                 images = draw(self.model, self.settings.samples, rng)
         if images.shape[1] <= 4:
             drawn = grid(images.detach().cpu())
-            save_picture(drawn, self.run.samples_folder / f"step-{total:07d}.png")
+            self.run.add_sample(total, encoded(drawn))
             self.log.picture("samples", drawn, total)
 
     def _same(self, due: bool) -> bool:

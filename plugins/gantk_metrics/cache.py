@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import safetensors
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gantk.data import cache_folder
+from gantk.data import cache_folder, cache_lock
 from gantk.errors import WorkError
 
 __all__ = ["Weights", "kept"]
@@ -47,7 +46,7 @@ def kept(folder: str, key: str, make: Callable[[], Weights]) -> Weights:
         return found
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_suffix(".lock")):
+        with cache_lock(path.with_suffix(".lock")):
             if (found := _read(path)) is not None:
                 return found
             found = make()

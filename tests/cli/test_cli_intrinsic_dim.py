@@ -171,7 +171,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_the_search(
 def test_a_picture_that_fails_after_all_costs_no_estimate(
     plane: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gantk.report.pictures.try_place", lambda path: None)
+    monkeypatch.setattr("gantk.cli.intrinsic_dim.reserve", lambda *given: None)
     done = call("intrinsic-dim", "plane.npy", *RING, "--json", "-o", "n" * 250 + ".png")
     assert done.code == 1
     assert json.loads(done.out) == found(call, "plane.npy", *RING)

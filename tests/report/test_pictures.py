@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from gantk.errors import UsageError, WorkError
-from gantk.report.pictures import grid, picture, save_picture, try_place, writable
+from gantk.report.outputs import claimed, writable
+from gantk.report.pictures import grid, picture, save_picture
 
 
 def expected(images: torch.Tensor) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_what_stood_there_stays_until_the_new_is_whole(tmp_path: Path, monkeypat
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(WorkError, match=r"grid\.png cannot be written: No space left on device"):
         save_picture(grid(images(1, 1, 4, 4)), place)
     assert place.read_bytes() == before
@@ -106,8 +107,9 @@ def test_what_an_interrupted_call_left_in_a_folder_is_no_obstacle(place: Path) -
     (place / ".unfinished-new").mkdir()
     (place / ".unfinished-new" / "000000.png").write_text("half")
     writable(place / "images", count=2)
-    try_place(place / "images")
-    try_place(place / "new")
+    for name in ("images", "new"):
+        with claimed(place / name, folder=True) as aside:
+            assert list(aside.iterdir()) == []
     assert [path.name for path in (place / "images").iterdir()] == ["000001.png"]
     assert not (place / ".unfinished-new").exists()
 

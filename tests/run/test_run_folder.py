@@ -156,13 +156,13 @@ def test_a_file_is_created_whole_or_not_at_all(links: bool, tmp_path: Path, monk
 
 def test_without_locks_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, none = made(tmp_path / "run"), OSError(errno.ENOLCK, "No locks available")
-    monkeypatch.setattr("filelock.BaseFileLock.acquire", mock.Mock(side_effect=none))
+    monkeypatch.setattr("gantk.run.folder.Lock.acquire", mock.Mock(side_effect=none))
     with (
         pytest.warns(GantkWarning, match="is on a file system without locks: make sure"),
         run.locked(),
     ):
         pass
-    monkeypatch.setattr("filelock.BaseFileLock.acquire", mock.Mock(side_effect=PermissionError(errno.EACCES, "no")))
+    monkeypatch.setattr("gantk.run.folder.Lock.acquire", mock.Mock(side_effect=PermissionError(errno.EACCES, "no")))
     with pytest.raises(PermissionError), run.locked():
         pass
 
