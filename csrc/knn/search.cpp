@@ -100,20 +100,20 @@ class Search {
         pack_rows();
     }
 
-    void run(double* squared, int64_t* indices) {
+    void run(double* distances, int64_t* indices) {
         const bool own = task_.queries == nullptr;
         const Points queries = own ? references_ : Points{task_.queries, task_.query_count, task_.dim, nullptr};
-        std::vector<uint32_t> again = nearest(queries, own, own, true, squared, indices);
+        std::vector<uint32_t> again = nearest(queries, own, own, true, distances, indices);
         if (again.empty()) return;
         // For these few, the sample's limit was too low.
         const Points rest{queries.data, static_cast<int64_t>(again.size()), task_.dim, again.data()};
-        if (!nearest(rest, own, false, false, squared, indices).empty())
+        if (!nearest(rest, own, false, false, distances, indices).empty())
             throw std::logic_error("the search lost a neighbor: this is a fault of gantk's");
     }
 
   private:
     // Returns the indices of the queries whose limits were guessed too low.
-    std::vector<uint32_t> nearest(const Points& queries, bool exclude_self, bool symmetric, bool guess, double* squared,
+    std::vector<uint32_t> nearest(const Points& queries, bool exclude_self, bool symmetric, bool guess, double* distances,
                                   int64_t* indices) {
         const Norms apart(symmetric ? Points{nullptr, 0, 0, nullptr} : queries, cut_, task_.threads);
         const Norms& norms = symmetric ? norms_ : apart;
@@ -125,7 +125,9 @@ class Search {
         parallel_for(task_.threads, blocks_of(queries.count, share), [&](int64_t part, int thread) {
             for (int64_t q = part * share; q < std::min(queries.count, (part + 1) * share); ++q) {
                 const size_t at = static_cast<size_t>(queries.index(q)) * task_.k;
-                found[q] = candidates.finish(q, squared + at, indices ? indices + at : nullptr);
+                found[q] = candidates.finish(q, distances + at, indices ? indices + at : nullptr);
+                // Not torch's, which may take the root from a library whose roots are not all correctly rounded.
+                for (int i = 0; found[q] && i < task_.k; ++i) distances[at + i] = std::sqrt(distances[at + i]);
             }
             if (progress_.due(thread)) progress_.tell();
         });
@@ -341,9 +343,9 @@ Scale scale_of(int64_t dim) {
     return {shift, static_cast<int>(slices)};
 }
 
-void search(const Kernel& kernel, const Task& task, const Screen& screen, const Poll& poll, double* squared,
+void search(const Kernel& kernel, const Task& task, const Screen& screen, const Poll& poll, double* distances,
             int64_t* indices) {
-    Search(kernel, task, screen, poll).run(squared, indices);
+    Search(kernel, task, screen, poll).run(distances, indices);
 }
 
 }  // namespace gantk::knn

@@ -31,8 +31,8 @@ struct Task {
 // The scale of the screens of points of this dimension.
 Scale scale_of(int64_t dim);
 
-// Writes the squared distances of each query's k nearest, ascending, and unless null their indices: both [queries, k].
-void search(const Kernel& kernel, const Task& task, const Screen& screen, const Poll& poll, double* squared,
+// Writes the distances of each query's k nearest, ascending, and unless null their indices: both [queries, k].
+void search(const Kernel& kernel, const Task& task, const Screen& screen, const Poll& poll, double* distances,
             int64_t* indices);
 
 }  // namespace gantk::knn

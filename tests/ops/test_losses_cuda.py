@@ -35,7 +35,7 @@ def module(compiled: ModuleType, request: pytest.FixtureRequest, monkeypatch: py
 
     def call(name: str, like: Tensor, sums: Any, arguments: tuple[Any, ...]) -> None:
         room = like.new_empty(kernels.room_for(compiled, sums), dtype=torch.float64)
-        getattr(compiled, name)(0, 0, room.data_ptr(), *arguments)
+        getattr(compiled, name)(-1, 0, room, *arguments)
 
     monkeypatch.setitem(kernels._CALLERS, "cpu", call)
     return compiled

@@ -1,4 +1,4 @@
-"""Call the native search on the CPU with pointers and sizes."""
+"""Call the native search on the CPU; it checks every argument."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ def search(
     """Distances `[N, k]` and indices `[N, k]`, or `[N, 0]` if they are not requested."""
     x = x.contiguous()
     among = x if reference is None else reference.contiguous()
-    squared = torch.empty((len(x), k), dtype=torch.float64)
+    distances = torch.empty((len(x), k), dtype=torch.float64)
     found = torch.empty((len(x), k if indices else 0), dtype=torch.int64)
     if len(x) == 0:
-        return squared, found
+        return distances, found
     exact = x.dtype == torch.uint8
     plan = Plan.for_shrinking_lists(len(among), k, exact=exact)
     getattr(native.cpu(), FUNCTIONS[x.dtype])(
-        among.data_ptr(),
-        *among.shape,
-        0 if reference is None else x.data_ptr(),
-        len(x),
+        among,
+        None if reference is None else x,
         k,
         block,
         torch.get_num_threads(),
@@ -40,7 +38,7 @@ def search(
         plan.capacity,
         *(() if exact else (ERROR_MARGIN, ROUNDING)),
         progress,
-        squared.data_ptr(),
-        found.data_ptr() if indices else 0,
+        distances,
+        found if indices else None,
     )
-    return squared.sqrt_(), found
+    return distances, found

@@ -114,42 +114,22 @@ class NativeKernels:
 
     def dense(self, rows: ByteRows, columns: ByteRows) -> Tensor:
         distances = torch.empty((len(rows), len(columns)), dtype=torch.int32, device=rows.data.device)
-        both = (*_pointers(rows), *_pointers(columns), _stride(rows, columns))
-        self._module.knn_dense(*both, distances.data_ptr(), len(columns), *_where(rows))
+        self._module.knn_dense(rows.data, rows.norms, columns.data, columns.norms, distances, *_where(rows))
         return distances
 
     def collect(self, rows: ByteRows, columns: ByteRows, near: Near) -> None:
-        both = (*_pointers(rows), *_pointers(columns), _stride(rows, columns))
-        self._module.knn_collect(*both, *_lists(near, len(rows)), *_where(rows))
+        lists = (near.thresholds, near.lists, near.counts)
+        self._module.knn_collect(rows.data, rows.norms, columns.data, columns.norms, *lists, *_where(rows))
 
     def collect_pairs(self, points: ByteRows, first: int, last: int, near: Near) -> None:
-        lists = _lists(near, len(points))
-        self._module.knn_collect_pairs(*_pointers(points), first, last, _stride(points), *lists, *_where(points))
-
-
-def _pointers(rows: ByteRows) -> tuple[int, int, int]:
-    assert rows.data.is_contiguous()
-    assert rows.norms.is_contiguous()
-    assert rows.norms.dtype == torch.int32
-    return rows.data.data_ptr(), rows.norms.data_ptr(), len(rows)
-
-
-def _stride(*rows: ByteRows) -> int:
-    (stride,) = {one.data.shape[1] for one in rows}
-    return stride
-
-
-def _lists(near: Near, rows: int) -> tuple[int, int, int, int]:
-    for tensor in (near.thresholds, near.lists, near.counts):
-        assert tensor.is_contiguous()
-        assert len(tensor) == rows
-    return near.thresholds.data_ptr(), near.lists.data_ptr(), near.counts.data_ptr(), near.lists.shape[1]
+        lists = (near.thresholds, near.lists, near.counts)
+        self._module.knn_collect_pairs(points.data, points.norms, first, last, *lists, *_where(points))
 
 
 def _where(rows: ByteRows) -> tuple[int, int]:
-    """The device index and the stream handle; both 0 for the emulation, which works on CPU tensors."""
+    """The device number and the stream handle; −1 and 0 for the emulation, which works on CPU tensors."""
     device = rows.data.device
-    return (device.index or 0, torch.cuda.current_stream(device).cuda_stream) if device.type == "cuda" else (0, 0)
+    return (rows.data.get_device(), torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0)
 
 
 def why_not(device: torch.device) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, SupportsIndex, overload
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from gantk.errors import UsageError
 from gantk.ops import native
@@ -70,7 +71,7 @@ def knn_distances(
     fastest way (docs/ops.md). For float points, distances are computed from direct differences in float64. A point is
     never its own neighbor, but an exact duplicate of it is one, at distance 0. Ties are broken by the smaller index.
     The result does not depend on the number of threads (`torch.set_num_threads`). A call breaks the graph of
-    torch.compile, because the checks depend on the values; `torch.ops.gantk.knn_distances` is the unchecked operator.
+    torch.compile, because the checks depend on the values; the operator `torch.ops.gantk.knn_distances` does not.
 
     Args:
         x: points `[N, D]`, or images `[N, C, H, W]`; uint8 or any float dtype, on the CPU or a CUDA device.
@@ -97,27 +98,14 @@ def knn_distances(
         raise UsageError(
             f"points of x are {_described(x)}, but those of the reference {_described(reference)}; expected the same."
         )
-    most = len(among) - (reference is None)
-    if most < 1:
-        raise UsageError(
-            "x is one point, which has no neighbors: expected at least 2."
-            if reference is None and len(x)
-            else f"{'x' if reference is None else 'reference'} contains no points: the reference set is empty."
-        )
     k = _whole("k", k)
-    if not 1 <= k <= most:
-        raise UsageError(f"k is from 1 to {most} among {len(among)} points, not {k}.")
     block = _whole("block", 0 if block is None else block)
-    if block < 0:
-        raise UsageError(f"block is a number of points, 1 or more, or 0 for automatic, not {block}.")
     if progress is not None and not callable(progress):
         raise UsageError(f"progress is a function of the fraction done, not {progress!r}.")
     told = _progress.set(progress)
     try:
         among_others = None if reference is None else among
-        distances, indices = torch.ops.gantk.knn_distances(
-            points, among_others, k, return_indices, min(block, len(among))
-        )
+        distances, indices = torch.ops.gantk.knn_distances(points, among_others, k, return_indices, block)
     finally:
         _progress.reset(told)
     if progress is not None:
@@ -148,14 +136,12 @@ def _points(x: Tensor, name: str) -> Tensor:
         raise UsageError(f"{name} is [N, D] or [N, C, H, W] with non-empty points, not {list(x.shape)}.")
     if x.device.type not in ("cpu", "cuda"):
         raise UsageError(f"{name} is on the CPU or a CUDA device, not on {x.device.type}: move it with x.cpu().")
-    if x.requires_grad and torch.is_grad_enabled():
+    if (x.requires_grad and torch.is_grad_enabled()) or _has_tangent(x):
         raise UsageError(f"{name} requires gradients, but these distances have none: pass {name}.detach().")
     points = x.detach().flatten(1)
     if points.dtype not in (torch.uint8, torch.float64):
         points = points.float()
-    points = points.contiguous()
-    check_values(points, name)
-    return points
+    return points.contiguous()
 
 
 def check_values(points: Tensor, name: str) -> None:
@@ -177,13 +163,44 @@ def _described(x: Tensor) -> str:
     return f"{list(x.shape[1:])} {x.dtype} on {x.device}".replace("torch.", "")
 
 
+def _has_tangent(x: Tensor) -> bool:
+    return forward_ad.unpack_dual(x).tangent is not None  # type: ignore[no-untyped-call]
+
+
+def _check(x: Tensor, reference: Tensor | None, k: int, block: int) -> int:
+    """Check the operator's arguments, whoever calls it; return the block, at most as large as the points."""
+    for name, points in (("x", x), ("reference", x if reference is None else reference)):
+        if points.dtype not in (torch.uint8, torch.float32, torch.float64) or points.ndim != 2 or not points.shape[1]:
+            raise UsageError(f"{name} is [N, D] of uint8, float32 or float64, not {list(points.shape)} {points.dtype}.")
+        if (points.dtype, points.device, points.shape[1]) != (x.dtype, x.device, x.shape[1]):
+            raise UsageError(f"x is {_described(x)}, but the reference {_described(points)}; expected the same.")
+    among = x if reference is None else reference
+    most = len(among) - (reference is None)
+    if most < 1:
+        raise UsageError(
+            "x is one point, which has no neighbors: expected at least 2."
+            if reference is None and len(x)
+            else f"{'x' if reference is None else 'reference'} contains no points: the reference set is empty."
+        )
+    if not 1 <= k <= most:
+        raise UsageError(f"k is from 1 to {most} among {len(among)} points, not {k}.")
+    if block < 0:
+        raise UsageError(f"block is a number of points, 1 or more, or 0 for automatic, not {block}.")
+    check_values(x, "x")
+    if reference is not None:
+        check_values(reference, "reference")
+    return min(block, len(among))
+
+
 def _cpu(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
+    block = _check(x, reference, k, block)
     if native.cpu() is not None:
         return cpu.search(x, reference, k, indices, block, _progress.get())
     return _plain(x, reference, k, indices, block)
 
 
 def _cuda(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
+    block = _check(x, reference, k, block)
     if cuda.why_not(x.device):
         return _plain(x, reference, k, indices, block)
     tell = _progress.get()

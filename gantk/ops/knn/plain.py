@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,12 +26,17 @@ def search(
     for first in range(0, len(x), rows):
         part = slice(first, first + rows)
         squared, nearest = _nearest(x[part], among, k, first if reference is None else None, columns)
-        distances[part] = squared.sqrt()
+        distances[part] = _roots(squared)
         if indices:
             found[part] = nearest
         if progress is not None:
             progress(min(first + rows, len(x)) / len(x))
     return distances, found
+
+
+def _roots(squared: Tensor) -> Tensor:
+    """Correctly rounded: on the CPU, torch may take roots from a library that is one unit off now and then."""
+    return torch.from_numpy(np.sqrt(squared.numpy())) if squared.device.type == "cpu" else squared.sqrt()
 
 
 def _nearest(x: Tensor, among: Tensor, k: int, own: int | None, columns: int) -> tuple[Tensor, Tensor]:

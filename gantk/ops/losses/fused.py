@@ -3,8 +3,8 @@
 They use native code for dense tensors of float32, float64, bfloat16 and float16 (the last two are accumulated in
 float32) on the CPU and CUDA, and plain torch operations elsewhere, with the same values up to rounding. Native results
 are deterministic on one machine; on the CPU they are bit-identical for any number of threads and any instruction set.
-Gradients are computed only for inputs that require them. Second derivatives use the plain operations. torch.compile
-traces all of them without graph breaks.
+Gradients are computed only for inputs that require them. Second derivatives, forward-mode derivatives and the
+transforms of torch.func use the plain operations. torch.compile traces all of them without graph breaks.
 """
 
 from __future__ import annotations
@@ -115,13 +115,13 @@ def vae_loss(
     _check_pair("vae_loss", "mean", mean, "log_variance", log_variance)
     _check("vae_loss", tensors, dimensions=1)
     inputs = (reconstruction, target, mean, log_variance)
-    if not _native_pays(0, *inputs):
+    if kernels.transformed() or not _native_pays(0, *inputs):
         return reference.vae_loss(*inputs, kind, beta)
     return cast(Tensor, operators.vae_loss(*inputs, kind, beta))
 
 
 def _norm_loss(a: Tensor, b: Tensor, p: int) -> Tensor:
-    if not _native_pays(WORTH_A_CALL, a, b):
+    if kernels.transformed() or not _native_pays(WORTH_A_CALL, a, b):
         return reference.norm_loss(a, b, p)
     if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad) and kernels.keeps_gradient(a, b):
         return cast(Tensor, operators.norm_loss_with_gradient(a, b, p, not a.requires_grad)[0])

@@ -1,15 +1,16 @@
-"""Call the native losses with pointers and sizes, in the same way on the CPU and CUDA."""
+"""Call the native losses, which check every argument, in the same way on the CPU and CUDA."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from gantk.errors import FitError, WorkError
+from gantk.errors import FitError, OptionError, WorkError
 from gantk.ops import native
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "room_for",
     "scale_gradient",
     "serves",
+    "transformed",
     "vae_backward",
     "vae_forward",
 ]
@@ -47,6 +49,15 @@ def serves(*tensors: Tensor) -> bool:
     return len({x.dtype == torch.float64 for x in tensors}) == 1
 
 
+def transformed() -> bool:
+    """Whether forward-mode derivatives are computed, or a function is transformed by torch.func.
+
+    Below torch's dispatcher, tangents are not visible: the native operators would silently have none.
+    """
+    # dual_level keeps its level to itself; it is the only sign of it that costs nothing.
+    return forward_ad._current_level >= 0 or torch._C._functorch.maybe_current_level() is not None
+
+
 def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Both tensors as dense memory in the same order, image by image; copied only if necessary."""
     if a.shape != b.shape or a.device != b.device or (a.dtype == torch.float64) != (b.dtype == torch.float64):
@@ -55,6 +66,8 @@ def dense_alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
             f"expected two tensors of the same shape, device and dtype, not {list(a.shape)} {a.dtype} and "
             f"{list(b.shape)} {b.dtype}."
         )
+    if a.dim() == 0 or len(a) == 0:
+        raise FitError(f"expected a batch of at least one, not {list(a.shape)}.")
     if a.is_contiguous() and b.is_contiguous():
         return a, b
     layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(a.dim())
@@ -68,8 +81,8 @@ def norm_forward(a: Tensor, b: Tensor, p: int) -> tuple[Tensor, Tensor]:
     a, b = dense_alike(a, b)
     loss = a.new_empty((), dtype=wide_dtype(a))
     norms = a.new_empty(len(a), dtype=loss.dtype)
-    pointers = (*_pair(a, b), norms.data_ptr(), loss.data_ptr())
-    _call("norm_loss_forward", a, NORMS[p], *pointers, sums=[(len(a), a.numel() // len(a))])
+    sums = [(len(a), a.numel() // len(a))]
+    _call("norm_loss_forward", a, _known("p", p, NORMS), a, b, norms, loss, sums=sums)
     return loss, norms
 
 
@@ -94,8 +107,8 @@ def norm_forward_with_gradient(a: Tensor, b: Tensor, p: int, of_b: bool) -> tupl
     loss = a.new_empty((), dtype=wide_dtype(a))
     norms = a.new_empty(len(a), dtype=loss.dtype)
     gradient = torch.empty_like(b if of_b else a)
-    places = (0, gradient.data_ptr()) if of_b else (gradient.data_ptr(), 0)
-    _call("norm_loss_forward_with_gradients", a, NORMS[p], *_pair(a, b), norms.data_ptr(), loss.data_ptr(), *places)
+    places = (None, gradient) if of_b else (gradient, None)
+    _call("norm_loss_forward_with_gradients", a, _known("p", p, NORMS), a, b, norms, loss, *places)
     return loss, norms, gradient
 
 
@@ -104,8 +117,7 @@ def scale_gradient(gradient: Tensor, factor: float, opposite: bool) -> Tensor | 
     if factor == 1 and not opposite:
         return None
     found = torch.empty_like(gradient) if opposite else None
-    place = 0 if found is None else found.data_ptr()
-    _call("scale_gradient", gradient, gradient.data_ptr(), TYPES[gradient.dtype], gradient.numel(), factor, place)
+    _call("scale_gradient", gradient, gradient, factor, found)
     return found
 
 
@@ -114,9 +126,9 @@ def norm_backward(
 ) -> list[Tensor]:
     """The gradients that are needed, in order."""
     a, b = dense_alike(a, b)
-    found = _Gradients((a, need_a), (b, need_b))
-    _call("norm_loss_backward", a, NORMS[p], *_pair(a, b), norms.data_ptr(), grad.data_ptr(), *found.pointers)
-    return found.tensors
+    of = _gradients((a, b), (need_a, need_b))
+    _call("norm_loss_backward", a, _known("p", p, NORMS), a, b, norms, grad, *of)
+    return [x for x in of if x is not None]
 
 
 def vae_forward(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tensor, kind: str, beta: float) -> Tensor:
@@ -124,9 +136,9 @@ def vae_forward(images: Tensor, target: Tensor, mean: Tensor, log_variance: Tens
     images, target = dense_alike(images, target)
     mean, log_variance = dense_alike(mean, log_variance)
     loss = images.new_empty((), dtype=wide_dtype(images))
-    pairs = (*_pair(images, target), *_pair(mean, log_variance))
+    inputs = (images, target, mean, log_variance)
     sums = [(1, images.numel()), (1, mean.numel())]
-    _call("vae_loss_forward", images, DISTANCES[kind], *pairs, beta, loss.data_ptr(), sums=sums)
+    _call("vae_loss_forward", images, _known("kind", kind, DISTANCES), *inputs, beta, loss, sums=sums)
     return loss
 
 
@@ -143,29 +155,31 @@ def vae_backward(
     """The gradients that are needed, in order."""
     images, target = dense_alike(images, target)
     mean, log_variance = dense_alike(mean, log_variance)
-    found = _Gradients(*zip((images, target, mean, log_variance), needs, strict=True))
-    pairs = (*_pair(images, target), *_pair(mean, log_variance))
-    _call("vae_loss_backward", images, DISTANCES[kind], *pairs, beta, grad.data_ptr(), *found.pointers)
-    return found.tensors
+    inputs = (images, target, mean, log_variance)
+    of = _gradients(inputs, needs)
+    _call("vae_loss_backward", images, _known("kind", kind, DISTANCES), *inputs, beta, grad, *of)
+    return [x for x in of if x is not None]
 
 
-class _Gradients:
+def _known(name: str, given: Any, known: Mapping[Any, int]) -> int:
+    if given not in known:
+        raise OptionError(f"{name} is one of {', '.join(map(str, known))}, not {given!r}.")
+    return known[given]
+
+
+def _gradients(inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor | None]:
     """Memory for the gradients that are needed."""
-
-    def __init__(self, *inputs: tuple[Tensor, bool]) -> None:
-        of_all = [torch.empty_like(x) if needed else None for x, needed in inputs]
-        self.tensors = [x for x in of_all if x is not None]
-        self.pointers = [0 if x is None else x.data_ptr() for x in of_all]
-
-
-def _pair(a: Tensor, b: Tensor) -> tuple[int, ...]:
-    """Two tensors and their shape as a matrix, one row per image."""
-    return (a.data_ptr(), TYPES[a.dtype], b.data_ptr(), TYPES[b.dtype], len(a), a.numel() // len(a))
+    return [torch.empty_like(x) if needed else None for x, needed in zip(inputs, needs, strict=True)]
 
 
 def _call(name: str, like: Tensor, *arguments: Any, sums: Sequence[tuple[int, int]] = ()) -> None:
     """Call a native function on the tensors' device; `sums` are the rows and columns of a forward's sums."""
-    _CALLERS[like.device.type](name, like, sums, arguments)
+    if transformed():
+        raise FitError("torch.ops.gantk has no forward-mode derivatives: use the losses of gantk.ops, which have them.")
+    try:
+        _CALLERS[like.device.type](name, like, sums, arguments)
+    except ValueError as error:  # an argument that gantk.ops would have refused
+        raise FitError(f"torch.ops.gantk: {error}.") from None
 
 
 def _call_cpu(name: str, _: Tensor, __: Sequence[tuple[int, int]], arguments: tuple[Any, ...]) -> None:
@@ -177,7 +191,7 @@ def _call_cuda(name: str, like: Tensor, sums: Sequence[tuple[int, int]], argumen
     # Freed before the kernels have run, but reused only by later work on the same stream.
     room = like.new_empty(room_for(module, sums), dtype=torch.float64)
     stream = torch.cuda.current_stream(like.device).cuda_stream
-    getattr(module, name)(like.device.index, stream, room.data_ptr(), *arguments)
+    getattr(module, name)(like.get_device(), stream, room, *arguments)
 
 
 def room_for(module: ModuleType, sums: Sequence[tuple[int, int]]) -> int:
