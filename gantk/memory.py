@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gantk.errors import OptionError
 
-__all__ = ["VARIABLE", "as_bytes", "as_text", "machine", "most_for_files", "most_for_weights"]
+__all__ = ["VARIABLE", "as_bytes", "as_text", "machine", "most_for_data", "most_for_files", "most_for_weights"]
 
 VARIABLE = "GANTK_MEMORY"
 """Environment variable with the limit for weights, such as `16GB`, which `--memory` sets as well."""
@@ -37,6 +37,11 @@ def most_for_files() -> int:
     """Bytes of a file that may be read when it is not known for which model it is: twice the weights, in double
     precision."""
     return 2 * most_for_weights()
+
+
+def most_for_data() -> int:
+    """Bytes of arrays that may be read into memory: half of this machine's, or as many as a file may have."""
+    return max(machine() // 2, most_for_files())
 
 
 def machine() -> int:

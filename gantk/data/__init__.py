@@ -5,6 +5,7 @@ from gantk.data.given import DatasetSource, as_source
 from gantk.data.labels import label_array
 from gantk.data.npy import read_array
 from gantk.data.source import ArraySource, DataSource, to_float, to_uint8
+from gantk.data.zips import open_zip
 
 __all__ = [
     "ArraySource",
@@ -14,6 +15,7 @@ __all__ = [
     "cache_folder",
     "cache_lock",
     "label_array",
+    "open_zip",
     "read_array",
     "to_float",
     "to_uint8",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from gantk.data.npy import DAMAGE, reason
+from gantk.data.npy import DAMAGE, DIRECTORY, READERS, check_fits, check_member, reason
+from gantk.data.zips import open_zip
 from gantk.errors import DataError, OptionError, nearest
 from gantk.files import place
 
@@ -21,11 +21,6 @@ __all__ = ["ArrayFile", "is_array_file"]
 
 _FILE = re.compile(r"(?P<path>.+\.np[yz])(?::array=(?P<array>.+))?", re.IGNORECASE | re.DOTALL)
 _PLUGIN = re.compile(r"[\w-]+(?::[\w-]+)?:\w+=")
-
-_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-
-_RATIO = 1040
-"""A deflate stream expands by at most 1032 : 1; a higher ratio means that the declared size is false."""
 
 
 def is_array_file(text: str) -> bool:
@@ -61,14 +56,15 @@ class ArrayFile:
         """The array, or the points at these indices. From an `.npy` file, only those are read."""
         with self._reading():
             if self._zipped:
-                with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.array}.npy") as stream:
+                check_fits(math.prod(self.shape) * self.dtype.itemsize)
+                with open_zip(self.path, DIRECTORY) as archive, archive.open(f"{self.array}.npy") as stream:
                     whole: npt.NDArray[Any] = npy.read_array(stream, allow_pickle=False)
             else:
                 whole = np.load(self.path, mmap_mode="c", allow_pickle=False)
             return whole if indices is None else whole[indices]
 
     def _choose(self, wanted: str | None) -> str:
-        with zipfile.ZipFile(self.path) as archive:
+        with open_zip(self.path, DIRECTORY) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         if wanted is not None and wanted not in names:
             raise OptionError(f"{self.path} has no array '{wanted}'.{nearest(wanted, names)}")
@@ -83,13 +79,12 @@ class ArrayFile:
     def _header(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and dtype, checked against the number of bytes."""
         if self._zipped:
-            with zipfile.ZipFile(self.path) as archive:
+            with open_zip(self.path, DIRECTORY) as archive:
                 member = archive.getinfo(f"{self.array}.npy")
-                if member.file_size > member.compress_size * _RATIO + 1024:
-                    raise DataError(
-                        f"{self.name}: declares {member.file_size} bytes, but {member.compress_size} compressed bytes "
-                        "cannot contain so many; copy or write it again."
-                    )
+                try:
+                    check_member(member)
+                except ValueError as error:
+                    raise DataError(f"{self.name}: {error}; copy or write it again.") from error
                 with archive.open(member) as stream:
                     return self._checked(stream, member.file_size)
         with self.path.open("rb") as stream:
@@ -100,9 +95,9 @@ class ArrayFile:
             version = npy.read_magic(stream)
         except ValueError as error:
             raise DataError(f"{self.name}: no array as numpy.save and numpy.savez write it; write it again.") from error
-        if version not in _READERS:
+        if version not in READERS:
             raise DataError(f"{self.name}: has .npy format version {version}; expected (1, 0) or (2, 0).")
-        shape, _, dtype = _READERS[version](stream)
+        shape, _, dtype = READERS[version](stream)
         if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
             raise DataError(f"{self.name}: contains {dtype}; expected uint8, or float of 16, 32 or 64 bits.")
         if len(shape) < 2 or min(shape) < 1:

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
+from gantk.data.zips import open_zip
 from gantk.errors import DataError, briefly
+from gantk.memory import as_text, most_for_data
 
-__all__ = ["DAMAGE", "read_array", "read_arrays", "reason"]
+__all__ = [
+    "DAMAGE",
+    "DIRECTORY",
+    "READERS",
+    "check_fits",
+    "check_member",
+    "read_array",
+    "read_arrays",
+    "read_header",
+    "reason",
+]
 
 MAGIC, ZIP = b"\x93NUMPY", b"PK"
 """What `.npy` files and `.npz` archives begin with."""
+
+DIRECTORY = 1 << 20
+"""Bytes of the list of entries of an `.npz`, at most."""
+RATIO = 1040
+"""A deflate stream expands by at most 1032 : 1; a higher ratio means that the declared size is false."""
+READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+"""Version of the format → what reads its header."""
 
 DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError, MemoryError),
@@ -52,12 +74,13 @@ def read_arrays(path: Path, mapped: bool = False) -> dict[str, npt.NDArray[Any]]
     if not _start(path).startswith((MAGIC, ZIP)):
         raise DataError(f"{_shown(path)}: no .npy or .npz file; write one with numpy.save.")
     try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
-        if isinstance(found, np.ndarray):
-            return {"": found}
-        with found:
-            arrays = {name: found[name] for name in found.files}
-            return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+        if _start(path).startswith(ZIP):
+            with open_zip(path, DIRECTORY) as archive:
+                return dict(_members(archive))
+        with path.open("rb") as stream:
+            announced = read_header(stream, path.stat().st_size).bytes
+        check_fits(0 if mapped else announced)
+        return {"": np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)}
     except DAMAGE as error:
         text = str(error)
         if "Object arrays" in text or "Python objects" in text:
@@ -65,6 +88,75 @@ def read_arrays(path: Path, mapped: bool = False) -> dict[str, npt.NDArray[Any]]
                 f"{_shown(path)}: contains Python objects, which are not loaded; save an array of numbers."
             ) from error
         raise DataError(f"{_shown(path)}: cannot be read as an array{reason(error)}; write it again.") from error
+
+
+class Header(NamedTuple):
+    """What a `.npy` file says of its array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(stream: IO[bytes], size: int) -> Header:
+    """The header of an array in a stream of this many bytes, which can hold what it announces.
+
+    Raises:
+        ValueError: it is no header, of no array of numbers or text, or announces more than there is.
+    """
+    version = npy.read_magic(stream)
+    if version not in READERS:
+        raise ValueError(f"it has .npy format version {version}; expected (1, 0) or (2, 0)")
+    shape, _, dtype = READERS[version](stream)
+    if dtype.hasobject:
+        raise ValueError("Python objects")
+    if dtype.kind not in "biufcSU" or dtype.itemsize == 0 or min(shape, default=0) < 0:
+        raise ValueError(f"it has {dtype} of shape {list(shape)}; expected numbers")
+    header = Header(shape, dtype)
+    if header.bytes > size - stream.tell():
+        raise ValueError(f"it declares {header.bytes} bytes but has {size - stream.tell()}")
+    return header
+
+
+def check_member(member: zipfile.ZipInfo) -> None:
+    """Check that an entry can have the size that it declares.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("its compression is neither 'stored' nor 'deflated'")  # the others' output has no bound
+    if member.file_size > member.compress_size * RATIO + 1024:
+        raise ValueError(
+            f"declares {member.file_size} bytes, but {member.compress_size} compressed bytes cannot contain so many"
+        )
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    total = 0
+    for member in archive.infolist():
+        check_member(member)
+        with archive.open(member) as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                continue
+            stream.seek(0)
+            total += read_header(stream, member.file_size).bytes
+            check_fits(total)
+            stream.seek(0)
+            yield member.filename.removesuffix(".npy"), npy.read_array(stream, allow_pickle=False)
+
+
+def check_fits(announced: int) -> None:
+    """Check that arrays of this many bytes may be read into memory.
+
+    Raises:
+        ValueError: they may not.
+    """
+    if announced > (most := most_for_data()):
+        raise ValueError(f"{as_text(announced)} are more than the {as_text(most)} that arrays may take here")
 
 
 def reason(error: BaseException) -> str:

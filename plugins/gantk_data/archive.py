@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from gantk.data import open_zip
 from gantk.errors import DataError
 from gantk_data.layout import without_common_folder
 from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips
@@ -112,7 +113,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     if not path.is_file():
         raise DataError(f"{shown(path)}: no such file, or not a regular one; set path=FILE to a zip of images.")
     try:
-        archive = zipfile.ZipFile(path)
+        archive = open_zip(path)
     except Exception as error:
         raise DataError(f"{shown(path)}: not a zip, or a damaged one ({shown(error)}); pack it again.") from error
     with archive:

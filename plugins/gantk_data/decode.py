@@ -37,6 +37,8 @@ _MODES = {"rgb": "RGB", "gray": "L", "grey": "L", "rgba": "RGBA"}
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 _EIGHT_BIT = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 _GRAY = frozenset({"1", "L", "I;16", "I;16L", "I;16B", "I;16N", "I"})
+_EIGHT_OF_16 = ((np.arange(1 << 16) * 255 + 32767) // 65535).astype(np.uint8)
+"""16-bit values → 8-bit ones; a table takes an eighth of the memory that the formula does."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -160,10 +162,10 @@ def _with_alpha(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("its pixels exceed 16 bits")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    return Image.fromarray(_EIGHT_OF_16[values])
 
 
 def _resized(image: Image.Image, decoding: Decoding) -> Image.Image:
