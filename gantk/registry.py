@@ -38,7 +38,7 @@ PYTHON = "python"
 """The package name of parts that are given from Python."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # all of them are hashed at each look-up
 class Plugin:
     """One registered name: what a listing knows of it without importing anything."""
 
@@ -83,7 +83,7 @@ class Plugin:
             ) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given(Plugin):
     """A part that this process was given as code.
 

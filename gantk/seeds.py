@@ -11,6 +11,7 @@ import operator
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,17 @@ def derive_seed(*path: object) -> int:
 
 def seed_everything(seed: int) -> None:
     """Seed torch's (all devices), NumPy's and Python's global random number generators."""
-    torch.manual_seed(seed)
+    if _only_cpu():
+        torch.default_generator.manual_seed(seed)  # 100 times faster: no traceback is kept for devices to come
+    else:
+        torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
+
+
+@cache
+def _only_cpu() -> bool:
+    return not torch.accelerator.is_available()
 
 
 def rng_for(*path: object) -> torch.Generator:

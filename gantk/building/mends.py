@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gantk.building.construct import part_class
+from gantk.building.quick_weights import QuickWeights
 from gantk.building.request import Change, Request, is_adversarial
 from gantk.building.spec import DEFAULT_RECIPE, Spec, bare_name, part_table, recipe_spec
 from gantk.errors import FitError, GantkError
@@ -26,8 +26,9 @@ __all__ = ["mended"]
 
 MOST_TRIED = 80
 """How many candidates are built at most. Most of those that do not fit are refused before their networks are made."""
-ENOUGH, MOST = 2.5, 8.0
-"""CPU seconds after which no further candidate is built: if one has been found, and if none has."""
+ENOUGH, MOST = 10**9, 4 * 10**9
+"""How much work (`QuickWeights.work`) is done before no further candidate is built: if one has been found, and if none
+has. Small models need a tenth of it for all candidates; those of large images would take minutes."""
 ORDER = ("leave out", "add", "use", "choose")
 """In which order changes that do not suffice are tried together with a second one."""
 ADVICE = re.compile(r"--([a-z]+) ([\w-]+(?::[^\s.,;]+(?:[.,][^\s.,;]+)*)?)")
@@ -55,7 +56,7 @@ def mended(
         good = search.first(1, _with_recipe_of_loss(request))
         good += search.first(1 if good else 2, _with_other_parts(error, request))
     good = good or search.first(1, _with_other_recipe(request))
-    search.restart_clock()  # with many plugins, the changes above can take all the time
+    search.work = 0  # with many plugins, the changes above can take all of it
     good += search.first(2, _with_less(request))
     if good:
         return error.advising(_said(good))
@@ -83,7 +84,7 @@ class _Search:
         self.build = build
         self.spec_of = spec_of
         self.left = MOST_TRIED
-        self.begin = time.process_time()
+        self.work = 0
         self.known: list[tuple[Any, bool]] = []
         self.failed: list[tuple[Change, FitError]] = []
 
@@ -91,14 +92,9 @@ class _Search:
         """The first `count` of these changes that build, or fewer."""
         return list(itertools.islice(filter(self._builds, changes), count))
 
-    def restart_clock(self) -> None:
-        """Allow as much time again."""
-        self.begin = time.process_time()
-
     def once_more(self) -> None:
-        """Allow one more build, however long the others took."""
-        self.left = 1
-        self.restart_clock()
+        """Allow one more build, however much work the others were."""
+        self.left, self.work = 1, 0
 
     def _builds(self, change: Change) -> bool:
         try:
@@ -108,8 +104,7 @@ class _Search:
         for known, builds in self.known:
             if known == described:
                 return builds
-        spent = time.process_time() - self.begin
-        if self.left < 1 or spent > (ENOUGH if any(builds for _, builds in self.known) else MOST):
+        if self.left < 1 or self.work > (ENOUGH if any(builds for _, builds in self.known) else MOST):
             return False
         self.left -= 1
         builds = self._tried(change)
@@ -117,14 +112,17 @@ class _Search:
         return builds
 
     def _tried(self, change: Change) -> bool:
+        quick = QuickWeights()
         try:
-            with warnings.catch_warnings():
+            with quick, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.build(change.request)
         except GantkError as again:
             if isinstance(again, FitError) and not again.of_code and again.problem != self.error.problem:
                 self.failed.append((change, again))
             return False
+        finally:
+            self.work += quick.work
         return True
 
 
