@@ -21,6 +21,7 @@ __all__ = [
     "GantkError",
     "GantkWarning",
     "Interrupted",
+    "NativeMismatch",
     "NothingHeldOut",
     "OptionError",
     "RunError",
@@ -154,6 +155,10 @@ class GantkWarning(UserWarning):
 
 class SlowFallback(GantkWarning):
     """An operation runs many times slower than it could."""
+
+
+class NativeMismatch(GantkWarning):
+    """Native code gave another result than plain torch on this device, and is not used there."""
 
 
 class Interrupted(WorkError):

@@ -13,7 +13,8 @@ from torch.autograd import forward_ad
 
 from gantk.errors import UsageError
 from gantk.ops import native
-from gantk.ops.knn import cpu, cuda, cuda_float, plain
+from gantk.ops.knn import check, cpu, cuda, cuda_float, plain
+from gantk.ops.trust import trusted
 
 __all__ = ["check_values", "knn_distances"]
 
@@ -201,7 +202,7 @@ def _cpu(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int)
 
 def _cuda(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:
     block = _check(x, reference, k, block)
-    if cuda.why_not(x.device):
+    if cuda.why_not(x.device) or not trusted(check.difference, x.device):
         return _plain(x, reference, k, indices, block)
     tell = _progress.get()
     progress = None if tell is None else lambda done, total: tell(done / total)

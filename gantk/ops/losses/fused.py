@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from gantk.errors import FitError, OptionError, nearest
-from gantk.ops.losses import kernels, operators, reference
+from gantk.ops.losses import check, kernels, operators, reference
+from gantk.ops.trust import trusted
 
 __all__ = ["code_loss", "hidden_loss", "vae_loss"]
 
@@ -132,7 +133,7 @@ def _native_pays(least: int, *tensors: Tensor) -> bool:
     """Whether native code supports these tensors and, on the CPU, they are large enough."""
     if tensors[0].device.type == "cpu" and sum(x.numel() for x in tensors) < least:
         return False
-    return kernels.serves(*tensors)
+    return kernels.serves(*tensors) and trusted(check.difference, tensors[0].device)
 
 
 def _check_tensors(what: str, tensors: dict[str, Tensor]) -> None:
