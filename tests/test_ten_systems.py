@@ -282,11 +282,12 @@ def test_two_devices_resume_to_the_last_bit(name: str, place: Path, tiny_picture
     model = gantk.build(recipe, settings={**SHORT, **two}, **parts)
     whole, resumed = Run(tmp_path / "whole"), Run(tmp_path / "resumed")
     whole.create(model.built.spec)
-    run([sys.executable, "-m", "gantk", "train", str(whole.path)], tmp_path, place)
+    said = ["--set", "train.devices=2"]
+    run([sys.executable, "-m", "gantk", "train", str(whole.path), *said], tmp_path, place)
     shutil.copytree(whole.path, resumed.path)
     for step in whole.steps()[-2:]:
         shutil.rmtree(resumed.checkpoint(step))
-    run([sys.executable, "-m", "gantk", "train", str(resumed.path)], tmp_path, place)
+    run([sys.executable, "-m", "gantk", "train", str(resumed.path), *said], tmp_path, place)
     last = whole.steps()[-1]
     one, other = weights(whole, last), weights(resumed, last)
     assert any(key.startswith("state.") for key in one) == (recipe == "mini-stackgan-v2")

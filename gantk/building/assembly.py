@@ -41,6 +41,7 @@ from gantk.building.spec import (
     merge,
     normalize,
     part_table,
+    path_of,
     recipe_spec,
 )
 from gantk.building.stage_settings import resolve_stages
@@ -55,6 +56,7 @@ from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.model import Model
 from gantk.options import check_options
 from gantk.parts import Condition
+from gantk.permissions import as_said_by, check_devices
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
 from gantk.run.folder import Run, located
@@ -130,19 +132,32 @@ def build(
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     listed = flat(settings)
+    left_out = [without] if isinstance(without, str) else without
+    with as_said_by("" if start_from is None else str(start_from), chosen, listed):
+        return _built(recipe, own, chosen, listed, left_out, start_from, time)
+
+
+def _built(
+    recipe: PartLike | None,
+    own: DataSource | None,
+    chosen: Mapping[str, Any],
+    listed: Sequence[Any],
+    left_out: Sequence[str],
+    start_from: str | os.PathLike[str] | None,
+    time: str | float | None,
+) -> Model:
     if start_from is None or recipe is not None:
         lower = _recipe_layer(recipe)
     else:
         lower = spec_of_run(located(start_from)[0], chosen)
-    if own is not None and (of_data := [path for path in map(_path_of, listed) if path.startswith("data.")]):
+    if own is not None and (of_data := [path for path in map(path_of, listed) if path.startswith("data.")]):
         raise OptionError(f"--set {of_data[0]}: the data is given from Python and has no options; change it in Python.")
-    left_out = [without] if isinstance(without, str) else without
     tables = _tables(chosen)
     reasons: list[str] = []
     if recipe is not None or time is not None:
         given_data = own if own is not None else _merged_data(lower, tables, listed)
         asked_recipe = named("recipe", DEFAULT_RECIPE if recipe is None else recipe)
-        asked = Asked(tables, left_out, [_path_of(each) for each in listed])
+        asked = Asked(tables, left_out, [path_of(each) for each in listed])
         lower, options, reasons = adapted(asked_recipe, lower, given_data, time, asked)
         if options:
             tables["data"] = {**options, **(tables if "data" in tables else lower)["data"]}
@@ -155,7 +170,7 @@ def build(
         return spec
 
     def assembled(asked: Request, data: DataSource | None = own) -> Model:
-        set_noise = any(_path_of(each).startswith("noise.") for each in asked.settings)
+        set_noise = any(path_of(each).startswith("noise.") for each in asked.settings)
         return assemble(described(asked), data, fit_noise=not set_noise and "noise" not in asked.chosen)
 
     request = Request(lower, tables, tuple(left_out), tuple(listed))
@@ -170,16 +185,18 @@ def build(
         leave_out(without_those, name)
     model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)
     if start_from is not None:
+        check_devices(str(start_from), model.built.spec["train"]["devices"], [path_of(each) for each in listed])
+        model.built.said_by = str(start_from)
         start_weights(model, start_from, _model_of(located(start_from)[0]))
         if recipe is None and other_parts(chosen):
             again = "with other parts, stages have the recipe's settings, not the run's; set them with --set stages.…."
             model.built.notes.append(again)
         model.built.weights = model.fingerprint()
-    if without and model.discriminator is not None and not any(loss.adversarial for _, loss in model.losses):
+    if left_out and model.discriminator is not None and not any(loss.adversarial for _, loss in model.losses):
         model.built.notes.append("no adversarial loss is left, which a game needs; add one with --loss.")
     others = {bare_name(loss) for loss in lower.get("loss", [])}
     added = {name: loss for name, loss in model.losses if name not in others}
-    said = [_path_of(each).rpartition(".")[2] for each in listed]
+    said = [path_of(each).rpartition(".")[2] for each in listed]
     model.built.notes += notes_on_brought(model.built.stages, added, said)
     return model
 
@@ -196,14 +213,10 @@ def _merged_data(lower: Spec, tables: Spec, settings: Sequence[Any]) -> Mapping[
     """The table of the data that a user chose, with the user's settings."""
     spec = merge({"data": lower["data"]}, {"data": tables["data"]} if "data" in tables else {})
     for setting in settings:
-        if _path_of(setting).startswith("data."):
+        if path_of(setting).startswith("data."):
             apply_setting(spec, setting)
     found: Mapping[str, Any] = spec["data"]
     return found
-
-
-def _path_of(setting: str | tuple[str, Any]) -> str:
-    return (setting if isinstance(setting, str) else setting[0]).partition("=")[0].strip()
 
 
 def compose(recipe: Any, chosen: Mapping[str, Any], settings: Sequence[str | tuple[str, Any]] = ()) -> Spec:

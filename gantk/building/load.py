@@ -8,16 +8,18 @@ from typing import Any
 import torch
 
 from gantk.building.assembly import assemble
-from gantk.building.given import again
+from gantk.building.given import again, named
+from gantk.building.spec import part_table
 from gantk.data.given import as_source
 from gantk.errors import UsageError, nearest
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
+from gantk.permissions import as_said_by
 from gantk.run.checkpoints import load_weights
 from gantk.run.folder import Run, located
 from gantk.run.usable import weights_at
 
-__all__ = ["load"]
+__all__ = ["load", "reopened"]
 
 
 def load(
@@ -48,11 +50,28 @@ def load(
         if kind not in (*SLOTS, *LISTS, "recipe"):
             raise UsageError(f"gantk.load has no argument {kind}=….{nearest(kind, (*SLOTS, *LISTS, 'recipe'))}")
         again(kind, value, spec.get(kind), str(run))
-    model = assemble(spec, as_source(data), for_training=False)
+    with as_said_by(str(run)):
+        model = assemble(spec, as_source(data), for_training=False)
     checkpoint, weights = weights_at(run, step, model)
     load_weights(model, weights, checkpoint)
-    model.built.run, model.built.weights = run, model.fingerprint()
+    model.built.run, model.built.weights, model.built.said_by = run, model.fingerprint(), str(run)
     return model if device is None else _moved(model, device)
+
+
+def reopened(run: Run, data: Any = None) -> Model:
+    """The model of a run, with its initial weights and its data, to train it.
+
+    Args:
+        run: the run.
+        data: data as a user names it, in place of the run's.
+    """
+    spec = run.spec()
+    if data is not None:
+        spec["data"] = part_table("data", named("data", data))
+    with as_said_by(str(run), data):
+        model = assemble(spec)
+    model.built.said_by = str(run)
+    return model
 
 
 def _moved(model: Model, device: str | torch.device) -> Model:

@@ -29,6 +29,7 @@ class Record:
         notes: what was chosen for the user, in sentences.
         run: where it was last trained, saved or loaded from.
         handed: whether parts were handed over with weights of their own, which do not follow from the seed.
+        said_by: the run whose files say all this; empty where a user did.
         weights: what the weights were when gantk last built, loaded, trained or saved them; see `Model.fingerprint`.
     """
 
@@ -39,6 +40,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     run: Run | None = None
     handed: bool = False
+    said_by: str = ""
     weights: tuple[int, ...] = ()
 
     def save(self, model: Model, run: str | os.PathLike[str] | Run) -> Run:

@@ -38,6 +38,7 @@ __all__ = [
     "merge_stages",
     "normalize",
     "part_table",
+    "path_of",
     "recipe_spec",
 ]
 
@@ -295,6 +296,11 @@ def _flat(path: str, value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, Mapping) or depth >= most:
         return [(path, value)]
     return [setting for key, inner in value.items() for setting in _flat(f"{path}.{key}", inner)]
+
+
+def path_of(setting: str | tuple[str, Any]) -> str:
+    """The path of a setting, such as `train.devices`."""
+    return (setting if isinstance(setting, str) else setting[0]).partition("=")[0].strip()
 
 
 def apply_setting(spec: Spec, setting: str | tuple[str, Any]) -> None:

@@ -88,11 +88,12 @@ def command(
 
 def _training_images(model: Model, data: str | None) -> DataSource:
     from gantk.building.construct import construct
+    from gantk.permissions import as_said_by
 
     spec = model.built.spec
     if data is None and "data" not in spec:
         raise UsageError("this model was built on data given from Python: name its training images with --data.")
-    with naming_data("name it with --data"):
+    with naming_data("name it with --data"), as_said_by(model.built.said_by, data):
         source: DataSource = construct("data", spec["data"] if data is None else data)
     check_shape("the training images", source, model)
     with progress_bar("reading images") as progress:

@@ -180,12 +180,13 @@ def _data_set(model: Model, data: str | None, subset: int, seed: int) -> _Set:
 
     from gantk.building.construct import construct
     from gantk.measures.reconstruction import held_out
+    from gantk.permissions import as_said_by
     from gantk.seeds import rng_for
 
     if data is not None:
         name, source = data, construct("data", data)
     else:
-        with naming_data("name it with --data"):
+        with naming_data("name it with --data"), as_said_by(model.built.said_by):
             own = held_out(model.built.spec)
         source = own.source
         kind = "training images (none are held out)" if own.seen else "held-out images"

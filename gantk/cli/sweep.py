@@ -79,7 +79,7 @@ def command(
     from gantk.sweeps.folder import begin, planned, states
     from gantk.sweeps.grid import Grid, seeds_of
     from gantk.sweeps.submit import Cluster
-    from gantk.sweeps.work import train_all
+    from gantk.sweeps.work import Allowed, train_all
 
     if submit is not None and (no_train or jobs > 1):
         raise UsageError("--submit cannot be combined with --no-train or --jobs, since the cluster trains the runs.")
@@ -91,7 +91,8 @@ def command(
     if dry_run:
         _show(planned(output, grid, without))
         return
-    cluster = None if submit is None else Cluster(submit, output)
+    allowed = Allowed.by(chosen, settings)
+    cluster = None if submit is None else Cluster(submit, output, allowed)
     runs = begin(output, grid, without, say)
     if no_train:
         _show(runs)
@@ -104,7 +105,7 @@ def command(
         _show(runs, cluster.hand_over(todo, say))
         say("the same command prints their progress, and evaluates and compares them when all are finished")
     else:
-        failed |= train_all(todo, jobs, say)
+        failed |= train_all(todo, jobs, say, allowed)
         finished = [run for run, state in states(runs) if state.state == "finished" and str(run) not in failed]
         if metrics and finished:
             _measured(finished, metrics, extractor, count)

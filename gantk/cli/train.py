@@ -25,7 +25,10 @@ __all__ = ["command"]
 @click.option("--data", metavar="PART", help="The data at its new location, such as photos:size=64.")
 @click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
 @click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
-def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool) -> None:
+@click.option("--allow-download", is_flag=True, help="Let the run download what its parts ask for (download=true).")
+def command(
+    run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool, allow_download: bool
+) -> None:
     """Train the model of RUN, resuming from its newest checkpoint if there is one.
 
     Ctrl-C saves and stops; run the command again to resume. Losses are written to log.jsonl and TensorBoard, sample
@@ -35,22 +38,19 @@ def command(run: Path, settings: tuple[str, ...], data: str | None, accept_data:
     gantk train runs/digits --set stages.game.length="20 epochs"
     gantk train runs/digits --set stages.game.generator.lr=1e-4
     """
-    from gantk.building.assembly import assemble
     from gantk.building.code import code_flags
-    from gantk.building.given import named
-    from gantk.building.spec import part_table
+    from gantk.building.load import reopened
+    from gantk.permissions import allowing_downloads
     from gantk.run.folder import located
     from gantk.training import train
 
     folder, step = located(run)
     if step is not None:
         raise UsageError(f"{run} is a checkpoint; gantk train {folder.typed} resumes from the run's newest one.")
-    spec = folder.spec()
-    if data is not None:
-        spec["data"] = part_table("data", named("data", data))
     moved = naming_data(f"gantk train {folder.typed} --data PATH") if data is None else nullcontext()
-    with moved, naming(folder.model_toml):
-        model = assemble(spec)
-    untouched = data is not None and not folder.steps()
-    train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
+    with allowing_downloads(allow_download):
+        with moved, naming(folder.model_toml):
+            model = reopened(folder, data)
+        untouched = data is not None and not folder.steps()
+        train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
     click.echo(f"trained; generate images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")

@@ -16,6 +16,7 @@ from numpy.lib import format as npy
 
 from gantk.data.zips import open_zip
 from gantk.errors import DataError, briefly
+from gantk.files import open_file
 from gantk.memory import as_text, most_for_data
 
 __all__ = [
@@ -169,7 +170,7 @@ def _start(path: Path) -> bytes:
     if not path.exists():
         raise DataError(f"{_shown(path)}: no such file.")
     try:
-        with path.open("rb") as stream:
+        with open_file(path, links=True) as stream:
             return stream.read(len(MAGIC))
     except OSError as error:
         raise DataError(f"{_shown(path)}: cannot be read ({error.strerror}).") from error

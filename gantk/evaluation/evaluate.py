@@ -29,6 +29,7 @@ from gantk.measures import measure, missing
 from gantk.measures.reconstruction import COLORS
 from gantk.model import Model
 from gantk.options import read_options
+from gantk.permissions import as_said_by
 from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["Evaluation", "evaluate"]
@@ -113,26 +114,26 @@ def evaluate(
     reading = partial(tell, "reading images")
     images = None if data is None else image_set(data, real, reading)
     meant = judged(what, step, n, None if images is None else images.source)
-    numbers = _seeds(seeds, meant)
-    if images is None and meant.data is None:
-        raise UsageError(f"{meant.name}: the real images are missing; set --data, or data=… in Python.")
-    images = image_set(meant.data, real, reading) if images is None else images
-    file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
-    work = _Work(meant, refine, again, file, tell)
-    if meant.images is not None and (others := held_out_of(meant.images)) is not None:
-        work.remarks.append(
-            f"{meant.name} is divided: its {len(meant.images):,} images of split={meant.images.split} are evaluated, "
-            f"the {len(others):,} of {others.name} are not"
-        )
-    for each, model in meant.models():
-        _check_shape(meant, model, images)
-        if work.sides is None:
-            device = best_device() if model is None else torch.device(model.device)
-            work.sides = RealSides(images, held_out_of(images, real), extractor, device, work.tell)
-            work.choose(metrics, context_of(images, None if model is None else model.noise_dim))
-            if extractor is not None:
-                work.check_extractor()
-        work.evaluate(each, model, IMAGES if n is None else n, numbers)
+    with as_said_by(meant.said_by, data, metrics, extractor):
+        numbers = _seeds(seeds, meant)
+        if images is None and meant.data is None:
+            raise UsageError(f"{meant.name}: the real images are missing; set --data, or data=… in Python.")
+        images = image_set(meant.data, real, reading) if images is None else images
+        file = place(output) if output is not None else None if meant.place is None else scores_file(meant.place)
+        work = _Work(meant, refine, again, file, tell)
+        if meant.images is not None and (others := held_out_of(meant.images)) is not None:
+            mine = f"its {len(meant.images):,} images of split={meant.images.split}"
+            others_are = f"the {len(others):,} of {others.name} are not"
+            work.remarks.append(f"{meant.name} is divided: {mine} are evaluated, {others_are}")
+        for each, model in meant.models():
+            _check_shape(meant, model, images)
+            if work.sides is None:
+                device = best_device() if model is None else torch.device(model.device)
+                work.sides = RealSides(images, held_out_of(images, real), extractor, device, work.tell)
+                work.choose(metrics, context_of(images, None if model is None else model.noise_dim))
+                if extractor is not None:
+                    work.check_extractor()
+            work.evaluate(each, model, IMAGES if n is None else n, numbers)
     trim(features_folder())
     return Evaluation(work.found, work.left_out, list(dict.fromkeys(work.remarks)))
 

@@ -47,6 +47,7 @@ class Judged:
         images: the given images.
         data: the data that the model was trained on; `None` if it is unknown.
         place: the folder or file of the run or the images, next to which scores are saved; `None` if there is none.
+        said_by: the run whose files say what the data is; empty if a user does.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Judged:
     images: ImageSet | None = None
     data: Any = None
     place: Path | None = None
+    said_by: str = ""
 
     def models(self) -> Iterator[tuple[int | None, Model | None]]:
         """The model of each step in turn, in evaluation mode; `None` for given images."""
@@ -80,7 +82,8 @@ def judged(what: Any, step: Steps = None, most: int | None = None, like: DataSou
         if step is not None:
             raise UsageError("a model has no checkpoints: leave out step=…, or give its run.")
         data = (what.built.spec.get("data") or what.built.data) if what.is_built else None
-        return Judged("the model", (None,), lambda _: what, data=data)
+        said_by = what.built.said_by if what.is_built else ""
+        return Judged("the model", (None,), lambda _: what, data=data, said_by=said_by)
     if isinstance(what, Run):
         return _run(what, step)
     text = isinstance(what, (str, os.PathLike))
@@ -122,7 +125,7 @@ def _run(run: Run, step: Steps) -> Judged:
     run.latest()
     checkpoint = _newest(run) if step is None else None if step == "all" else run.at(step)
     steps = tuple(run.steps()) if checkpoint is None else (int(checkpoint.name.partition("-")[2]),)
-    return Judged(str(run), steps, lambda each: _opened(run, each), data=data, place=run.path)
+    return Judged(str(run), steps, lambda each: _opened(run, each), data=data, place=run.path, said_by=str(run))
 
 
 def _newest(run: Run) -> Path:

@@ -109,7 +109,7 @@ class Side:
             return torch.from_numpy(mapped)
         key = hashlib.blake2b(f"{self.content} {self.extractor.fingerprint()}".encode(), digest_size=16).hexdigest()
         path = self._folder / f"{key}.npy"
-        if not path.exists():
+        if not path.is_file():
             self._folder.mkdir(parents=True, exist_ok=True)
             written = self._folder / f"{UNFINISHED}{secrets.token_hex(8)}"
             try:

@@ -16,7 +16,7 @@ from gantk.errors import RunError, UsageError, WorkError, briefly
 from gantk.files import read_whole, replace_file
 from gantk.run.folder import Run
 from gantk.sweeps.job import TrainingJob
-from gantk.sweeps.work import training_command
+from gantk.sweeps.work import Allowed, training_command
 from gantk.written import parse_part, parse_value
 
 if TYPE_CHECKING:
@@ -37,18 +37,19 @@ class Cluster:
     Args:
         text: a cluster of submitit with parameters, such as `slurm:partition=gpu,timeout_min=240`.
         folder: the folder of the sweep, in which the jobs are recorded.
+        allowed: what the runs may do.
 
     Raises:
         UsageError: submitit is not installed, or refuses the cluster or a parameter.
     """
 
-    def __init__(self, text: str, folder: Path) -> None:
+    def __init__(self, text: str, folder: Path, allowed: Allowed) -> None:
         try:
             from submitit.core.plugins import get_executors
         except ImportError as error:
             raise UsageError(f"--submit needs submitit ({briefly(error)}): pip install 'gantk[slurm]'.") from error
         logging.getLogger("submitit").setLevel(logging.ERROR)
-        self._folder, self._known = folder, get_executors()
+        self._folder, self._known, self._allowed = folder, get_executors(), allowed
         self.name, written = parse_part(text)
         options = {name: parse_value(value) for name, value in written.items()}
         if not any(name in options for name in TIMES):
@@ -104,7 +105,7 @@ class Cluster:
             executor = self._executor(self._folder / LOGS / "%j")
             with executor.batch():
                 for run in runs:
-                    jobs.append(executor.submit(TrainingJob(training_command(run), os.getcwd())))
+                    jobs.append(executor.submit(TrainingJob(training_command(run, self._allowed), os.getcwd())))
             return jobs
         except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
             raise WorkError(f"{self.name} refused the jobs: {briefly(error)}.") from error

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gantk.building.assembly import assemble
+from gantk.building.load import reopened
 from gantk.errors import UsageError, WorkError
+from gantk.permissions import allowing_downloads, asks_for_downloads
 from gantk.report.runs import total_steps
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -77,7 +78,8 @@ class Training:
             return pruned
 
         if not pruned:
-            train(assemble(run.spec()), run, stop_when=prune)
+            with allowing_downloads(asks_for_downloads([cell.parts, list(cell.settings)])):
+                train(reopened(run), run, stop_when=prune)
         return pruned, self._score(run)
 
     def _spec(self, cell: Cell) -> dict[str, Any]:

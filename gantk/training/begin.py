@@ -11,10 +11,12 @@ import torch
 
 from gantk.building.adopt import adopt
 from gantk.building.assembly import assemble
+from gantk.building.changes import checked_settings
 from gantk.building.given import source_of
-from gantk.building.spec import flat
+from gantk.building.spec import flat, path_of
 from gantk.errors import UsageError
 from gantk.model import Model
+from gantk.permissions import as_said_by, check_devices
 from gantk.run.checkpoints import Place, create, save
 from gantk.run.folder import Run
 from gantk.run.places import free_place
@@ -80,6 +82,9 @@ def train(
         where = free_place(model.built.spec["preset"])
         progress.say(f"training in {where}")
     place = where if isinstance(where, Run) else Run(where)
+    if model.built.said_by:
+        devices = checked_settings(model, listed)[0]["train"]["devices"]
+        check_devices(model.built.said_by, devices, [path_of(each) for each in listed])
     if place.model_toml.exists():
         _check_same(model, place, accept_data)
         _check_unchanged_weights(model, place)
@@ -89,7 +94,12 @@ def train(
             save(place, model, Place(), {}, {}, keep=1)
     model.built.run = place
     try:
-        with deterministic(), forked(model.built.spec["seed"]), stop_on_signals() as stop:
+        with (
+            as_said_by(model.built.said_by, listed),
+            deterministic(),
+            forked(model.built.spec["seed"]),
+            stop_on_signals() as stop,
+        ):
             Trainer(model, place, progress, stop, listed, stop_when).fit(fresh, accept_data)
     finally:
         model.built.weights = model.fingerprint()

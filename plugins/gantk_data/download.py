@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from gantk.errors import DataError
+from gantk.permissions import check_download
 from gantk_data.reading import shown
 
 __all__ = ["Remote", "fetch"]
@@ -41,7 +42,9 @@ def fetch(remote: Remote, folder: Path) -> Path:
 
     Raises:
         DataError: no mirror did, or the folder is not writable; nothing is left behind.
+        UsageError: only a run asks for it, and not a user.
     """
+    check_download(remote.file, f"name the data, such as --data {remote.data_set}:download=true")
     reasons = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,8 @@ def key_of(*values: object) -> str:
 def cached(key: str) -> Decoded | None:
     """A decoded set from the cache, memory-mapped; `None` if it is missing or damaged."""
     folder = cache_folder() / key
+    if not all((folder / name).is_file() for name in ("kept.npy", "images.npy")):
+        return None
     try:
         kept = np.load(folder / "kept.npy", allow_pickle=False)
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)

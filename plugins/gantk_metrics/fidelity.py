@@ -14,10 +14,14 @@ from gantk import Extractor, require
 from gantk.data import to_uint8
 from gantk.errors import DataError, WorkError, briefly
 from gantk.parts import ImageShape
+from gantk.permissions import check_download
 from gantk_metrics.extras import imported
 from gantk_metrics.images import as_taken, check_channels
 
 __all__ = ["DINOv2", "Inception", "read_weights"]
+
+MEND = "gantk train RUN --allow-download, or download it with another command first"
+"""How a user allows a download."""
 
 DINO_DIMS = {"small": 384, "base": 768, "large": 1024, "giant": 1536}
 
@@ -102,6 +106,7 @@ class DINOv2(_Fidelity):
         require(model in DINO_DIMS, f"model must be one of {', '.join(DINO_DIMS)}, not '{model}'.")
         require(download, "the code and weights of DINOv2 are not part of gantk: set download=true to download them.")
         self.dim = DINO_DIMS[model]
+        check_download("dinov2", MEND)
         try:
             self.network = module.FeatureExtractorDinoV2(f"dinov2-vit-{model[0]}-14", ["dinov2"])
         except (OSError, RuntimeError) as error:
@@ -111,6 +116,8 @@ class DINOv2(_Fidelity):
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors in a file of weights, read without executing code."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file, or not a regular one.")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -123,6 +130,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _downloaded(url: str) -> dict[str, Tensor]:
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]).exists():
+        check_download(url, MEND)
     try:
         found: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, weights_only=True
