@@ -7,7 +7,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from gantk.errors import DataError, GantkWarning, OptionError, UnknownName, nearest
@@ -40,11 +39,11 @@ def part_named(kind: str, text: str) -> Named:
         _tell_of_a_folder(head, options)
         return head, parse_options(options)
     for path, rest in ((text, ""), (head, options)):
-        if place(path).exists():
+        if os.path.exists(place(path)):  # which is false for what no file can be called
             return data_at(path, parse_options(rest))
     for name, path in _prefixes(text):
         if is_registered("data", name):
-            if options and not place(path).exists():  # folder:photos:size=16
+            if options and not os.path.exists(place(path)):  # folder:photos:size=16
                 path = f"{path.removesuffix(options).removesuffix(':')},{options}"
             return name, parse_options(f"path={path}")
     if re.match(r"\w+://", head):
@@ -68,7 +67,7 @@ def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None)
     options = dict(options or {})
     if "path" in options:
         raise OptionError(f"'{path}' is the path already; leave out path={options['path']}.")
-    if not where.exists():
+    if not os.path.exists(where):
         raise DataError(f"{where}: no such file or folder.")
     if where.suffix.lower() in ARRAYS and where.is_file():
         raise DataError(
@@ -94,7 +93,7 @@ def _prefixes(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _tell_of_a_folder(name: str, options: str) -> None:
-    if not options and ":" not in name and Path(name).exists():
+    if not options and ":" not in name and os.path.exists(name):
         warnings.warn(
             f"data '{name}' is the data set; use ./{name} for the file or folder {name}.",
             GantkWarning,

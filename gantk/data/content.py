@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from gantk.data.source import DataSource
 
-__all__ = ["content_of", "difference_of_counts", "difference_of_data", "digest"]
+__all__ = ["content_of", "difference_of_counts", "difference_of_data", "digest", "is_content"]
 
 WHOLE = 1 << 30
 """Maximum number of bytes up to which the digest covers all of them."""
@@ -93,3 +93,15 @@ def difference_of_counts(before: int, now: int) -> str:
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:6]) or "none"
     return f"{shown}, …" if len(names) > 6 else shown
+
+
+def is_content(found: Mapping[str, Any]) -> bool:
+    """Whether plain data is what `content_of` makes."""
+    shape, classes = found.get("image_shape"), found.get("classes")
+    return (
+        type(found.get("images")) is int
+        and isinstance(shape, list)
+        and isinstance(classes, list)
+        and all(isinstance(name, str) for name in classes)
+        and all(isinstance(found.get(name), str) for name in ("labels", "content"))
+    )

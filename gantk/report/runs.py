@@ -90,7 +90,7 @@ def summarized(run: Run) -> Summary:
         found.scores = _scores(run, entries)
         found.last = _last(run, found.step, entries)
         found.state = _state(run, found, entries)
-    except (GantkError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (GantkError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         reason = str(error).removeprefix(f"{run.model_toml} is damaged: ")
         found.state = f"damaged: {reason if isinstance(error, GantkError) else f'{type(error).__name__}: {error}'}"
     return found
@@ -150,7 +150,10 @@ def _last(run: Run, step: int, entries: list[dict[str, Any]]) -> str:
     times = [entry["time"] for entry in entries[-1:] if isinstance(entry.get("time"), (int, float))]
     if not times and step:
         times = [run.checkpoint(step).stat().st_mtime]
-    return datetime.fromtimestamp(times[0]).strftime("%Y-%m-%d %H:%M") if times else ""
+    try:
+        return datetime.fromtimestamp(times[0]).strftime("%Y-%m-%d %H:%M") if times else ""
+    except (OverflowError, ValueError, OSError):  # no time that a clock has
+        return ""
 
 
 def _scores(run: Run, entries: list[dict[str, Any]]) -> dict[str, float]:

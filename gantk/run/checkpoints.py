@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gantk import json_text
+from gantk.data.content import is_content
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, RunError, UnusableCheckpoint, briefly
 from gantk.files import flush_folder
 from gantk.model import Model
@@ -19,6 +20,7 @@ from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
 from gantk.run.manifest import Manifest, Writing, named_step, read_manifest
 from gantk.run.optimizer_states import States, flat, nested, states_of
+from gantk.run.position import Place, is_interval, is_possible
 from gantk.run.tensors import difference, first_not_finite, pieces, size, tensors_of
 from gantk.run.unchanged import trained_settings
 
@@ -45,18 +47,6 @@ LONGEST = 1 << 24
 """Bytes that `training.json` has at most."""
 COPIES = 16
 """How many times the size of a model its optimizers' states have at most."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The position of training; together with the run's seed, it determines everything that a step needs."""
-
-    stage: int = 0
-    """Index of the stage."""
-    step: int = 0
-    """Finished steps of that stage; all of its steps until the next stage begins."""
-    total: int = 0
-    """Finished steps of all stages."""
 
 
 @dataclass(frozen=True)
@@ -250,10 +240,14 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
         tensors = manifest.read(OPTIMIZERS, tensors_of, most)
     try:
         place = Place(**found["place"])
-        if not _possible(place) or place.total != _step(manifest, place.total):
+        if not is_possible(place) or place.total != _step(manifest, place.total):
             raise ValueError(f"its place is {place}")
         states = found["optimizers"] if manifest.files is None else nested(tensors, found["players"])
         trained, data, interval = (dict(found[name]) for name in ("trained", "data", "interval"))
+        if not is_interval(interval):
+            raise ValueError("its running means are of something else")
+        if data and not is_content(data):
+            raise ValueError("it does not say which data it was trained on")
         return Training(place, states, trained, data, interval, former=manifest.files is None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedCheckpoint(path, f"{type(error).__name__}: {briefly(error)}") from error
@@ -262,12 +256,3 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
 def _step(manifest: Manifest, otherwise: int) -> int:
     """The step after which a checkpoint was written; that of its folder's name if nothing else says so."""
     return next((step for step in (manifest.step, named_step(manifest.folder)) if step is not None), otherwise)
-
-
-def _possible(place: Place) -> bool:
-    """Whether training can be in this position."""
-    if not all(type(count) is int and count >= 0 for count in astuple(place)):
-        return False
-    if place.step == 0:  # at the beginning of a stage
-        return (place.stage == 0) == (place.total == 0)
-    return place.total == place.step if place.stage == 0 else place.total > place.step

@@ -49,13 +49,20 @@ def read_history(run: Run) -> list[Change]:
     path = run.path / "history.toml"
     try:
         found = toml.loads(text_of(read_whole(path)))["change"]
-        return [Change(int(each["step"]), each["was"], each["now"], str(each.get("time", ""))) for each in found]
+        return [_change(each) for each in found]
     except FileNotFoundError:
         return []
     except (toml.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error}): restore it as gantk train wrote it.") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _change(table: Mapping[str, Any]) -> Change:
+    step, was, now = table["step"], table["was"], table["now"]
+    if type(step) is not int or step < 0 or not isinstance(was, Mapping) or not isinstance(now, Mapping):
+        raise ValueError(f"a change is of step {step!r:.20}")
+    return Change(step, was, now, str(table.get("time", "")))
 
 
 def add_change(run: Run, change: Change) -> list[Change]:
