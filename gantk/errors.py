@@ -162,11 +162,17 @@ class NativeMismatch(GantkWarning):
 
 
 class Interrupted(WorkError):
-    """Training was stopped by a signal; everything up to the last step is saved."""
+    """Training was stopped by a signal; everything up to the last step is saved.
 
-    def __init__(self, message: str, signal_number: int) -> None:
+    Args:
+        message: what was stopped, and how to resume.
+        signal_number: the signal.
+        told: whether the process of another device prints the message.
+    """
+
+    def __init__(self, message: str, signal_number: int, told: bool = False) -> None:
         super().__init__(message)
-        self.signal_number = signal_number
+        self.signal_number, self.told = signal_number, told
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,44 +10,14 @@ from typing import Any
 from gantk.building.construct import construct, part_class
 from gantk.building.spec import Spec, bare_name, merge, normalize, part_table
 from gantk.data import DataSource
-from gantk.errors import OptionError, UsageError
+from gantk.duration import seconds_of
+from gantk.errors import UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.options import read_options
 from gantk.recipe import Wanted, is_adaptive
 from gantk.registry import find
 
-__all__ = ["Asked", "adapted", "seconds_of"]
-
-UNITS = {
-    "s": 1,
-    "sec": 1,
-    "second": 1,
-    "m": 60,
-    "min": 60,
-    "minute": 60,
-    "h": 3600,
-    "hour": 3600,
-    "d": 86400,
-    "day": 86400,
-}
-
-
-def seconds_of(time: str | float) -> float:
-    """The seconds of a duration such as `90 s`, `30min`, `1.5h` or `2 days`; a number is seconds.
-
-    Raises:
-        OptionError: it is none of these, or not above 0.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+?)s?\s*", str(time).lower())
-    if isinstance(time, (int, float)) and not isinstance(time, bool):
-        seconds = float(time)
-    elif found and found[2] in UNITS:
-        seconds = float(found[1]) * UNITS[found[2]]
-    else:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise OptionError(f"time is one number with its unit, such as 30min, 1.5h or 90s, not {time!r}.")
-    return seconds
+__all__ = ["Asked", "adapted"]
 
 
 def adapted(

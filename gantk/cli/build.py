@@ -96,7 +96,7 @@ def _time(model: Model) -> str:
     """How long training will take, estimated from a few steps."""
     import torch
 
-    from gantk.report.duration import duration
+    from gantk.duration import duration
     from gantk.training.estimate import estimate
 
     if model.built.spec["train"]["accelerator"] != "cpu" and torch.accelerator.is_available():

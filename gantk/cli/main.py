@@ -143,7 +143,8 @@ def _status_of_command() -> int:
             import traceback
 
             traceback.print_exc()
-        _say(_message(error))
+        if not (isinstance(error, Interrupted) and error.told):
+            _say(_message(error))
         return _status(error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,10 +25,17 @@ __all__ = ["command"]
 )
 @click.option("--data", metavar="PART", help="The data at its new location, such as photos:size=64.")
 @click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
+@click.option("--time", metavar="TIME", help="How long to train at most, as 30min; run it again to resume.")
 @click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
 @click.option("--allow-download", is_flag=True, help="Let the run download what its parts ask for (download=true).")
 def command(
-    run: Path, settings: tuple[str, ...], data: str | None, accept_data: bool, fresh: bool, allow_download: bool
+    run: Path,
+    settings: tuple[str, ...],
+    data: str | None,
+    accept_data: bool,
+    time: str | None,
+    fresh: bool,
+    allow_download: bool,
 ) -> None:
     """Train the model of RUN, resuming from its newest checkpoint if there is one.
 
@@ -37,10 +45,14 @@ def command(
     \b
     gantk train runs/digits --set stages.game.length="20 epochs"
     gantk train runs/digits --set stages.game.generator.lr=1e-4
+    gantk train runs/digits --time 2h
     """
+    from lightning_fabric.utilities import rank_zero
+
     from gantk.building.code import code_flags
     from gantk.building.load import reopened
     from gantk.permissions import allowing_downloads
+    from gantk.report.runs import total_steps
     from gantk.run.folder import located
     from gantk.training import train
 
@@ -52,5 +64,7 @@ def command(
         with moved, naming(folder.model_toml):
             model = reopened(folder, data)
         untouched = data is not None and not folder.steps()
-        train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched)
-    click.echo(f"trained; generate images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")
+        train(model, folder, fresh=fresh, settings=settings, accept_data=accept_data or untouched, time=time)
+    first: Any = rank_zero.rank_zero_only
+    if first.rank == 0 and max(folder.steps(), default=0) >= total_steps(folder.spec()):
+        click.echo(f"trained; generate images with: gantk sample {folder.typed}{code_flags()} -n 64 -o grid.png")

@@ -14,6 +14,7 @@ from gantk.building.assembly import assemble
 from gantk.building.changes import checked_settings
 from gantk.building.given import source_of
 from gantk.building.spec import flat, path_of
+from gantk.duration import seconds_of
 from gantk.errors import UsageError
 from gantk.model import Model
 from gantk.permissions import as_said_by, check_devices
@@ -40,6 +41,7 @@ def train(
     accept_data: bool = False,
     progress: Progress | None = None,
     stop_when: StopWhen | None = None,
+    time: str | float | None = None,
 ) -> Model:
     """Train a model in a run folder, or resume its training.
 
@@ -58,8 +60,11 @@ def train(
         progress: receives progress updates; by default a progress bar, or lines if standard error is not a terminal.
         stop_when: called after every measurement with the step and the figures, such as `measure/prdc/coverage`; if it
             returns true, training is saved and stops. It can be resumed.
+        time: how long to train at most, such as `"2h"` or a number of seconds; then training is saved and stops. It can
+            be resumed.
 
     Raises:
+        OptionError: the time is not a duration.
         UsageError: a setting is unknown, or cannot be changed at this step; or the model's weights were changed, while
             the run would resume from its own.
         DataError: the data differs from the data that the run has been trained on.
@@ -67,7 +72,7 @@ def train(
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint is kept.
         Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 was received; everything is saved.
     """
-    listed = flat(settings)
+    listed, seconds = flat(settings), None if time is None else seconds_of(time)
     if not model.is_built:
         adopt(model, recipe=recipe, data=data, seed=seed, settings=listed)
         listed = []
@@ -100,7 +105,7 @@ def train(
             forked(model.built.spec["seed"]),
             stop_on_signals() as stop,
         ):
-            Trainer(model, place, progress, stop, listed, stop_when).fit(fresh, accept_data)
+            Trainer(model, place, progress, stop, listed, stop_when, seconds).fit(fresh, accept_data)
     finally:
         model.built.weights = model.fingerprint()
     return model

@@ -24,9 +24,9 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
-from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, briefly
+from gantk.duration import duration
+from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, WorkError, briefly
 from gantk.model import Model
-from gantk.report.duration import duration
 from gantk.report.pictures import encoded, grid
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
@@ -62,8 +62,12 @@ StopWhen = Callable[[int, Mapping[str, float]], bool]
 """Called after every measurement with the step and the figures by their names in the log; true stops training."""
 
 
+LATE, SIGNALS = 1, 1
+"""Codes of why to stop: the time is over, and a signal, whose number is added."""
+
+
 class _Enough(Exception):
-    """`stop_when` returned true; everything is saved."""
+    """`stop_when` returned true, or the time is over; everything is saved."""
 
 
 class Trainer:
@@ -76,6 +80,7 @@ class Trainer:
         stop: whether a signal has requested a stop; checked after every step.
         settings: settings to change from this step on.
         stop_when: called after every measurement; if it returns true, training is saved and stops.
+        seconds: time after which training is saved and stops, counted from now on; None for no limit.
     """
 
     def __init__(
@@ -86,7 +91,9 @@ class Trainer:
         stop: StopRequest,
         settings: Sequence[Any] = (),
         stop_when: StopWhen | None = None,
+        seconds: float | None = None,
     ) -> None:
+        self.deadline = None if seconds is None else time.monotonic() + seconds
         self.model, self.run, self.progress, self.stop = model, run, progress, stop
         self.stop_when = stop_when
         self.spec, self.stages = checked_settings(model, settings)
@@ -110,7 +117,15 @@ class Trainer:
             found = difference_of_counts(built, len(self.data))
             check_data(found, "the build", self.run.typed, "data" not in self.spec)
         with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
-            self._fit(fresh, accept_data)
+            try:
+                self._fit(fresh, accept_data)
+            except RuntimeError as error:
+                if self.fabric.world_size == 1 or not _is_of_connection(error):
+                    raise
+                raise WorkError(
+                    f"stopped, since the process of another device has ended; {self._go_back()}; "
+                    f"resume with: gantk train {self.run.typed}."
+                ) from error
 
     def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), dict[str, Any]()
@@ -248,14 +263,17 @@ class Trainer:
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
             enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
-            if self._same(self.checkpoint_due(total)) or last or best or enough or self.stop:
+            asked = self._asked_to_stop()
+            if self._same(self.checkpoint_due(total)) or last or best or enough or asked:
                 self.interval = averages.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
-            if self.stop.signal is not None:
-                raise self._interrupted(reached, self.stop.signal)
-            if enough:
+            if asked > LATE:
+                raise self._interrupted(reached, signal.Signals(asked - SIGNALS))
+            if asked and not last:
+                self._say_late(stage, steps, reached)
+            if asked or enough:
                 raise _Enough
             if total == until:
                 break
@@ -336,6 +354,21 @@ class Trainer:
         """The value of the first device, so that all devices agree."""
         return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
+    def _asked_to_stop(self) -> int:
+        """Whether the process of any device was asked to stop, so that all stop after the same step: a code, or 0."""
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        own = self.stop.signal.value + SIGNALS if self.stop.signal is not None else LATE * late
+        if self.fabric.world_size == 1:
+            return own
+        most: Any = self.fabric.all_reduce(torch.tensor(own, device=self.fabric.device), reduce_op="max")
+        return int(most)
+
+    def _say_late(self, stage: Stage, steps: int, reached: Place) -> None:
+        self.progress.say(
+            f"the time is over: stage '{stage.name}' is saved after {reached.step:,} of {steps:,} steps; "
+            f"resume with: gantk train {self.run.typed}"
+        )
+
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         if bad := first_not_finite(self.model.state_dict()):
             raise Diverged(f"step {place.total}: {bad} contains NaN or infinity; {self._go_back()}")
@@ -356,7 +389,12 @@ class Trainer:
 
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
         message = f"stopped by {signal.name} after step {place.total}, saved; resume with: gantk train {self.run.typed}"
-        return Interrupted(message, signal.value)
+        return Interrupted(message, signal.value, told=not self.fabric.is_global_zero)
+
+
+def _is_of_connection(error: RuntimeError) -> bool:
+    """Whether processes could not talk to each other; errors of gloo have no type of their own."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any]:

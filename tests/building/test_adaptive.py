@@ -12,7 +12,7 @@ from PIL import Image
 
 import gantk
 from gantk import registry
-from gantk.building.adaptive import seconds_of
+from gantk.duration import seconds_of
 from gantk.errors import BrokenPlugin, OptionError, UsageError
 from gantk.recipe import Adapted, AdaptivePreset, Wanted
 

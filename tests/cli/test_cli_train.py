@@ -57,6 +57,19 @@ def test_a_bar_on_a_terminal(untrained: Path, tmp_path: Path, start) -> None:
     assert out.decode().endswith("generate images with: gantk sample untrained -n 64 -o grid.png\n")
 
 
+def test_when_the_time_is_over_it_is_saved_and_can_be_resumed(untrained: Path, trained: Path, call) -> None:
+    once = call("train", "untrained", "--time", "0.001 s").worked()
+    assert [path.name for path in untrained.glob("checkpoints/*")] == ["step-0000001"]
+    assert "' is saved after 1 of " in once.err
+    assert once.err.splitlines()[-1].endswith("resume with: gantk train untrained")
+    assert not once.out
+    assert call("train", "untrained").worked().out.startswith("trained; generate images")
+    for name in ("model.safetensors", "optimizers.safetensors"):
+        at = f"checkpoints/step-0000008/{name}"
+        assert (untrained / at).read_bytes() == (trained / at).read_bytes()
+    assert "time is one number with its unit, such as 30min" in call("train", "untrained", "--time", "soon").error(2)
+
+
 def test_a_finished_run_is_finished(trained: Path, call, contents) -> None:
     weights = (trained / "checkpoints/step-0000008/model.safetensors").read_bytes()
     done = call("train", "trained").worked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from torch import Tensor
 
 import gantk
 from gantk.data.order import Order
-from gantk.errors import CheckpointError
+from gantk.errors import CheckpointError, Interrupted, WorkError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
+from gantk.training.trainer import SIGNALS
 
 Build = Callable[..., gantk.Model]
 
@@ -67,13 +69,16 @@ def on_two_devices(run: Run) -> str:
 
 
 def pretend(
-    monkeypatch: pytest.MonkeyPatch, rank: int, reduced: Callable[[Tensor], Tensor] = lambda data: data
+    monkeypatch: pytest.MonkeyPatch,
+    rank: int,
+    reduced: Callable[[Tensor], Tensor] = lambda data: data,
+    most: Callable[[Tensor], Tensor] = lambda data: data,
 ) -> None:
     """Be one of two devices, without the other: what both together would make of a tensor is given."""
 
     def all_reduce(self: Fabric, data: Tensor, group: Any = None, reduce_op: str = "mean") -> Tensor:
-        assert reduce_op == "mean"
-        return reduced(data)
+        assert reduce_op in ("mean", "max")  # of gradients and terms, and of requests to stop
+        return reduced(data) if reduce_op == "mean" else most(data)
 
     monkeypatch.setattr(Fabric, "world_size", property(lambda self: 2))
     monkeypatch.setattr(Fabric, "global_rank", property(lambda self: rank))
@@ -142,6 +147,34 @@ def test_a_device_that_can_use_no_checkpoint_tells_the_others(
     with pytest.raises(CheckpointError, match="no other checkpoint is whole"):
         gantk.train(tiny(), run, progress=Silent())
     assert told == [-1]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_to_one_device_stops_all_after_the_same_step(
+    rank: int, tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other device received SIGTERM during the third step; the first one saves and says so."""
+    run, asked = Run(tmp_path / "run"), list[int]()
+
+    def most(own: Tensor) -> Tensor:
+        asked.append(int(own))
+        return torch.tensor(signal.SIGTERM + SIGNALS if len(asked) == 3 else 0)
+
+    pretend(monkeypatch, rank, most=most)
+    with pytest.raises(Interrupted, match="stopped by SIGTERM after step 3, saved") as stopped:
+        gantk.train(tiny(), run, progress=Silent())
+    assert asked == [0, 0, 0]
+    assert run.steps() == ([2, 3] if rank == 0 else [])
+    assert (stopped.value.signal_number, stopped.value.told) == (signal.SIGTERM, rank == 1)
+
+
+def test_a_device_whose_process_ended_is_named(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def most(own: Tensor) -> Tensor:
+        raise RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer")
+
+    pretend(monkeypatch, 0, most=most)
+    with pytest.raises(WorkError, match="the process of another device has ended; there is no checkpoint yet; resume"):
+        gantk.train(tiny(), tmp_path / "run", progress=Silent())
 
 
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gantk.report.duration import duration
+from gantk.duration import duration
 from gantk.training.due import Due
 
 
