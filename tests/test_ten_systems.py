@@ -294,10 +294,11 @@ def test_two_devices_resume_to_the_last_bit(name: str, place: Path, tiny_picture
     assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
-def test_a_class_is_drawn_from_the_command_line(place: Path, tmp_path: Path) -> None:
-    def command(*arguments: str) -> str:
-        return run([sys.executable, "-m", "gantk", *arguments], tmp_path, place)
+def test_a_class_is_drawn_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(*arguments: str) -> None:
+        cli.main([*arguments], standalone_mode=False)
 
+    monkeypatch.chdir(tmp_path)
     small = ["--generator", "dcgan:width=4", "--discriminator", "mini-projection:width=4"]
     command("build", "mini-cdcgan", *small, "--set", "stages.*.length=2 steps", "-o", "run")
     command("train", "run")

@@ -24,7 +24,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANTK_CACHE", str(tmp_path / "cache"))
 
 
-def test_the_table_and_what_is_written(trained: Path, tmp_path: Path, gantk) -> None:
+def test_the_table_and_what_is_written(trained: Path, tmp_path: Path, gantk, call) -> None:
     import shutil
 
     shutil.copytree(trained, tmp_path / "run")
@@ -40,12 +40,12 @@ def test_the_table_and_what_is_written(trained: Path, tmp_path: Path, gantk) -> 
     written = json.loads((tmp_path / "run/metrics.json").read_text())
     assert [each["metric"] for each in written] == ["python:MeanGap", "python:Brightness"] * 2
     assert {each["protocol"]["generated"]["seed"] for each in written} == {0, 1}
-    shown = gantk("list-runs", ".").worked().out
+    shown = call("list-runs", ".").worked().out
     assert "MeanGap/gap" in shown, "what was measured last"
 
 
-def test_json_and_every_checkpoint(trained: Path, tmp_path: Path, gantk) -> None:
-    done = gantk("evaluate", str(trained), *SMALL, *METRICS, "--step", "all", "--json", "-o", "scores.json").worked()
+def test_json_and_every_checkpoint(trained: Path, tmp_path: Path, call) -> None:
+    done = call("evaluate", str(trained), *SMALL, *METRICS, "--step", "all", "--json", "-o", "scores.json").worked()
     found = json.loads(done.out)
     assert [each["protocol"]["generated"]["step"] for each in found["scores"]] == [4, 4, 8, 8]
     assert found["left_out"] == {}
@@ -61,31 +61,31 @@ def test_a_newest_checkpoint_of_another_model_is_not_measured(trained: Path, cal
     assert {each["protocol"]["generated"]["step"] for each in json.loads(done.out)["scores"]} == {4}
 
 
-def test_images_of_another_program(tmp_path: Path, gantk) -> None:
+def test_images_of_another_program(tmp_path: Path, call) -> None:
     for index in range(12):
         (tmp_path / "other").mkdir(exist_ok=True)
         Image.new("L", (28, 28), 20 * index).save(tmp_path / f"other/{index}.png")
-    done = gantk("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
+    done = call("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
     assert "generated: 12 × other" in done.out
     assert "110" in done.out, "their mean brightness"
     assert (tmp_path / "other.metrics.json").exists(), "beside the images, not among them"
-    again = gantk("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
+    again = call("evaluate", "other", "--data", "digits", *SMALL[:2], "--real", "40", *METRICS[2:]).worked()
     assert again.out == done.out
-    said = gantk("evaluate", "other", *SMALL[:2], *METRICS[2:]).error(2)
+    said = call("evaluate", "other", *SMALL[:2], *METRICS[2:]).error(2)
     assert "the real images are missing; set --data" in said
     Image.new("L", (20, 28)).save(tmp_path / "single.png")
-    said = gantk("evaluate", "single.png", "--data", "digits", *SMALL[:2], *METRICS[2:]).error(2)
+    said = call("evaluate", "single.png", "--data", "digits", *SMALL[:2], *METRICS[2:]).error(2)
     assert "[1, 28, 20], those of digits [1, 28, 28]" in said
 
 
-def test_what_is_refused(trained: Path, untrained: Path, tmp_path: Path, gantk) -> None:
-    assert "did you mean" in gantk("evaluate", f"{trained}x", *SMALL).error(1)
-    assert "has not been trained yet" in gantk("evaluate", str(untrained), *SMALL).error(1)
-    assert "there is no metric 'nothing'" in gantk("evaluate", str(trained), "--metrics", "nothing").error(2)
-    assert "needs 1,000,000 images" in gantk("evaluate", str(trained), *SMALL, "--metrics", "python:Greedy").error(2)
-    assert "expected a step such as 500, or all" in gantk("evaluate", str(trained), "--step", "last").error(2)
+def test_what_is_refused(trained: Path, untrained: Path, tmp_path: Path, call) -> None:
+    assert "did you mean" in call("evaluate", f"{trained}x", *SMALL).error(1)
+    assert "has not been trained yet" in call("evaluate", str(untrained), *SMALL).error(1)
+    assert "there is no metric 'nothing'" in call("evaluate", str(trained), "--metrics", "nothing").error(2)
+    assert "needs 1,000,000 images" in call("evaluate", str(trained), *SMALL, "--metrics", "python:Greedy").error(2)
+    assert "expected a step such as 500, or all" in call("evaluate", str(trained), "--step", "last").error(2)
     (tmp_path / "scores.json").write_text('[{"metric": 3}]')
-    said = gantk("evaluate", str(trained), *SMALL, *METRICS, "-o", "scores.json").error(1)
+    said = call("evaluate", str(trained), *SMALL, *METRICS, "-o", "scores.json").error(1)
     assert "scores.json is damaged (score 1.metric is 3" in said or "score 1.options is missing" in said
 
 

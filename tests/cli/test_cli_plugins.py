@@ -56,24 +56,24 @@ def test_help_and_list_import_neither_torch_nor_plugins(arguments: list[str], tm
     assert probed.stdout.splitlines()[-1] == "imported: []", probed.stderr
 
 
-def test_help_names_every_command(gantk) -> None:
+def test_help_names_every_command(gantk, call) -> None:
     shown = gantk("--help").worked().out
     for name in ("list", "show", "build", "train", "sample", "interpolate", "intrinsic-dim", "doctor"):
         assert f"\n  {name} " in shown
-    assert gantk().worked().out == shown, "without a command there is help"
+    assert call().worked().out == shown, "without a command there is help"
     assert "gantk build --noise de --loss hidden" in shown
     for name in ("list", "show", "build", "train", "sample", "interpolate", "intrinsic-dim", "doctor"):
-        assert "--debug" in gantk(name, "--help").worked().out
+        assert "--debug" in call(name, "--help").worked().out
 
 
-def test_the_version_is_the_packages(gantk) -> None:
+def test_the_version_is_the_packages(call) -> None:
     project = toml.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert gantk("--version").worked().out.strip().endswith(project["version"])
+    assert call("--version").worked().out.strip().endswith(project["version"])
 
 
-def test_list_agrees_with_its_json_and_with_the_project(gantk) -> None:
+def test_list_agrees_with_its_json_and_with_the_project(gantk, call) -> None:
     rows = [line.split() for line in gantk("list").worked().out.splitlines()]
-    listed = json.loads(gantk("list", "--json").worked().out)
+    listed = json.loads(call("list", "--json").worked().out)
     assert rows[0][:3] == ["KIND", "NAME", "PACKAGE"]
     assert [[p["kind"], p["name"], p["package"], p["version"]] for p in listed] == [row[:4] for row in rows[1:]]
     project = toml.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]
@@ -188,8 +188,8 @@ def broken_site(install: Callable[..., Path]) -> Path:
 
 
 @pytest.mark.slow
-def test_doctor_shows_each_broken_plugin_and_all_others_as_well(broken_site: Path, gantk) -> None:
-    done = gantk("doctor", "--json", site=broken_site)
+def test_doctor_shows_each_broken_plugin_and_all_others_as_well(broken_site: Path, call) -> None:
+    done = call("doctor", "--json", site=broken_site)
     assert done.code == 1
     assert "Traceback" not in done.err
     found = json.loads(done.out)
@@ -242,9 +242,9 @@ def test_damaged_metadata_hides_no_other_package(install: Callable[..., Path], g
     assert "no_equals-2.5.dist-info" in listed.err
 
 
-def test_json_is_json_whatever_a_plugin_prints(install: Callable[..., Path], gantk) -> None:
+def test_json_is_json_whatever_a_plugin_prints(install: Callable[..., Path], call) -> None:
     site = install("good-package", "[gantk.noise]\nones = good_ones:Ones\n", good_ones=ONES)
-    shown = json.loads(gantk("show", "noise", "ones", "--json", site=site).worked().out)
+    shown = json.loads(call("show", "noise", "ones", "--json", site=site).worked().out)
     assert shown["package"] == "good-package"
 
 

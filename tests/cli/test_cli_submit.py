@@ -109,13 +109,13 @@ def test_what_is_no_cluster_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.slow
-def test_jobs_train_and_the_same_command_compares(sweep: list[str], tmp_path: Path, gantk) -> None:
+def test_jobs_train_and_the_same_command_compares(sweep: list[str], tmp_path: Path, call) -> None:
     measured = ("--metrics", "prdc", "--extractor", "pixels:size=4", "-n", "40")
     submitted = [*sweep, *measured, "--submit", HOUR]
-    gantk(*submitted).worked()
+    call(*submitted).worked()
     runs = [Run(tmp_path / f"s/seed={seed}") for seed in (0, 1)]
     until(lambda: all(run.steps()[-1:] == [8] and not run.busy() for run in runs))
-    done = gantk(*submitted).worked()
+    done = call(*submitted).worked()
     assert "0, 1" in done.out
     assert "precision" in done.out
     assert "submitted" not in done.err

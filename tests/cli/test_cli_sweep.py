@@ -122,11 +122,11 @@ def test_another_sweep_and_other_folders_are_left_alone(sweep: list[str], tmp_pa
     assert contents(tmp_path) == before
 
 
-def test_a_mistyped_metric_is_told_before_anything_is_built(sweep: list[str], tmp_path: Path, gantk: Callable) -> None:
+def test_a_mistyped_metric_is_told_before_anything_is_built(sweep: list[str], tmp_path: Path, call) -> None:
     for typed, told in (
         (("--metrics", "prcd"), "there is no metric 'prcd'"),
         (("--metrics", "prdc:k=0.5"), "metric 'prdc': k takes int"),
         (("--metrics", "prdc", "--extractor", "pixel"), "there is no extractor 'pixel'"),
     ):
-        assert told in gantk(*sweep, "-o", "many", *typed).error(2)
+        assert told in call(*sweep, "-o", "many", *typed).error(2)
     assert not (tmp_path / "many").exists()
