@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from gantk import interrupts
 from gantk.errors import GantkError, GantkWarning, Interrupted, UsageError, nearest
 from gantk.printable import printable_output
 
@@ -49,6 +50,12 @@ class Commands(click.Group):
         if not any(param.name == "debug" for param in command.params):
             command.params += [_code_option(), _memory_option(), _debug_option()]
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Stopped from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
@@ -123,22 +130,28 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may not be valid text
     with printable_output():
-        sys.exit(_status_of_command())
+        status = _status_of_command()
+        interrupts.say_nothing_more()
+        sys.exit(status)
 
 
 def _status_of_command() -> int:
     warnings.showwarning = _warn
     _said.clear()
     try:
-        return cli.main(prog_name="gantk", standalone_mode=False) or 0
+        status = cli.main(prog_name="gantk", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except BrokenPipeError:
         # The reader closed the pipe (`gantk list | head`); Python would fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (click.Abort, KeyboardInterrupt):
-        _say("stopped")
-        return 130
+    except (click.Abort, _Stopped, KeyboardInterrupt):
+        return _stopped()
     except Exception as error:  # noqa: BLE001 - users see one line, and the traceback with --debug
+        if interrupts.asked() and not isinstance(error, Interrupted):
+            return _stopped()
         if "--debug" in sys.argv[1:]:
             import traceback
 
@@ -146,6 +159,16 @@ def _status_of_command() -> int:
         if not (isinstance(error, Interrupted) and error.told):
             _say(_message(error))
         return _status(error)
+
+
+class _Stopped(BaseException):
+    """Ctrl-C; of a `KeyboardInterrupt`, click would make an empty line."""
+
+
+def _stopped() -> int:
+    interrupts.say_nothing_more()
+    _say("stopped")
+    return interrupts.STATUS
 
 
 _usual_warning = warnings.showwarning

@@ -105,6 +105,7 @@ def train(
             forked(model.built.spec["seed"]),
             stop_on_signals() as stop,
         ):
+            stop.doing = ""  # before the first step, it stops soon
             Trainer(model, place, progress, stop, listed, stop_when, seconds).fit(fresh, accept_data)
     finally:
         model.built.weights = model.fingerprint()

@@ -26,7 +26,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self.doing = "stopping"
-        """What is done before training stops, for the message after a signal."""
+        """What is done before training stops, for the message after a signal; empty if it stops soon, without one."""
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -55,6 +55,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     def ask(number: int, frame: FrameType | None) -> None:
         request.signal = signal.Signals(number)
         signal.signal(number, before[number])
+        if not request.doing:
+            return
         again = "press Ctrl-C again" if number == signal.SIGINT else f"send {request.signal.name} again"
         _answer(f"gantk: {request.doing}; {again} to stop at once\n")
 

@@ -163,6 +163,8 @@ class Trainer:
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
         self.stop.doing = "finishing this step and saving"
         try:
+            if (asked := self._asked_to_stop()) > LATE:
+                raise self._stopped("before the first step", signal.Signals(asked - SIGNALS))
             with suppress(_Enough):
                 for segment in segments(self.model, read_history(self.run), place.total):
                     self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
@@ -388,7 +390,10 @@ class Trainer:
         return f"the last checkpoint is of step {steps[-1]}" if steps else "there is no checkpoint yet"
 
     def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
-        message = f"stopped by {signal.name} after step {place.total}, saved; resume with: gantk train {self.run.typed}"
+        return self._stopped(f"after step {place.total}, saved", signal)
+
+    def _stopped(self, when: str, signal: signal.Signals) -> Interrupted:
+        message = f"stopped by {signal.name} {when}; resume with: gantk train {self.run.typed}"
         return Interrupted(message, signal.value, told=not self.fabric.is_global_zero)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -72,6 +73,11 @@ class Subset(DataSource):
 
     def labels(self, indices: Indices) -> Tensor | None:
         return self._whole.labels(self._chosen[np.asarray(indices, dtype=np.int64)])
+
+    def digest(self) -> str:
+        """Of all images of the other data set, and of which are drawn."""
+        whole = self._whole.digest()
+        return hashlib.blake2b(whole.encode() + self._chosen.tobytes(), digest_size=16).hexdigest() if whole else ""
 
     def prepare(self, progress: Callable[[float], object]) -> None:
         self._whole.prepare(progress)
