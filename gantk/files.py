@@ -132,13 +132,13 @@ def read_whole(path: Path, most: int = LARGEST, links: bool = False) -> bytes:
 
 
 def check_no_link(path: Path) -> None:
-    """Check that something in a run is not a link, through which files outside of it would be written or deleted.
+    """Check that something in the folder of a run or a sweep is no link, by which files outside would be written.
 
     Raises:
         OSError: it is a link; the error says what to do.
     """
     if path.is_symlink():
-        mend = "gantk does not follow links inside of a run: replace it by what it points to, or remove it"
+        mend = "gantk does not follow links in a run: replace it by what it points to, or remove it"
         raise OSError(errno.ELOOP, f"it is a link, and {mend}", str(path))
 
 

@@ -21,6 +21,7 @@ from gantk.errors import (
     briefly,
 )
 from gantk.evaluation.scores import read_scores, scores_file
+from gantk.files import check_file
 from gantk.model import Model
 from gantk.report.table import table
 from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, most_for, read_training
@@ -190,6 +191,7 @@ LOOKS: Mapping[str, Callable[[Path, Manifest, Model | None], str]] = {
 
 
 def _picture(path: Path) -> str:
+    check_file(path)
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MOST_PIXELS:

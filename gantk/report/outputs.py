@@ -173,7 +173,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 def _aside_of(path: Path) -> Path:
     """The temporary path of a file or folder: next to it, or inside a folder that exists already."""
-    path = path.resolve()
+    path = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     return (path if path.is_dir() else path.parent) / f"{UNFINISHED}{path.name}"
 
 

@@ -11,12 +11,12 @@ import tomli_w
 from gantk import toml
 from gantk.building.assembly import build
 from gantk.errors import RunError, UsageError
-from gantk.files import read_whole, replace_file, text_of
+from gantk.files import check_no_link, read_whole, replace_file, text_of
 from gantk.report.runs import Summary, summarized
 from gantk.run.folder import Run
 from gantk.sweeps.grid import Cell, Grid
 
-__all__ = ["FILE", "begin", "check_record", "planned", "spec_of", "states", "write_record"]
+__all__ = ["FILE", "begin", "check_record", "planned", "run_in", "spec_of", "states", "write_record"]
 
 FILE = "sweep.toml"
 
@@ -48,7 +48,20 @@ def planned(folder: Path, grid: Grid, without: Sequence[str]) -> list[Run]:
         UsageError: the folder contains another sweep or something else.
     """
     check_record(folder / FILE, "sweep", _record(grid, without))
-    return [Run(folder / cell.name) for cell in grid.cells()]
+    return [run_in(folder, cell) for cell in grid.cells()]
+
+
+def run_in(folder: Path, cell: Cell) -> Run:
+    """The run of a cell.
+
+    Raises:
+        RunError: a link is in its place.
+    """
+    try:
+        check_no_link(folder / cell.name)
+    except OSError as error:
+        raise RunError(f"{folder / cell.name}: {error.strerror}.") from error
+    return Run(folder / cell.name)
 
 
 def _record(grid: Grid, without: Sequence[str]) -> dict[str, list[str]]:

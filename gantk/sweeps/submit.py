@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk import json_text
 from gantk.errors import RunError, UsageError, WorkError, briefly
-from gantk.files import read_whole, replace_file
+from gantk.files import check_no_link, read_whole, replace_file
 from gantk.run.folder import Run
 from gantk.sweeps.job import TrainingJob
 from gantk.sweeps.work import Allowed, training_command
@@ -102,6 +102,7 @@ class Cluster:
     def _submit(self, runs: Sequence[Run]) -> list[Any]:
         jobs = []
         try:
+            check_no_link(self._folder / LOGS)
             executor = self._executor(self._folder / LOGS / "%j")
             with executor.batch():
                 for run in runs:

@@ -14,7 +14,7 @@ from gantk.permissions import allowing_downloads, asks_for_downloads
 from gantk.report.runs import total_steps
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.sweeps.folder import spec_of
+from gantk.sweeps.folder import run_in, spec_of
 from gantk.sweeps.grid import Cell
 from gantk.sweeps.objective import Objective
 from gantk.training import train
@@ -59,7 +59,7 @@ class Training:
             GantkError: the build or the training failed.
             Interrupted: training was stopped by a signal.
         """
-        run, told = Run(self.folder / cell.name), set(known)
+        run, told = run_in(self.folder, cell), set(known)
         if not run.model_toml.is_file():
             run.create(self._spec(cell))
         steps = total_steps(run.spec())

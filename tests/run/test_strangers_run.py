@@ -149,12 +149,16 @@ WORK: tuple[Callable[[Run, gantk.Model], object], ...] = (
 """Whatever is read or written in a run."""
 
 
+class TooLate(BaseException):
+    """Which nobody takes for a damaged file."""
+
+
 @contextmanager
 def at_most(seconds: int) -> Iterator[None]:
     """Whoever waits longer, as for a pipe, fails."""
 
     def late(*_: object) -> None:
-        raise AssertionError("waits for a pipe")
+        raise TooLate("waits for a pipe")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
@@ -253,7 +257,7 @@ def test_all_of_them_at_once_in_commands(trained: Path, run: Run, outside: Path)
 @pytest.mark.parametrize("name", ["samples", "tensorboard", "checkpoints", "start", ".unfinished-old"])
 def test_a_link_in_the_place_of_a_folder_is_named(name: str, run: Run, outside: Path) -> None:
     placed(run, name).symlink_to(outside)
-    with pytest.raises(GantkError, match=rf"{name}: it is a link, and gantk does not follow links inside of a run"):
+    with pytest.raises(GantkError, match=rf"{name}: it is a link, and gantk does not follow links in a run"):
         gantk.load(run)
 
 
@@ -262,3 +266,13 @@ def test_the_path_of_a_run_may_be_a_link(run: Run, tmp_path: Path) -> None:
     assert torch.equal(gantk.load(tmp_path / "link").sample(1, seed=0), gantk.load(run).sample(1, seed=0))
     Run(tmp_path / "link").add_sample(9, b"a picture")
     assert (run.samples_folder / "step-0000009.png").read_bytes() == b"a picture"
+
+
+@pytest.mark.parametrize("name", ["samples/step-0000001.png", "metrics.json", "history.toml", "log.jsonl"])
+def test_doctor_names_a_pipe_and_a_link(name: str, run: Run, outside: Path) -> None:
+    for place, make in (("a pipe", os.mkfifo), ("a link", lambda path: path.symlink_to(outside / "thesis.txt"))):
+        make(placed(run, name))
+        with at_most(60):
+            found = {each.file: each for each in checked(run)}
+        assert found[name].damaged
+        assert f"it is {place}, not a file" in found[name].about
