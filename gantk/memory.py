@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
 
-from gantk.errors import OptionError
+from gantk.errors import OptionError, briefly
 
-__all__ = ["VARIABLE", "as_bytes", "as_text", "machine", "most_for_data", "most_for_files", "most_for_weights"]
+__all__ = [
+    "VARIABLE",
+    "as_bytes",
+    "as_text",
+    "machine",
+    "most_for_data",
+    "most_for_files",
+    "most_for_weights",
+    "ran_out",
+    "shortage",
+]
 
 VARIABLE = "GANTK_MEMORY"
 """Environment variable with the limit for weights, such as `16GB`, which `--memory` sets as well."""
@@ -17,6 +28,16 @@ SHARE = 8
 gradients and Adam's two moments, and the images and activations take some as well."""
 UNKNOWN = 1 << 33
 """The memory of a machine that does not say."""
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "can't start new thread",
+    "Cannot allocate memory",
+    "failed to map segment",
+)
+"""Parts of what torch, Python and the loader of libraries say where there is not enough memory."""
 CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Files in which Linux has the limit of a container."""
 
@@ -55,6 +76,20 @@ def machine() -> int:
         except (OSError, ValueError):  # no container, or "max"
             continue
     return min((each for each in found if each > 0), default=UNKNOWN)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that there was not enough memory, of the machine or of a GPU."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch
+        return True
+    return isinstance(error, (RuntimeError, ImportError)) and any(text in str(error) for text in NO_MEMORY)
+
+
+def shortage(error: BaseException) -> str:
+    """What an error says for which `ran_out` is true."""
+    return f"there is not enough memory ({briefly(error) or type(error).__name__})"
 
 
 def as_bytes(size: str) -> int:

@@ -9,6 +9,7 @@ from types import FrameType
 
 from gantk import parts
 from gantk.errors import FitError, GantkError, briefly
+from gantk.memory import ran_out
 from gantk.parts import Part
 from gantk.recipe import Recipe
 
@@ -33,6 +34,8 @@ def blaming(where: str = "") -> Iterator[None]:
     except GantkError:
         raise
     except Exception as error:
+        if ran_out(error):
+            raise  # no fault of the code that asked for it last
         found = [name for frame, _ in traceback.walk_tb(error.__traceback__) if (name := _method(frame))]
         if not found:
             raise

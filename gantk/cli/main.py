@@ -12,6 +12,7 @@ import click
 
 from gantk import interrupts
 from gantk.errors import GantkError, GantkWarning, Interrupted, UsageError, nearest
+from gantk.memory import ran_out, shortage
 from gantk.printable import printable_output
 
 __all__ = ["main"]
@@ -35,6 +36,8 @@ COMMANDS = {
     "doctor": "doctor",
 }
 """Command → its module in `gantk.cli`, in the order of the help."""
+
+LESS_MEMORY = "end other programs, raise the limit of this process, or use smaller batches, images or networks"
 
 
 class Commands(click.Group):
@@ -194,6 +197,8 @@ def _message(error: Exception) -> str:
         return f"error: {error.format_message().rstrip('.')}; see {error.ctx.command_path} --help."
     if isinstance(error, click.ClickException):
         return f"error: {error.format_message()}"
+    if ran_out(error):
+        return f"error: {shortage(error)}; {LESS_MEMORY}."
     if isinstance(error, OSError):
         return f"error: {error.filename or 'output'}: {error.strerror or error}."
     return f"internal error: {type(error).__name__}: {error}; run it again with --debug to see where."

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gantk.files import place
-from gantk.locks import Lock
+from gantk.locks import Lock, Taken
 
-__all__ = ["cache_folder", "cache_lock"]
+__all__ = ["cache_aside", "cache_folder", "cache_lock"]
+
+LOCK = "lock"
+"""A file in a folder that is being written, locked by its writer."""
 
 
 def cache_folder() -> Path:
@@ -19,3 +26,25 @@ def cache_folder() -> Path:
 def cache_lock(path: Path) -> Lock:
     """A lock, as a context manager, for what only one process at a time creates in the cache; `path` is its file."""
     return Lock(path)
+
+
+@contextmanager
+def cache_aside(folder: Path) -> Iterator[Path]:
+    """A new folder beside one in the cache, to be written and renamed to it; what is not renamed is removed.
+
+    What killed processes have left of such folders is removed as well.
+    """
+    parent = folder.parent
+    for left in parent.glob(".*.tmp*"):
+        if not left.is_symlink():
+            with suppress(OSError, Taken), Lock(left / LOCK, patience=0):  # nobody writes it any more
+                shutil.rmtree(left)
+    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.tmp"))
+    lock = Lock(aside / LOCK, patience=0)
+    try:
+        with suppress(OSError):  # a file system without locks
+            lock.acquire()
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        lock.release()

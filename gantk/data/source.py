@@ -14,6 +14,7 @@ from torch import Tensor
 from gantk.data.arrays import image_array
 from gantk.data.content import digest, sampled_digest
 from gantk.data.labels import label_array
+from gantk.data.mapped import check_whole
 from gantk.parts import ImageShape
 
 __all__ = ["ArraySource", "DataSource", "to_float", "to_uint8"]
@@ -112,6 +113,7 @@ class ArraySource(DataSource):
         *,
         channels_last: bool = False,
     ) -> None:
+        self._name = name
         self._images = image_array(images, channels_last, name)
         self._labels = None if labels is None else label_array(labels, len(self._images), classes, name)
         _, channels, height, width = self._images.shape
@@ -125,9 +127,11 @@ class ArraySource(DataSource):
         return len(self._images)
 
     def digest(self) -> str:
+        check_whole(self._images, self._name)
         return digest(self._images)
 
     def images(self, indices: Indices) -> Tensor:
+        check_whole(self._images, self._name)
         return torch.from_numpy(np.ascontiguousarray(self._images[np.asarray(indices, dtype=np.int64)]))
 
     def labels(self, indices: Indices) -> Tensor | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.data import DataSource, to_uint8
+from gantk.data import DataSource, mapped_temporary, to_uint8
 from gantk.data.source import Indices
 from gantk.errors import WorkError
 from gantk.measures.samples import labeled_batches
@@ -102,13 +101,13 @@ class Drawn(DataSource):
 
     def _draw(self) -> npt.NDArray[np.uint8]:
         shape = (self._count, *self.image_shape)
-        room, folder = math.prod(shape), tempfile.gettempdir()
-        if room > (free := shutil.disk_usage(folder).free):
+        try:
+            images = mapped_temporary(np.uint8, shape)
+        except OSError as error:
             raise WorkError(
-                f"{self._count:,} images take {room:,} bytes, but {folder} has {free:,} free: use fewer, or set "
-                "TMPDIR to another folder."
-            )
-        images = np.memmap(tempfile.TemporaryFile(prefix="gantk-"), dtype=np.uint8, mode="w+", shape=shape)  # noqa: SIM115
+                f"{self._count:,} images take {math.prod(shape):,} bytes, for which {tempfile.gettempdir()} has no "
+                f"room ({error.strerror}): use fewer, or set TMPDIR to another folder."
+            ) from error
         labels: list[Tensor] = []
         done = 0
         for batch in labeled_batches(self._model, self._count, self._seed, self._refine):

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantk.data import DataSource, to_float
-from gantk.errors import FitError
+from gantk.data import DataSource, mapped_file, mapped_temporary, to_float
+from gantk.errors import FitError, WorkError
 from gantk.files import UNFINISHED
 from gantk.nn import evaluating
 from gantk.parts import Extractor, ImageShape
@@ -103,17 +104,18 @@ class Side:
         """`[N, dim]` float32, memory-mapped."""
         shape = (len(self), self.extractor.dim)
         if self._folder is None:
-            place = tempfile.TemporaryFile(prefix="gantk-")  # noqa: SIM115  (it lives as long as the array)
-            mapped = np.memmap(place, dtype=np.float32, mode="w+", shape=shape)
+            with _finding_room(tempfile.gettempdir(), "TMPDIR"):
+                mapped = mapped_temporary(np.float32, shape)
             self._extract(mapped)
             return torch.from_numpy(mapped)
         key = hashlib.blake2b(f"{self.content} {self.extractor.fingerprint()}".encode(), digest_size=16).hexdigest()
         path = self._folder / f"{key}.npy"
         if not path.is_file():
-            self._folder.mkdir(parents=True, exist_ok=True)
             written = self._folder / f"{UNFINISHED}{secrets.token_hex(8)}"
             try:
-                mapped = np.lib.format.open_memmap(written, mode="w+", dtype=np.float32, shape=shape)
+                with _finding_room(self._folder, "GANTK_CACHE"):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    mapped = mapped_file(written, np.float32, shape)
                 self._extract(mapped)
                 mapped.flush()
                 written.replace(path)
@@ -155,3 +157,13 @@ class Side:
                 done += len(images)
                 if self._progress is not None:
                     self._progress(done / len(self))
+
+
+@contextmanager
+def _finding_room(folder: str | Path, variable: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorkError(
+            f"{folder}: cannot write features ({error.strerror}); set {variable} to a folder with enough space."
+        ) from error

@@ -26,6 +26,7 @@ from gantk.data.content import content_of, difference_of_counts, difference_of_d
 from gantk.data.order import Order
 from gantk.duration import duration
 from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, WorkError, briefly
+from gantk.memory import ran_out, shortage
 from gantk.model import Model
 from gantk.report.pictures import encoded, grid
 from gantk.run.checkpoints import Place, load_start, save
@@ -171,6 +172,13 @@ class Trainer:
                     place = self._play(place, segment.until)
             if best := self.curves.said():
                 self.progress.say(best)
+        except Exception as error:
+            if not ran_out(error):
+                raise
+            raise WorkError(
+                f"{shortage(error)}; {self._go_back()}; end other programs, or make batches smaller, and resume with: "
+                f"gantk train {self.run.typed}"
+            ) from error
         finally:
             self.progress.finish()
             if self.log:
@@ -292,8 +300,10 @@ class Trainer:
             stage.each(self.model, done / steps)
         try:
             batches = list(self._batches(stage, orders, done))  # before anything is changed
-        except OSError as error:
-            raise DataError(f"an image cannot be read: {briefly(error)}") from error
+        except Exception as error:
+            if not (isinstance(error, OSError) or ran_out(error)):
+                raise
+            raise DataError(f"an image cannot be read: {briefly(error) or 'not enough memory'}") from error
         try:
             part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):

@@ -1,7 +1,8 @@
 """Store decoded images: in one array in memory or, if there are many, in one memory-mapped file in a cache.
 
 The cache is `GANTK_CACHE`, by default `~/.cache/gantk`. A set is written to a temporary folder and renamed when it is
-complete, so a killed run leaves no incomplete set. The cache can be deleted at any time.
+complete, so a killed run leaves no incomplete set; what it leaves is removed when the next set is written. The cache
+can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from gantk.data import cache_folder
+from gantk.data import cache_aside, cache_folder, mapped_file
 from gantk.errors import DataError
 from gantk.parts import ImageShape
 from gantk_data.reading import shown
@@ -75,18 +75,12 @@ def decoded(count: int, shape: ImageShape, key: str, fill: Fill) -> Decoded:
 def _write(count: int, shape: ImageShape, folder: Path, fill: Fill) -> None:
     parent = folder.parent
     parent.mkdir(parents=True, exist_ok=True)
-    needed = count * int(np.prod(shape))
-    if needed > (free := shutil.disk_usage(parent).free):
-        raise OSError(f"{needed} bytes are needed, but only {free} are free")
-    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
-    try:
-        images = np.lib.format.open_memmap(aside / "images.npy", mode="w+", dtype=np.uint8, shape=(count, *shape))
+    with cache_aside(folder) as aside:
+        images = mapped_file(aside / "images.npy", np.uint8, (count, *shape))
         kept = fill(images)
         images.flush()
         np.save(aside / "kept.npy", np.array(kept, dtype=np.int64), allow_pickle=False)
         _publish(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _publish(aside: Path, folder: Path) -> None:

@@ -306,13 +306,6 @@ def test_a_failed_decode_leaves_no_cache(tmp_path, mapped):
     assert caches(tmp_path) == []
 
 
-def test_a_cache_without_room_is_a_clear_error(tmp_path, mapped, monkeypatch):
-    root = two_classes(tmp_path / "set")
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
-    with pytest.raises(DataError, match="GANTK_CACHE"):
-        Folder(path=root).images([0])
-
-
 def test_threads_and_no_threads_give_the_same(tmp_path, monkeypatch):
     root = put(tmp_path, {f"{i:03}.png": encoded(pixels(i)) for i in range(300)})
     alone = everything(Folder(path=root))
