@@ -185,7 +185,7 @@ def create_file(path: Path, content: bytes) -> None:
     Raises:
         FileExistsError: there is one.
     """
-    aside = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+    aside = path.with_name(f"{UNFINISHED}{path.name}-{secrets.token_hex(8)}")
     try:
         _write_new(aside, content)
         try:

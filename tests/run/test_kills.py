@@ -1,6 +1,6 @@
-"""A training that is killed or whose file operations fail ends in the same bits.
+"""Trainings that are killed or whose file operations fail end in the same bits, and samples are whole or not there.
 
-The long form: tests/drills/kills.py.
+The long forms: tests/drills/kills.py and commands.py.
 """
 
 from __future__ import annotations
@@ -13,17 +13,28 @@ from pathlib import Path
 
 import pytest
 
-DRILL = Path(__file__).parents[1] / "drills/kills.py"
+DRILLS = Path(__file__).parents[1] / "drills"
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the drills fork")]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the drill forks")
-@pytest.mark.parametrize(("what", "end"), [("operations", "killed"), ("faults", "ended with one line")])
-def test_some_file_operations(what: str, end: str) -> None:
-    """In a process of its own, which has no threads that a fork would lose."""
-    arguments = [sys.executable, str(DRILL), what, "--every", "53"]
+def drilled(name: str, *arguments: str) -> str:
+    """What a drill printed, in a process of its own, which has no threads that a fork would lose."""
     done = subprocess.run(
-        arguments, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+        [sys.executable, str(DRILLS / name), *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.match(rf"{what}: \d attempts, \d {end}", done.stdout)
+    return done.stdout
+
+
+@pytest.mark.parametrize(("what", "end"), [("operations", "killed"), ("faults", "ended with one line")])
+def test_some_file_operations_of_a_training(what: str, end: str) -> None:
+    assert re.match(rf"{what}: \d attempts, \d {end}", drilled("kills.py", what, "--every", "53"))
+
+
+def test_some_file_operations_of_a_sample() -> None:
+    assert re.search(r"^sample-folder: .*, 0 failures$", drilled("commands.py", "sample-folder", "--every", "6"), re.M)
