@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Tensors this small gain nothing from more, and several processes may share the tests:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,14 @@ def data_root() -> Path:
 def _code_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands name again the files of code that this process has imported: those of other tests are none of theirs."""
     monkeypatch.setattr("gantk.building.code._named", {})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cuts() -> Iterator[None]:
+    """Waiting for the disk would be half of the time of short trainings. Drills test what a power cut leaves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture

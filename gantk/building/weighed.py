@@ -15,6 +15,8 @@ from gantk.memory import VARIABLE, as_text, most_for_weights
 
 __all__ = ["TooLarge", "Weighed"]
 
+SMALL = 2**11
+"""Below this, the square of an operation's arguments, multiplied, is a few megabytes."""
 INSTEAD = {"device": torch.device("meta"), "generator": None, "pin_memory": None}
 """Arguments of operations that are others on the meta device."""
 
@@ -26,7 +28,8 @@ class TooLarge(UsageError):
 class Weighed(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is entered, tensors that live at the same time take no more than a number of bytes.
 
-    Every operation is asked for the shapes of its results on torch's meta device first, which has no memory.
+    Every operation is asked for the shapes of its results on torch's meta device first, which has no memory, unless
+    its arguments are too small for more than a few megabytes: those count when they are there.
 
     Raises:
         TooLarge: an operation would make more; nothing has been allocated for it.
@@ -47,7 +50,7 @@ class Weighed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if function._schema.is_mutable or any(each.alias_info for each in function._schema.returns):
             return function(*args, **kwargs)  # in place, or a view
-        self._check(_bytes_of(function, args, kwargs))
+        self._check(_bytes_of(function, args, kwargs) if _may_be_large((args, kwargs)) else 0)
         found = function(*args, **kwargs)
         for tensor in filter(_is_tensor, tree_leaves(found)):
             self._keep(tensor)
@@ -79,6 +82,20 @@ def _gone(storage: StorageWeakRef) -> bool:
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
+
+
+def _may_be_large(arguments: Any) -> bool:
+    """Whether an operation may return more than `SMALL` squared numbers.
+
+    None returns more than the square of the product of its arguments: their elements, and what numbers they are.
+    """
+    most = 1.0
+    for each in tree_leaves(arguments):
+        if _is_tensor(each):
+            most *= max(1, each.numel())
+        elif isinstance(each, int | float):
+            most *= max(1.0, abs(each))
+    return most > SMALL
 
 
 def _bytes_of(function: Any, args: Any, kwargs: Any) -> int:

@@ -26,6 +26,8 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 LARGE: dict[str, Callable[[], object]] = {
     "a layer": lambda: nn.Linear(10_000, 10_000),
     "many layers": lambda: [nn.Linear(100, 1000) for _ in range(30)],
+    "many small tensors": lambda: [torch.ones(40, 50) for _ in range(3000)],
+    "a square": lambda: torch.eye(10_000),
     "random numbers": lambda: torch.rand(10_000, 10_000, generator=torch.Generator()),
     "repeated": lambda: torch.ones(10).repeat(10_000_000),
     "like another": lambda: torch.zeros(3).new_zeros(10_000, 10_000),
