@@ -177,10 +177,13 @@ class Run:
         """Write the sample grid that training drew after a step.
 
         Raises:
-            RunError: the folder cannot be written.
+            RunError: it cannot be written.
         """
-        with self._writing():
-            self.write(self.samples_folder / f"step-{step:07d}.png", png)
+        file = self.samples_folder / f"step-{step:07d}.png"
+        try:
+            self.write(file, png)
+        except OSError as error:
+            raise RunError(f"{file} cannot be written: {error.strerror or error}.") from error
 
     def write(self, file: Path, content: bytes) -> None:
         """Write a file in this run, replacing its content.
