@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gantk.building.load import load as load
     from gantk.data import DataSource as DataSource
     from gantk.evaluation.evaluate import evaluate as evaluate
+    from gantk.exports.export import export as export
     from gantk.model import Model as Model
     from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
@@ -52,6 +53,7 @@ _WHERE = {
     "gantk.building.load": ("load",),
     "gantk.data": ("DataSource",),
     "gantk.evaluation.evaluate": ("evaluate",),
+    "gantk.exports.export": ("export",),
     "gantk.model": ("Model",),
     "gantk.recipe": ("AdaptivePreset", "Recipe"),
     "gantk.report.compare": ("compare",),

@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "neighbors": "neighbors",
     "noise": "noise",
+    "export": "export",
     "compare": "compare",
     "sweep": "sweep",
     "tune": "tune",

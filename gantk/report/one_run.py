@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gantk.building.assembly import assemble
+from gantk.permissions import as_said_by
 from gantk.report.runs import summarized
 from gantk.report.summary import summary
 from gantk.run.folder import Run
@@ -22,7 +23,8 @@ def run_text(run: Run) -> str:
         RunError: it is not a run, or its `model.toml` is damaged.
         UsageError: a part is not installed, or does not accept its options.
     """
-    parts = summary(assemble(run.spec(), for_training=False))
+    with as_said_by(str(run)):
+        parts = summary(assemble(run.spec(), for_training=False))
     found = summarized(run)
     lines = [f"trained: {found.step:,} of {found.steps:,} steps, {found.state}" if found.steps else found.state]
     if found.last:

@@ -1,0 +1,5 @@
+"""Trained models in forms that run without gantk."""
+
+from gantk.exports.export import Exported, export
+
+__all__ = ["Exported", "export"]
