@@ -171,14 +171,26 @@ def test_every_pair_trains(combination: Combination, tiny_pictures: ArraySource,
 
 
 REFUSED_PAIRS = [(pair, found) for pair in every_pair(FACTORS) if (found := refusal(pair)) is not None]
+ONE_OF_EACH = list({id(found): (pair, found) for pair, found in REFUSED_PAIRS}.values())
 
 
-@pytest.mark.parametrize(
-    ("pair", "expected"),
-    REFUSED_PAIRS,
-    ids=lambda value: "-".join(v for _, v in value) if isinstance(value, tuple) else "",
-)
-def test_what_is_refused_says_why(pair: Pair, expected: Refusal, tiny_pictures: ArraySource) -> None:
+def name_of(value: object) -> str:
+    return "-".join(v for _, v in value) if isinstance(value, tuple) else ""
+
+
+@pytest.mark.parametrize(("pair", "expected"), REFUSED_PAIRS, ids=name_of)
+def test_what_is_refused_says_why(
+    pair: Pair, expected: Refusal, tiny_pictures: ArraySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gantk.building.assembly.mended", lambda error, *search: error)
+    with pytest.raises(FitError) as caught:
+        built(dict(pair), tiny_pictures)
+    assert expected.says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("pair", "expected"), ONE_OF_EACH, ids=name_of)
+def test_a_refusal_says_how_to_go_on(pair: Pair, expected: Refusal, tiny_pictures: ArraySource) -> None:
     with pytest.raises(FitError) as caught:
         built(dict(pair), tiny_pictures)
     assert expected.says in str(caught.value)
