@@ -19,7 +19,7 @@ __all__ = ["Written", "parse_part", "parse_value", "write_options", "write_part"
 _QUOTED = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*')(?=\s*(?:[,\]})]|\Z))""", re.DOTALL)
 _CLOSES = {"[": "]", "{": "}", "(": ")"}
 _NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*")
-_NEXT_OPTION = re.compile(r"\s*(?:,(?=\s*[A-Za-z_]\w*\s*=)|,?\s*\Z)")
+_NEXT_OPTION = re.compile(r"(?=(\s*))\1(?:,(?=\s*[A-Za-z_]\w*\s*=)|,?\s*\Z)")  # tries a run of spaces once
 _NEXT_ITEM = re.compile(r"\s*(?:,|\Z)")
 
 
@@ -39,14 +39,14 @@ class Written(str):
     @property
     def items(self) -> list[Written]:
         """What it means as a list: `[a, b]`, `a, b`, or one item."""
-        bracketed = self.startswith("[") and _closed(self, 0) == len(self)
+        bracketed = self.startswith("[") and _closed(self, 0, {}) == len(self)
         inner = self[1:-1].strip() if bracketed else str(self)
         if bracketed and not inner:
             return []
         found: list[Written] = []
-        at = 0
+        at, closed = 0, dict[int, int]()
         while at < len(inner) or not found:
-            end = _end(inner, at, _NEXT_ITEM)
+            end = _end(inner, at, _NEXT_ITEM, closed)
             found.append(Written(inner[at:end].strip()))
             following = _NEXT_ITEM.match(inner, end)
             at = following.end() if following else len(inner)
@@ -93,14 +93,14 @@ def parse_options(text: str) -> dict[str, Any]:
         OptionError: it does not begin with `name=`, or has a name twice.
     """
     options: dict[str, Any] = {}
-    at = 0
+    at, closed = 0, dict[int, int]()
     while at < len(text):
         name = _NAME.match(text, at)
         if name is None:
             raise OptionError(f"'{text[at:]}' is not an option; expected option=value.")
         if name.group(1) in options:
             raise OptionError(f"'{text}' contains {name.group(1)}= twice; give it once.")
-        end = _end(text, name.end(), _NEXT_OPTION)
+        end = _end(text, name.end(), _NEXT_OPTION, closed)
         options[name.group(1)] = Written(text[name.end() : end])
         following = _NEXT_OPTION.match(text, end)
         at = following.end() if following else len(text)
@@ -148,30 +148,37 @@ def _escaped(character: str) -> str:
     return f"\\u{ord(character):04x}" if ord(character) < 1 << 16 else f"\\U{ord(character):08x}"
 
 
-def _end(text: str, at: int, ends: re.Pattern[str]) -> int:
+def _end(text: str, at: int, ends: re.Pattern[str], closed: dict[int, int]) -> int:
     """Where the value ends that begins at a place: before what `ends` matches outside of quotes and brackets."""
     begins = True
     while at < len(text) and not ends.match(text, at):
-        after = _closed(text, at) if begins else at
+        after = _closed(text, at, closed) if begins else at
         begins = after == at and (text[at] == "=" or (begins and text[at].isspace()))
         at = max(after, at + 1)
     return at
 
 
-def _closed(text: str, start: int) -> int:
-    """Behind the quotes or brackets that open at a place; the place itself where none do, or they never close."""
-    at, begins, waiting = start, True, ""
+def _closed(text: str, start: int, known: dict[int, int]) -> int:
+    """Behind the quotes or brackets that open at a place; the place itself where none do, or they never close.
+
+    What it finds of further brackets is kept in `known`, so that a text is passed over once.
+    """
+    if start in known:
+        return known[start]
+    at, begins = start, True
+    opened: list[tuple[int, str]] = []
     while at < len(text):
         if begins and (quoted := _QUOTED.match(text, at)):
             at, begins = quoted.end(), False
         else:
             character = text[at]
-            if character in _CLOSES:
-                waiting += _CLOSES[character]
-            elif waiting and waiting.endswith(character):
-                waiting = waiting[:-1]
-            begins = character in "=,[{(" or (begins and character.isspace())
             at += 1
-        if not waiting:
+            if character in _CLOSES:
+                opened.append((at - 1, _CLOSES[character]))
+            elif opened and character == opened[-1][1]:
+                known[opened.pop()[0]] = at
+            begins = character in "=,[{(" or (begins and character.isspace())
+        if not opened:
             return at if text[start] in "\"'[{(" and at > start + 1 else start
+    known.update((place, place) for place, _ in opened)
     return start

@@ -383,7 +383,7 @@ def _is_shape(table: Any) -> bool:
     """Whether a table of a spec says what images are like, in sizes that images have."""
     if not isinstance(table, Mapping) or not isinstance(table.get("image_shape"), list | tuple):
         return False
-    sides, counts = table["image_shape"], (table.get("images", 1), table.get("label_dim", 1))
+    sides, counts = table["image_shape"], (table.get("images", 0), table.get("label_dim", 1))
     whole = all(hasattr(each, "__index__") and each > 0 for each in (*sides, *counts))
     classes = table.get("classes", [])
     named = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)

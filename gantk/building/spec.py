@@ -49,6 +49,8 @@ DEFAULT_RECIPE = "gantk:dcgan"
 PLAYER_SETTINGS = ("repeats", "clip_weights", "clip_gradients", "lr_schedule", "weight_schedule")
 """Settings of a player beside its optimizer's."""
 SINGLE = ("data", *SLOTS)
+TABLES = ("stages", "train", "versions", "start")
+TEXTS = ("title", "paper", "preset")
 KEYS = (
     "recipe",
     "preset",
@@ -117,9 +119,10 @@ def normalize(spec: Mapping[str, Any], what: str, home: str = "") -> Spec:
         if kind in result:
             listed = result[kind] if isinstance(result[kind], (list, tuple)) else [result[kind]]
             result[kind] = [part_table(kind, part, home) for part in listed]
-    for table in ("stages", "train"):
-        if not isinstance(result.get(table, {}), Mapping):
-            raise OptionError(f"{what}: '{table}' is a table, not {result[table]!r}.")
+    for key in (*TABLES, *TEXTS):
+        expected, called = (Mapping, "a table") if key in TABLES else (str, "text")
+        if key in result and not isinstance(result[key], expected):
+            raise OptionError(f"{what}: '{key}' is {called}, not {result[key]!r:.60}.")
     return result
 
 

@@ -119,6 +119,8 @@ def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str,
         meant = [stage for stage in stages if fnmatchcase(stage.name, written)]
         if not meant:
             raise OptionError(f"stages.{written}: there is no such stage.{nearest(written, names)}")
+        if not isinstance(settings[written], Mapping):
+            raise OptionError(f"stages.{written} is a table, not {settings[written]!r:.60}.")
         # A player's own settings go over those of a pattern of players.
         for name, value in sorted(settings[written].items(), key=lambda item: not is_pattern(item[0])):
             having = [(stage, each) for stage in meant for each in _named(stage, name, value)]

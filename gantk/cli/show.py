@@ -37,7 +37,7 @@ def command(kind: str, name: str | None, as_json: bool) -> None:
     run = Run(place(kind))
     if name is None and (os.sep in kind or run.model_toml.exists()):
         with redirect_stdout(sys.stderr):
-            shown = json.dumps(run_json(run), indent=2) if as_json else run_text(run)
+            shown = json.dumps(run_json(run), indent=2, default=str) if as_json else run_text(run)
         click.echo(shown)
         return
     if name is None:

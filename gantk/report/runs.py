@@ -90,7 +90,7 @@ def summarized(run: Run) -> Summary:
         found.scores = _scores(run, entries)
         found.last = _last(run, found.step, entries)
         found.state = _state(run, found, entries)
-    except (GantkError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+    except (GantkError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
         reason = str(error).removeprefix(f"{run.model_toml} is damaged: ")
         found.state = f"damaged: {reason if isinstance(error, GantkError) else f'{type(error).__name__}: {error}'}"
     return found

@@ -25,7 +25,8 @@ def summary(model: Model) -> str:
     shape = spec["shape"]
     rows = [_recipe_row(spec), _data_row(spec, shape)]
     rows += [_row(model, slot, part) for slot, part in model.parts.items()]
-    head = one_line(f"{spec['preset']}: {spec['title']}" if "title" in spec else spec["preset"])
+    name = spec.get("preset", bare_name(spec["recipe"]))
+    head = one_line(f"{name}: {spec['title']}" if "title" in spec else name)
     parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
     stages = "\n".join(_stage(stage, shape["images"]) for stage in model.built.stages)
     unusual = {key: value for key, value in spec["train"].items() if value != getattr(TrainSettings, key)}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Length", "Player", "Stage"]
 
+LONGEST = 1e15
+"""Epochs, steps or images of a stage, at most."""
+
 
 @dataclass(frozen=True)
 class Length:
@@ -33,9 +36,9 @@ class Length:
     def parse(cls, text: str) -> Length:
         """Read `25 epochs`; raises `OptionError` for anything else."""
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(epoch|step|image)s?\s*", str(text), re.IGNORECASE)
-        if not found or not 0 < float(found.group(1)) < math.inf:
+        if not found or not 0 < float(found.group(1)) <= LONGEST:
             raise OptionError(
-                f"expected a stage length such as '25 epochs', '2000 steps' or '100000 images', not {text!r}."
+                f"expected a stage length such as '25 epochs', '2000 steps' or '100000 images', not {text!r:.60}."
             )
         return cls(float(found.group(1)), found.group(2).lower() + "s")
 

@@ -16,6 +16,7 @@ import torch
 from drills.fuzz import Reader
 from drills.run_readers import small_spec
 from drills.steps import each_of, zipped
+from drills.structure import changed_json
 from torch import nn
 
 from gantk.data.content import difference_of_data
@@ -111,7 +112,7 @@ def training() -> Reader:
         b'"classes"',
         b"1000",
     ]
-    return Reader([*files.values()], read, words)
+    return Reader([*files.values()], read, words, restructure=changed_json)
 
 
 def _resumed(folder: Path, network: nn.Module) -> None:
@@ -191,4 +192,6 @@ def manifest() -> Reader:
 
     folder = {name: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for name, c in files.items()}
     seed = _rendered({"format": 1, "gantk": "0.1.0", "torch": "2", "step": 2, "files": folder})
-    return Reader([seed], read, [b'"format"', b'"files"', b'"bytes"', b'"../x"', b'"sha256"', b"{", b"}"], repaired)
+    return Reader(
+        [seed], read, [b'"format"', b'"files"', b'"bytes"', b'"../x"', b'"sha256"', b"{", b"}"], repaired, changed_json
+    )

@@ -96,12 +96,14 @@ class Reader:
         read: reads one in a folder that is its own.
         tokens: words of the format.
         repair: makes checksums of a changed input right again, so that what is behind them is reached.
+        restructure: changes what a text stands for, and not its bytes; raises `ValueError` or `TypeError` if it cannot.
     """
 
     seeds: Sequence[bytes]
     read: Callable[[bytes, Path], object]
     tokens: Sequence[bytes] = ()
     repair: Callable[[bytes], bytes] = bytes
+    restructure: Callable[[random.Random, bytes], bytes] | None = None
 
 
 @dataclass
@@ -197,11 +199,7 @@ def drill(reader: Reader, inputs: int, seed: int, folder: Path, seconds: float =
     """Give a reader changed seeds, and count what it makes of them."""
     rng, outcome, began = random.Random(seed), Outcome(), time.process_time()
     while outcome.inputs < inputs and (outcome.inputs % 64 or time.process_time() - began < seconds):
-        data = (
-            changed(rng, reader.seeds, reader.tokens)
-            if outcome.inputs >= len(reader.seeds)
-            else reader.seeds[outcome.inputs]
-        )
+        data = _input(rng, reader) if outcome.inputs >= len(reader.seeds) else reader.seeds[outcome.inputs]
         if rng.random() < 0.7:
             data = reader.repair(data)
         outcome.inputs += 1
@@ -217,6 +215,15 @@ def drill(reader: Reader, inputs: int, seed: int, folder: Path, seconds: float =
             outcome.escapes[cause] = count + 1, first, text
     outcome.seconds = time.process_time() - began
     return outcome
+
+
+def _input(rng: random.Random, reader: Reader) -> bytes:
+    if reader.restructure and rng.random() < 0.5:
+        try:
+            return reader.restructure(rng, rng.choice(reader.seeds))
+        except (ValueError, TypeError, AttributeError):  # a seed that is no text, or what no text can say
+            pass
+    return changed(rng, reader.seeds, reader.tokens)
 
 
 def _cause(error: BaseException) -> str:

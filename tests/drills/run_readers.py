@@ -12,10 +12,12 @@ from typing import Any
 import tomli_w
 from drills.fuzz import Reader
 from drills.steps import each_of
+from drills.structure import changed_toml
 
 import gantk
 from gantk.building.assembly import assemble
 from gantk.evaluation.scores import newest_figures, read_scores, scores_file
+from gantk.report.one_run import run_json, run_text
 from gantk.report.runs import runs_text, summarized
 from gantk.run.entries import columns, log_lines
 from gantk.run.folder import Run
@@ -46,7 +48,12 @@ def spec() -> Reader:
         runs_text([summarized(run)])
         leaves(run.spec())
 
-    return Reader([_text(small_spec())], read, [b"[[", b"]]", b'"""', b"a.b.c", b"[stages.game]", b"= true", b"#"])
+    return Reader(
+        [_text(small_spec())],
+        read,
+        [b"[[", b"]]", b'"""', b"a.b.c", b"[stages.game]", b"= true", b"#"],
+        restructure=changed_toml,
+    )
 
 
 def model() -> Reader:
@@ -56,8 +63,15 @@ def model() -> Reader:
         run = Run(folder)
         run.model_toml.write_bytes(data)
         assemble(run.spec(), for_training=False)
+        run_text(run)
+        json.dumps(run_json(run), default=str)
 
-    return Reader([_text(small_spec())], read, [b'"gantk:wgan-gp"', b'"gantk:gan"', b"1e30", b"-1", b"true"])
+    return Reader(
+        [_text(small_spec())],
+        read,
+        [b'"gantk:wgan-gp"', b'"gantk:gan"', b"1e30", b"-1", b"true"],
+        restructure=changed_toml,
+    )
 
 
 def log() -> Reader:
@@ -114,7 +128,9 @@ def history() -> Reader:
         undone(small_spec(), changes)
         add_change(run, Change(2, {}, {"seed": 1}))
 
-    return Reader([seed], read, [b"[[change]]", b"step", b"was", b"now", b"time", b"= {", b"}"])
+    return Reader(
+        [seed], read, [b"[[change]]", b"step", b"was", b"now", b"time", b"= {", b"}"], restructure=changed_toml
+    )
 
 
 def scores() -> Reader:
