@@ -129,9 +129,9 @@ class ImageFiles(LazySource):
     ) -> None:
         if not files.names:
             found = f" ({said})" if (said := skips.summary()) else ""
-            raise DataError(
-                f"{shown(files.where)}: no image file in it{found}; expected PNG, JPEG, BMP, WebP, GIF, TIFF or PPM."
-            )
+            mend = f" For the archive: --data {shown(files.where / skips.archive)}." if skips.archive else ""
+            expected = "PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
+            raise DataError(f"{shown(files.where)}: no image file in it{found}; expected {expected}.{mend}")
         self._files, self._decoding, self._skips = files, decoding, skips
         layout = Layout.of(files.names, split or Split(), files.where, skips.leave_out)
         self._names, classes = layout.names, layout.classes

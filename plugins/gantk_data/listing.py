@@ -40,6 +40,8 @@ class Skips:
         self._skipped: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
         self._first = self._example = ""
+        self.archive = ""
+        """The first zip among what was left out."""
 
     @property
     def count(self) -> int:
@@ -50,6 +52,8 @@ class Skips:
         """Count a file that is not an image of the set."""
         self._left_out[reason] += 1
         self._example = self._example or shown(name)
+        if name.lower().endswith(".zip"):
+            self.archive = self.archive or name
 
     def skip(self, count: int, reason: str) -> None:
         """Count files that an earlier decoding could not use."""

@@ -430,3 +430,9 @@ def test_a_folder_without_images_says_what_lies_there(tmp_path):
         DataError, match=r"no image file in it \(2 files were left out, for example a\.heic \(not PNG.*\)\); expected"
     ):
         Folder(path=tmp_path)
+
+
+def test_an_archive_in_a_folder_without_images_is_the_mend(tmp_path):
+    put(tmp_path, {"photos.zip": b"PK"})
+    with pytest.raises(DataError, match=rf"or PPM\. For the archive: --data {tmp_path}/photos\.zip\.$"):
+        Folder(path=tmp_path)
