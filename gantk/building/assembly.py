@@ -53,6 +53,7 @@ from gantk.building.weighed import Weighed
 from gantk.data import DataSource
 from gantk.errors import DataError, FitError, GantkError, OptionError, UsageError
 from gantk.kinds import KINDS, LISTS, SLOTS
+from gantk.memory import as_text, most_for_data
 from gantk.model import Model
 from gantk.options import check_options
 from gantk.parts import Condition
@@ -60,6 +61,7 @@ from gantk.permissions import as_said_by, check_devices
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
 from gantk.run.folder import Run, located
+from gantk.schedule import Stage
 from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["DEFAULT_RECIPE", "assemble", "build", "checked_shape", "compose", "open_data"]
@@ -306,6 +308,7 @@ def assemble(
     with forked(derive_seed(spec["seed"], "init", "recipe")):
         built.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in built.stages:
+        _check_batch(stage, shape["image_shape"])
         if stage.batch_size % train.devices:
             sizes = f"{stage.batch_size} images per batch is not divisible by {train.devices} devices"
             raise UsageError(f"stage '{stage.name}': {sizes}.")
@@ -351,6 +354,13 @@ def _notes_on_images(image_shape: Sequence[int]) -> list[str]:
         return []
     channels = f"images have {image_shape[0]} channels, and a picture has 1 to 4"
     return [f"{channels}: training draws no sample grids, and gantk sample writes .npz files only."]
+
+
+def _check_batch(stage: Stage, image_shape: Sequence[int]) -> None:
+    needed, most = 4 * stage.batch_size * math.prod(image_shape), most_for_data()
+    if needed > most:
+        said = f"{stage.batch_size:,} images per batch take {as_text(needed)}, more than {as_text(most)}"
+        raise OptionError(f"stage '{stage.name}': {said}: set a smaller batch_size.")
 
 
 def _see_labels(condition: Condition, data: DataSource) -> None:

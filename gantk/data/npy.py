@@ -34,6 +34,8 @@ __all__ = [
 MAGIC, ZIP = b"\x93NUMPY", b"PK"
 """What `.npy` files and `.npz` archives begin with."""
 
+MOST_NUMBERS = 1 << 48
+"""Numbers of an array, at most."""
 DIRECTORY = 1 << 20
 """Bytes of the list of entries of an `.npz`, at most."""
 RATIO = 1040
@@ -42,7 +44,7 @@ READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 """Version of the format → what reads its header."""
 
 DAMAGE = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError, MemoryError),
+    *(OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError, MemoryError, OverflowError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 """Exceptions that NumPy and zipfile raise for damaged files."""
@@ -116,6 +118,8 @@ def read_header(stream: IO[bytes], size: int) -> Header:
         raise ValueError("Python objects")
     if dtype.kind not in "biufcSU" or dtype.itemsize == 0 or min(shape, default=0) < 0:
         raise ValueError(f"it has {dtype} of shape {list(shape)}; expected numbers")
+    if math.prod(side or 1 for side in shape) >= MOST_NUMBERS:  # even of an empty array
+        raise ValueError(f"it is of shape {list(shape)}")
     header = Header(shape, dtype)
     if header.bytes > size - stream.tell():
         raise ValueError(f"it declares {header.bytes} bytes but has {size - stream.tell()}")

@@ -115,3 +115,13 @@ def test_weights_for_no_known_model_are_read_up_to_a_limit(tmp_path: Path) -> No
         file.truncate(11 << 30)
     with pytest.raises(CheckpointError, match="expected at most 20000000"):
         read_weights(tmp_path)
+
+
+def test_a_batch_larger_than_the_memory_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"1,000,000,000,000 images per batch take 3,136\.0 TB, more than"):
+        gantk.build(
+            noise="gaussian:dim=3",
+            generator="dcgan:width=2",
+            discriminator="dcgan:width=2",
+            settings={"stages.game.batch_size": 10**12},
+        )

@@ -40,6 +40,7 @@ HEADERS = {
     "negative": header("(-1, -100)"),
     "text of no characters": header("(1000000000000,)", "<U0"),
     "records": header("(1,)", "V100"),
+    "none of too many": header("(0, 1" + "0" * 20 + ")"),
     "a shape of no numbers": header("(1, 'a')"),
     "no dictionary": header("{}"),
     "many brackets": b"\x93NUMPY\x01\x00" + struct.pack("<H", 4000) + b"(" * 4000,
