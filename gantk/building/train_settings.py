@@ -38,6 +38,8 @@ class TrainSettings:
         extractor: what computes the features that metrics compare, as pixels or classifier:data=mnist.
         keep_best: keep the best checkpoint beside the newest ones, by the figure of a metric, as prdc/coverage; it is
             written whenever a measurement is the best so far. Empty for none.
+        patience: measurements in a row without a better figure of keep_best, in the last stage, after which training
+            stops; 0 trains to the end.
         ema: decay per step of the exponential moving average of the generator's weights, used for sampling; 0 for none.
         ema_half_life: images after which a weight's share of that average has halved, in place of ema; 0 for ema.
         ema_warmup: the half-life is at most this share of the images so far; 0 for no warm-up.
@@ -57,6 +59,7 @@ class TrainSettings:
     measure_samples: int = 1000
     extractor: str = "pixels"
     keep_best: str = ""
+    patience: int = 0
     ema: float = 0.0
     ema_half_life: int = 0
     ema_warmup: float = 0.0
@@ -71,6 +74,9 @@ class TrainSettings:
         require(
             0 <= self.every_minutes < math.inf, f"train: every_minutes must be 0 or more, not {self.every_minutes}."
         )
+        require(self.patience >= 0, f"train: patience must be 0 or more, not {self.patience}.")
+        figure = "train: patience counts measurements by the figure of keep_best: set train.keep_best."
+        require(bool(self.keep_best) or not self.patience, figure)
         require(0 <= self.ema < 1, f"train: ema must be in [0, 1), not {self.ema}.")
         require(self.ema_half_life >= 0, f"train: ema_half_life must be 0 or more, not {self.ema_half_life}.")
         require(0 <= self.ema_warmup < math.inf, f"train: ema_warmup must be 0 or more, not {self.ema_warmup}.")

@@ -23,12 +23,21 @@ class Curves:
         model: the model; its metrics declare which values are better, and which figures fall in a collapse.
         keep_best: the figure, such as `frechet/frechet`, by which the best checkpoint is kept; empty for none.
         entries: the entries logged so far.
+        patience: measurements in a row, in the last stage, without a better figure, after which it is `exhausted`; 0
+            for never.
 
     Raises:
         OptionError: `keep_best` is not a figure for which lower or higher values are better.
     """
 
-    def __init__(self, run: Run, model: Model, keep_best: str, entries: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        run: Run,
+        model: Model,
+        keep_best: str,
+        entries: Sequence[Mapping[str, Any]] = (),
+        patience: int = 0,
+    ) -> None:
         self._run, self.figure = run, keep_best
         self._sign = -1 if keep_best and better_when(model, keep_best) == "lower" else 1
         self._watched = {
@@ -39,16 +48,21 @@ class Curves:
         self._highest: dict[str, tuple[float, int]] = {}
         self._fallen: set[str] = set()
         self.looked_at = 0
+        self._patience, self._last = patience, model.built.stages[-1].name
+        self._highest_of_last, self._without = -math.inf, 0
         for entry in entries:
-            self.add(int(entry["step"]), entry.get("values", {}))
+            self.add(int(entry["step"]), entry.get("values", {}), entry.get("stage"))
 
-    def add(self, step: int, values: Mapping[str, float]) -> list[str]:
-        """Add the measurements after a step.
+    def add(self, step: int, values: Mapping[str, float], stage: str | None) -> list[str]:
+        """Add the measurements after a step of a stage.
 
         Returns:
             a line for each figure that has fallen.
         """
-        self.looked_at += bool(self.figure) and f"measure/{self.figure}" in values
+        if self.figure and f"measure/{self.figure}" in values:
+            self.looked_at += 1
+            if stage == self._last:
+                self._count(self._sign * values[f"measure/{self.figure}"])
         said = []
         for path, share in self._watched.items():
             value = values.get(path, math.nan)
@@ -62,6 +76,17 @@ class Curves:
                 name = path.removeprefix("measure/")
                 said.append(f"{name} fell to {value:.3g} from {highest:.3g} at step {at}: the generator may collapse")
         return said
+
+    def _count(self, value: float) -> None:
+        if value > self._highest_of_last:
+            self._highest_of_last, self._without = value, 0
+        else:
+            self._without += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last measurements, as many as `patience`, were not better than an earlier one."""
+        return 0 < self._patience <= self._without
 
     def is_best(self, values: Mapping[str, float]) -> bool:
         """Whether this is better than the best checkpoint so far."""

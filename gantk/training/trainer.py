@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -47,6 +46,7 @@ from gantk.training.progress import Progress, Silent
 from gantk.training.resuming import resume
 from gantk.training.runaway import Runaway
 from gantk.training.signals import StopRequest
+from gantk.training.stopping import Stopping
 from gantk.training.turn import Turns
 
 __all__ = ["StopWhen", "Trainer", "as_toml"]
@@ -63,12 +63,8 @@ StopWhen = Callable[[int, Mapping[str, float]], bool]
 """Called after every measurement with the step and the figures by their names in the log; true stops training."""
 
 
-LATE, SIGNALS = 1, 1
-"""Codes of why to stop: the time is over, and a signal, whose number is added."""
-
-
 class _Enough(Exception):
-    """`stop_when` returned true, or the time is over; everything is saved."""
+    """Training stops before its end; everything is saved."""
 
 
 class Trainer:
@@ -94,7 +90,6 @@ class Trainer:
         stop_when: StopWhen | None = None,
         seconds: float | None = None,
     ) -> None:
-        self.deadline = None if seconds is None else time.monotonic() + seconds
         self.model, self.run, self.progress, self.stop = model, run, progress, stop
         self.stop_when = stop_when
         self.spec, self.stages = checked_settings(model, settings)
@@ -110,6 +105,7 @@ class Trainer:
             self.fabric.launch()
         if not self.fabric.is_global_zero:
             self.progress = Silent()
+        self.stopping = Stopping(run, self.fabric, stop, self.progress, seconds)
 
     def fit(self, fresh: bool = False, accept_data: bool = False) -> None:
         """Train from the newest checkpoint, or from the start, to the end of the last stage."""
@@ -158,14 +154,15 @@ class Trainer:
         if self.fabric.is_global_zero:
             self.measuring.check()
         self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
-        self.curves = Curves(self.run, self.model, self.settings.keep_best, read_log(self.run.log_file))
+        self.curves = Curves(
+            self.run, self.model, self.settings.keep_best, read_log(self.run.log_file), self.settings.patience
+        )
         every, minutes = self.settings, self.settings.every_minutes
         self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
         self.stop.doing = "finishing this step and saving"
         try:
-            if (asked := self._asked_to_stop()) > LATE:
-                raise self._stopped("before the first step", signal.Signals(asked - SIGNALS))
+            self.stopping.begin()
             with suppress(_Enough):
                 for segment in segments(self.model, read_history(self.run), place.total):
                     self.model.built.stages, self.model.built.spec = segment.stages, segment.spec
@@ -272,18 +269,19 @@ class Trainer:
                 measured = self._measure(_entry(stage, done + 1, total, averages.seconds))
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
+            idle = self._same(bool(measured) and self.curves.exhausted)
             enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
-            asked = self._asked_to_stop()
-            if self._same(self.checkpoint_due(total)) or last or best or enough or asked:
+            asked = self.stopping.asked()
+            if self._same(self.checkpoint_due(total)) or last or best or enough or idle or asked:
                 self.interval = averages.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
-            if asked > LATE:
-                raise self._interrupted(reached, signal.Signals(asked - SIGNALS))
-            if asked and not last:
-                self._say_late(stage, steps, reached)
-            if asked or enough:
+            if asked:
+                self.stopping.tell(asked, reached, stage, steps)
+            elif idle and not last:
+                self.stopping.tell_idle(reached, self.settings)
+            if asked or enough or idle:
                 raise _Enough
             if total == until:
                 break
@@ -345,7 +343,7 @@ class Trainer:
             said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
             self.progress.say(f"step {total}: {said}")
             self.log.write({**entry, "values": values})
-        for warning in self.curves.add(total, values):
+        for warning in self.curves.add(total, values, entry["stage"]):
             self.progress.say(f"step {total}: warning: {warning}")
         return values
 
@@ -366,21 +364,6 @@ class Trainer:
         """The value of the first device, so that all devices agree."""
         return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
-    def _asked_to_stop(self) -> int:
-        """Whether the process of any device was asked to stop, so that all stop after the same step: a code, or 0."""
-        late = self.deadline is not None and time.monotonic() >= self.deadline
-        own = self.stop.signal.value + SIGNALS if self.stop.signal is not None else LATE * late
-        if self.fabric.world_size == 1:
-            return own
-        most: Any = self.fabric.all_reduce(torch.tensor(own, device=self.fabric.device), reduce_op="max")
-        return int(most)
-
-    def _say_late(self, stage: Stage, steps: int, reached: Place) -> None:
-        self.progress.say(
-            f"the time is over: stage '{stage.name}' is saved after {reached.step:,} of {steps:,} steps; "
-            f"resume with: gantk train {self.run.typed}"
-        )
-
     def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         if bad := first_not_finite(self.model.state_dict()):
             raise Diverged(f"step {place.total}: {bad} contains NaN or infinity; {self._go_back()}")
@@ -398,13 +381,6 @@ class Trainer:
     def _go_back(self) -> str:
         steps = self.run.steps()
         return f"the last checkpoint is of step {steps[-1]}" if steps else "there is no checkpoint yet"
-
-    def _interrupted(self, place: Place, signal: signal.Signals) -> Interrupted:
-        return self._stopped(f"after step {place.total}, saved", signal)
-
-    def _stopped(self, when: str, signal: signal.Signals) -> Interrupted:
-        message = f"stopped by {signal.name} {when}; resume with: gantk train {self.run.typed}"
-        return Interrupted(message, signal.value, told=not self.fabric.is_global_zero)
 
 
 def _is_of_connection(error: RuntimeError) -> bool:

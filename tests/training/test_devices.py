@@ -21,7 +21,7 @@ from gantk.errors import CheckpointError, Interrupted, WorkError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
-from gantk.training.trainer import SIGNALS
+from gantk.training.stopping import SIGNALS
 
 Build = Callable[..., gantk.Model]
 
@@ -153,17 +153,20 @@ def test_a_device_that_can_use_no_checkpoint_tells_the_others(
 def test_a_signal_to_one_device_stops_all_after_the_same_step(
     rank: int, tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other device received SIGTERM during the third step; the first one saves and says so."""
+    """The other device received SIGTERM during the third step; the first one saves and says so.
+
+    They ask each other before the first step, and after each one.
+    """
     run, asked = Run(tmp_path / "run"), list[int]()
 
     def most(own: Tensor) -> Tensor:
         asked.append(int(own))
-        return torch.tensor(signal.SIGTERM + SIGNALS if len(asked) == 3 else 0)
+        return torch.tensor(signal.SIGTERM + SIGNALS if len(asked) == 4 else 0)
 
     pretend(monkeypatch, rank, most=most)
     with pytest.raises(Interrupted, match="stopped by SIGTERM after step 3, saved") as stopped:
         gantk.train(tiny(), run, progress=Silent())
-    assert asked == [0, 0, 0]
+    assert asked == [0, 0, 0, 0]
     assert run.steps() == ([2, 3] if rank == 0 else [])
     assert (stopped.value.signal_number, stopped.value.told) == (signal.SIGTERM, rank == 1)
 

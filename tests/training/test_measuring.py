@@ -93,6 +93,24 @@ def test_a_figure_can_stop_a_training_which_is_saved_and_resumes(tiny: Build, tm
     assert column(run, "measure/scripted/distance") == [5.0, 3.0, 4.0, 2.0, 6.0, 6.0]
 
 
+def test_training_stops_where_a_figure_gets_no_better_and_trains_on_where_it_is_told_to(
+    tiny: Build, tmp_path: Path
+) -> None:
+    lines = trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/distance", "train.patience": 1})
+    run = gantk.Run(tmp_path / "run")
+    assert (run.steps(), run.best()["step"]) == ([2, 3], 2)  # type: ignore[index]
+    assert (
+        "stopped at step 3 after 1 measurement of scripted/distance without a better one; train on with: " in lines[-2]
+    )
+    built = gantk.load(run, data=tiny().built.data)
+    gantk.train(built, run, progress=Silent())
+    assert run.steps()[-1] == 5, "2 at step 4 is better, 6 at step 5 is not"
+    gantk.train(built, run, progress=Silent(), settings={"train.patience": 0})
+    assert column(tmp_path / "run", "measure/scripted/distance") == Scripted.distances
+    with pytest.raises(OptionError, match=r"patience counts measurements .*: set train\.keep_best"):
+        tiny(settings={"train.patience": 2})
+
+
 def test_higher_can_be_better_and_a_best_checkpoint_is_written_when_none_is_due(tiny: Build, tmp_path: Path) -> None:
     trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/coverage", "train.checkpoint_every": 100})
     run = gantk.Run(tmp_path / "run")
