@@ -144,7 +144,6 @@ WORK: tuple[Callable[[Run, gantk.Model], object], ...] = (
     saves,
     sets_aside,
     lambda run, model: create(run, model),
-    reads,
 )
 """Whatever is read or written in a run."""
 
