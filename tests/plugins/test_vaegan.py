@@ -15,7 +15,7 @@ from whole_way import SHORT, goes_the_whole_way
 import gantk
 from gantk import Discriminator, Play, Verdict
 from gantk.data import ArraySource, to_float
-from gantk.errors import FitError
+from gantk.errors import FitError, OptionError
 from gantk.schedule import Batch, Player
 from gantk.testing import DiscriminatorContract, GeneratorContract, LossContract
 from gantk.training.turn import Turns
@@ -84,7 +84,7 @@ def test_similarity_by_hand(layer: int, expected: float) -> None:
 
 
 def test_a_layer_that_is_not_there() -> None:
-    with pytest.raises(FitError, match="has 2 hidden maps"):
+    with pytest.raises(OptionError, match="has 2 hidden maps"):
         LearnedSimilarity(layer=5).encoder(Play(Halves(), real=torch.ones(1, 1, 2, 2), fake=torch.ones(1, 1, 2, 2)))
 
 
