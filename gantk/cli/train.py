@@ -26,6 +26,7 @@ __all__ = ["command"]
 @click.option("--data", metavar="PART", help="The data at its new location, such as photos:size=64.")
 @click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
 @click.option("--time", metavar="TIME", help="How long to train at most, as 30min; run it again to resume.")
+@click.option("--devices", type=click.IntRange(min=1), metavar="N", help="Number of devices; one by default.")
 @click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
 @click.option("--allow-download", is_flag=True, help="Let the run download what its parts ask for (download=true).")
 def command(
@@ -34,6 +35,7 @@ def command(
     data: str | None,
     accept_data: bool,
     time: str | None,
+    devices: int | None,
     fresh: bool,
     allow_download: bool,
 ) -> None:
@@ -59,6 +61,8 @@ def command(
     folder, step = located(run)
     if step is not None:
         raise UsageError(f"{run} is a checkpoint; gantk train {folder.typed} resumes from the run's newest one.")
+    if devices is not None:
+        settings = (*settings, f"train.devices={devices}")
     moved = naming_data(f"gantk train {folder.typed} --data PATH") if data is None else nullcontext()
     with allowing_downloads(allow_download):
         with moved, naming(folder.model_toml):

@@ -58,7 +58,7 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
 def on_two_devices(run: Run) -> str:
     """Train a run; returns what is said."""
     done = subprocess.run(
-        [sys.executable, "-m", "gantk", "train", str(run), "--set", "train.devices=2"],
+        [sys.executable, "-m", "gantk", "train", str(run), "--devices", "2"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
