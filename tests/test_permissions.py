@@ -134,7 +134,7 @@ def test_a_run_starts_no_processes(trained: Path, tmp_path: Path, monkeypatch: p
     run = strangers(trained, tmp_path, train={"devices": 4})
     data = gantk.construct("data", "digits")
     for model in (gantk.load(run, data=data), reopened(run)):
-        with pytest.raises(UsageError, match=r"stranger asks for 4 devices, .*: --set train\.devices=4, or --set"):
+        with pytest.raises(UsageError, match=r"stranger asks for 4 devices, .*: --devices 4, or --devices 1"):
             gantk.train(model, run, progress=Silent())
     with pytest.raises(UsageError, match="asks for 4 devices"):
         gantk.build(start_from=run.path)
