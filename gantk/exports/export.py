@@ -18,8 +18,9 @@ from gantk.exports.program import INPUTS, Program
 from gantk.exports.script import CONDITIONS, NOISE, SCRIPTS, script
 from gantk.files import place, read_whole
 from gantk.model import Model
-from gantk.report.outputs import write_folder
+from gantk.report.outputs import claimed, write_folder
 from gantk.run.folder import Run, located
+from gantk.run.places import is_empty
 from gantk.run.usable import weights_at
 
 __all__ = ["KINDS", "Exported", "export"]
@@ -72,7 +73,7 @@ def export(
     if format not in KINDS:
         raise OptionError(f"there is no format '{format}'.{nearest(format, KINDS)}")
     folder = place(output)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if folder.exists() and not is_empty(folder):
         raise UsageError(f"{folder} exists and is not empty: choose another folder.")
     found, step = (run, step) if isinstance(run, Run) else located(run, step)
     model = load(found, step=step)
@@ -81,19 +82,20 @@ def export(
     at = _step_of(found, step, model)
     if format == HUB:
         return _hub(model, found, at, folder)
-    program = Program(model, refine)
-    written = FORMATS[format](program, model, refine)
-    conditional = bool(program.condition_dim)
-    files = {
-        written.name: written.content,
-        "README.md": card(model, found, at, _how(format, written.name, program, model)).encode(),
-        "model.toml": read_whole(found.model_toml),
-    }
-    if format in SCRIPTS:
-        files |= _drawn(model, program)
-        files["draw.py"] = script(format, program.dim, conditional, model.noise.distribution).encode()
-    write_folder(folder, files.items())
-    return Exported(folder, written.difference)
+    with claimed(folder, folder=True):  # of two at once, the later one is refused before it works
+        program = Program(model, refine)
+        written = FORMATS[format](program, model, refine)
+        conditional = bool(program.condition_dim)
+        files = {
+            written.name: written.content,
+            "README.md": card(model, found, at, _how(format, written.name, program, model)).encode(),
+            "model.toml": read_whole(found.model_toml),
+        }
+        if format in SCRIPTS:
+            files |= _drawn(model, program)
+            files["draw.py"] = script(format, program.dim, conditional, model.noise.distribution).encode()
+        write_folder(folder, files.items())
+        return Exported(folder, written.difference)
 
 
 def _step_of(run: Run, step: int | None, model: Model) -> int:
@@ -102,8 +104,6 @@ def _step_of(run: Run, step: int | None, model: Model) -> int:
 
 
 def _hub(model: Model, run: Run, step: int, folder: Path) -> Exported:
-    if folder.exists():
-        folder.rmdir()  # it is empty
     saved = model.save(folder)
     how = [f'Use it with gantk: `gantk.load("{folder.name}")`, or `gantk sample {folder.name} -n 64 -o grid.png`.']
     try:
