@@ -110,6 +110,12 @@ def test_lengths_are_checked_without_reading(damage: Callable[[Path], object], s
         read_manifest(folder).check_lengths()
 
 
+def test_a_file_of_another_length_is_not_read_to_its_end(folder: Path) -> None:
+    longer(folder / "a")
+    with pytest.raises(DamagedCheckpoint, match="a is damaged: it has 6 bytes, but 5 were written"):
+        read_manifest(folder).read("a", bytes)
+
+
 def test_a_file_that_it_does_not_name_is_not_read(folder: Path) -> None:
     (folder / "c").write_bytes(b"hello")
     with pytest.raises(DamagedCheckpoint, match=r"c is damaged: manifest\.json does not name it"):
@@ -145,13 +151,15 @@ def test_a_manifest_longer_than_any_is_not_read(folder: Path, monkeypatch: pytes
 def test_a_file_that_nobody_may_read_now_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = read_manifest(folder)
 
-    def forbidden(path: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+    for error, reason in ((PermissionError(13, "Permission denied"), "Permission denied"), (OSError("odd"), "odd")):
 
-    monkeypatch.setattr(manifest, "open_file", forbidden)
-    with pytest.raises(CheckpointError, match=r"step-0000006/a cannot be read: Permission denied\.$") as caught:
-        found.read("a", bytes)
-    assert not isinstance(caught.value, DamagedCheckpoint)
+        def failing(path: Path, error: OSError = error) -> None:
+            raise error
+
+        monkeypatch.setattr(manifest, "open_file", failing)
+        with pytest.raises(CheckpointError, match=rf"step-0000006/a cannot be read: {reason}\.$") as caught:
+            found.read("a", bytes)
+        assert not isinstance(caught.value, DamagedCheckpoint)
 
 
 def test_a_link_to_a_checkpoint_is_none(folder: Path, tmp_path: Path) -> None:
