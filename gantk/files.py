@@ -152,8 +152,9 @@ def remove(path: Path) -> None:
 
 def remove_unfinished(path: Path) -> None:
     """Remove what killed processes left of `replace_file`; only for whoever has locked the file against others."""
-    for aside in path.parent.glob(f"{UNFINISHED}{path.name}-*"):
-        remove(aside)
+    for each in path.parent.iterdir():
+        if each.name.startswith(f"{UNFINISHED}{path.name}-"):
+            remove(each)
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -81,7 +81,7 @@ class Ran:
 def lines_of(err: str, usual: str) -> list[str]:
     """What it said beyond what it says where nothing happens."""
     known = set(usual.splitlines())
-    return [line for line in err.splitlines() if line not in known and not line.startswith("game ")]
+    return [line for line in err.splitlines() if line not in known and not line.startswith(("game ", "game: "))]
 
 
 def drill(words: Sequence[str], folder: Path, moments: int, twice: bool) -> Counter[str]:
