@@ -20,6 +20,9 @@ SMALL = 2**11
 INSTEAD = {"device": torch.device("meta"), "generator": None, "pin_memory": None}
 """Arguments of operations that are others on the meta device."""
 
+OVERHEAD = 1 << 16
+"""Bytes that Python's objects around a tensor take, so that a billion small layers are too large as well."""
+
 
 class TooLarge(UsageError):
     """A model whose weights take more memory than they may."""
@@ -72,8 +75,9 @@ class Weighed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         storage = tensor.untyped_storage()
         reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
         if reference.cdata not in self._living or _gone(self._living[reference.cdata][0]):
-            self._living[reference.cdata] = reference, storage.nbytes()
-            self._total += storage.nbytes()
+            size = storage.nbytes() + OVERHEAD
+            self._living[reference.cdata] = reference, size
+            self._total += size
 
 
 def _gone(storage: StorageWeakRef) -> bool:

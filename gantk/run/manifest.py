@@ -31,6 +31,8 @@ T = TypeVar("T")
 MANIFEST = "manifest.json"
 FORMAT = 1
 """The version of the format of checkpoints that this gantk writes."""
+FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+"""Names of a checkpoint's files."""
 LARGEST = 1 << 20
 """Bytes that a manifest has at most."""
 AHEAD = 1 << 28
@@ -211,7 +213,7 @@ def read_manifest(folder: Path) -> Manifest:
         whole = content == _rendered({name: value for name, value in body.items() if name != "sha256"})
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedCheckpoint(path, f"it is no manifest ({type(error).__name__})") from error
-    if not whole or any(Path(name).name != name for name in files):
+    if not whole or not all(FILE.fullmatch(name) for name in files):
         raise DamagedCheckpoint(path, "its content is not what was written")
     if form > FORMAT:
         raise CheckpointError(f"{folder} was written by gantk {writer}, which is newer than this one: update gantk.")

@@ -28,6 +28,7 @@ LARGE: dict[str, Callable[[], object]] = {
     "many layers": lambda: [nn.Linear(100, 1000) for _ in range(30)],
     "many small tensors": lambda: [torch.ones(40, 50) for _ in range(3000)],
     "a square": lambda: torch.eye(10_000),
+    "a billion layers": lambda: [nn.Linear(1, 1) for _ in range(10**9)],
     "random numbers": lambda: torch.rand(10_000, 10_000, generator=torch.Generator()),
     "repeated": lambda: torch.ones(10).repeat(10_000_000),
     "like another": lambda: torch.zeros(3).new_zeros(10_000, 10_000),
