@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,8 +38,6 @@ def log_lines(file: Path) -> tuple[list[dict[str, Any]], int]:
         with open_file(file) as lines:
             if (size := os.fstat(lines.fileno()).st_size) > LARGEST:
                 raise RunError(f"{file} has {size} bytes; expected at most {LARGEST}: move it away.")
-            if lines.read(3) != codecs.BOM_UTF8:
-                lines.seek(0)
             while line := lines.readline(LONGEST):
                 if line.strip():
                     entry = _entry(line)

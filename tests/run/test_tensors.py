@@ -62,7 +62,10 @@ def test_types_that_no_model_has() -> None:
         tensors_of(save({"w": odd}))
 
 
-@pytest.mark.parametrize("given", [{}, of_every_type(), {"ß" * 400 + str(n): torch.ones(1) for n in range(50)}])
+LONG = {"ß" * 400 + str(n): torch.ones(1) for n in range(50)}
+
+
+@pytest.mark.parametrize("given", [{}, of_every_type(), LONG, {"large": torch.ones(1000, 9)}])
 def test_no_file_is_longer_than_its_size(given: dict[str, Tensor]) -> None:
     length = len(written(given))
     assert length <= size(given) <= 3 * length + 2000 * (1 + len(given))
