@@ -104,12 +104,18 @@ def _step_of(run: Run, step: int | None, model: Model) -> int:
 
 
 def _hub(model: Model, run: Run, step: int, folder: Path) -> Exported:
-    saved = model.save(folder)
     how = [f'Use it with gantk: `gantk.load("{folder.name}")`, or `gantk sample {folder.name} -n 64 -o grid.png`.']
     try:
-        (saved.path / "README.md").write_text(card(model, run, step, how), encoding="utf-8")
+        with claimed(folder, folder=True) as aside:
+            saved = model.save(aside / folder.name)
+            (saved.path / "README.md").write_text(card(model, run, step, how), encoding="utf-8")
+            if folder.is_dir():
+                for entry in sorted(saved.path.iterdir(), key=lambda entry: entry == saved.model_toml):
+                    entry.rename(folder / entry.name)  # last of all model.toml, which makes it a run
+            else:
+                saved.path.rename(folder)
     except OSError as error:
-        raise WorkError(f"{saved.path / 'README.md'} cannot be written: {error.strerror or error}.") from error
+        raise WorkError(f"{folder} cannot be written: {error.strerror or error}.") from error
     return Exported(folder, None)
 
 

@@ -3,9 +3,9 @@
     python tests/drills/commands.py
     python tests/drills/commands.py sample --every 7
 
-`build`, `sample` into a picture and into a folder, and `interpolate` are run with SIGKILL, ENOSPC, EIO, EACCES or
-EMFILE at one file operation after another. Each must end with at most one line; then either nothing is there, or all of
-it, and the same command without a fault gives what it always gives, and leaves nothing unfinished.
+`build`, `sample` into a picture and into a folder, `interpolate` and `export` are run with SIGKILL, ENOSPC, EIO, EACCES
+or EMFILE at one file operation after another. Each must end with at most one line; then either nothing is there, or all
+of it, and the same command without a fault gives what it always gives, and leaves nothing unfinished.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ COMMANDS = {
     "sample": ["sample", "{run}", "-n", "4", "-o", "{out}.png"],
     "sample-folder": ["sample", "{run}", "-n", "4", "-o", "{out}"],
     "interpolate": ["interpolate", "{run}", "-o", "{out}.png"],
+    "export": ["export", "{run}", "--format", "hub", "-o", "{out}"],
 }
 HAPPENINGS: dict[str, Callable[[], None]] = {
     "SIGKILL": kills.killed,
@@ -48,6 +49,11 @@ def content(folder: Path) -> dict[str, str]:
     """Every file of a folder by its digest; what locks is not content."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def different(found: dict[str, str], expected: dict[str, str]) -> str:
+    names = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    return ", ".join(f"{name} ({'other' if name in found else 'missing'})" for name in names)
 
 
 class Drill:
@@ -114,7 +120,7 @@ class Drill:
             return f"said {len(errors)} lines: {said[-500:]}"
         there = {name: digest for name, digest in content(self.folder).items() if ".unfinished" not in name}
         if there and there != self.expected:
-            return f"left {sorted(there)} of {sorted(self.expected)}"
+            return f"left {different(there, self.expected)}"
         if status == 0 and not there:
             return "nothing was written, and nothing said"
         if not there and (status := self.command(Operations(self.folder))) != 0:
@@ -122,7 +128,7 @@ class Drill:
         if (built := self.folder / "x" / "model.toml").exists():
             Run(built.parent).clean(keep=1)  # as a training does before it begins
         found = content(self.folder)
-        return "" if found == self.expected else f"repeated, left {sorted(found)} of {sorted(self.expected)}"
+        return "" if found == self.expected else f"repeated, left {different(found, self.expected)}"
 
 
 def main() -> None:
