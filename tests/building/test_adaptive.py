@@ -12,6 +12,7 @@ from PIL import Image
 
 import gantk
 from gantk import registry
+from gantk.building.adaptive import Asked
 from gantk.duration import seconds_of
 from gantk.errors import BrokenPlugin, OptionError, UsageError
 from gantk.recipe import Adapted, AdaptivePreset, Wanted
@@ -85,6 +86,53 @@ def test_a_reason_for_what_the_user_chose_is_not_told(otherwise: Any) -> None:
     assert "seven: a reason." not in gantk.build("looking", data=images, time=1, **otherwise).built.notes
     other = gantk.build("looking", data=images, time=1, loss="hinge", settings={"stages.*.length": "2 steps"})
     assert "seven: a reason." in other.built.notes
+
+
+SPEC = {
+    "noise": {"plugin": "gantk:gaussian", "dim": 7},
+    "loss": [{"plugin": "gantk:hinge"}, {"plugin": "gantk:hidden"}],
+    "stages": {"game": {"length": "5 steps"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "asked", "says"),
+    [
+        ("noise", Asked({"noise": {}}, (), ()), True),
+        ("noise", Asked({"generator": {}}, (), ()), False),
+        ("noise", Asked({}, (), ["noise.dim"]), True),
+        ("noise", Asked({}, (), ["noises.dim", "noise-dim", "generator.noise.dim"]), False),
+        ("noise", Asked({}, ["noise"], ()), True),
+        ("noise", Asked({}, ["gaussian"], ()), True),
+        ("noise", Asked({}, ["hinge"], ()), False),
+        ("loss", Asked({}, ["hidden"], ()), True),
+        ("stages.game.length", Asked({}, (), ["stages.game.length"]), True),
+        ("stages.game.length", Asked({}, (), ["stages.*.length"]), True),
+        ("stages.game.length", Asked({}, (), ["stages.game.batch_size", "stages.game"]), False),
+        ("data.size", Asked({"data": {}}, (), ()), False),
+        ("data.size", Asked({"data": {}}, (), ["data.size"]), True),
+        ("refiner", Asked({}, ["denoiser"], ()), False),
+    ],
+)
+def test_what_a_user_chose_is_told_from_what_was_chosen_for_them(what: str, asked: Asked, says: bool) -> None:
+    assert asked.says(what, SPEC) == says
+
+
+class Modest(Looking):
+    """Chooses no options of the data."""
+
+    def adapt(self, wanted: Wanted) -> Adapted:
+        return Adapted({**super().adapt(wanted).preset}, {}, {})
+
+
+def test_data_without_a_size_is_looked_at_as_it_is() -> None:
+    registry.give("recipe", "modest", lambda: Modest, thing=Modest, listed=True)
+    try:
+        gantk.build("modest", data="digits", time=5, seed=3, noise="gaussian:dim=4")
+    finally:
+        del registry._given["recipe", "modest"]
+    (wanted,) = Looking.shown
+    assert (wanted.data.image_shape, "size" in wanted.options, set(wanted.parts)) == ((1, 28, 28), False, {"noise"})
 
 
 def test_arrays_are_looked_at_as_they_are() -> None:
