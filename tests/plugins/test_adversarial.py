@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gantk import Discriminator, Loss, Play, Verdict
 from gantk.construct import construct
 from gantk.errors import FitError, OptionError
+from gantk.options import read_options
 from gantk.testing import LossContract, ToyDiscriminator, ToyGenerator
 
 
@@ -251,6 +252,7 @@ def test_diversity_by_hand() -> None:
     play = diverse(fake, noise)
     assert made("diversity").generator(play).item() == pytest.approx(1 / mean(ratios), rel=1e-3)
     assert play.logged["ratio"][0].item() == pytest.approx(mean(ratios), rel=1e-3)
+    assert play.logged["ratio"][1] == 0, "it is no part of the term"
     bounded = made("diversity:form=bounded,bound=1.6").generator(play)
     assert bounded.item() == pytest.approx(-mean([1, 1.6, 1.5]), rel=1e-3)
     assert made("diversity").generator(diverse(fake[:1], noise[:1])) is None, "one image has no pair"
@@ -310,3 +312,54 @@ def test_what_a_verdict_lacks_is_named(spec: str) -> None:
 def test_options_out_of_range_are_refused(spec: str, says: str) -> None:
     with pytest.raises(OptionError, match=says):
         made(spec)
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "hinge": {},
+    "least-squares": {"a": 0.0, "b": 1.0, "c": 1.0},
+    "relativistic": {"average": False},
+    "r1": {"gamma": 10.0, "every": 1},
+    "r2": {"gamma": 10.0, "every": 1},
+    "dragan": {"penalty": 10.0, "target": 1.0, "noise": 0.5, "every": 1},
+    "consistency": {"real": 10.0, "fake": 10.0, "shift": 0.125, "flip": True, "every": 1},
+    "diversity": {"form": "inverse", "bound": 10.0, "every": 1},
+    "feature-matching": {"layer": -1},
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults_are_those_of_the_papers_and_every_loss_has_a_weight(name: str) -> None:
+    options = read_options(type(made(name))).values()
+    assert {option.name: option.default for option in options} == {**DEFAULTS[name], "weight": 1.0}
+    assert made(f"{name}:weight=0.25").weight == 0.25
+    with pytest.raises(OptionError, match="weight must be 0 or more and finite, not -1"):
+        made(f"{name}:weight=-1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "parts"),
+    [
+        ("hinge", {"real": 1.0, "fake": 1.0}),
+        ("least-squares", {"real": 0.5, "fake": 0.5}),
+        ("relativistic:average=true", {"real": 1.0, "fake": 1.0}),
+        ("r1:gamma=3,every=2", {"squared_norm": 3.0}),
+        ("r2:gamma=3,every=2", {"squared_norm": 3.0}),
+        ("dragan:penalty=3,every=2", {"penalty": 6.0}),
+        ("consistency:real=3,fake=5,every=2", {"real": 6.0, "fake": 10.0}),
+    ],
+)
+def test_parts_are_logged_by_name_and_sum_to_the_term(spec: str, parts: dict[str, float]) -> None:
+    torch.manual_seed(0)
+    real, fake = torch.randn(2, 5, 1, 2, 2)
+    play = Play(Linear(A.clone(), b=1.0), real=real.requires_grad_(), fake=fake, step=0)
+    term = made(spec).discriminator(play)
+    assert {name: weight for name, (_, weight) in play.logged.items()} == parts
+    assert term.item() == pytest.approx(sum(weight * value.item() for value, weight in play.logged.values()), rel=1e-5)
+
+
+@pytest.mark.parametrize("spec", ["relativistic", "relativistic:average=true"])
+def test_real_images_are_constants_for_the_generator(spec: str) -> None:
+    real, fake = (torch.randn(3, 1, 1, 1, requires_grad=True) for _ in range(2))
+    made(spec).generator(Play(Linear(torch.ones(1)), real=real, fake=fake)).backward()
+    assert real.grad is None
+    assert fake.grad is not None
