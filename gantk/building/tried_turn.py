@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gantk.errors import FitError, GantkError, OptionError, briefly, nearest
+from gantk.errors import FitError, GantkError, OptionError, WorkError, briefly, nearest
+from gantk.memory import ran_out, shortage
 from gantk.model import Model
 from gantk.schedule import Player, Stage, Step
 
@@ -61,6 +62,8 @@ class TriedTurn:
         except GantkError:
             raise
         except Exception as error:
+            if ran_out(error):
+                raise WorkError(f"{self.where}: {shortage(error)} for a batch of {self.size}.") from error
             raise self._failed(error) from error
         if not isinstance(terms, Mapping):
             raise FitError(f"{self.where}: its objective returned {_kind(terms)}; expected name → term.")
@@ -96,6 +99,8 @@ class TriedTurn:
             try:
                 torch.autograd.backward(total, retain_graph=self.separately)
             except Exception as error:
+                if ran_out(error):
+                    raise WorkError(f"{self.where}: {shortage(error)} for a batch of {self.size}.") from error
                 blamed = f"term '{names[0]}'" if len(names) == 1 else f"one of the terms {', '.join(names)}"
                 raise self._failed(error, blamed) from error
         gradients = {parameter: parameter.grad for parameter in moved if parameter.grad is not None}

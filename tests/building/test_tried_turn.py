@@ -14,7 +14,7 @@ from trials import SHAPE, By, assembled, neighbors, refusal, shade, sharpness, t
 from gantk import Loss, Model, Play, Player, Stage, Step
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
-from gantk.errors import DataError, FitError
+from gantk.errors import DataError, FitError, WorkError
 from gantk_classic.recipe import Game
 
 
@@ -89,6 +89,14 @@ def test_an_error_of_gantk_keeps_its_words() -> None:
 
     with pytest.raises(DataError, match=r"^the drive is gone\.$"):
         try_stages(assembled(), [Stage("game", [Player("judge", ("discriminator",), By(gone))])])
+
+
+def test_a_lack_of_memory_is_no_fault_of_a_part() -> None:
+    def large(step: Step) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    with pytest.raises(WorkError, match=r"player 'generator': there is not enough memory .* for a batch of"):
+        try_stages(assembled(), [Stage("game", [Player("generator", ("generator",), large)])])
 
 
 def test_more_images_are_tried_on_a_model_as_it_was() -> None:
