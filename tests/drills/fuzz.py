@@ -7,6 +7,7 @@ python tests/drills/fuzz.py zip npz --seconds 600 --save found   some, and keep 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import re
 import resource
@@ -23,8 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from unittest.mock import patch
 
 from gantk.errors import GantkError
+from gantk.memory import VARIABLE
 
 NUMBERS = [
     *(
@@ -253,7 +256,7 @@ def limits() -> Iterator[None]:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + SPARE, before[1]))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), patch.dict(os.environ, {VARIABLE: f"{SPARE // 8}B"}):
             warnings.simplefilter("ignore")
             yield
     finally:
