@@ -266,7 +266,9 @@ class Run:
         """
         try:
             found = json_text.loads(read_whole(self.best_file))
-            step, figure, value = int(found["step"]), str(found["figure"]), float(found["value"])
+            step, figure, value = found["step"], str(found["figure"]), float(found["value"])
+            if type(step) is not int or not 0 <= step < 1 << 63:
+                raise ValueError(f"its step is {step!r:.30}")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:

@@ -30,7 +30,7 @@ def former_training(content: bytes) -> dict[str, Any]:
         interval["sums"] = {name: float(value) for name, value in interval.get("sums", {}).items()}
         return {
             "place": dict(state["place"]),
-            "optimizers": {str(player): dict(each["state"]) for player, each in state["optimizers"].items()},
+            "optimizers": {str(player): _states(each["state"]) for player, each in state["optimizers"].items()},
             "trained": json_text.loads(state["trained"]),
             "data": dict(json_text.loads(state.get("data", "{}"))),
             "interval": interval,
@@ -38,3 +38,11 @@ def former_training(content: bytes) -> dict[str, Any]:
     except Exception as error:  # a damaged pickle can raise anything
         # torch's own message suggests loading the file in a way that can run code.
         raise ValueError(f"torch cannot read it ({type(error).__name__})") from error
+
+
+def _states(found: Any) -> dict[int, dict[str, Any]]:
+    """Number of a parameter → name → value."""
+    states = {number: dict(values) for number, values in found.items()}
+    if not all(type(number) is int and all(isinstance(name, str) for name in each) for number, each in states.items()):
+        raise ValueError("states are of parameters by their numbers")
+    return states

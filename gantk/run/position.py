@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["Place", "is_interval", "is_possible"]
@@ -23,7 +23,7 @@ class Place:
 
 def is_possible(place: Place) -> bool:
     """Whether training can be in this position."""
-    if not all(type(count) is int and count >= 0 for count in astuple(place)):
+    if not all(type(count) is int and count >= 0 for count in (place.stage, place.step, place.total)):
         return False
     if place.step == 0:  # at the beginning of a stage
         return (place.stage == 0) == (place.total == 0)
