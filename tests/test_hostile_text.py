@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from gantk import json_text, toml
-from gantk.errors import RunError
+from gantk.errors import DamagedCheckpoint, RunError
 from gantk.files import LARGEST
 from gantk.report.checked import checked
 from gantk.run import entries
 from gantk.run.entries import log_lines
 from gantk.run.folder import Run
 from gantk.run.history import read_history
+from gantk.run.manifest import MANIFEST, read_manifest
 
 HOSTILE = {
     "2,000 brackets": "a = " + "[" * 2000,
@@ -85,3 +87,22 @@ def test_a_line_of_the_log_that_is_too_long_costs_itself(tmp_path: Path, monkeyp
     file = tmp_path / "log.jsonl"
     file.write_text(f"\ufeff{first}\n{'x' * 1000}\n{second}\n" + '{"step": 3, "values": {}, "time": [1]}\n')
     assert log_lines(file) == (lines, 2)
+
+
+@pytest.mark.parametrize("step", ["1e308", "-1", "true", '"2"', str((1 << 64) - 1)])
+def test_the_step_of_the_best_checkpoint_is_a_step(step: str, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.checkpoints_folder.mkdir()
+    run.best_file.write_text(f'{{"step": {step}, "figure": "prdc/coverage", "value": 0.5}}')
+    with pytest.raises(RunError, match=r"best\.json is damaged \(its step is"):
+        run.best()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a" * 300, "../model.safetensors", "a\0b", ""])
+def test_files_of_a_checkpoint_have_plain_names(name: str, tmp_path: Path) -> None:
+    entry = {"bytes": 1, "sha256": "0" * 64}
+    body = {"format": 1, "gantk": "0.1.0", "torch": "2", "step": 2, "files": {name: entry}}
+    digest = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    (tmp_path / MANIFEST).write_text(json.dumps({**body, "sha256": digest}, indent=1) + "\n")
+    with pytest.raises(DamagedCheckpoint, match="not what was written"):
+        read_manifest(tmp_path)
