@@ -174,6 +174,15 @@ def test_dragan_by_hand() -> None:
     assert around.item() == pytest.approx((exact + 4 * (0.5 * spread) ** 2).item(), rel=0.05)
 
 
+def test_dragan_looks_at_places_as_far_off_as_pixels_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "randn_like", torch.ones_like)
+    images = torch.tensor([[1.0, 5.0, 1.0, 9.0]]).view(1, 1, 2, 2).requires_grad_()
+    curved = Play(Linear(torch.zeros(4), b=1.0), real=images, fake=images)
+    spread = torch.tensor([1.0, 5.0, 1.0, 9.0]).std(correction=0)
+    found = made("dragan:penalty=1,target=0,noise=0.5").discriminator(curved)
+    assert found.item() == pytest.approx((images + 0.5 * spread).square().sum().item(), rel=1e-5)
+
+
 LAZY = ("r1", "r2", "dragan", "consistency", "diversity")
 
 
@@ -302,9 +311,11 @@ def test_what_a_verdict_lacks_is_named(spec: str) -> None:
     ("spec", "says"),
     [
         ("least-squares:a=1", "b and c must differ from a"),
-        ("least-squares:b=nan", "b must be finite"),
+        ("least-squares:b=nan", ": b must be finite"),
         ("r1:every=0", "every must be at least 1"),
         ("dragan:target=-1", "target must be 0 or more"),
+        ("dragan:penalty=-1", ": penalty must be 0 or more"),
+        ("dragan:noise=-1", ": noise must be 0 or more"),
         ("consistency:shift=1", "shift must be 0 or more and below 1"),
         ("diversity:bound=0", "bound must be above 0"),
     ],
@@ -332,7 +343,7 @@ def test_defaults_are_those_of_the_papers_and_every_loss_has_a_weight(name: str)
     options = read_options(type(made(name))).values()
     assert {option.name: option.default for option in options} == {**DEFAULTS[name], "weight": 1.0}
     assert made(f"{name}:weight=0.25").weight == 0.25
-    with pytest.raises(OptionError, match="weight must be 0 or more and finite, not -1"):
+    with pytest.raises(OptionError, match=": weight must be 0 or more and finite, not -1"):
         made(f"{name}:weight=-1")
 
 

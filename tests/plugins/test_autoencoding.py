@@ -13,8 +13,9 @@ from whole_way import SHORT, goes_the_whole_way
 
 import gantk
 from gantk import Discriminator, Loss, Play, Verdict
+from gantk.construct import construct
 from gantk.data import ArraySource
-from gantk.errors import FitError
+from gantk.errors import FitError, OptionError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.testing import DiscriminatorContract, GeneratorContract, LossContract
@@ -128,6 +129,61 @@ def test_began_by_hand() -> None:
     assert loss.after_discriminator(low)["k"].item() == 0
     high = Play(Sum(), real=20 * REAL, fake=FAKE, state={"k": torch.tensor(0.9)})
     assert loss.after_discriminator(high)["k"].item() == 1
+
+
+def test_began_weighs_generated_images_by_k() -> None:
+    play = Play(Sum(), real=FAKE, fake=REAL, state={"k": torch.tensor(0.3)})
+    assert BEGAN().discriminator(play).item() == pytest.approx(1.0 - 0.3 * 2.0)
+    assert {name: value.item() for name, (value, _) in play.logged.items()} == pytest.approx(
+        {"real": 1.0, "fake": 2.0, "convergence": 1.0 + 1.5}
+    )
+    assert play.logged["convergence"][1] == 0, "it is no part of the term"
+
+
+class Deep(Sum):
+    """Its deepest map says that no two images are alike."""
+
+    def forward(self, images: Tensor) -> Verdict:
+        return Verdict(logits=super().forward(images).logits, hidden=(images, torch.eye(len(images))))
+
+
+def test_ebgan_pulls_away_the_deepest_maps_and_says_so() -> None:
+    loss, play = EBGAN(margin=3, pulling=0.5), Play(Deep(), real=REAL, fake=FAKE)
+    assert loss.generator(play).item() == pytest.approx(1.0)
+    loss.discriminator(play)
+    assert {name: (value.item(), weight) for name, (value, weight) in play.logged.items()} == {
+        "energy": (1.0, 1.0),
+        "pulling": (0.0, 0.5),
+        "real": (2.0, 1.0),
+        "fake": (2.0, 1.0),
+    }
+    assert loss.needs == {"logits", "energy", "hidden"}
+    assert EBGAN(pulling=0.0).needs == {"logits", "energy"}, "any discriminator with energies will do"
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("began:gamma=0", r"gamma must be in \(0, 1\]"),
+        ("began:gamma=1.01", r"gamma must be in \(0, 1\]"),
+        ("began:rate=0", "rate must be positive and finite"),
+        ("began:rate=inf", "rate must be positive and finite"),
+        ("ebgan:margin=0", "margin must be positive and finite"),
+        ("ebgan:margin=inf", "margin must be positive and finite"),
+        ("ebgan:pulling=-1", "pulling must be 0 or more and finite"),
+        ("ebgan:pulling=inf", "pulling must be 0 or more and finite"),
+    ],
+)
+def test_options_out_of_range_are_refused(spec: str, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        construct("loss", spec)
+
+
+def test_defaults_are_the_papers() -> None:
+    began, ebgan = BEGAN(), EBGAN()
+    assert (began.gamma, began.rate, began.weight, dict(began.state)) == (0.5, 1e-3, 1.0, {"k": 0.0})
+    assert (ebgan.margin, ebgan.pulling, ebgan.weight) == (10.0, 0.1, 1.0)
+    assert BEGAN(gamma=1.0).gamma == 1.0
 
 
 @pytest.mark.parametrize(("margin", "expected"), [(3.0, 2.0 + 2.0), (0.5, 2.0)])

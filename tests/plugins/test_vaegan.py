@@ -83,6 +83,19 @@ def test_similarity_by_hand(layer: int, expected: float) -> None:
     assert loss.generator(play).item() == pytest.approx(0.25 * expected)
 
 
+def test_similarity_moves_generated_images_towards_real_ones() -> None:
+    """½ ‖x - x̃‖² has the gradient x̃ - x; what the discriminator sees of real images is constant."""
+    real, fake = torch.full((2, 1, 2, 2), 3.0, requires_grad=True), torch.full((2, 1, 2, 2), 1.0, requires_grad=True)
+    loss, play = LearnedSimilarity(layer=0), Play(Halves(), real=real, fake=fake)
+    term = loss.encoder(play)
+    assert term.item() == pytest.approx(0.5 * 4 * 2**2)
+    term.backward()
+    assert real.grad is None
+    torch.testing.assert_close(fake.grad, (fake - real).detach() / 2)
+    loss.generator(play)
+    assert play.logged["dissimilarity"] == (pytest.approx(8.0), 1e-3)
+
+
 def test_a_layer_that_is_not_there() -> None:
     with pytest.raises(OptionError, match="has 2 hidden maps"):
         LearnedSimilarity(layer=5).encoder(Play(Halves(), real=torch.ones(1, 1, 2, 2), fake=torch.ones(1, 1, 2, 2)))
