@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 from gantk import json_text, toml
 from gantk.errors import DamagedCheckpoint, RunError
@@ -15,6 +19,7 @@ from gantk.report.checked import checked
 from gantk.run import entries
 from gantk.run.entries import log_lines
 from gantk.run.folder import Run
+from gantk.run.former import former_training
 from gantk.run.history import read_history
 from gantk.run.manifest import MANIFEST, read_manifest
 
@@ -106,3 +111,16 @@ def test_files_of_a_checkpoint_have_plain_names(name: str, tmp_path: Path) -> No
     (tmp_path / MANIFEST).write_text(json.dumps({**body, "sha256": digest}, indent=1) + "\n")
     with pytest.raises(DamagedCheckpoint, match="not what was written"):
         read_manifest(tmp_path)
+
+
+def test_a_former_state_that_unpacks_to_more_than_it_is_is_not_read() -> None:
+    stream = io.BytesIO()
+    torch.save({"place": {}, "big": torch.zeros(100_000)}, stream)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(stream) as whole, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as smaller:
+        for entry in whole.infolist():
+            smaller.writestr(entry.filename, whole.read(entry))
+    assert len(packed.getvalue()) < 10_000
+    with mock.patch("torch.load") as load, pytest.raises(ValueError, match="cannot read it"):
+        former_training(packed.getvalue())
+    load.assert_not_called()
