@@ -362,3 +362,21 @@ def test_an_offer_that_does_not_hold_is_named(
     with pytest.raises(FitError, match="needs per-sample, which discriminator 'mine' does not") as e:
         tiny(discriminator="mine", loss="wgan-gp")
     assert says in str(e.value)
+
+
+class Misnamed(Loss):
+    """A term by another argument's name, and what every module has."""
+
+    def generator(self, played: Play) -> Tensor:
+        return played.fake.mean()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+
+def test_a_loss_without_a_role_is_told_of_methods_that_nearly_are_one() -> None:
+    model = assembled(misnamed=Misnamed())
+    said = r"generator\(self, play\); generator\(played\) would be one if its argument were called play"
+    with pytest.raises(FitError, match=said) as caught:
+        resolve_stages(model, Played(lambda model: Terms(model.losses, "generator")), {})
+    assert "forward" not in str(caught.value)

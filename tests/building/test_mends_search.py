@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gantk import Loss, Play
+from gantk.building.construct import part_class
 from gantk.building.mends import ENOUGH, MOST_TRIED, mended
 from gantk.building.request import Request
 from gantk.building.spec import recipe_spec
@@ -271,3 +272,35 @@ def test_two_ways_to_one_build_are_both_named() -> None:
     found = mended(FitError("it is too wide"), asked(generator={**DCGAN, "width": 128}), build, width)
     assert str(found) == "it is too wide. This builds: use --generator dcgan:width=64, or leave out --generator."
     assert len(build.tried) == 1
+
+
+def test_what_is_advised_but_is_not_there_is_passed_over() -> None:
+    """A plugin that is not installed, a missing part that no default recipe has, and options of code from Python."""
+    less = "This builds: leave out --discriminator."
+    request = asked(discriminator=DCGAN)
+    assert told("use --discriminator nothing", request, lambda each: "discriminator" not in each.chosen) == less
+    assert told("it needs a refiner", request, lambda each: "discriminator" not in each.chosen) == less
+    handed = asked(discriminator={"plugin": "python:Mine", "width": 8})
+    assert told("its width does not fit", handed, lambda each: "discriminator" not in each.chosen) == less
+
+
+def test_an_adversarial_loss_is_replaced_by_its_kin_first() -> None:
+    def losses(request: Request, problem: str) -> tuple[str, list[str]]:
+        build = Pretended(
+            lambda each: each.chosen.get("loss", request.chosen.get("loss")) != request.chosen.get("loss")
+        )
+        found = mended(FitError(problem), request, build, repr)  # type: ignore[arg-type]
+        named = [loss["plugin"].rpartition(":")[2] for each in build.tried for loss in each.chosen.get("loss", [])]
+        return str(found), named
+
+    said, tried = losses(asked(loss=[WGAN_GP]), "choose another --loss")
+    assert "use --loss wasserstein" in said
+    assert set(tried) <= {"wasserstein", "wgan-gp"}
+    said, tried = losses(asked(generator=DCGAN), "choose another --loss")
+    assert said.count("use --loss ") == 1
+    assert all(part_class("loss", name).adversarial for name in tried)
+
+
+def test_a_loss_is_not_replaced_where_the_error_does_not_ask_for_it() -> None:
+    said = told("it does not fit", asked(generator=DCGAN), lambda each: "loss" in each.chosen)
+    assert said == ""

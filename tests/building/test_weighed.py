@@ -27,6 +27,7 @@ LARGE: dict[str, Callable[[], object]] = {
     "a layer": lambda: nn.Linear(10_000, 10_000),
     "many layers": lambda: [nn.Linear(100, 1000) for _ in range(30)],
     "many small tensors": lambda: [torch.ones(40, 50) for _ in range(3000)],
+    "every pair": lambda: torch.outer(torch.ones(2000), torch.ones(2000)),
     "a square": lambda: torch.eye(10_000),
     "a billion layers": lambda: [nn.Linear(1, 1) for _ in range(10**9)],
     "random numbers": lambda: torch.rand(10_000, 10_000, generator=torch.Generator()),
