@@ -45,9 +45,8 @@ class QuickWeights(TorchFunctionMode):
 
 def _drawn(func: Callable[..., Any], tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Draw the first rows of a large tensor, and repeat them."""
-    if tensor.dim() < 2 or tensor.numel() <= DRAWN:
-        func(tensor, *args, **kwargs)
-        return tensor
+    if tensor.numel() <= DRAWN:
+        return func(tensor, *args, **kwargs)  # type: ignore[no-any-return]
     numbers = tensor.detach()
     rows = -(-DRAWN // numbers[0].numel())
     func(numbers[:rows], *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -30,6 +31,23 @@ def test_small_tensors_are_drawn_as_always() -> None:
         quick = nn.Linear(DRAWN // 2, 2)
     assert torch.equal(usual.weight, quick.weight)
     assert torch.equal(usual.bias, quick.bias)
+
+
+def test_large_tensors_repeat_what_is_drawn() -> None:
+    with QuickWeights():
+        for shape in ((300, 50), (50, 300), (100_000,), (3, 9000)):
+            large = torch.zeros(shape).normal_()
+            assert len(large.unique()) <= DRAWN + large[0].numel()
+            assert (large != 0).all()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (2, 3)])
+def test_tensors_of_any_shape_are_filled_in_place(shape: tuple[int, ...]) -> None:
+    tensor = torch.zeros(shape)
+    with QuickWeights():
+        assert tensor.uniform_(1, 2) is tensor
+        assert nn.init.normal_(tensor, 5.0) is tensor
+    assert (tensor != 0).all()
 
 
 def test_its_work_is_the_numbers_and_the_calls() -> None:
