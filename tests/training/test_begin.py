@@ -118,3 +118,26 @@ def test_changed_weights_are_refused_where_a_run_has_its_own(tiny: Build) -> Non
     train(model, "new")
     with pytest.raises(UsageError, match="weights of this model were changed"):
         train(changed(model), "started")
+
+
+def test_a_run_without_a_name_is_told_where_it_is(tiny: Build) -> None:
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    model = gantk.train(tiny(), progress=progress)
+    assert said == ["training in runs/dcgan"]
+    gantk.train(model, progress=progress)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float64])
+def test_weights_of_other_types_are_for_sampling(kind: torch.dtype, tiny: Build) -> None:
+    name = str(kind).removeprefix("torch.")
+    with pytest.raises(UsageError, match=rf"weights are {name}, but training needs float32: use model\.float\(\)"):
+        train(tiny().to(kind))
+
+
+def test_parameters_that_are_no_weights_may_have_any_type(tiny: Build) -> None:
+    model = tiny()
+    model.generator.register_parameter("seen", torch.nn.Parameter(torch.tensor(3), requires_grad=False))
+    train(model)
