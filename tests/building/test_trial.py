@@ -154,6 +154,18 @@ def test_all_that_a_trial_changes_is_put_back() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_only_what_moves_is_in_training_mode() -> None:
+    modes: dict[str, set[bool]] = {"noise": set(), "generator": set(), "discriminator": set()}
+    model = assembled()
+    for name, seen in modes.items():
+        part = model.get_submodule(name)
+        part.register_forward_pre_hook(lambda part, images, seen=seen: seen.add(part.training))
+    sample = model.noise.sample
+    model.noise.sample = lambda *given: modes["noise"].add(model.noise.training) or sample(*given)  # type: ignore
+    tried(model)
+    assert modes == {"noise": {False}, "generator": {True}, "discriminator": {True}}
+
+
 def test_a_refused_trial_is_put_back_too() -> None:
     model = assembled(InPlace())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
