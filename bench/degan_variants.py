@@ -67,9 +67,9 @@ class Variant:
         }
 
 
-CHOSEN = (NONSATURATING, hidden("both", 0.001))
+CHOSEN = (NONSATURATING, hidden("both", 0.0001))
 VARIANTS: dict[str, Variant] = {
-    "degan-mnist": Variant(CHOSEN),
+    "degan-mnist": Variant(CHOSEN, drawn=True),
     "dcgan": Variant((NONSATURATING,), noise="gaussian"),
     "before": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, drawn=True),
     "before-gaussian": Variant((MINIMAX, hidden("both", 0.1)), lr=2e-4, noise="gaussian"),
@@ -88,20 +88,22 @@ VARIANTS: dict[str, Variant] = {
     "before-rate-0.001": Variant((MINIMAX, hidden("both", 0.1)), drawn=True),
     "dcgan-rate-0.0002": Variant((NONSATURATING,), noise="gaussian", lr=2e-4),
     "dcgan-minimax": Variant((MINIMAX,), noise="gaussian"),
-    "without-hidden": Variant((NONSATURATING,)),
+    "means": Variant(CHOSEN),
+    "weight-0.001": Variant((NONSATURATING, hidden("both", 0.001)), drawn=True),
+    "means-weight-0.001": Variant((NONSATURATING, hidden("both", 0.001))),
+    "without-hidden": Variant((NONSATURATING,), drawn=True),
     "without-de": Variant(CHOSEN, noise="gaussian"),
-    "minimax": Variant((MINIMAX, hidden("both", 0.001))),
-    "generator-0.001": Variant((NONSATURATING, hidden("generator", 0.001))),
-    "generator-0.01": Variant((NONSATURATING, hidden("generator", 0.01))),
-    "generator-0.1": Variant((NONSATURATING, hidden("generator", 0.1))),
-    "both-0.01": Variant((NONSATURATING, hidden("both", 0.01))),
-    "both-0.1": Variant((NONSATURATING, hidden("both", 0.1))),
-    "first-map": Variant((NONSATURATING, hidden("both", 0.001, layer=0))),
-    "rate-0.0002": Variant(CHOSEN, lr=2e-4),
-    "drawn": Variant(CHOSEN, drawn=True),
-    "vae-10": Variant(CHOSEN, vae=10),
-    "tanh": Variant(CHOSEN, output="tanh"),
-    "layer-norm": Variant(CHOSEN, norm="layer"),
+    "minimax": Variant((MINIMAX, hidden("both", 0.0001)), drawn=True),
+    "means-generator-0.001": Variant((NONSATURATING, hidden("generator", 0.001))),
+    "generator-0.01": Variant((NONSATURATING, hidden("generator", 0.01)), drawn=True),
+    "generator-0.1": Variant((NONSATURATING, hidden("generator", 0.1)), drawn=True),
+    "both-0.01": Variant((NONSATURATING, hidden("both", 0.01)), drawn=True),
+    "both-0.1": Variant((NONSATURATING, hidden("both", 0.1)), drawn=True),
+    "first-map": Variant((NONSATURATING, hidden("both", 0.0001, layer=0)), drawn=True),
+    "rate-0.0002": Variant(CHOSEN, lr=2e-4, drawn=True),
+    "vae-10": Variant(CHOSEN, vae=10, drawn=True),
+    "tanh": Variant(CHOSEN, output="tanh", drawn=True),
+    "layer-norm": Variant(CHOSEN, norm="layer", drawn=True),
 }
 """`degan-mnist` is that preset, `before` is what it was. The others differ from one of these two, or from `dcgan`,
 in what their names say."""

@@ -45,7 +45,7 @@ def test_degan_mnist_has_the_game_that_was_measured_and_the_papers_is_one_comman
     spec = compose("degan-mnist", {})
     losses = {bare_name(loss): loss for loss in spec["loss"]}
     assert set(losses) == {"nonsaturating", "hidden"}
-    assert losses["hidden"]["weight"] == "0.001"
+    assert losses["hidden"]["weight"] == "0.0001"
     assert {spec["stages"]["game"][player]["lr"] for player in ("discriminator", "generator")} == {1e-3}
     assert spec["stages"]["game"]["generator"]["betas"] == [0.5, 0.999], "DCGAN's"
     papers = compose("degan-mnist", {"loss": ["minimax", "hidden:weight=0.1"]})
