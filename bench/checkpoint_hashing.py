@@ -79,6 +79,9 @@ def main() -> None:
         checkpoint = Run(place).latest()
         load_weights(model, read_weights(checkpoint, model), checkpoint)
 
+    def whole(place: Path) -> None:
+        gantk.load(place)
+
     def resume(place: Path) -> None:
         read_training(Run(place).latest(), model)
         sample(place)
@@ -88,7 +91,13 @@ def main() -> None:
         for name in ("hashed", "plain"):
             Run(folder / name).create(model.built.spec)
         results: dict[str, dict[str, dict[str, float]]] = {}
-        for what, work in (("save", write_checkpoint), ("load to sample", sample), ("load to resume", resume)):
+        works = {
+            "save": write_checkpoint,
+            "gantk.load": whole,
+            "load weights to sample": sample,
+            "load everything to resume": resume,
+        }
+        for what, work in works.items():
             for kind, clock in (("elapsed", time.perf_counter), ("CPU", time.process_time)):
                 hashed, plain = best(work, clock, args.repeats, folder)
                 figures = {"SHA-256": round(1000 * hashed, 1), "none": round(1000 * plain, 1)}

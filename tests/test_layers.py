@@ -13,7 +13,10 @@ import pytest
 from gantk import toml
 
 ROOT = Path(__file__).parents[1]
-PUBLIC = {"construct", "data", "errors", "measures", "model", "nn", "ops", "options", "parts", "recipe", "testing"}
+PUBLIC = {
+    *("construct", "data", "errors", "measures", "model", "nn", "ops", "options", "parts", "permissions", "recipe"),
+    "testing",
+}
 
 
 def _contracts() -> dict[str, Any]:

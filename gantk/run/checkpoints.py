@@ -178,10 +178,19 @@ def read_weights(checkpoint: Path, model: Model | None = None) -> dict[str, torc
         ForeignCheckpoint: it is much larger than the model.
         CheckpointError: it cannot be read.
     """
-    weights = _manifest(checkpoint).read(WEIGHTS, tensors_of, most_for(model))
-    if bad := first_not_finite(weights):
-        raise DamagedCheckpoint(checkpoint / WEIGHTS, f"{bad} contains NaN or infinity")
-    return weights
+    return _manifest(checkpoint).read(WEIGHTS, _finite, most_for(model))
+
+
+def _finite(content: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of a file; looking through them takes place while its digest is computed.
+
+    Raises:
+        ValueError: it is not such a file, or a tensor contains NaN or infinity.
+    """
+    tensors = tensors_of(content)
+    if bad := first_not_finite(tensors):
+        raise ValueError(f"{bad} contains NaN or infinity")
+    return tensors
 
 
 def most_for(model: Model | None, states: bool = False) -> int | None:

@@ -34,7 +34,6 @@ def test_options_of_the_recipes_plugin_stay_and_those_of_another_go() -> None:
     assert compose("degan-mnist", {"noise": "de:dim=16"})["noise"] == {
         "plugin": "gantk:de",
         "dim": "16",
-        "sample": "false",
         "autoencoder": "'gantk:vae:output=sigmoid'",
         "loss": "'gantk:vae:reconstruction=bce'",
     }

@@ -36,4 +36,4 @@ def _native(points: Tensor, among: Tensor | None) -> tuple[Tensor, Tensor]:
         return cpu.search(points, among, K, True, 0, None)
     search = cuda.search if points.dtype == torch.uint8 else cuda_float.search_float
     squared, found = search(points, K, among)
-    return squared.double().sqrt(), found
+    return plain.roots(squared.double()), found

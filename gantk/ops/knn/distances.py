@@ -210,7 +210,7 @@ def _cuda(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int
         squared, found = cuda.search(x, k, reference, progress)
     else:
         squared, found = cuda_float.search_float(x, k, reference, progress)
-    return squared.double().sqrt_(), found if indices else found.new_empty((len(x), 0))
+    return plain.roots(squared.double()), found if indices else found.new_empty((len(x), 0))
 
 
 def _plain(x: Tensor, reference: Tensor | None, k: int, indices: bool, block: int) -> tuple[Tensor, Tensor]:

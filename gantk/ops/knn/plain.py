@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["search"]
+__all__ = ["roots", "search"]
 
 VALUES = 2**24
 """Number of float64 values held at a time: 128 MiB."""
@@ -26,7 +26,7 @@ def search(
     for first in range(0, len(x), rows):
         part = slice(first, first + rows)
         squared, nearest = _nearest(x[part], among, k, first if reference is None else None, columns)
-        distances[part] = _roots(squared)
+        distances[part] = roots(squared)
         if indices:
             found[part] = nearest
         if progress is not None:
@@ -34,7 +34,7 @@ def search(
     return distances, found
 
 
-def _roots(squared: Tensor) -> Tensor:
+def roots(squared: Tensor) -> Tensor:
     """Correctly rounded: on the CPU, torch may take roots from a library that is one unit off now and then."""
     return torch.from_numpy(np.sqrt(squared.numpy())) if squared.device.type == "cpu" else squared.sqrt()
 
