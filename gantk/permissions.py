@@ -96,5 +96,5 @@ def check_devices(run: str, devices: int, paths: list[str]) -> None:
     if run and devices > 1 and DEVICES not in paths:
         raise UsageError(
             f"{run} asks for {devices} devices, and only you can allow that: "
-            f"--devices {devices}, or --devices 1 for one."
+            f"--devices {devices}, or --devices 1 for one (in Python, settings={{'{DEVICES}': {devices}}})."
         )

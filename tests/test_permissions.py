@@ -130,7 +130,7 @@ def test_what_asks(value: Any, asks: bool) -> None:
 
 def test_a_run_starts_no_processes(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gantk.training.trainer.Trainer.fit", lambda *given: None)
-    monkeypatch.setattr("gantk.training.trainer._fabric", lambda settings: pytest.fail(f"{settings.devices}"))
+    monkeypatch.setattr("gantk.training.trainer.fabric_of", lambda settings: pytest.fail(f"{settings.devices}"))
     run = strangers(trained, tmp_path, train={"devices": 4})
     data = gantk.construct("data", "digits")
     for model in (gantk.load(run, data=data), reopened(run)):

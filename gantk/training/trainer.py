@@ -9,7 +9,6 @@ from typing import Any
 
 import tomli_w
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import toml
@@ -24,7 +23,7 @@ from gantk.data import DataSource, to_float
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
 from gantk.data.order import Order
 from gantk.duration import duration
-from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, UsageError, WorkError, briefly
+from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, WorkError, briefly
 from gantk.memory import ran_out, shortage
 from gantk.model import Model
 from gantk.report.pictures import encoded, grid
@@ -40,6 +39,7 @@ from gantk.seeds import derive_seed, forked, rng_for, seed_everything
 from gantk.training.averages import Averages
 from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.curves import Curves
+from gantk.training.devices import fabric_of, is_of_connection
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
 from gantk.training.progress import Progress, Silent
@@ -100,7 +100,7 @@ class Trainer:
         self.states: States = {}
         self.interval: dict[str, Any] = {}
         self.content: dict[str, Any] = {}
-        self.fabric = _fabric(self.settings)
+        self.fabric = fabric_of(self.settings)
         if self.settings.devices > 1:
             self.fabric.launch()
         if not self.fabric.is_global_zero:
@@ -117,7 +117,7 @@ class Trainer:
             try:
                 self._fit(fresh, accept_data)
             except RuntimeError as error:
-                if self.fabric.world_size == 1 or not _is_of_connection(error):
+                if self.fabric.world_size == 1 or not is_of_connection(error):
                     raise
                 raise WorkError(
                     f"stopped, since the process of another device has ended; {self._go_back()}; "
@@ -383,11 +383,6 @@ class Trainer:
         return f"the last checkpoint is of step {steps[-1]}" if steps else "there is no checkpoint yet"
 
 
-def _is_of_connection(error: RuntimeError) -> bool:
-    """Whether processes could not talk to each other; errors of gloo have no type of their own."""
-    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
-
-
 def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any]:
     """The first entries of every line of the log."""
     return {
@@ -398,20 +393,6 @@ def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any
         "stage_seconds": round(seconds, 3),
         "time": round(time.time(), 3),
     }
-
-
-def _fabric(settings: TrainSettings) -> Fabric:
-    """Lightning Fabric with these settings; raises `UsageError` if this machine does not support them."""
-    try:
-        return Fabric(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            strategy=settings.strategy,
-            precision=settings.precision,
-        )
-    except (ValueError, RuntimeError, ImportError) as error:
-        chosen = f"accelerator={settings.accelerator}, devices={settings.devices}, strategy={settings.strategy}"
-        raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
 
 
 def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,9 +45,10 @@ def test_what_would_be_too_large_is_not_made(make: Callable[[], object]) -> None
 
 def test_what_is_released_counts_no_longer() -> None:
     with Weighed():
-        for _ in range(20):
-            nn.Linear(1000, 1000)
-        torch.ones(3).expand(10**12, 3)  # a view
+        made = [nn.Linear(1000, 1000).weight.numel() for _ in range(20)]
+        view = torch.ones(3).expand(10**12, 3)
+    assert sum(made) * 4 > 10_000_000, "together they are more than the limit"
+    assert view.shape == (10**12, 3)
 
 
 def test_weights_are_the_same_when_they_are_weighed() -> None:

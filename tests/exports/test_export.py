@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -105,9 +106,19 @@ def test_what_cannot_be_exported_is_told_and_nothing_is_written(
     with pytest.raises(UsageError, match="full exists and is not empty: choose another folder"):
         gantk.export(run, tmp_path / "full", format="hub")
     monkeypatch.setattr(program, "TOLERANCE", -1.0)
-    with pytest.raises(WorkError, match=r"images differ from the model's by .*, which is more than -1: it was not"):
+    with pytest.raises(WorkError, match=r"images differ from the model's by .*; at most -1 is expected, so nothing"):
         gantk.export(run, tmp_path / "out", format="torch-export")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_program_of_nan_differs() -> None:
+    model = gantk.build("dcgan", data=IMAGES, generator="dcgan:width=4", discriminator="dcgan:width=4")
+
+    def nowhere(inputs: Mapping[str, Tensor]) -> Tensor:
+        return torch.full((len(inputs["noise"]), *model.image_shape), torch.nan)
+
+    with pytest.raises(WorkError, match="images differ from the model's by nan"):
+        furthest(nowhere, Program(model), model, True)
 
 
 class Deciding(gantk.Generator):
