@@ -35,11 +35,8 @@ def command(run: Path, form: str, output: Path, step: int | None, no_refiner: bo
     gantk export runs/digits -o digits-onnx
     gantk export runs/digits --format hub -o digits-hub
     """
-    from gantk.cli.shared import naming
     from gantk.exports import export
-    from gantk.run.folder import located
 
-    with naming(located(run)[0].model_toml):
-        found = export(run, output, format=form, step=step, refine=not no_refiner)
+    found = export(run, output, format=form, step=step, refine=not no_refiner)
     checked = "" if found.difference is None else f"; its images differ from the model's by {found.difference:.1g}"
     click.echo(f"written to {found.folder}{checked}")

@@ -74,11 +74,11 @@ def export(
         raise OptionError(f"there is no format '{format}'.{nearest(format, KINDS)}")
     folder = place(output)
     if folder.exists() and not is_empty(folder):
-        raise UsageError(f"{folder} exists and is not empty: choose another folder.")
+        raise UsageError(f"{folder} exists and is not an empty folder: choose another one.")
     found, step = (run, step) if isinstance(run, Run) else located(run, step)
     model = load(found, step=step)
     if not refine and model.refiner is None:
-        raise UsageError(f"{found} has no refiner: leave out --no-refiner.")
+        raise UsageError(f"{found} has no refiner: leave out --no-refiner (refine=False).")
     at = _step_of(found, step, model)
     if format == HUB:
         return _hub(model, found, at, folder)

@@ -103,8 +103,14 @@ def test_what_cannot_be_exported_is_told_and_nothing_is_written(
         gantk.export(run, tmp_path / "out", format="onx")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="full exists and is not empty: choose another folder"):
+    with pytest.raises(UsageError, match="full exists and is not an empty folder: choose another one"):
         gantk.export(run, tmp_path / "full", format="hub")
+    from click.testing import CliRunner
+
+    from gantk.cli.export import command
+
+    refused = CliRunner().invoke(command, [str(run), "--format", "ONNX", "-o", str(tmp_path / "out")])
+    assert str(refused.exception).startswith("there is no format 'ONNX'")
     monkeypatch.setattr(program, "TOLERANCE", -1.0)
     with pytest.raises(WorkError, match=r"images differ from the model's by .*; at most -1 is expected, so nothing"):
         gantk.export(run, tmp_path / "out", format="torch-export")
