@@ -24,7 +24,7 @@ from gantk.building.train_settings import TrainSettings
 from gantk.data import to_float
 from gantk.run.terms import terms_of
 from gantk.schedule import Batch, Stage
-from gantk.training.trainer import _fabric
+from gantk.training.devices import fabric_of
 from gantk.training.turn import Turns
 
 STAGES = ("autoencode", "game", "fine-tune")
@@ -82,7 +82,7 @@ def measure(name: str, size: int, batch: int, steps: int) -> dict[str, object]:
     stage: Stage = next(stage for stage in model.built.stages if stage.name == name)
     assert model.built.data is not None
     images = to_float(model.built.data.images(range(batch)))
-    turns = Turns(_fabric(TrainSettings(accelerator="cpu")), model, stage)
+    turns = Turns(fabric_of(TrainSettings(accelerator="cpu")), model, stage)
     model.eval().requires_grad_(False)
     for path in stage.moves():
         model.get_submodule(path).train()

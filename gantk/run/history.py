@@ -18,7 +18,7 @@ from gantk.errors import RunError
 from gantk.files import read_whole, text_of
 from gantk.run.folder import Run
 
-__all__ = ["Change", "add_change", "difference", "leaves", "read_history", "undone"]
+__all__ = ["Change", "add_change", "as_toml", "difference", "leaves", "read_history", "undone"]
 
 HEAD = b"# What was changed in this run, and after which step. gantk train writes this file and reads it to resume.\n\n"
 
@@ -77,6 +77,11 @@ def add_change(run: Run, change: Change) -> list[Change]:
     content = tomli_w.dumps({"change": [asdict(each) for each in changes]}).encode()
     run.write(run.path / "history.toml", HEAD + content)
     return changes
+
+
+def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec as it is read again once it is written, so that it can be compared with one of a run."""
+    return toml.loads(tomli_w.dumps(spec))
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,11 +20,12 @@ from gantk.model import Model
 from gantk.permissions import as_said_by, check_devices
 from gantk.run.checkpoints import Place, create, save
 from gantk.run.folder import Run
+from gantk.run.history import as_toml
 from gantk.run.places import free_place
 from gantk.seeds import forked
 from gantk.training.progress import Progress, for_stream
 from gantk.training.signals import stop_on_signals
-from gantk.training.trainer import StopWhen, Trainer, as_toml
+from gantk.training.trainer import StopWhen, Trainer
 
 __all__ = ["train"]
 

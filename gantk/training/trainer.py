@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
-import tomli_w
 import torch
 from torch import Tensor
 
-from gantk import toml
 from gantk.building.assembly import checked_shape, open_data
 from gantk.building.changes import change_settings, checked_settings
 from gantk.building.checks import larger_than_data
@@ -19,46 +16,36 @@ from gantk.building.faults import blaming
 from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
-from gantk.data import DataSource, to_float
+from gantk.data import DataSource
 from gantk.data.content import content_of, difference_of_counts, difference_of_data
-from gantk.data.order import Order
-from gantk.duration import duration
 from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, WorkError, briefly
 from gantk.memory import ran_out, shortage
 from gantk.model import Model
-from gantk.report.pictures import encoded, grid
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
-from gantk.run.history import Change, add_change, difference, read_history
+from gantk.run.history import Change, add_change, as_toml, difference, read_history
 from gantk.run.log import Log
 from gantk.run.optimizer_states import States, load_states, states_of
 from gantk.run.tensors import first_not_finite
-from gantk.schedule import Batch, Stage
-from gantk.seeds import derive_seed, forked, rng_for, seed_everything
-from gantk.training.averages import Averages
+from gantk.schedule import Stage
+from gantk.seeds import derive_seed, seed_everything
+from gantk.training.batches import Batches
 from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.curves import Curves
 from gantk.training.devices import fabric_of, is_of_connection
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
+from gantk.training.monitor import Monitor
 from gantk.training.progress import Progress, Silent
+from gantk.training.reports import Reports
 from gantk.training.resuming import resume
-from gantk.training.runaway import Runaway
 from gantk.training.signals import StopRequest
 from gantk.training.stopping import Stopping
 from gantk.training.turn import Turns
 
-__all__ = ["StopWhen", "Trainer", "as_toml"]
+__all__ = ["StopWhen", "Trainer"]
 
-EARLY = 5.0
-"""Seconds into a stage after which its duration is printed."""
-
-INSTANT = 1e-6
-"""The shortest time that is divided by, in seconds: clocks of virtual machines may stand still."""
-
-Orders = tuple[Order, Order]
-"""The order of the images for the recipe's players, and for players that parts brought."""
 StopWhen = Callable[[int, Mapping[str, float]], bool]
 """Called after every measurement with the step and the figures by their names in the log; true stops training."""
 
@@ -150,13 +137,14 @@ class Trainer:
         if self.fabric.is_global_zero:
             self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
-        self.measuring = Measuring(self.model, self.data, self.spec, self.settings)
+        measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:
-            self.measuring.check()
-        self.log = Log(self.run, place.total) if self.fabric.is_global_zero else None
+            measuring.check()
+        self.log = log = Log(self.run, place.total) if self.fabric.is_global_zero else None
         self.curves = Curves(
             self.run, self.model, self.settings.keep_best, read_log(self.run.log_file), self.settings.patience
         )
+        self.monitor = Monitor(self.model, self.run, measuring, self.curves, self.progress, log) if log else None
         every, minutes = self.settings, self.settings.every_minutes
         self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
@@ -178,8 +166,8 @@ class Trainer:
             ) from error
         finally:
             self.progress.finish()
-            if self.log:
-                self.log.close()
+            if log:
+                log.close()
             self.model.requires_grad_(True).eval()
 
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
@@ -231,49 +219,35 @@ class Trainer:
         if place.step == 0 and stage.enter is not None:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
-        steps, images = stage.steps(len(self.data)), stage.batch_size * stage.batches()
+        steps = stage.steps(len(self.data))
         self._modes(stage)
-        self.progress.start(stage.name, steps, place.step, images)
-        orders = Order(len(self.data), self.seed, stage.name), Order(len(self.data), self.seed, stage.name, "brought")
-        averages = Averages(self.interval if place.step else {}, self.fabric.device)
-        runaway, since, first = Runaway(), time.monotonic(), place.step
-        early: float | None = since + EARLY
+        batches = Batches(self.data, self.seed, stage, self.fabric)
+        interval = self.interval if place.step else {}
+        reports = Reports(stage, steps, place.step, interval, self.fabric.device, self.progress, self.log)
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
             try:
-                played = self._step(stage, turns, orders, done, steps)
+                played = self._step(stage, turns, batches, done, steps)
             except DataError as error:
-                self.interval = averages.state()
+                self.interval = reports.state()
                 raise self._unread(error, Place(place.stage, done, place.total + done - place.step), turns) from error
-            for values in played:
-                averages.add(values)
-            self.progress.step()
+            reports.add(played, done + 1)
             last, total = done + 1 == steps, place.total + done + 1 - place.step
-            if early is not None and time.monotonic() > early and not last:
-                left = (time.monotonic() - since) / (done + 1 - first) * (steps - done - 1)
-                self.progress.say(f"{stage.name}: {duration(left)} left on this machine ({self.fabric.device})")
-                early = None
             if self.log_due(total) or last:
-                rate = (done + 1 - first) * images / max(time.monotonic() - since, INSTANT)
-                entry, left = _entry(stage, done + 1, total, averages.seconds), (steps - done - 1) * images / rate
-                logged = averages.take()
-                self._report(entry, logged, rate, left)
-                for warning in runaway.warnings(logged):
-                    self.progress.say(f"step {total}: warning: {warning}")
-                since, first = time.monotonic(), done + 1
-            if self.picture_due(total) or last:
-                self._picture(stage, total)
+                reports.report(done + 1, total)
+            if (self.picture_due(total) or last) and self.monitor:
+                self.monitor.draw(stage, total, self.settings.samples)
             measured: dict[str, float] = {}
-            if last or total % self.settings.measure_every == 0:
-                measured = self._measure(_entry(stage, done + 1, total, averages.seconds))
+            if (last or total % self.settings.measure_every == 0) and self.monitor:
+                measured = self.monitor.measure(reports.entry(done + 1, total))
             reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
             idle = self._same(bool(measured) and self.curves.exhausted)
             enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
             asked = self.stopping.asked()
             if self._same(self.checkpoint_due(total)) or last or best or enough or idle or asked:
-                self.interval = averages.state()
+                self.interval = reports.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
@@ -285,80 +259,32 @@ class Trainer:
                 raise _Enough
             if total == until:
                 break
-        self.interval = averages.state()
+        self.interval = reports.state()
         self.states = states_of(turns.optimizers)
         self.progress.finish()
         return reached
 
     def _step(
-        self, stage: Stage, turns: Turns, orders: Orders, done: int, steps: int
+        self, stage: Stage, turns: Turns, batches: Batches, done: int, steps: int
     ) -> list[dict[str, Tensor | float]]:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
         if stage.each is not None:
             stage.each(self.model, done / steps)
-        try:
-            batches = list(self._batches(stage, orders, done))  # before anything is changed
-        except Exception as error:
-            if not (isinstance(error, OSError) or ran_out(error)):
-                raise
-            raise DataError(f"an image cannot be read: {briefly(error) or 'not enough memory'}") from error
+        read = batches.of_step(done)  # before anything is changed
         try:
             part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):
-                values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in batches)
+                values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in read)
         except Diverged as error:
             raise Diverged(f"stage '{stage.name}', step {done + 1}, {error}; {self._go_back()}") from None
         self.model.update_average(stage.moves(), stage.batch_size * stage.batches())
         return values
-
-    def _batches(self, stage: Stage, orders: Orders, done: int) -> Iterator[Batch]:
-        """This device's share of the batches of one step; those of players that parts brought come last."""
-        counts = stage.batches(), stage.further_batches()
-        for order, number in ((o, done * n + each) for o, n in zip(orders, counts, strict=True) for each in range(n)):
-            indices = order.indices(number * stage.batch_size, stage.batch_size)
-            mine = indices[self.fabric.global_rank :: self.fabric.world_size]
-            images, labels = self.data.images(mine), self.data.labels(mine)
-            yield Batch(
-                to_float(self.fabric.to_device(images)), None if labels is None else self.fabric.to_device(labels)
-            )
 
     def _modes(self, stage: Stage) -> None:
         """Set the modules that this stage moves to training mode; freeze all others in evaluation mode."""
         self.model.eval().requires_grad_(False)
         for path in stage.moves():
             self.model.get_submodule(path).train()
-
-    def _report(self, entry: dict[str, Any], values: dict[str, float], rate: float, left: float) -> None:
-        self.progress.report(values, rate, left)
-        if self.log:
-            self.log.write({**entry, "values": values, "images_per_second": round(rate, 1)})
-
-    def _measure(self, entry: dict[str, Any]) -> dict[str, float]:
-        """The figures measured after a step, by their names in the log."""
-        if not self.log:
-            return {}
-        total: int = entry["step"]
-        values = self.measuring.values(total)
-        if values:
-            said = ", ".join(f"{name.removeprefix('measure/')} {value:.4g}" for name, value in values.items())
-            self.progress.say(f"step {total}: {said}")
-            self.log.write({**entry, "values": values})
-        for warning in self.curves.add(total, values, entry["stage"]):
-            self.progress.say(f"step {total}: warning: {warning}")
-        return values
-
-    def _picture(self, stage: Stage, total: int) -> None:
-        if not self.log:
-            return
-        with forked(self.seed), torch.no_grad():
-            rng = rng_for(self.seed, "samples")
-            draw = stage.preview or Model.preview
-            with blaming(f"step {total}: "):
-                images = draw(self.model, self.settings.samples, rng)
-        if images.shape[1] <= 4:
-            drawn = grid(images.detach().cpu())
-            self.run.add_sample(total, encoded(drawn))
-            self.log.picture("samples", drawn, total)
 
     def _same(self, due: bool) -> bool:
         """The value of the first device, so that all devices agree."""
@@ -381,22 +307,6 @@ class Trainer:
     def _go_back(self) -> str:
         steps = self.run.steps()
         return f"the last checkpoint is of step {steps[-1]}" if steps else "there is no checkpoint yet"
-
-
-def _entry(stage: Stage, done: int, total: int, seconds: float) -> dict[str, Any]:
-    """The first entries of every line of the log."""
-    return {
-        "step": total,
-        "stage": stage.name,
-        "stage_step": done,
-        "stage_images": done * stage.batch_size * stage.batches(),
-        "stage_seconds": round(seconds, 3),
-        "time": round(time.time(), 3),
-    }
-
-
-def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return toml.loads(tomli_w.dumps(spec))
 
 
 def _data(model: Model) -> DataSource:

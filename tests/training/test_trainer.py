@@ -17,8 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import gantk
 from gantk.errors import DataError, Diverged, UsageError
 from gantk.run.folder import Run
+from gantk.training.batches import Batches
 from gantk.training.progress import Silent
-from gantk.training.trainer import Trainer
 
 Build = Callable[..., gantk.Model]
 
@@ -200,26 +200,26 @@ def test_what_was_trained_before_data_vanished_is_saved(
     tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the run ends in the same bits once they are back."""
-    whole, run, usual = tmp_path / "whole", tmp_path / "run", Trainer._batches
+    whole, run, usual = tmp_path / "whole", tmp_path / "run", Batches._read
 
-    def vanished(trainer: Trainer, stage: Any, orders: Any, done: int) -> Any:
+    def vanished(batches: Batches, done: int) -> Any:
         if done == 3:
             raise OSError("Stale file handle")
-        return usual(trainer, stage, orders, done)
+        return usual(batches, done)
 
     gantk.train(tiny(), whole, progress=Silent())
-    monkeypatch.setattr(Trainer, "_batches", vanished)
+    monkeypatch.setattr(Batches, "_read", vanished)
     with pytest.raises(DataError) as error:
         gantk.train(tiny(), run, progress=Silent())
     said = f"an image cannot be read: Stale file handle; step 3 is saved; resume with: gantk train {run}"
     assert (str(error.value), Run(run).steps()[-1]) == (said, 3)
-    monkeypatch.setattr(Trainer, "_batches", usual)
+    monkeypatch.setattr(Batches, "_read", usual)
     gantk.train(tiny(), run, progress=Silent())
     one, two = weights(whole), weights(run)
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
 
 def test_a_clock_that_stands_still_stops_nothing(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gantk.training.trainer.time.monotonic", lambda: 5.0)
+    monkeypatch.setattr("time.monotonic", lambda: 5.0)
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
     assert Run(tmp_path / "run").steps()[-1] == 6
