@@ -60,7 +60,8 @@ from gantk.parts import Condition
 from gantk.permissions import as_said_by, check_devices
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
+from gantk.run.located import located
 from gantk.schedule import Stage
 from gantk.seeds import check_seed, derive_seed, forked
 

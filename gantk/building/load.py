@@ -16,7 +16,8 @@ from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model
 from gantk.permissions import as_said_by
 from gantk.run.checkpoints import load_weights
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
+from gantk.run.located import located
 from gantk.run.usable import weights_at
 
 __all__ = ["load", "reopened"]

@@ -12,7 +12,8 @@ from torch import Tensor
 from gantk.building.spec import Spec, bare_name, normalize, recipe_spec
 from gantk.errors import FitError, UnknownName
 from gantk.model import Model
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
+from gantk.run.located import located
 from gantk.run.usable import weights_at
 
 __all__ = ["other_parts", "spec_of_run", "start_weights"]

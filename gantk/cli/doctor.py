@@ -49,7 +49,7 @@ def _installation() -> tuple[Any, str, bool]:
 
 def _files(path: Path) -> tuple[Any, str, bool]:
     from gantk.report.checked import checked, findings_text
-    from gantk.run.folder import located
+    from gantk.run.located import located
 
     run = located(path)[0]
     found = checked(run)

@@ -60,7 +60,7 @@ STEP = click.option(
 def opened(path: Path, step: int | None) -> tuple[Run, Model]:
     """Open a run by its folder or a checkpoint's folder, and load its model as of a step."""
     from gantk.building.load import load
-    from gantk.run.folder import located
+    from gantk.run.located import located
 
     run, step = located(path, step)
     if run.steps():

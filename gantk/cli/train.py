@@ -55,7 +55,7 @@ def command(
     from gantk.building.load import reopened
     from gantk.permissions import allowing_downloads
     from gantk.report.runs import total_steps
-    from gantk.run.folder import located
+    from gantk.run.located import located
     from gantk.training import train
 
     folder, step = located(run)

@@ -13,8 +13,9 @@ from typing import Any
 from gantk.errors import RunError, UsageError
 from gantk.evaluation.scores import FILE, Score, read_scores, scores_file
 from gantk.files import place
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
 from gantk.run.history import leaves, read_history
+from gantk.run.located import located
 from gantk.run.places import runs_under
 
 __all__ = ["Entry", "Row", "differing_settings", "found_entries", "rows_of"]

@@ -26,7 +26,8 @@ from gantk.model import Model
 from gantk.options import read_options
 from gantk.parts import weights_digest
 from gantk.registry import is_registered
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
+from gantk.run.located import located
 from gantk.run.places import near_run, runs_under
 from gantk.run.usable import weights_at
 

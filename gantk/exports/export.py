@@ -19,7 +19,8 @@ from gantk.exports.script import CONDITIONS, NOISE, SCRIPTS, script
 from gantk.files import place, read_whole
 from gantk.model import Model
 from gantk.report.outputs import claimed, write_folder
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
+from gantk.run.located import located
 from gantk.run.places import is_empty
 from gantk.run.usable import weights_at
 

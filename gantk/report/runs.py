@@ -17,6 +17,7 @@ from gantk.report.table import table
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT
+from gantk.run.lock import busy
 from gantk.run.manifest import read_manifest
 from gantk.run.terms import terms_of
 from gantk.schedule import Player, Stage
@@ -123,7 +124,7 @@ _NOTHING: Any = None
 
 
 def _state(run: Run, found: Summary, entries: list[dict[str, Any]]) -> str:
-    if run.busy():
+    if busy(run):
         return "training now"
     damaged = [step for step in run.steps() if not _whole(run.checkpoint(step))]
     if damaged:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
-import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from gantk import json_text, toml
-from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
+from gantk.errors import CheckpointError, RunError, UsageError
 from gantk.files import (
     UNFINISHED,
     check_no_link,
@@ -31,29 +29,20 @@ from gantk.files import (
     text_of,
 )
 from gantk.kinds import LISTS, SLOTS
-from gantk.locks import Lock, Taken
 from gantk.run.entries import columns, read_log
 from gantk.run.places import advice, is_empty
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Run", "located"]
+__all__ = ["CHECKPOINT", "PARTS", "Run"]
 
 CHECKPOINT = re.compile(r"step-(\d+)")
 PARTS = ("model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints")
 """Files and folders of a run; a path to one of them stands for the run."""
-MORE = ("history.toml", "metrics.json", "report.html")
-"""Further files that training writes."""
 
 PICTURE = 1 << 28
 """Bytes of a sample grid, at most."""
-
-PATIENCE = 0.5
-"""Seconds after which a lock counts as held; a process that only checks it releases it at once."""
-
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
-"""Errors of file systems that have no locks."""
 
 
 class Run:
@@ -76,6 +65,7 @@ class Run:
         self.start = self.path / "start"
         self.samples_folder = self.path / "samples"
         self.checkpoints_folder = self.path / "checkpoints"
+        self.aside_folder = self.path / f"{UNFINISHED}old"
         self.best_file = self.checkpoints_folder / "best.json"
 
     def __str__(self) -> str:
@@ -291,95 +281,17 @@ class Run:
                 # Renamed first, a checkpoint is never seen half deleted.
                 remove(self.checkpoint(step).rename(self.checkpoints_folder / f"{UNFINISHED}old-{step}"))
 
-    def set_damaged_aside(self, checkpoint: Path) -> Path:
-        """Rename a damaged checkpoint, so that it is kept, but not taken for one; returns its new path."""
-        name, number = f"damaged-{checkpoint.name}", 1
-        while os.path.lexists(aside := checkpoint.with_name(name if number == 1 else f"{name}-{number}")):
-            number += 1
-        return checkpoint.rename(aside)
-
-    @property
-    def _lock_file(self) -> Path:
-        return self.path / ".lock"
-
-    def busy(self) -> bool:
-        """Whether a process is training this run; writes nothing if the run was never trained."""
-        if not self._lock_file.exists():
-            return False
-        try:
-            with Lock(self._lock_file, patience=0):
-                return False
-        except Taken:
-            return True
-        except OSError:  # another user's folder, in which they may be training
-            return False
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Lock this run against other trainings; the system releases the lock if the process is killed.
-
-        Raises:
-            RunError: another process is training this run, or a folder in it is a link.
-        """
-        self.check_own()
-        lock = Lock(self._lock_file, PATIENCE)
-        try:
-            lock.acquire()
-        except Taken:
-            raise RunError(f"{self} is being trained by another process: wait for it, or stop it.") from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            text = f"{self} is on a file system without locks: make sure that nothing else trains it"
-            warnings.warn(text, GantkWarning, stacklevel=3)
-        try:
-            yield
-        finally:
-            lock.release()
-
     def check_own(self) -> None:
         """Check that the folders in this run are in it, and not links: nothing outside of a run is written or deleted.
 
         Raises:
             RunError: one of them is a link.
         """
-        for folder in (self.samples_folder, self.tensorboard, self.checkpoints_folder, self.start, self._old):
+        for folder in (self.samples_folder, self.tensorboard, self.checkpoints_folder, self.start, self.aside_folder):
             try:
                 check_no_link(folder)
             except OSError as error:
                 raise RunError(f"{folder}: {error.strerror}.") from error
-
-    @property
-    def _old(self) -> Path:
-        """Where the files of a former training are moved."""
-        return self.path / f"{UNFINISHED}old"
-
-    def set_aside(self) -> Path | None:
-        """Move everything that training wrote into `old-1`, or the next free number, which is a run itself.
-
-        Returns:
-            its path; `None` if there was nothing to move.
-        """
-        self.check_own()
-        made = [entry for entry in self.path.iterdir() if entry.name in (*PARTS, *MORE) and entry != self.model_toml]
-        unfinished = self._old
-        if not made and not unfinished.exists():
-            return None
-        number = 1
-        while os.path.lexists(aside := self.path / f"old-{number}"):
-            number += 1
-        unfinished.mkdir(exist_ok=True)
-        replace_file(unfinished / self.model_toml.name, read_whole(self.model_toml))
-        for entry in sorted(made, key=lambda entry: entry == self.checkpoints_folder):  # the last, they decide
-            entry.rename(unfinished / entry.name)
-        flush_folder(unfinished)
-        unfinished.rename(aside)
-        flush_folder(self.path)
-        return aside
-
-    def half_set_aside(self) -> bool:
-        """Whether a process was stopped while it set aside what training wrote."""
-        return self._old.exists()
 
 
 def _as_text(spec: Mapping[str, Any]) -> bytes:
@@ -387,31 +299,3 @@ def _as_text(spec: Mapping[str, Any]) -> bytes:
     order = ("recipe", "preset", "title", "paper", "seed", "data", *SLOTS, *LISTS)
     written = {key: spec[key] for key in order if key in spec}
     return tomli_w.dumps(written | {key: value for key, value in spec.items() if key not in written}).encode()
-
-
-def located(path: str | os.PathLike[str], step: int | None = None) -> tuple[Run, int | None]:
-    """The run and the step that a path means: a checkpoint's folder stands for its run and step.
-
-    Raises:
-        UsageError: the path names a checkpoint, and `step` another one.
-    """
-    where = place(path)
-    inside = where.absolute()
-    for folder in (inside, *inside.parents):
-        if (folder / "model.toml").is_file():
-            break
-    else:
-        return Run(where), step
-    if folder == inside:
-        return Run(where), step
-    within = inside.relative_to(folder)
-    run = Run(where.parents[len(within.parts) - 1] if len(where.parts) > len(within.parts) else folder)
-    found = (
-        CHECKPOINT.fullmatch(within.parts[1]) if within.parts[0] == "checkpoints" and len(within.parts) > 1 else None
-    )
-    if found is None:
-        return (run, step) if within.parts[0] in PARTS else (Run(where), step)
-    named = int(found.group(1))
-    if step not in (None, named):
-        raise UsageError(f"{where} is the checkpoint of step {named}, but --step is {step}: leave out one of them.")
-    return run, named

@@ -21,10 +21,12 @@ from gantk.data.content import content_of, difference_of_counts, difference_of_d
 from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, WorkError, briefly
 from gantk.memory import ran_out, shortage
 from gantk.model import Model
+from gantk.run.aside import half_set_aside, set_aside, set_damaged_aside
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, as_toml, difference, read_history
+from gantk.run.lock import locked
 from gantk.run.log import Log
 from gantk.run.optimizer_states import States, load_states, states_of
 from gantk.run.tensors import first_not_finite
@@ -100,7 +102,7 @@ class Trainer:
         if built != len(self.data) and not (accept_data or self.run.steps()):
             found = difference_of_counts(built, len(self.data))
             check_data(found, "the build", self.run.typed, "data" not in self.spec)
-        with self.run.locked() if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
+        with locked(self.run) if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
             try:
                 self._fit(fresh, accept_data)
             except RuntimeError as error:
@@ -113,7 +115,7 @@ class Trainer:
 
     def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), dict[str, Any]()
-        fresh = fresh or self.run.half_set_aside()  # a --fresh that was stopped goes on
+        fresh = fresh or half_set_aside(self.run)  # a --fresh that was stopped goes on
         unusable: list[UnusableCheckpoint] = []
         if self.run.steps() and not fresh:
             state, unusable = resume(self.run, self.model, self.fabric, self.progress.say)
@@ -127,11 +129,11 @@ class Trainer:
         finally:
             self.progress.finish()
         self._see_data(trained_on, place, accept_data)
-        if fresh and self.fabric.is_global_zero and (aside := self.run.set_aside()):
+        if fresh and self.fabric.is_global_zero and (aside := set_aside(self.run)):
             self.progress.say(f"moved the previous checkpoints, samples and logs to {aside}")
         if self.fabric.is_global_zero:
             for each in unusable:
-                self.run.set_damaged_aside(each.path.parent)
+                set_damaged_aside(each.path.parent)
         self.fabric.barrier()
         self._change(place)
         if self.fabric.is_global_zero:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from gantk.run.folder import Run
+from gantk.run.lock import locked
 
 
 def lay(runs: Path, trained: Path, untrained: Path) -> None:
@@ -42,7 +43,7 @@ def test_every_run_is_shown(trained: Path, untrained: Path, tmp_path: Path, call
 
 
 def test_as_json_in_another_folder_and_while_it_is_trained(trained: Path, tmp_path: Path, call) -> None:
-    with Run(trained).locked():
+    with locked(Run(trained)):
         (found,) = json.loads(call("list-runs", "trained", "--json").worked().out)
     assert found["state"] == "training now"
     (found,) = json.loads(call("list-runs", ".", "--json").worked().out)

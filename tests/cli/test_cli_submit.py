@@ -15,6 +15,7 @@ import pytest
 
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
+from gantk.run.lock import busy
 
 pytest.importorskip("submitit", reason="needs pip install 'gantk[slurm]'")
 
@@ -114,7 +115,7 @@ def test_jobs_train_and_the_same_command_compares(sweep: list[str], tmp_path: Pa
     submitted = [*sweep, *measured, "--submit", HOUR]
     call(*submitted).worked()
     runs = [Run(tmp_path / f"s/seed={seed}") for seed in (0, 1)]
-    until(lambda: all(run.steps()[-1:] == [8] and not run.busy() for run in runs))
+    until(lambda: all(run.steps()[-1:] == [8] and not busy(run) for run in runs))
     done = call(*submitted).worked()
     assert "0, 1" in done.out
     assert "precision" in done.out

@@ -22,6 +22,7 @@ from gantk.report.runs import runs_text, summarized
 from gantk.run.entries import columns, log_lines
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, leaves, read_history, undone
+from gantk.run.lock import busy, locked
 from gantk.run.terms import terms_of
 
 __all__ = ["history", "lock", "log", "model", "scores", "small_spec", "spec"]
@@ -102,8 +103,8 @@ def lock() -> Reader:
     def read(data: bytes, folder: Path) -> None:
         run = Run(folder)
         (folder / ".lock").write_bytes(data)
-        run.busy()
-        with run.locked():
+        busy(run)
+        with locked(run):
             pass
 
     return Reader([b"", b"1234\n", b'{"pid": 1}'], read)

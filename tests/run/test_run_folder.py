@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from made_runs import made
 
 import gantk
-from gantk.errors import CheckpointError, GantkWarning, RunError, UsageError
+from gantk.errors import CheckpointError, RunError, UsageError
 from gantk.files import create_file
-from gantk.run.folder import Run, located
+from gantk.run.folder import Run
 from gantk.run.places import runs_under
-
-
-def made(path: Path, *steps: int) -> Run:
-    """A run with checkpoints of these steps."""
-    path.mkdir(parents=True, exist_ok=True)
-    run = Run(path)
-    run.rewrite({"seed": 0})
-    for step in steps:
-        run.checkpoint(step).mkdir(parents=True)
-    return run
 
 
 def test_checkpoints_are_in_order_of_their_steps(tmp_path: Path) -> None:
@@ -96,45 +86,6 @@ def test_tables_are_written_in_an_order_that_people_read(tmp_path: Path) -> None
     assert heads == sorted(heads)
 
 
-def test_setting_aside_makes_a_run_of_its_own_and_overwrites_none(tmp_path: Path) -> None:
-    run = made(tmp_path / "run")
-    assert run.set_aside() is None
-    for number in (1, 2):
-        run.checkpoint(number).mkdir(parents=True)
-        (run.path / "history.toml").write_text("")
-        (run.path / "notes.txt").write_text("mine")
-        aside = run.set_aside()
-        assert aside == run.path / f"old-{number}"
-        assert Run(aside).steps() == [number]
-        assert Run(aside).spec() == run.spec()
-        assert sorted(entry.name for entry in aside.iterdir()) == ["checkpoints", "history.toml", "model.toml"]
-        assert (run.path / "notes.txt").read_text() == "mine"
-        assert run.steps() == []
-
-
-def test_setting_aside_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checkpoints are moved last, so that until then the run is what it was."""
-    run = made(tmp_path / "run", 1)
-    (run.path / "log.jsonl").write_text("mine")
-    usual, moved = Path.rename, []
-
-    def stopped(path: Path, to: Path) -> Path:
-        moved.append(path.name)
-        if path.name == "checkpoints":
-            raise KeyboardInterrupt
-        return usual(path, to)
-
-    monkeypatch.setattr(Path, "rename", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run.set_aside()
-    assert (moved, run.steps(), run.half_set_aside()) == (["log.jsonl", "checkpoints"], [1], True)
-    monkeypatch.setattr(Path, "rename", usual)
-    aside = run.set_aside()
-    assert aside == run.path / "old-1"
-    assert (Run(aside).steps(), (aside / "log.jsonl").read_text()) == ([1], "mine")
-    assert not run.half_set_aside()
-
-
 def test_of_two_that_create_one_run_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "check_free", lambda run: None)  # both have looked before either writes
     Run(tmp_path / "run").create({"seed": 1})
@@ -152,54 +103,6 @@ def test_a_file_is_created_whole_or_not_at_all(links: bool, tmp_path: Path, monk
     with pytest.raises(FileExistsError):
         create_file(tmp_path / "a", b"two")
     assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"a": b"one"}
-
-
-def test_without_locks_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, none = made(tmp_path / "run"), OSError(errno.ENOLCK, "No locks available")
-    monkeypatch.setattr("gantk.run.folder.Lock.acquire", mock.Mock(side_effect=none))
-    with (
-        pytest.warns(GantkWarning, match="is on a file system without locks: make sure"),
-        run.locked(),
-    ):
-        pass
-    monkeypatch.setattr("gantk.run.folder.Lock.acquire", mock.Mock(side_effect=PermissionError(errno.EACCES, "no")))
-    with pytest.raises(PermissionError), run.locked():
-        pass
-
-
-def test_a_path_within_a_run_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = made(tmp_path / "runs" / "x", 5)
-    monkeypatch.chdir(tmp_path)
-    for inside, step in (
-        ("runs/x", None),
-        ("runs/x/model.toml", None),
-        ("runs/x/samples/step-1.png", None),
-        ("runs/x/checkpoints", None),
-        ("runs/x/checkpoints/step-0000005", 5),
-        ("runs/x/checkpoints/step-0000005/model.safetensors", 5),
-    ):
-        found, named = located(inside)
-        assert (found.path, named) == (Path("runs/x"), step)
-        assert located(tmp_path / inside)[0].path == run.path
-        assert located(inside, 5)[1] == 5
-    monkeypatch.chdir(run.checkpoint(5))
-    found, named = located(".")
-    assert (found.path.resolve(), named) == (run.path.resolve(), 5)
-    assert located("../../checkpoints")[0].path.resolve() == run.path.resolve()
-
-
-def test_a_path_that_is_none_of_a_runs_own_stands_for_itself(tmp_path: Path) -> None:
-    run = made(tmp_path / "x", 5)
-    for other in (tmp_path / "y", run.path / "old-1", run.path / "old-1" / "checkpoints"):
-        assert located(other)[0].path == other
-    assert located(tmp_path / "y", 3)[1] == 3
-
-
-def test_a_checkpoint_and_another_step_contradict_each_other(tmp_path: Path) -> None:
-    run = made(tmp_path / "x", 5)
-    assert located(run.checkpoint(5), 5)[1] == 5
-    with pytest.raises(UsageError, match="is the checkpoint of step 5, but --step is 6"):
-        located(run.checkpoint(5), 6)
 
 
 def test_runs_of_a_folder_are_found_by_name(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from gantk.errors import GantkError
 from gantk.evaluation.scores import add_score, read_scores, scores_file
 from gantk.report.checked import checked
 from gantk.report.runs import runs_in
+from gantk.run.aside import set_aside, set_damaged_aside
 from gantk.run.checkpoints import Place, create, read_training, read_weights, save
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, read_history
+from gantk.run.lock import busy, locked
 from gantk.run.log import Log
 from gantk.training.curves import Curves
 from gantk.training.progress import Silent
@@ -101,7 +103,7 @@ def seen(folder: Path) -> dict[str, tuple[bytes, int, int]]:
 
 def begins(run: Run, model: gantk.Model) -> None:
     """What training does before its first step; TensorBoard's writer, which waits for its thread, is left out."""
-    with run.locked():
+    with locked(run):
         run.clean(keep=1)
         Log.close(log := Log(run, 1))
         assert log
@@ -116,14 +118,14 @@ def saves(run: Run, model: gantk.Model) -> None:
 
 
 def sets_aside(run: Run, model: gantk.Model) -> None:
-    with run.locked():
+    with locked(run):
         for checkpoint in run.checkpoints:
-            run.set_damaged_aside(checkpoint)
-        run.set_aside()
+            set_damaged_aside(checkpoint)
+        set_aside(run)
 
 
 def reads(run: Run, model: gantk.Model) -> None:
-    assert run.busy() in (True, False)
+    assert busy(run) in (True, False)
     for look in (run.spec, run.best, run._repr_html_, lambda: run.log, lambda: read_history(run)):
         tried(look)
     for checkpoint in (run.start, run.checkpoint(1), run.checkpoint(3)):

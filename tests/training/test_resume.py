@@ -21,6 +21,7 @@ from gantk.building.assembly import assemble
 from gantk.errors import CheckpointError, RunError
 from gantk.run.checkpoints import read_training
 from gantk.run.folder import Run
+from gantk.run.lock import locked
 from gantk.training.progress import Silent
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -186,7 +187,7 @@ def test_a_damaged_log_does_not_stop_training(tmp_path: Path, content: bytes) ->
 
 def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path) -> None:
     build(tmp_path / "run")
-    with Run(tmp_path / "run").locked(), pytest.raises(RunError, match="is being trained by another process"):
+    with locked(Run(tmp_path / "run")), pytest.raises(RunError, match="is being trained by another process"):
         train(tmp_path / "run")
     train(tmp_path / "run")
 
