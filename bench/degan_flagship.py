@@ -29,7 +29,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import gantk
-from gantk.building.assembly import open_data
+from gantk.building.images import open_data
 from gantk.construct import construct
 from gantk.data import to_float
 from gantk.data.content import content_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gantk.building.adopt import save as save
-    from gantk.building.assembly import build as build
+    from gantk.building.build import build as build
     from gantk.building.construct import construct as construct
     from gantk.building.given import register as register
     from gantk.building.load import load as load
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "gantk.building.adopt": ("save",),
-    "gantk.building.assembly": ("build",),
+    "gantk.building.build": ("build",),
     "gantk.building.given": ("register",),
     "gantk.building.load": ("load",),
     "gantk.data": ("DataSource",),

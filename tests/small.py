@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.building.spec import bare_name
 from gantk.kinds import LISTS, SLOTS
 from gantk.registry import plugins

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gantk import registry
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.cli.main import main
 from gantk.construct import construct, part_class
 from gantk.errors import BrokenPlugin, OptionError, UnknownName

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gantk.building.assembly import build
+from gantk.building.build import build
 from gantk.errors import UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.model import Model

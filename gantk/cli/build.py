@@ -70,7 +70,7 @@ def command(
     gantk build --from runs/faces --data photos
     gantk build --generator ./mine.py:MyGenerator
     """
-    from gantk.building.assembly import build
+    from gantk.building.build import build
     from gantk.building.code import code_flags
     from gantk.report.summary import summary
     from gantk.run.checkpoints import create

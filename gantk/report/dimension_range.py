@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gantk.building.assembly import DEFAULT_RECIPE
 from gantk.building.construct import construct
-from gantk.building.spec import bare_name, recipe_spec
+from gantk.building.spec import DEFAULT_RECIPE, bare_name, recipe_spec
 from gantk.measures.dimension_range import DimensionRange
 from gantk.measures.near_duplicates import neighborhood
 from gantk.report.table import table

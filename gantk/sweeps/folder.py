@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from gantk import toml
-from gantk.building.assembly import build
+from gantk.building.build import build
 from gantk.errors import RunError, UsageError
 from gantk.files import check_no_link, read_whole, replace_file, text_of
 from gantk.report.runs import Summary, summarized

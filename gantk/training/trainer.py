@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.building.assembly import checked_shape, open_data
 from gantk.building.changes import change_settings, checked_settings
 from gantk.building.checks import larger_than_data
 from gantk.building.faults import blaming
+from gantk.building.images import checked_shape, open_data
 from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings

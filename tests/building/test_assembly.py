@@ -13,9 +13,10 @@ from torch import Tensor
 
 import gantk
 from gantk import Loss, Play
-from gantk.building.assembly import assemble, checked_shape, compose, open_data
+from gantk.building.assembly import assemble
+from gantk.building.composition import compose
 from gantk.data import ArraySource
-from gantk.errors import DataError, FitError, OptionError, UsageError
+from gantk.errors import FitError, OptionError
 
 Build = Callable[..., gantk.Model]
 SMALL: dict[str, Any] = {
@@ -30,16 +31,6 @@ def pixels(channels: int) -> np.ndarray[Any, Any]:
     return np.zeros((8, channels, 8, 8), np.uint8)
 
 
-def test_data_from_python_are_not_named_by_a_run(tiny: Build, images: ArraySource) -> None:
-    model = tiny()
-    assert "data" not in model.built.spec
-    assert model.built.data is images
-    with pytest.raises(UsageError, match="built on data given from Python; pass the same data again"):
-        open_data(model.built.spec)
-    with pytest.raises(OptionError, match=r"--set data\.root: the data is given from Python and has no options"):
-        tiny(settings={"data.root": "photos"})
-
-
 def test_data_that_are_named_have_their_options(tmp_path: Path) -> None:
     for name in "abcd":
         Image.fromarray(pixels(1)[0, 0]).save(tmp_path / f"{name}.png")
@@ -48,27 +39,6 @@ def test_data_that_are_named_have_their_options(tmp_path: Path) -> None:
     assert model.image_shape[1:] == (6, 6)
     with pytest.raises(OptionError, match=r"^data 'digits' has no option 'size'\. There are none\.$"):
         gantk.build(data="digits:size=6", **SMALL)
-
-
-def test_a_run_stores_what_its_images_are(images: ArraySource) -> None:
-    shape = {"image_shape": [1, 14, 14], "images": 40}
-    assert checked_shape({}, images) == {**shape, "classes": ["across", "along"]}
-    vectors = ArraySource(images.images(range(8)).numpy(), np.zeros((8, 3), np.float32))
-    assert checked_shape({}, vectors) == {**shape, "images": 8, "label_dim": 3}
-    assert checked_shape({"shape": shape}, None) == shape
-    with pytest.raises(
-        DataError, match=r"built for images \[1, 8, 8\] \(channels, height, width\), but these are \[1, 14, 14\]"
-    ):
-        checked_shape({"shape": {**shape, "image_shape": [1, 8, 8]}}, images)
-
-
-@pytest.mark.parametrize("shape", ["[1, 8, 8]", {"images": 3}, {}])
-def test_a_damaged_shape_is_told(shape: Any, images: ArraySource) -> None:
-    with pytest.raises(OptionError, match=r"the table \[shape\] of model.toml is damaged"):
-        checked_shape({"shape": shape}, None)
-    if shape:
-        with pytest.raises(OptionError, match="damaged"):
-            checked_shape({"shape": shape}, images)
 
 
 @pytest.mark.parametrize(("channels", "told"), [(4, False), (5, True)])

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import gantk
-from gantk.building.assembly import assemble, compose
+from gantk.building.assembly import assemble
+from gantk.building.composition import compose
 from gantk.building.spec import bare_name
 from gantk.errors import FitError, OptionError, UnknownName, UsageError
 from gantk.run.folder import Run

@@ -17,7 +17,7 @@ from small import OWN, TINY, bundled, small_parts
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.building.spec import bare_name
 from gantk.data import ArraySource
 from gantk.errors import FitError
@@ -182,7 +182,7 @@ def name_of(value: object) -> str:
 def test_what_is_refused_says_why(
     pair: Pair, expected: Refusal, tiny_pictures: ArraySource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gantk.building.assembly.mended", lambda error, *search: error)
+    monkeypatch.setattr("gantk.building.build.mended", lambda error, *search: error)
     with pytest.raises(FitError) as caught:
         built(dict(pair), tiny_pictures)
     assert expected.says in str(caught.value)

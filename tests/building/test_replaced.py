@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import gantk
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.building.replaced import notes_on_replaced
 from gantk.data import ArraySource
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.building.spec import normalize
 from gantk.errors import OptionError
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from whole_way import SHORT, goes_the_whole_way
 
 import gantk
-from gantk.building.assembly import compose
+from gantk.building.composition import compose
 from gantk.data import ArraySource, to_float
 from gantk.errors import FitError
 from gantk.schedule import Batch, Player
