@@ -35,6 +35,11 @@ class Kind:
         return f"--{self.option or self.name}"
 
     @property
+    def base_name(self) -> str:
+        """The name of the base class, from where plugins import it."""
+        return self.home.replace(":", ".")
+
+    @property
     def base(self) -> Any:
         """The base class of its plugins, imported on first use: listing plugins does not import torch."""
         module, _, name = self.home.partition(":")

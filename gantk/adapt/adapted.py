@@ -74,7 +74,7 @@ def adapted(kind: str, thing: Any, name: str = "") -> type[Any]:
     else:
         factory = thing if _makes(kind, thing) else None
     if factory is None and kind not in CONTEXTS:
-        raise OptionError(f"{kind} '{name}' is not derived from {base.__module__}.{base.__name__}, as every {kind} is.")
+        raise OptionError(f"{kind} '{name}' is not derived from {kind_named(kind).base_name}, as every {kind} is.")
     return _class(kind, name, thing, factory)
 
 

@@ -30,11 +30,11 @@ def part_class(kind: str, name: str) -> Any:
     """
     plugin = find(kind, name)
     found = plugin.load()
-    base = kind_named(kind).base
-    if not (inspect.isclass(found) and issubclass(found, base)):
+    asked = kind_named(kind)
+    if not (inspect.isclass(found) and issubclass(found, asked.base)):
         raise BrokenPlugin(
             f"{kind} '{name}' of package {plugin.package} {plugin.version} is {found!r:.80}, "
-            f"not a subclass of {base.__module__}.{base.__name__}."
+            f"not a subclass of {asked.base_name}."
         )
     return found
 
