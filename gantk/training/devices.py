@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from lightning_fabric import Fabric
 
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import UsageError
 
-__all__ = ["fabric_of", "is_of_connection"]
+__all__ = ["fabric_of", "is_of_connection", "launch"]
+
+LAUNCHER = "GANTK_LAUNCHER"
+"""The environment variable that tells a process which one started it, as another device of the same training."""
+
+INTERVAL = 0.5
+"""Seconds between two looks at the process that started this one."""
 
 
 def fabric_of(settings: TrainSettings) -> Fabric:
@@ -28,3 +39,41 @@ def fabric_of(settings: TrainSettings) -> Fabric:
 def is_of_connection(error: RuntimeError) -> bool:
     """Whether processes could not talk to each other; errors of gloo have no type of their own."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+def launch(fabric: Fabric) -> None:
+    """Start the processes of all devices, and connect them.
+
+    If the first process ends before that, so do those that it started, within a second. Otherwise they would wait for
+    it until the connection times out, after half an hour.
+    """
+    launcher = os.environ.pop(LAUNCHER, None)
+    if launcher is not None:
+        with _ending_with(launcher):
+            fabric.launch()
+        return
+    os.environ[LAUNCHER] = str(os.getpid())
+    try:
+        fabric.launch()
+    finally:
+        del os.environ[LAUNCHER]
+
+
+@contextmanager
+def _ending_with(launcher: str) -> Iterator[None]:
+    connected = threading.Event()
+
+    def watch() -> None:
+        while str(os.getppid()) == launcher:
+            if connected.wait(INTERVAL):
+                return
+        os.write(2, b"gantk: error: stopped, since the process that started this one has ended.\n")
+        os._exit(1)
+
+    watching = threading.Thread(target=watch, name="gantk-launcher", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        connected.set()
+        watching.join()

@@ -35,7 +35,7 @@ from gantk.seeds import derive_seed, seed_everything
 from gantk.training.batches import Batches
 from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.curves import Curves
-from gantk.training.devices import fabric_of, is_of_connection
+from gantk.training.devices import fabric_of, is_of_connection, launch
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
 from gantk.training.monitor import Monitor
@@ -91,7 +91,7 @@ class Trainer:
         self.content: dict[str, Any] = {}
         self.fabric = fabric_of(self.settings)
         if self.settings.devices > 1:
-            self.fabric.launch()
+            launch(self.fabric)
         if not self.fabric.is_global_zero:
             self.progress = Silent()
         self.stopping = Stopping(run, self.fabric, stop, self.progress, seconds)

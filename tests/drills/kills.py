@@ -3,17 +3,23 @@
     python tests/drills/kills.py random --attempts 100
     python tests/drills/kills.py operations
     python tests/drills/kills.py faults
+    python tests/drills/kills.py random --devices 2
 
 `random`: SIGKILL after random times. `operations`: SIGKILL before every file operation of a training, one at a time.
 `faults`: ENOSPC, EIO, EACCES or EMFILE in turn, or each of them with `--all-errors`, at every file operation, one at a
 time; the training must end with one line, or go on. After each, the run is trained to its end, and its weights,
 optimizers and log must be those of a run that nothing happened to.
+
+With `--devices N`, a training consists of N processes, as torchrun starts them: a random one of them or all are killed,
+and each file operation of each of them is killed or fails. The others must end with one line, or else, as they do while
+they wait for the first connection, are counted as `waited` and ended after five seconds, as launchers do.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import random
 import shutil
@@ -21,10 +27,10 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +38,6 @@ import torch
 
 import gantk
 from gantk.building.assembly import assemble
-from gantk.errors import GantkError
 from gantk.run.checkpoints import read_training, read_weights
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -40,6 +45,7 @@ from gantk.training.progress import Silent
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from drills.operations import Operations
+from drills.processes import ENDED, ONE_LINE, WAITED, as_devices, forked
 
 SETTINGS = {
     "stages.game.length": "4 steps",
@@ -82,76 +88,77 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def forked(work: Callable[[], None], kill_after: float | None = None) -> int:
-    """Do some work in a process of its own; returns its exit status, or minus the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except (GantkError, OSError) as error:
-            code = 3 if "\n" not in str(error) else 4
-        except BaseException:  # noqa: BLE001 - whatever else it is, it is a failure of this drill
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 class Drill:
     """Does something to copies of one run, trains each to its end, and compares."""
 
-    def __init__(self, folder: Path) -> None:
-        self.built, self.copy = folder / "built", folder / "copy"
+    def __init__(self, folder: Path, devices: int = 1, resumed: bool = False) -> None:
+        self.built, self.copy, self.devices = folder / "built", folder / "copy", devices
         build(self.built)
-        shutil.copytree(self.built, self.copy)
+        self._renew()
         began = time.monotonic()
-        assert forked(lambda: train(self.copy)) == 0
+        assert not any(self.trained())
         self.seconds = time.monotonic() - began
         self.expected = outcome(self.copy)
+        if resumed:
+            shutil.rmtree(self.built)
+            shutil.copytree(self.copy, self.built)
+            shutil.rmtree(Run(self.built).latest())
         self.counts: Counter[str] = Counter()
 
-    def attempt(self, what: str, disturb: Callable[[], int]) -> None:
-        """Disturb a training of a fresh copy, which returns its status, and train the copy to its end."""
-        shutil.rmtree(self.copy)
-        shutil.copytree(self.built, self.copy)
-        status = disturb()
+    def trained(self, *, kill: Sequence[int] = (), after: float = 0.0) -> list[int]:
+        """The statuses of the processes of a training of the copy, some of which are killed."""
+        works = [lambda: train(self.copy)] * self.devices
+        return forked(*as_devices(works), kill=kill, after=after)
+
+    def attempt(self, what: str, disturb: Callable[[], list[int]]) -> None:
+        """Disturb a training of a fresh copy, which returns its statuses, and train the copy to its end."""
+        self._renew()
+        found = set(disturb())
         self.counts["attempts"] += 1
-        self.counts["killed"] += status == -signal.SIGKILL
-        self.counts["ended with one line"] += status == 3
-        self.counts["went on"] += status == 0
-        if status in (1, 4):
-            self._fail(f"{what}: ended with status {status}")
-        elif forked(lambda: train(self.copy)) != 0:
+        self.counts["killed"] += -signal.SIGKILL in found
+        self.counts["ended with one line"] += ONE_LINE in found
+        self.counts["waited"] += WAITED in found
+        self.counts["went on"] += found == {ENDED}
+        if strange := found - {ENDED, ONE_LINE, WAITED, -signal.SIGKILL}:
+            self._fail(f"{what}: ended with status {strange}")
+        elif any(self.trained()):
             self._fail(f"{what}: cannot be resumed")
         elif not same(outcome(self.copy), self.expected):
             self._fail(f"{what}: ended in other bits")
+
+    def _renew(self) -> None:
+        shutil.rmtree(self.copy, ignore_errors=True)
+        shutil.copytree(self.built, self.copy)
 
     def _fail(self, text: str) -> None:
         self.counts["failures"] += 1
         print(text, flush=True)
 
-    def disturbed(self, number: int, happens: Callable[[], None]) -> int:
-        operations = Operations(self.copy, number, happens)
+    def disturbed(self, device: int, number: int, happens: Callable[[], None]) -> list[int]:
+        """The statuses of a training at one of whose file operations, on one device, something happens."""
+        operations = [Operations(self.copy, number * (rank == device), happens) for rank in range(self.devices)]
+        return forked(*as_devices([self._counting(each) for each in operations]))
 
+    def operations(self) -> list[int]:
+        """The number of file operations of a training on each device."""
+        self._renew()
+        found = [Operations(self.copy) for _ in range(self.devices)]
+        pipes = [os.pipe() for _ in found]
+
+        def told(operations: Operations, into: int) -> None:
+            self._counting(operations)()
+            os.write(into, str(operations.count).encode())
+
+        works = [partial(told, each, into) for each, (_, into) in zip(found, pipes, strict=True)]
+        assert not any(forked(*as_devices(works)))
+        return [int(os.read(out, 100)) for out, _ in pipes]
+
+    def _counting(self, operations: Operations) -> Callable[[], None]:
         def work() -> None:
             with operations.counted():
                 train(self.copy)
 
-        return forked(work)
-
-    def operations(self) -> int:
-        """The number of file operations of a training."""
-        shutil.rmtree(self.copy)
-        shutil.copytree(self.built, self.copy)
-        found = Operations(self.copy)
-        with found.counted():
-            train(self.copy)
-        return found.count
+        return work
 
 
 def killed() -> None:
@@ -171,27 +178,36 @@ def main() -> None:
     parser.add_argument("--attempts", type=int, default=100, help="of random kills")
     parser.add_argument("--steps", type=int, default=2, help="length of the training, with a checkpoint after each")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="at every Nth file operation only")
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="from the Nth file operation on")
     parser.add_argument("--all-errors", action="store_true", help="every error at every operation")
+    parser.add_argument("--devices", type=int, default=1, help="processes of the training")
+    parser.add_argument("--resumed", action="store_true", help="a training that has one checkpoint already")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
     SETTINGS["stages.game.length"] = f"{args.steps} steps"
+    if args.devices > 1:
+        SETTINGS.update({"train.devices": args.devices, "train.accelerator": "cpu"})
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        drill = Drill(Path(folder))
+        drill = Drill(Path(folder), args.devices, args.resumed)
         if args.what == "random":
+            victims = [[rank] for rank in range(args.devices)] + [list(range(args.devices))] * (args.devices > 1)
             for number in range(args.attempts):
-                after = rng.uniform(0, drill.seconds)
-                drill.attempt(f"kill {number}", lambda after=after: forked(lambda: train(drill.copy), after))
+                after, kill = rng.uniform(0, drill.seconds), rng.choice(victims)
+                drill.attempt(f"kill {number} of {kill}", partial(drill.trained, kill=kill, after=after))
         else:
-            many = drill.operations()
             happenings = [killed] if args.what == "operations" else [failing(each) for each in ERRORS]
-            for number in range(1, many + 1, args.every):
-                for index, happens in enumerate(happenings):
-                    if len(happenings) > 1 and not args.all_errors and number % len(happenings) != index:
-                        continue
-                    what = f"operation {number}, {'kill' if happens is killed else errno.errorcode[ERRORS[index]]}"
-                    drill.attempt(what, lambda n=number, h=happens: drill.disturbed(n, h))
+            for device, many in enumerate(drill.operations()):
+                print(f"device {device}: {many} file operations", flush=True)
+                for number in range(args.first, many + 1, args.every):
+                    for index, happens in enumerate(happenings):
+                        if len(happenings) > 1 and not args.all_errors and number % len(happenings) != index:
+                            continue
+                        name = "kill" if happens is killed else errno.errorcode[ERRORS[index]]
+                        what = f"device {device}, operation {number}, {name}"
+                        drill.attempt(what, partial(drill.disturbed, device, number, happens))
     print(f"{args.what}: " + ", ".join(f"{count} {name}" for name, count in drill.counts.items() if count))
     raise SystemExit(bool(drill.counts["failures"]))
 

@@ -33,7 +33,14 @@ def drilled(name: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize(("what", "end"), [("operations", "killed"), ("faults", "ended with one line")])
 def test_some_file_operations_of_a_training(what: str, end: str) -> None:
-    assert re.match(rf"{what}: \d attempts, \d {end}", drilled("kills.py", what, "--every", "53"))
+    assert re.search(rf"^{what}: \d attempts, \d {end}", drilled("kills.py", what, "--every", "53"), re.M)
+
+
+@pytest.mark.parametrize("what", ["operations", "faults"])
+def test_some_file_operations_of_a_resumed_training_on_two_devices(what: str) -> None:
+    """The other device ends with one line."""
+    said = drilled("kills.py", what, "--devices", "2", "--resumed", "--first", "5", "--every", "70")
+    assert re.search(rf"^{what}: (\d) attempts, .*\b\1 ended with one line$", said, re.M)
 
 
 def test_some_file_operations_of_a_sample() -> None:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from gantk.data.order import Order
 from gantk.errors import CheckpointError, Interrupted, WorkError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
+from gantk.training.devices import launch
 from gantk.training.progress import Silent
 from gantk.training.stopping import SIGNALS
 
@@ -178,6 +180,25 @@ def test_a_device_whose_process_ended_is_named(tiny: Build, tmp_path: Path, monk
     pretend(monkeypatch, 0, most=most)
     with pytest.raises(WorkError, match="the process of another device has ended; there is no checkpoint yet; resume"):
         gantk.train(tiny(), tmp_path / "run", progress=Silent())
+
+
+def test_a_device_ends_with_the_one_that_started_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And does not wait half an hour for its connection."""
+    ended = threading.Event()
+
+    class Connecting:
+        def launch(self) -> None:
+            assert ended.wait(30)
+
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("GANTK_LAUNCHER", "2147483647")
+    monkeypatch.setattr(os, "_exit", lambda status: ended.set())
+    launch(cast(Fabric, Connecting()))
+    assert capfd.readouterr().err == "gantk: error: stopped, since the process that started this one has ended.\n"
+    monkeypatch.setenv("GANTK_LAUNCHER", str(os.getppid()))
+    launch(cast(Fabric, Connecting()))
 
 
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
