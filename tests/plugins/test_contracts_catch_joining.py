@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
+from unregistered import check_caught, check_honest
 
 from gantk import Condition, Extractor, Loss, Metric, Play
 from gantk.errors import OptionError
@@ -16,18 +17,6 @@ from gantk.measures import Comparison
 from gantk.parts import Part
 from gantk.testing import AddonContract, ConditionContract, ExtractorContract, LossContract, MetricContract
 from gantk.testing.base import PluginContract
-
-
-def contract(base: type[PluginContract], part: type) -> Any:
-    class Suite(base):  # type: ignore[valid-type, misc]
-        plugin = "unregistered"
-        shapes = ((1, 4, 3),)
-        _factory = part
-
-        def _make(self, seed: int = 0, options: dict[str, Any] | None = None, **context: Any) -> Any:
-            return part(**(options or {}))
-
-    return Suite()
 
 
 class Parity(Condition):
@@ -204,18 +193,9 @@ CASES = [
 ]
 
 
-def _run(suite: Any, name: str) -> None:
-    test = getattr(suite, name)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        shaped = "shape" in test.__code__.co_varnames[: test.__code__.co_argcount]
-        test(*([(1, 4, 3)] if shaped else []))
-
-
 @pytest.mark.parametrize(("base", "part", "test", "message"), CASES, ids=lambda x: getattr(x, "__name__", None))
 def test_a_broken_promise_is_caught(base: type[PluginContract], part: type, test: str, message: str) -> None:
-    with pytest.raises((AssertionError, pytest.fail.Exception), match=message):
-        _run(contract(base, part), test)
+    check_caught(base, part, test, message)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +208,4 @@ def test_a_broken_promise_is_caught(base: type[PluginContract], part: type, test
     ],
 )
 def test_an_honest_part_passes(base: type[PluginContract], part: type) -> None:
-    suite = contract(base, part)
-    for name in [name for name in dir(suite) if name.startswith("test_")]:
-        _run(suite, name)
+    check_honest(base, part)
