@@ -49,9 +49,7 @@ def adapted(
             )
         return lower, {}, []
     seconds = preset.seconds if time is None else seconds_of(time)
-    options = _open_options(data) if isinstance(data, Mapping) else frozenset[str]()
-    looked_at = {"size": preset.size, **data} if "size" in options and isinstance(data, Mapping) else data
-    source = looked_at if isinstance(looked_at, DataSource) else construct("data", looked_at)
+    source, options = _looked_at(data, preset.size)
     parts = {kind: part for kind, part in request.parts.items() if kind in (*SLOTS, *LISTS)}
     chosen = preset().adapt(Wanted(source, options, seconds, parts))
     spec = merge(lower, normalize(chosen.preset, f"recipe '{plugin.name}'", plugin.package))
@@ -87,5 +85,9 @@ class Asked:
         return (kind in self.parts and kind != "data") or inside or bool({kind, *names} & set(self.without))
 
 
-def _open_options(data: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(read_options(part_class("data", data["plugin"]))) - set(data)
+def _looked_at(data: Mapping[str, Any] | DataSource, size: int) -> tuple[DataSource, frozenset[str]]:
+    """The data, in images of a size if it has that option, and its options that the user left open."""
+    if isinstance(data, DataSource):
+        return data, frozenset()
+    options = frozenset(read_options(part_class("data", data["plugin"]))) - set(data)
+    return construct("data", {"size": size, **data} if "size" in options else data), options

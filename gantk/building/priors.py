@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gantk.building.construct import construct, part_class
+from gantk.building.construct import construct
 from gantk.building.distributions import disagreement, drawn_from
 from gantk.building.objectives import losses_of, terms_of
 from gantk.building.spec import bare_name
@@ -118,8 +118,6 @@ def _mend(prior: Sequence[str], model: Model) -> str:
 def _is_distributed(plugin: Plugin, distribution: str, dim: int, model: Model) -> bool:
     """Whether a plugin can be constructed with a `dim`, and then draws noise of a distribution."""
     try:
-        if part_class("noise", plugin.qualified).distribution != distribution:
-            return False
         table: dict[str, Any] = {"plugin": plugin.qualified, "dim": dim}
         made: NoiseSource = construct("noise", table, image_shape=model.image_shape)
     except GantkError:

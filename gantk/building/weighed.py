@@ -17,7 +17,8 @@ __all__ = ["TooLarge", "Weighed"]
 
 SMALL = 2**11
 """Below this, the square of an operation's arguments, multiplied, is a few megabytes."""
-INSTEAD = {"device": torch.device("meta"), "generator": None, "pin_memory": None}
+META = torch.device("meta")
+INSTEAD = {"device": META, "generator": None, "pin_memory": None}
 """Arguments of operations that are others on the meta device."""
 
 OVERHEAD = 1 << 16
@@ -51,7 +52,7 @@ class Weighed(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if function._schema.is_mutable or any(each.alias_info for each in function._schema.returns):
+        if any(each.alias_info for each in function._schema.returns):
             return function(*args, **kwargs)  # in place, or a view
         self._check(_bytes_of(function, args, kwargs) if _may_be_large((args, kwargs)) else 0)
         found = function(*args, **kwargs)
@@ -70,14 +71,13 @@ class Weighed(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise TooLarge(f"weights of {size} are more than the {most} that they may take here: {mend}.")
 
     def _keep(self, tensor: Tensor) -> None:
-        if tensor.device.type == "meta" or tensor.layout != torch.strided:
+        if tensor.is_meta or tensor.layout != torch.strided:
             return
         storage = tensor.untyped_storage()
         reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
-        if reference.cdata not in self._living or _gone(self._living[reference.cdata][0]):
-            size = storage.nbytes() + OVERHEAD
-            self._living[reference.cdata] = reference, size
-            self._total += size
+        size = storage.nbytes() + OVERHEAD
+        self._living[reference.cdata] = reference, size
+        self._total += size
 
 
 def _gone(storage: StorageWeakRef) -> bool:
@@ -89,12 +89,14 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _may_be_large(arguments: Any) -> bool:
-    """Whether an operation may return more than `SMALL` squared numbers.
+    """Whether an operation may return more than `SMALL` squared numbers in memory.
 
     None returns more than the square of the product of its arguments: their elements, and what numbers they are.
     """
-    most = 1.0
-    for each in tree_leaves(arguments):
+    leaves, most = tree_leaves(arguments), 1.0
+    if any(getattr(each, "device", each) == META for each in leaves):
+        return False
+    for each in leaves:
         if _is_tensor(each):
             most *= max(1, each.numel())
         elif isinstance(each, int | float):
@@ -117,4 +119,4 @@ def _bytes_of(function: Any, args: Any, kwargs: Any) -> int:
 def _without_memory(value: Any) -> Any:
     if not _is_tensor(value) or value.layout != torch.strided:
         return value
-    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
+    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=META)

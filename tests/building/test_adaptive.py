@@ -100,6 +100,7 @@ SPEC = {
     [
         ("noise", Asked({"noise": {}}, (), ()), True),
         ("noise", Asked({"generator": {}}, (), ()), False),
+        ("noise.dim", Asked({"noise": {}}, (), ()), True),
         ("noise", Asked({}, (), ["noise.dim"]), True),
         ("noise", Asked({}, (), ["noises.dim", "noise-dim", "generator.noise.dim"]), False),
         ("noise", Asked({}, ["noise"], ()), True),

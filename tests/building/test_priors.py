@@ -112,8 +112,23 @@ class Undecided(Codes):
         self.distribution = "normal"
 
 
-class Right(Codes):
+class Fixed(Codes):
+    """Noise of that distribution, whose length is no option."""
+
     distribution = "mine"
+
+    def __init__(self) -> None:
+        super().__init__(6)
+
+
+class Right(Codes):
+    """Noise that would do, for images of any size."""
+
+    distribution = "mine"
+
+    def __init__(self, image_shape: Sequence[int], dim: int = 6) -> None:
+        assert len(image_shape) == 3
+        super().__init__(dim)
 
 
 def test_only_noise_that_would_do_is_advised(tiny: Build, register: Callable[[str, str, type], None]) -> None:
@@ -128,6 +143,7 @@ def test_only_noise_that_would_do_is_advised(tiny: Build, register: Callable[[st
             check_priors(model, stages)
         return str(caught.value)
 
+    register("noise", "fixed", Fixed)
     register("noise", "longer", Longer)
     register("noise", "undecided", Undecided)
     assert refusal().endswith(": choose another noise or another loss.")

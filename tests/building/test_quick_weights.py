@@ -35,7 +35,7 @@ def test_small_tensors_are_drawn_as_always() -> None:
 
 def test_large_tensors_repeat_what_is_drawn() -> None:
     with QuickWeights():
-        for shape in ((300, 50), (50, 300), (100_000,), (3, 9000)):
+        for shape in ((300, 50), (50, 300), (100_000,), (3, 9000), (1, 9000)):
             large = torch.zeros(shape).normal_()
             assert len(large.unique()) <= DRAWN + large[0].numel()
             assert (large != 0).all()

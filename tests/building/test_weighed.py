@@ -33,6 +33,8 @@ LARGE: dict[str, Callable[[], object]] = {
     "random numbers": lambda: torch.rand(10_000, 10_000, generator=torch.Generator()),
     "repeated": lambda: torch.ones(10).repeat(10_000_000),
     "like another": lambda: torch.zeros(3).new_zeros(10_000, 10_000),
+    "like an empty one": lambda: torch.zeros(0).new_zeros(10_000, 10_000),
+    "double precision": lambda: torch.outer(torch.ones(1200).double(), torch.ones(1200).double()),
     "counted": lambda: torch.arange(100_000_000),
 }
 
@@ -51,16 +53,47 @@ def test_what_is_released_counts_no_longer() -> None:
     assert view.shape == (10**12, 3)
 
 
-def test_weights_are_the_same_when_they_are_weighed() -> None:
-    made: list[Tensor] = []
-    for weighed in (False, True):
-        torch.manual_seed(0)
-        if weighed:
-            with Weighed():
-                made.append(nn.init.orthogonal_(torch.empty(5, 7)))
-        else:
-            made.append(nn.init.orthogonal_(torch.empty(5, 7)))
-    assert torch.equal(*made)
+def test_the_limit_itself_may_be_taken() -> None:
+    with Weighed():
+        torch.ones(2_500_000).mul_(2)
+
+
+def test_what_is_there_counts() -> None:
+    def two() -> list[Tensor]:
+        return [torch.ones(1_500_000), torch.ones(1_500_000)]
+
+    with pytest.raises(TooLarge, match=r"weights of 12\.1 MB are more than the 10\.0 MB"), Weighed():
+        two()
+
+
+def test_shapes_without_memory_weigh_nothing() -> None:
+    with Weighed():
+        large = torch.empty(10_000, 10_000, device="meta")
+        assert (large @ large).shape == (10_000, 10_000)
+
+
+SAME: dict[str, Callable[[], Tensor]] = {
+    "orthogonal": lambda: nn.init.orthogonal_(torch.empty(5, 7)),
+    "half precision": lambda: torch.full((100, 100), 2, dtype=torch.float16),
+    "own random numbers": lambda: torch.rand(100, 100, generator=torch.Generator().manual_seed(3)),
+    "drawn by a tensor": lambda: torch.bernoulli(torch.full((100, 100), 0.5)),
+    "of any number": lambda: (torch.arange(10_000.0) % 7).nonzero(),
+    "no tensor": lambda: torch.tensor(torch.is_same_size(torch.ones(100, 100), torch.ones(100, 100))),
+    "sparse": lambda: torch.eye(100).to_sparse() @ torch.ones(100, 100),
+    "normalized": lambda: nn.BatchNorm1d(100)(torch.rand(100, 100)),
+}
+
+
+@pytest.mark.parametrize("make", SAME.values(), ids=SAME.keys())
+def test_tensors_are_the_same_when_they_are_weighed(make: Callable[[], Tensor]) -> None:
+    torch.manual_seed(0)
+    usual, following = make(), torch.rand(3)
+    torch.manual_seed(0)
+    with Weighed():
+        weighed = make()
+    assert weighed.dtype == usual.dtype
+    assert torch.equal(weighed, usual)
+    assert torch.equal(torch.rand(3), following), "no further random numbers are drawn"
 
 
 class Huge(nn.Module):
