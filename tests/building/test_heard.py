@@ -1,39 +1,24 @@
-"""What build finds within objectives, and what it says of losses and values that are not what they should be."""
+"""What build finds within objectives: the losses that they hold, by which names, and players that move nothing."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
+from played import SHAPE, Bright, Played, assembled
 from torch import Tensor
 
-import gantk
-from gantk import Joined, Loss, Model, Play, Player, Stage, Step, Terms, registry
+from gantk import Joined, Loss, Model, Play, Stage, Step, Terms
 from gantk.building.objectives import losses_of, terms_of
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
 from gantk.errors import FitError
-from gantk.recipe import Recipe
 from gantk.report.summary import _stage
 from gantk.schedule import Batch
-from gantk.testing import ToyDiscriminator, ToyGenerator
-from gantk_classic.losses import NonSaturating
-from gantk_classic.noise import Gaussian
-
-SHAPE = (1, 4, 3)
-
-
-class Bright(Loss):
-    """How bright images are; it wants two turns."""
-
-    settings = {"generator": {"repeats": 2}}  # noqa: RUF012
-
-    def generator(self, play: Play) -> Tensor:
-        return play.fake.mean()
 
 
 class Halved:
@@ -67,27 +52,6 @@ def closed_over(terms: Any) -> Any:
         return terms(step)  # type: ignore[no-any-return]
 
     return objective
-
-
-def assembled(**losses: Loss) -> Model:
-    torch.manual_seed(0)
-    judge = ToyDiscriminator(frozenset({"logits"}), SHAPE, 5)
-    return Model(Gaussian(5), ToyGenerator(SHAPE, 5), judge, losses={"game": NonSaturating(), **losses})
-
-
-class Played(Recipe):
-    """A game whose generator's objective is made by a function of the model's losses."""
-
-    def __init__(self, make: Callable[[Model], Any], values: Mapping[str, Any] | None = None) -> None:
-        self.make = make
-        self.values = values or {}
-
-    def stages(self, model: Model) -> list[Stage]:
-        players = [
-            Player("discriminator", ("discriminator",), Terms(model.losses, "discriminator")),
-            Player("generator", ("generator",), self.make(model)),
-        ]
-        return [Stage("game", players, values=self.values)]
 
 
 WRAPPERS: dict[str, Callable[[Any], Any]] = {
@@ -148,89 +112,6 @@ def test_an_objective_that_refers_to_the_model_holds_none_of_its_losses() -> Non
     assert losses_of(brightness) == []
 
 
-class ForACritic(Loss):
-    """A term for a player that few recipes have."""
-
-    def critic(self, play: Play) -> Tensor:
-        return play.fake.mean()
-
-
-def test_a_loss_for_a_player_that_is_not_there_is_told_which_there_are() -> None:
-    with pytest.raises(FitError, match="'mine' has a term for critic, but the players of this recipe are discrim"):
-        resolve_stages(assembled(mine=ForACritic()), Played(lambda model: Terms(model.losses[:1], "generator")), {})
-
-
-class TwoSided(Loss):
-    """Terms for both sides of a game, of which an option may take one away."""
-
-    def __init__(self, *, adversarial: bool = True, alone: bool = False) -> None:
-        super().__init__()
-        self.adversarial = adversarial
-        self.alone = alone
-
-    def speaks_to(self, role: str) -> bool:
-        return role == "generator" or not self.alone
-
-    def discriminator(self, play: Play) -> Tensor:
-        return play.fake.mean()
-
-    def generator(self, play: Play) -> Tensor:
-        return -play.fake.mean()
-
-
-def minimized_by_one(loss: Loss) -> None:
-    """A game whose discriminator plays by the first loss alone, and whose generator by both."""
-
-    class OneSided(Recipe):
-        def stages(self, model: Model) -> list[Stage]:
-            judge = Player("discriminator", ("discriminator",), Terms(model.losses[:1], "discriminator"))
-            maker = Player("generator", ("generator",), Terms(model.losses, "generator"))
-            return [Stage("game", [judge, maker])]
-
-    resolve_stages(assembled(mine=loss), OneSided(), {})
-
-
-def test_only_an_adversarial_loss_with_two_sides_needs_both() -> None:
-    with pytest.raises(FitError, match=r"'mine' is adversarial and needs both .* only the generator minimizes it"):
-        minimized_by_one(TwoSided())
-    minimized_by_one(TwoSided(adversarial=False))
-    minimized_by_one(TwoSided(alone=True))
-
-
-class Silent(Loss):
-    """Has no role."""
-
-
-class Misspelt(Loss):
-    """Calls its argument otherwise."""
-
-    def generator(self, batch: Play) -> Tensor:
-        return batch.fake.mean()
-
-
-class Muted(Bright):
-    """Speaks to nobody as it is."""
-
-    def speaks_to(self, role: str) -> bool:
-        return False
-
-
-@pytest.mark.parametrize(
-    ("loss", "says"),
-    [
-        (
-            Silent(),
-            r"loss 'mine' has no role: add to Silent a public method .* generator\(self, play\)\.",
-        ),
-        (Misspelt(), r"generator\(batch\) would be one if its argument were called play"),
-        (Muted(), "loss 'mine' has no term for any role with these options"),
-    ],
-)
-def test_a_loss_without_roles_is_told_how_to_have_one(loss: Loss, says: str) -> None:
-    with pytest.raises(FitError, match=says):
-        resolve_stages(assembled(mine=loss), Played(lambda model: Terms(model.losses, "generator")), {})
-
-
 def test_a_player_that_moves_what_is_not_there_is_refused() -> None:
     class Astray(Played):
         def stages(self, model: Model) -> list[Stage]:
@@ -240,47 +121,6 @@ def test_a_player_that_moves_what_is_not_there_is_refused() -> None:
 
     with pytest.raises(FitError, match=r"moves 'generator\.decodr', but the model has no such module"):
         resolve_stages(assembled(), Astray(lambda model: Terms(model.losses, "generator")), {})
-
-
-class Pair(NamedTuple):
-    one: Any
-    other: Any
-
-
-@dataclass(frozen=True)
-class Kept:
-    images: Any
-    count: int
-
-
-@pytest.mark.parametrize("make", [lambda a, b: (a, b), lambda a, b: [a, b], Pair, lambda a, b: {"one": a, "other": b}])
-def test_a_value_may_hold_several_tensors(make: Callable[[Tensor, Tensor], Any]) -> None:
-    def both(step: Step) -> Any:
-        images = step.use("generator")(step["noise"])
-        return make(images, images.mean())
-
-    step = assembled().step(Batch(torch.zeros(2, *SHAPE)), {"both": both})
-    step.begin(["discriminator"], ["generator"])
-    first = step["both"]
-    flat = [*first.values()] if isinstance(first, dict) else [*first]
-    assert [each.requires_grad for each in flat] == [False, False]
-    step.end()
-    step.begin(["generator"])
-    flat = [*step["both"].values()] if isinstance(first, dict) else [*step["both"]]
-    assert [each.requires_grad for each in flat] == [True, True]
-
-
-def test_a_value_may_be_a_dataclass_with_numbers_and_nothing() -> None:
-    values = {"kept": lambda step: Kept(step.use("generator")(step["noise"]), 3), "none": lambda step: None}
-    step = assembled().step(Batch(torch.zeros(2, *SHAPE)), values)
-    step.begin(["discriminator"], ["generator"])
-    assert (step["kept"].images.requires_grad, step["kept"].count, step["none"]) == (False, 3, None)
-
-
-def test_a_value_that_is_no_tensor_is_named() -> None:
-    step = assembled().step(Batch(torch.zeros(2, *SHAPE)), {"odd": lambda step: (step["noise"], object())})
-    with pytest.raises(FitError, match="value 'odd' of a step is a object; expected tensors, alone or in containers"):
-        step["odd"]
 
 
 @pytest.mark.parametrize(("found", "kind"), [((1, 2), "tuple"), (3.0, "float"), ({"a": 1}, "dict")])
@@ -310,73 +150,3 @@ def test_terms_of_one_name_are_told_apart() -> None:
     joined = Joined({**games, "other": Halved(bright)})
     assert list(Joined(games)(step)) == ["small/bright", "large/bright"]
     assert str(joined) == "small/bright + 0.5·large/bright + Halved"
-
-
-class Offering(gantk.Discriminator):
-    """Offers to provide what a penalty needs by an option, as a subclass says whether it does."""
-
-    offers = {"per-sample": {"norm": "layer"}}  # noqa: RUF012
-    keeps = False
-
-    def __init__(self, image_shape: gantk.parts.ImageShape, *, norm: str = "batch") -> None:
-        super().__init__()
-        self.inner = ToyDiscriminator(frozenset({"logits"}), image_shape)
-        self.provides = frozenset({"logits", "per-sample"} if norm == "layer" and self.keeps else {"logits"})
-
-    def forward(self, images: Tensor) -> gantk.Verdict:
-        verdict: gantk.Verdict = self.inner(images)
-        return verdict
-
-
-class Keeping(Offering):
-    keeps = True
-
-
-class Inheriting(Keeping):
-    """Inherits the offer and not the option."""
-
-    def __init__(self, image_shape: gantk.parts.ImageShape) -> None:
-        super().__init__(image_shape)
-
-
-@pytest.mark.parametrize(
-    ("judge", "says"),
-    [
-        (Keeping, ""),
-        (
-            Inheriting,
-            "it inherits an offer of norm, which its constructor does not take: use --discriminator",
-        ),
-        (Offering, "it offers norm=layer for that, has it, and still provides logits: use --discriminator"),
-    ],
-)
-def test_an_offer_that_does_not_hold_is_named(
-    judge: type, says: str, tiny: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed, broken = registry._entry_points()
-    mine = registry.Plugin("discriminator", "mine", "gantk", "0", f"{__name__}:{judge.__name__}")
-    monkeypatch.setattr(registry, "_entry_points", lambda: ((*installed, mine), broken))
-    if not says:
-        assert tiny(discriminator="mine", loss="wgan-gp").built.spec["discriminator"]["norm"] == "layer"
-        return
-    with pytest.raises(FitError, match="needs per-sample, which discriminator 'mine' does not") as e:
-        tiny(discriminator="mine", loss="wgan-gp")
-    assert says in str(e.value)
-
-
-class Misnamed(Loss):
-    """A term by another argument's name, and what every module has."""
-
-    def generator(self, played: Play) -> Tensor:
-        return played.fake.mean()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images
-
-
-def test_a_loss_without_a_role_is_told_of_methods_that_nearly_are_one() -> None:
-    model = assembled(misnamed=Misnamed())
-    said = r"generator\(self, play\); generator\(played\) would be one if its argument were called play"
-    with pytest.raises(FitError, match=said) as caught:
-        resolve_stages(model, Played(lambda model: Terms(model.losses, "generator")), {})
-    assert "forward" not in str(caught.value)
