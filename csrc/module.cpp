@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bus_error.h"
 #include "cpu_features.h"
 
 namespace py = pybind11;
@@ -34,6 +35,8 @@ PYBIND11_MODULE(_native, m) {
             throw std::invalid_argument(wanted + " is no instruction set");
         },
         py::arg("name"), "Use this instruction set from now on, in the whole process.");
+    m.def("report_bus_errors", &gantk::report_bus_errors, py::arg("before"), py::arg("after"),
+          "End the process with these texts, the path between them, where a page of a mapped file cannot be read.");
     bind_knn(m);
     bind_losses(m);
 }

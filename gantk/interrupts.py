@@ -9,14 +9,14 @@ import sys
 from types import FrameType
 from typing import Any
 
-__all__ = ["STATUS", "asked", "handle", "say_nothing_more"]
+__all__ = ["STATUS", "asked", "handle", "is_command", "say_nothing_more"]
 
 STATUS = 128 + signal.SIGINT
 """The exit status of a command that Ctrl-C stopped."""
 
 IMPORTING = "<frozen importlib"
 
-_asked = _silent = False
+_handled = _asked = _silent = False
 
 
 def handle() -> None:
@@ -25,10 +25,17 @@ def handle() -> None:
 
     Nothing changes where Ctrl-C is ignored, as for a shell's background jobs.
     """
+    global _handled
+    _handled = True
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
         sys.unraisablehook = _swallowed
         atexit.register(_ending)  # the first one runs last
+
+
+def is_command() -> bool:
+    """Whether this process is a command of gantk, and not a program that uses it."""
+    return _handled
 
 
 def asked() -> bool:

@@ -3,7 +3,7 @@
 from gantk.data.cache import cache_aside, cache_folder, cache_lock
 from gantk.data.given import DatasetSource, as_source
 from gantk.data.labels import label_array
-from gantk.data.mapped import check_whole, mapped_file, mapped_temporary
+from gantk.data.mapped import check_whole, map_file, mapped_file, mapped_temporary
 from gantk.data.npy import read_array
 from gantk.data.source import ArraySource, DataSource, to_float, to_uint8
 from gantk.data.zips import open_zip
@@ -18,6 +18,7 @@ __all__ = [
     "cache_lock",
     "check_whole",
     "label_array",
+    "map_file",
     "mapped_file",
     "mapped_temporary",
     "open_zip",

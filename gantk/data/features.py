@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from gantk.data.mapped import map_file
 from gantk.data.npy import DAMAGE, DIRECTORY, READERS, check_fits, check_member, reason
 from gantk.data.zips import open_zip
 from gantk.errors import DataError, OptionError, nearest
@@ -60,7 +61,7 @@ class ArrayFile:
                 with open_zip(self.path, DIRECTORY) as archive, archive.open(f"{self.array}.npy") as stream:
                     whole: npt.NDArray[Any] = npy.read_array(stream, allow_pickle=False)
             else:
-                whole = np.load(self.path, mmap_mode="c", allow_pickle=False)
+                whole = map_file(self.path)
             return whole if indices is None else whole[indices]
 
     def _choose(self, wanted: str | None) -> str:

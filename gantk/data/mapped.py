@@ -1,12 +1,14 @@
 """Arrays in files that are mapped into memory.
 
 Where the system cannot read or write a page of a mapped file, it ends the process at once, with SIGBUS. So space is
-reserved before the first page is written, and the file's size is compared before pages are read.
+reserved before the first page is written, and the file's size is compared before pages are read. Where a file is cut
+short in between, commands with native code still end with a line that names it.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import mmap
 import os
 import tempfile
@@ -16,11 +18,34 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from gantk import interrupts
 from gantk.errors import DataError
+from gantk.ops import native
 
-__all__ = ["check_whole", "mapped_file", "mapped_temporary"]
+__all__ = ["check_whole", "map_file", "mapped_file", "mapped_temporary"]
 
 ZEROS = bytes(1 << 20)
+
+
+CUT = "was cut short while it was in use"
+MEND = "write it again, under another name if a training uses it"
+
+
+def map_file(path: Path) -> npt.NDArray[Any]:
+    """The array in an `.npy` file, mapped to be read; what is written to it stays in memory.
+
+    Raises:
+        OSError, ValueError, EOFError: it is no such file, or shorter than it says.
+    """
+    _report_cuts()
+    found: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    return found
+
+
+@functools.cache
+def _report_cuts() -> None:
+    if interrupts.is_command() and (module := native.cpu()) is not None:  # other programs' signals are their own
+        module.report_bus_errors("Error: ", f" {CUT}, or its disk failed: {MEND}.\n")
 
 
 def mapped_file(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
@@ -59,10 +84,7 @@ def check_whole(array: npt.NDArray[Any], name: str) -> None:
     if isinstance(array, np.memmap) and isinstance(mapped, mmap.mmap):
         start = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
         if mapped.size() < start + len(mapped):
-            raise DataError(
-                f"{name}: the file was cut short while it was in use; write it again, under another name if a training "
-                "uses it."
-            )
+            raise DataError(f"{name}: the file {CUT}; {MEND}.")
 
 
 def _size(kind: np.dtype[Any], shape: tuple[int, ...]) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from gantk.data.mapped import map_file
 from gantk.data.zips import open_zip
 from gantk.errors import DataError, briefly
 from gantk.files import open_file
@@ -83,7 +84,7 @@ def read_arrays(path: Path, mapped: bool = False) -> dict[str, npt.NDArray[Any]]
         with path.open("rb") as stream:
             announced = read_header(stream, path.stat().st_size).bytes
         check_fits(0 if mapped else announced)
-        return {"": np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)}
+        return {"": map_file(path) if mapped else np.load(path, allow_pickle=False)}
     except DAMAGE as error:
         text = str(error)
         if "Object arrays" in text or "Python objects" in text:

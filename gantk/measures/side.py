@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantk.data import DataSource, mapped_file, mapped_temporary, to_float
+from gantk.data import DataSource, map_file, mapped_file, mapped_temporary, to_float
 from gantk.errors import FitError, WorkError
 from gantk.files import UNFINISHED
 from gantk.nn import evaluating
@@ -121,7 +121,7 @@ class Side:
                 written.replace(path)
             finally:
                 written.unlink(missing_ok=True)
-        return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+        return torch.from_numpy(map_file(path))
 
     @cached_property
     def probabilities(self) -> Tensor:

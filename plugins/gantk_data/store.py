@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gantk.data import cache_aside, cache_folder, mapped_file
+from gantk.data import cache_aside, cache_folder, map_file, mapped_file
 from gantk.errors import DataError
 from gantk.parts import ImageShape
 from gantk_data.reading import shown
@@ -45,7 +45,7 @@ def cached(key: str) -> Decoded | None:
         return None
     try:
         kept = np.load(folder / "kept.npy", allow_pickle=False)
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        images = map_file(folder / "images.npy")
     except (OSError, ValueError, EOFError):
         return None
     if images.ndim != 4 or images.dtype != np.uint8 or kept.ndim != 1 or not 0 < len(kept) <= len(images):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from gantk.errors import DataError, WorkError
 from gantk.evaluation.array_files import array_source
 from gantk.locks import Lock
 from gantk.measures.side import Side
+from gantk.ops import native
 from gantk.parts import Extractor
 from gantk_data import store
 from gantk_data.images import Folder
@@ -111,3 +115,32 @@ def test_a_truncated_file_is_refused_before_it_is_mapped(tmp_path: Path) -> None
     os.truncate(path, 5000)
     with pytest.raises(DataError, match="declares 12960 bytes but has 4872"):
         array_source(str(path))
+
+
+IN_USE = """
+import os, sys
+from pathlib import Path
+from gantk.data import map_file
+if sys.argv[2] == "command":
+    from gantk.interrupts import handle
+    handle()
+images = map_file(Path(sys.argv[1]))
+os.truncate(sys.argv[1], 200)
+print(images.sum())
+"""
+
+
+@pytest.mark.skipif(not native.available("cpu"), reason="native code is not built")
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not list what is mapped")
+@pytest.mark.parametrize("kind", ["command", "library"])
+def test_a_command_whose_mapped_file_is_cut_between_two_pages_ends_with_a_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "it's\x1b[31m räd.npy"
+    np.save(path, np.ones((60, 80, 90), np.uint8))
+    ended = subprocess.run([sys.executable, "-c", IN_USE, str(path), kind], capture_output=True, text=True, check=False)
+    if kind == "library":  # Python's programs have their own handlers of signals
+        assert (ended.returncode, ended.stderr) == (-signal.SIGBUS, "")
+        return
+    shown = str(path).replace("\x1b", "?")
+    cut = f"Error: {shown} was cut short while it was in use, or its disk failed: "
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == cut + "write it again, under another name if a training uses it.\n"
