@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gantk.building.construct import construct, part_class
-from gantk.building.spec import Spec, bare_name, merge, normalize, part_table
+from gantk.building.merging import merge
+from gantk.building.spec import Spec, bare_name, normalize, part_table
 from gantk.data import DataSource
 from gantk.duration import seconds_of
 from gantk.errors import UsageError

@@ -20,12 +20,7 @@ from gantk.building.movers import notes_on_movers, untrained
 from gantk.building.objectives import notes_on_unheard
 from gantk.building.priors import check_priors
 from gantk.building.resolved import plain
-from gantk.building.spec import (
-    Spec,
-    bare_name,
-    normalize,
-    part_table,
-)
+from gantk.building.spec import Spec, bare_name, normalize, part_table
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.title import SIZE
 from gantk.building.train_settings import TrainSettings

@@ -14,19 +14,13 @@ from gantk.building.composition import DEFAULT_DATA, as_tables, overlay, recipe_
 from gantk.building.given import named, source_of
 from gantk.building.images import open_data
 from gantk.building.mends import mended
+from gantk.building.merging import leave_out, merge
 from gantk.building.player_settings import notes_on_brought
+from gantk.building.presets import DEFAULT_RECIPE
 from gantk.building.replaced import notes_on_replaced
 from gantk.building.request import Request
-from gantk.building.spec import (
-    DEFAULT_RECIPE,
-    Spec,
-    apply_setting,
-    bare_name,
-    flat,
-    leave_out,
-    merge,
-    path_of,
-)
+from gantk.building.settings import apply_setting, flat, path_of
+from gantk.building.spec import Spec, bare_name
 from gantk.building.start import other_parts, spec_of_run, start_weights
 from gantk.building.title import true_title
 from gantk.data import DataSource

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gantk.building.resolved import plain
-from gantk.building.spec import Spec, apply_setting
+from gantk.building.settings import apply_setting
+from gantk.building.spec import Spec
 from gantk.building.stage_settings import stages_with
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import OptionError

@@ -8,18 +8,10 @@ from typing import Any
 
 from gantk.building.construct import part_class
 from gantk.building.given import named
-from gantk.building.spec import (
-    DEFAULT_RECIPE,
-    Spec,
-    apply_setting,
-    bare_name,
-    combine,
-    combine_losses,
-    leave_out,
-    merge,
-    normalize,
-    recipe_spec,
-)
+from gantk.building.merging import combine, combine_losses, leave_out, merge
+from gantk.building.presets import DEFAULT_RECIPE, recipe_spec
+from gantk.building.settings import apply_setting
+from gantk.building.spec import Spec, bare_name, normalize
 from gantk.errors import UsageError
 from gantk.kinds import KINDS, LISTS
 from gantk.registry import PYTHON

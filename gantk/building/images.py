@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk.building.construct import construct
-from gantk.building.spec import (
-    Spec,
-)
+from gantk.building.spec import Spec
 from gantk.data import DataSource
 from gantk.errors import DataError, OptionError, UsageError
 

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from gantk.building.construct import part_class
+from gantk.building.presets import DEFAULT_RECIPE, recipe_spec
 from gantk.building.quick_weights import QuickWeights
 from gantk.building.request import Change, Request, is_adversarial
-from gantk.building.spec import DEFAULT_RECIPE, Spec, bare_name, part_table, recipe_spec
+from gantk.building.spec import Spec, bare_name, part_table
 from gantk.errors import FitError, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.options import parse_part, read_options, write_part

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from gantk.building.merging import PLAYER_SETTINGS, merge_player
 from gantk.building.objectives import losses_of
-from gantk.building.spec import PLAYER_SETTINGS, merge_player
 from gantk.errors import OptionError
 from gantk.options import convert, write_options
 from gantk.schedule import Player, Stage

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from gantk.building.construct import part_class
-from gantk.building.spec import Spec, leave_out
+from gantk.building.merging import leave_out
+from gantk.building.spec import Spec
 from gantk.errors import GantkError, UsageError
 from gantk.kinds import LISTS, SLOTS
 

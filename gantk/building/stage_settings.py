@@ -7,10 +7,10 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
+from gantk.building.merging import is_pattern, merge_stages
 from gantk.building.movers import drawn_through
 from gantk.building.objectives import check_objectives, losses_of, terms_of
 from gantk.building.player_settings import apply_settings, at_least, own_settings, without
-from gantk.building.spec import is_pattern, merge_stages
 from gantk.errors import FitError, OptionError, nearest
 from gantk.model import Model
 from gantk.options import convert

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.building.spec import Spec, bare_name, normalize, recipe_spec
+from gantk.building.presets import recipe_spec
+from gantk.building.spec import Spec, bare_name, normalize
 from gantk.errors import FitError, UnknownName
 from gantk.model import Model
 from gantk.run.folder import Run

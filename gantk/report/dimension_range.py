@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gantk.building.construct import construct
-from gantk.building.spec import DEFAULT_RECIPE, bare_name, recipe_spec
+from gantk.building.presets import DEFAULT_RECIPE, recipe_spec
+from gantk.building.spec import bare_name
 from gantk.measures.dimension_range import DimensionRange
 from gantk.measures.near_duplicates import neighborhood
 from gantk.report.table import table

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gantk.building.construct import part_class
-from gantk.building.spec import recipe_spec
+from gantk.building.presets import recipe_spec
 from gantk.errors import GantkError, briefly
 from gantk.files import place
 from gantk.kinds import KINDS

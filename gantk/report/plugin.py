@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk.building.construct import construct, part_class
+from gantk.building.presets import recipe_spec
 from gantk.building.resolved import plain
-from gantk.building.spec import recipe_spec
 from gantk.errors import BrokenPlugin, GantkError
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.options import Option, read_options, typed_options

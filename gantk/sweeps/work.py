@@ -10,7 +10,7 @@ from typing import Any
 
 from gantk.building.code import code_flags
 from gantk.building.load import reopened
-from gantk.building.spec import path_of
+from gantk.building.settings import path_of
 from gantk.errors import GantkError, Interrupted
 from gantk.permissions import DEVICES, allowing_downloads, asks_for_downloads
 from gantk.run.folder import Run

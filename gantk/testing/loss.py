@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gantk.building.checks import DISCRIMINATOR_NEEDS, GENERATOR_NEEDS
+from gantk.building.merging import PLAYER_SETTINGS
 from gantk.building.player_settings import apply_settings
-from gantk.building.spec import PLAYER_SETTINGS
 from gantk.errors import OptionError
 from gantk.parts import ImageShape, Loss, Part
 from gantk.schedule import Batch, Binding, Play, Player, Step, Terms

@@ -13,7 +13,7 @@ from gantk.building.adopt import adopt
 from gantk.building.assembly import assemble
 from gantk.building.changes import checked_settings
 from gantk.building.given import source_of
-from gantk.building.spec import flat, path_of
+from gantk.building.settings import flat, path_of
 from gantk.duration import seconds_of
 from gantk.errors import UsageError
 from gantk.model import Model

@@ -14,8 +14,8 @@ from torch import Tensor
 from gantk import Loss, Play
 from gantk.building.construct import part_class
 from gantk.building.mends import ENOUGH, MOST_TRIED, mended
+from gantk.building.presets import recipe_spec
 from gantk.building.request import Request
-from gantk.building.spec import recipe_spec
 from gantk.errors import DataError, FitError, OptionError
 from gantk.registry import plugins
 

@@ -11,7 +11,7 @@ import torch
 import gantk
 from gantk import Binding, Model, Player, Stage, Terms
 from gantk.building.composition import compose
-from gantk.building.spec import merge_stages
+from gantk.building.merging import merge_stages
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
 from gantk.errors import OptionError

@@ -12,7 +12,8 @@ from drills.run_readers import history, lock, log, model, scores, spec
 
 import gantk
 from gantk.building.construct import part_class
-from gantk.building.spec import apply_setting, part_table
+from gantk.building.settings import apply_setting
+from gantk.building.spec import part_table
 from gantk.building.weighed import Weighed
 from gantk.options import typed_options
 from gantk.registry import plugins
