@@ -12,7 +12,8 @@ optimizers and log must be those of a run that nothing happened to.
 
 With `--devices N`, a training consists of N processes, as torchrun starts them: a random one of them or all are killed,
 and each file operation of each of them is killed or fails. The others must end with one line, or else, as they do while
-they wait for the first connection, are counted as `waited` and ended after five seconds, as launchers do.
+they wait for the first connection, are counted as `waited` and ended after five seconds, as launchers do. `random
+--by-command` does the same to `gantk train RUN --devices N`, which starts its processes itself.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from drills.launched import launched
 from drills.operations import Operations
 from drills.processes import ENDED, ONE_LINE, WAITED, as_devices, forked
 
@@ -91,8 +93,9 @@ def same(one: Any, other: Any) -> bool:
 class Drill:
     """Does something to copies of one run, trains each to its end, and compares."""
 
-    def __init__(self, folder: Path, devices: int = 1, resumed: bool = False) -> None:
+    def __init__(self, folder: Path, devices: int = 1, resumed: bool = False, by_command: bool = False) -> None:
         self.built, self.copy, self.devices = folder / "built", folder / "copy", devices
+        self.by_command = by_command
         build(self.built)
         self._renew()
         began = time.monotonic()
@@ -107,6 +110,8 @@ class Drill:
 
     def trained(self, *, kill: Sequence[int] = (), after: float = 0.0) -> list[int]:
         """The statuses of the processes of a training of the copy, some of which are killed."""
+        if self.by_command:
+            return launched(self.copy, self.devices, kill, after)
         works = [lambda: train(self.copy)] * self.devices
         return forked(*as_devices(works), kill=kill, after=after)
 
@@ -182,6 +187,7 @@ def main() -> None:
     parser.add_argument("--all-errors", action="store_true", help="every error at every operation")
     parser.add_argument("--devices", type=int, default=1, help="processes of the training")
     parser.add_argument("--resumed", action="store_true", help="a training that has one checkpoint already")
+    parser.add_argument("--by-command", action="store_true", help="random kills of gantk train RUN --devices N")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -191,7 +197,7 @@ def main() -> None:
         SETTINGS.update({"train.devices": args.devices, "train.accelerator": "cpu"})
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        drill = Drill(Path(folder), args.devices, args.resumed)
+        drill = Drill(Path(folder), args.devices, args.resumed, args.by_command)
         if args.what == "random":
             victims = [[rank] for rank in range(args.devices)] + [list(range(args.devices))] * (args.devices > 1)
             for number in range(args.attempts):
