@@ -16,10 +16,10 @@ from gantk.errors import DataError
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding
 from gantk_data.download import Remote, fetch
-from gantk_data.images import decode_files
 from gantk_data.layout import label_by_folder
 from gantk_data.lazy import LazySource
 from gantk_data.listing import Skips
+from gantk_data.many import decode_files
 from gantk_data.reading import Readable, open_plain_or_gzip, read_exactly, shown
 from gantk_data.roots import base_folder, check_choice, missing, places
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,107 +14,20 @@ from gantk.data import ArraySource
 from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
-from gantk_data.decode import Decoding, decode, probe, quiet
+from gantk_data.decode import Decoding, probe, quiet
 from gantk_data.label_files import read_labels
 from gantk_data.layout import Layout, Split
 from gantk_data.lazy import Indices, LazySource
 from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips
+from gantk_data.many import decode_files, in_order, probe_files
 from gantk_data.reading import absolute, shown
 from gantk_data.roots import check_choice
 from gantk_data.store import Decoded, cached, decoded, key_of
 
-__all__ = ["Folder", "ImageFiles", "Named", "Zip", "decode_files"]
+__all__ = ["Folder", "ImageFiles", "Named", "Zip"]
 
 SIDE_LIMIT = 8192
 """Maximum side length of `size`."""
-
-T = TypeVar("T")
-_CHUNK = 256
-
-THREADS_FROM = 1 << 15
-"""Average file size in bytes from which threads are faster; for small files, switching threads costs more."""
-
-
-def _in_order(function: Callable[[str], T], names: Sequence[str], threads: bool) -> Iterator[T | DataError]:
-    """The results for names, in order, optionally computed in threads; a `DataError` replaces a failed result."""
-
-    def attempt(name: str) -> T | DataError:
-        try:
-            return function(name)
-        except DataError as error:
-            return error
-
-    if not threads:
-        yield from map(attempt, names)
-        return
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(names), _CHUNK):
-            yield from pool.map(attempt, names[start : start + _CHUNK])
-
-
-def _size_error(title: str, shape: ImageShape, first: str, expected: ImageShape) -> DataError:
-    def said(s: ImageShape) -> str:
-        return f"{s[1]} x {s[2]} (height x width) with {s[0]} channels"
-
-    return DataError(
-        f"{title}: {said(shape)}, but {first} is {said(expected)}; set size=… and color=… to convert all to one shape."
-    )
-
-
-def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: Skips) -> tuple[list[int], ImageShape]:
-    """Read every header; return the indices of usable images and their common shape."""
-    kept: list[int] = []
-    expected: ImageShape | None = None
-    with files.opener() as opener, quiet():
-
-        def shape_of(name: str) -> ImageShape:
-            with opener(name) as stream:
-                return probe(stream, decoding, files.title(name))
-
-        for index, shape in enumerate(_in_order(shape_of, names, threads=False)):
-            if isinstance(shape, DataError):
-                skips.refuse_image(shape)
-            elif expected is not None and shape != expected:
-                first = files.title(names[kept[0]])
-                skips.refuse(_size_error(files.title(names[index]), shape, first, expected), "of another size")
-            else:
-                expected = shape
-                kept.append(index)
-    if expected is None:
-        raise DataError(f"{shown(files.where)}: none of {len(names)} images can be used.")
-    return kept, expected
-
-
-def decode_files(
-    files: Files,
-    names: Sequence[str],
-    decoding: Decoding,
-    skips: Skips,
-    into: npt.NDArray[np.uint8],
-    progress: Callable[[float], object],
-) -> list[int]:
-    """Decode images into an array's first rows; return the index in `names` of each row."""
-    kept: list[int] = []
-    expected: ImageShape = into.shape[1:]
-    with files.opener() as opener, quiet():
-
-        def pixels_of(name: str) -> npt.NDArray[np.uint8]:
-            with opener(name) as stream:
-                return decode(stream, decoding, files.title(name))
-
-        for index, pixels in enumerate(_in_order(pixels_of, names, files.average_size() >= THREADS_FROM)):
-            if isinstance(pixels, DataError):
-                skips.refuse_image(pixels)
-            elif pixels.shape != expected:
-                error = _size_error(files.title(names[index]), pixels.shape, "the set", expected)
-                skips.refuse(error, "of another size")
-            else:
-                into[len(kept)] = pixels
-                kept.append(index)
-            progress((index + 1) / len(names))
-    if not kept:
-        raise DataError(f"{shown(files.where)}: none of {len(names)} images can be decoded.")
-    return kept
 
 
 class ImageFiles(LazySource):
@@ -167,7 +78,7 @@ class ImageFiles(LazySource):
                 with opener(name) as stream:
                     return probe(stream, Decoding(None, "center", "keep"), self._files.title(name))
 
-            found = list(_in_order(shape_of, names, threads=False))
+            found = list(in_order(shape_of, names, threads=False))
         return [shape for shape in found if not isinstance(shape, DataError)]
 
     def _construct(self, classes: Sequence[str] | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pictures import chw, encoded, everything, pixels, put, two_classes
 
 from gantk.errors import DataError
-from gantk_data import images, store
+from gantk_data import many, store
 from gantk_data.images import Folder
 
 
@@ -28,8 +28,8 @@ def test_many_images_are_memory_mapped_once(tmp_path, mapped, monkeypatch):
         first = Folder(path=root, skip=True)
     expected = everything(first)
     assert len(caches(tmp_path)) == 1
-    monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("decoded again"))
-    monkeypatch.setattr(images, "probe", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr(many, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(many, "probe", lambda *_: pytest.fail("probed again"))
     with pytest.warns(UserWarning, match="1 file was"):
         again = Folder(path=root, skip=True)
     assert (len(again), again.image_shape, again.skipped) == (6, (3, 6, 5), 1)
@@ -66,5 +66,5 @@ def test_a_failed_decode_leaves_no_cache(tmp_path, mapped):
 def test_threads_and_no_threads_give_the_same(tmp_path, monkeypatch):
     root = put(tmp_path, {f"{i:03}.png": encoded(pixels(i)) for i in range(300)})
     alone = everything(Folder(path=root))
-    monkeypatch.setattr(images, "THREADS_FROM", 0)
+    monkeypatch.setattr(many, "THREADS_FROM", 0)
     np.testing.assert_array_equal(everything(Folder(path=root)), alone)
