@@ -54,7 +54,7 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
     try:
         trial = _Trial(model, stages, labels)
         for number, stage in enumerate(stages):
-            size = max(1, stage.batch_size // devices)
+            size = stage.batch_size // devices
             try:
                 trial.play(number, Attempt(min(size, FEW)))
             except Failed as failed:
@@ -69,8 +69,8 @@ def _play_again(trial: _Trial, before: Snapshot, number: int, size: int, failed:
 
     If it fails again, its terms are tried one by one, to find out which of them fails.
     """
-    attempts = [Attempt(min(size, SEVERAL))] if size > FEW else []
-    for attempt in (*attempts, Attempt(min(size, SEVERAL), separately=True)):
+    size = min(size, SEVERAL)
+    for attempt in (Attempt(size), Attempt(size, separately=True)):
         before.restore()
         trial.enter(number)
         try:
@@ -120,7 +120,6 @@ class _Trial:
             _check_clipping(stage, player, scores.clipped(list(parameters_of(self.model, [player]))))
             self.moved |= self._moved(player, terms.values())
             if self._between(stage):
-                step.end()
                 continue
             turn.backward(terms)
             if "noise" in step.used(player.moves):
@@ -210,8 +209,10 @@ def _held(module: nn.Module) -> Iterator[Tensor]:
 def _draws(model: Model, labels: Tensor | None) -> Iterator[tuple[str, str]]:
     """(slot, parameter name) of parameters that gradients of the samples of a noise or condition reach."""
     for slot, part in (("noise", model.noise), ("condition", model.condition)):
-        parameters = {} if part is None else {n: p for n, p in part.named_parameters() if p.requires_grad}
-        if part is None or not parameters:
+        if part is None:
+            continue
+        parameters = {name: each for name, each in part.named_parameters() if each.requires_grad}
+        if not parameters:
             continue
         with evaluating(part), torch.enable_grad():
             drawn = model.noise.sample(FEW) if part is model.noise else cast(Condition, part).of(cast(Tensor, labels))
@@ -221,7 +222,7 @@ def _draws(model: Model, labels: Tensor | None) -> Iterator[tuple[str, str]]:
 
 
 def _check_clipping(stage: Stage, player: Player, clipped: Sequence[nn.Parameter]) -> None:
-    weights = [weight.detach().abs().flatten() for weight in clipped if weight.dim() > 1]
+    weights = [weight.abs().flatten() for weight in clipped]
     if not player.clip_weights or not weights:
         return
     usual = torch.cat(weights).median().item()

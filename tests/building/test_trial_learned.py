@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from trials import SHAPE, By, assembled, refusal, tried
 
-from gantk import Model, NoiseSource, Player, Stage, Terms
+from gantk import Model, NoiseSource, Player, Stage, Step, Terms
 from gantk.building.checks import check_shapes
 from gantk.building.stage_settings import resolve_stages
 from gantk.building.trial import try_stages
@@ -43,7 +43,8 @@ def test_a_noise_that_is_learned_says_what_of_it() -> None:
     tried(assembled(noise=Means(("",), spread=True)))
     tried(assembled(noise=Means()))
     tried(assembled(noise=Means(spread=True)))
-    for noise, name in ((Means(("means",), spread=True), "spread"), (Mapped(), "second.weight")):
+    refused = ((Means(("means",), spread=True), "spread"), (Mapped(), "second.weight"), (Shifted(), "shift"))
+    for noise, name in refused:
         said = refusal(assembled(noise=noise))
         assert said.endswith(
             f"its parameter '{name}', which no player moves: name its module in `learned`, or make it a buffer."
@@ -64,6 +65,36 @@ class Mapped(NoiseSource):
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         drawn: Tensor = self.second(self.first(self.draw_normal(n, 5, rng=rng)))
         return drawn
+
+
+class Shifted(Mapped):
+    """Noise with a constant, a parameter that it does not use, and one that it uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second.requires_grad_(False)
+        self.other = nn.Parameter(torch.zeros(5))
+        self.shift = nn.Parameter(torch.zeros(5))
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return self.shift + super().sample(n, rng)
+
+
+def brightness(step: Step) -> Tensor:
+    scores: Tensor = step.use("discriminator")(step["fake"]).logits
+    return scores.mean()
+
+
+def bias(step: Step) -> Tensor:
+    numbers: Tensor = step.use("generator").decoder.bias
+    return numbers.sum()
+
+
+@pytest.mark.parametrize(("role", "term"), [("discriminator", brightness), ("generator", bias)])
+def test_a_learned_noise_is_moved_by_nobody_where_it_moves_nobody(role: str, term: Callable[[Step], Tensor]) -> None:
+    """A stage may train on samples that it does not pass gradients to, or without any."""
+    model = assembled(noise=Means())
+    assert try_stages(model, [Stage("fit", [Player(role, (role,), By(term))])])
 
 
 class Embedded(Condition):
@@ -100,6 +131,11 @@ def test_a_condition_that_is_learned_says_what_of_it(learned: tuple[str, ...], s
             [Stage("fit", [Player("generator", ("generator",), By(lambda step: step["fake"].mean()))])],
             torch.tensor([0, 1, 2]),
         )
+
+
+def test_a_condition_that_learns_nothing_needs_no_labels() -> None:
+    model = Model(Gaussian(5), ToyGenerator(SHAPE, 7), None, condition=Embedded().requires_grad_(False))
+    assert try_stages(model, [Stage("fit", [Player("generator", ("generator",), By(bias))])])
 
 
 def test_a_noise_whose_parameters_are_constants_is_fine() -> None:

@@ -121,6 +121,33 @@ def test_more_images_are_tried_on_a_model_as_it_was() -> None:
     assert not hasattr(model.generator, "scale")
 
 
+@pytest.mark.parametrize(("failures", "sizes"), [(0, [2]), (1, [2, 8]), (2, [2, 8, 8])])
+def test_a_stage_has_a_second_chance(failures: int, sizes: list[int]) -> None:
+    """After two failures it is refused, even if it then works, when its terms are tried one by one."""
+    tried = []
+
+    def unsure(step: Step) -> Tensor:
+        tried.append(step.size)
+        if len(tried) <= failures:
+            raise ValueError("bad luck")
+        return shade(step)
+
+    stages = [Stage("game", [Player("generator", ("generator",), By(unsure))], batch_size=8)]
+    if failures == 2:
+        with pytest.raises(FitError, match="fails on a batch of 8 by ValueError: bad luck"):
+            try_stages(assembled(), stages)
+    else:
+        try_stages(assembled(), stages)
+    assert tried == sizes
+
+
+def test_players_that_move_the_same_module_share_no_values() -> None:
+    """What the first computed is of weights that it has moved since."""
+    values = {"scores": lambda step: step.use("discriminator")(step["real"]).logits}
+    players = [Player(name, ("discriminator",), By(lambda step: step["scores"].mean())) for name in ("one", "other")]
+    assert try_stages(assembled(), [Stage("game", players, values=values)])
+
+
 def test_what_a_stage_does_not_move_is_in_evaluation_mode_and_frozen() -> None:
     seen = []
 
@@ -180,6 +207,14 @@ def test_a_stage_that_cannot_be_entered_says_why() -> None:
     for stage in (Stage("second", [], enter=enter), Stage("second", [], each=lambda model, done: enter(model))):
         with pytest.raises(FitError, match="stage 'second' cannot be entered: ValueError: there is no such layer"):
             try_stages(assembled(), [stage])
+
+
+def test_a_stage_that_is_refused_on_entry_keeps_its_words() -> None:
+    def enter(model: Model) -> None:
+        raise FitError("the generator has no layer of 4 pixels", "choose another --generator")
+
+    with pytest.raises(FitError, match=r"^the generator has no layer of 4 pixels: choose another --generator\.$"):
+        try_stages(assembled(), [Stage("second", [], enter=enter)])
 
 
 def test_an_optimizer_that_cannot_be_made_says_why() -> None:
