@@ -161,12 +161,13 @@ class Drill:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--every", type=int, default=1, help="Only every so-manieth attempt.")
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="From the Nth attempt on.")
     given = parser.parse_args()
     torch.set_num_threads(1)
     every = [(name, kind, words) for name in NAMES for kind in KINDS for words in COMMANDS]
     with tempfile.TemporaryDirectory() as folder:
         drill = Drill(Path(folder))
-        for name, kind, words in every[:: given.every]:
+        for name, kind, words in every[given.first - 1 :: given.every]:
             drill.attempt(name, kind, words)
     print(", ".join(f"{count} {what}" for what, count in drill.counts.items()))
     return drill.counts["failures"] != 0
