@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from gantk.building.assembly import assemble
 from gantk.building.composition import compose
 from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError
+from gantk_classic.dcgan import DCGANGenerator
 
 Build = Callable[..., gantk.Model]
 SMALL: dict[str, Any] = {
@@ -62,11 +64,41 @@ def test_a_batch_larger_than_the_data_is_noted() -> None:
 def test_a_condition_needs_labels() -> None:
     with pytest.raises(FitError, match="condition 'class': it needs a data set with classes"):
         gantk.build(data=pixels(1), condition="class", **SMALL)
+    labeled = (pixels(1), [0, 1, 2, 0, 1, 2, 0, 0])
+    model = gantk.build(data=labeled, condition="class", **SMALL)
+    assert model.condition is not None
+    assert model.condition.dim == 3
+    counts = model.condition.draw(800, torch.Generator().manual_seed(0)).sum(0)
+    assert 350 < counts[0] < 450, "half of the labels are 0"
 
 
 def test_the_size_in_a_title_is_that_of_the_images(tiny: Build) -> None:
     spec = {**tiny().built.spec, "title": "Stripes at {size}"}
     assert assemble(spec, for_training=False).built.spec["title"] == "Stripes at 14×14"
+
+
+def test_what_a_spec_may_leave_out(tiny: Build) -> None:
+    spec = tiny(seed=3).built.spec
+
+    def without(*names: str) -> gantk.Model:
+        return assemble({name: each for name, each in spec.items() if name not in names}, for_training=False)
+
+    assert without("seed", "title").built.spec["seed"] == 0
+    with pytest.raises(OptionError, match="recipe: expected 'name'"):
+        without("recipe")
+
+
+def test_a_model_that_is_only_loaded_is_not_tried(
+    tiny: Build, images: ArraySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: DCGANGenerator, noise: Tensor) -> Tensor:
+        raise ValueError("not today")
+
+    spec = tiny().built.spec
+    monkeypatch.setattr(DCGANGenerator, "forward", broken)
+    assemble(spec, for_training=False)
+    with pytest.raises(FitError, match="not today"):
+        assemble(spec, images)
 
 
 class code(Loss):  # noqa: N801
