@@ -17,9 +17,10 @@ from by_hand import OPTIMIZERS, TRAINING, WEIGHTS, as_former, rewrite
 from safetensors.torch import load_file
 
 import gantk
-from gantk.errors import CheckpointError, DamagedCheckpoint, GantkWarning
+from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, GantkWarning
 from gantk.run.checkpoints import read_training, read_weights
 from gantk.run.folder import Run
+from gantk.run.usable import newest, weights_at
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
@@ -150,6 +151,34 @@ def test_where_none_is_whole_there_is_one_error(run: Run, tiny: Build) -> None:
         shutil.rmtree(run.checkpoint(step))
     with pytest.raises(CheckpointError, match=r"it is the only checkpoint; gantk train \S+ --fresh starts over"):
         gantk.train(tiny(), run, progress=Silent())
+
+
+def test_a_warning_counts_what_is_passed_over_and_names_the_line_of_the_user(run: Run) -> None:
+    for step in (6, 4):
+        flip(run.checkpoint(step) / WEIGHTS, 0.5)
+    with pytest.warns(GantkWarning, match=r"step-0000006/\S+ is damaged \(and 1 before it\): ") as caught:
+        gantk.load(run)
+    assert [each.filename for each in caught] == [__file__]
+
+
+def test_weights_are_read_without_their_model(run: Run) -> None:
+    checkpoint, weights = weights_at(run, None)
+    assert checkpoint == run.checkpoint(6)
+    assert weights.keys() == load_file(checkpoint / WEIGHTS).keys()
+
+
+def test_a_run_without_checkpoints_has_none_to_use(run: Run) -> None:
+    shutil.rmtree(run.checkpoints_folder)
+    with pytest.raises(CheckpointError, match="has not been trained yet: run gantk train"):
+        gantk.load(run)
+
+
+def test_advice_on_what_is_wrong_comes_before_that_on_other_checkpoints(run: Run) -> None:
+    def read(checkpoint: Path) -> None:
+        raise ForeignCheckpoint(checkpoint, "mine.py was changed", "restore it")
+
+    with pytest.raises(ForeignCheckpoint, match=r"step-0000006 does not fit .*: mine\.py was changed; restore it\.$"):
+        newest(run, read)
 
 
 def test_a_step_that_was_asked_for_is_not_replaced_by_another(run: Run) -> None:

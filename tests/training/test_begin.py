@@ -130,6 +130,11 @@ def test_a_run_without_a_name_is_told_where_it_is(tiny: Build) -> None:
     assert len(said) == 1
 
 
+def test_progress_is_shown_unless_it_is_given(tiny: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    gantk.train(tiny())
+    assert capsys.readouterr().err == "training in runs/dcgan\n"
+
+
 @pytest.mark.parametrize("kind", [torch.float16, torch.float64])
 def test_weights_of_other_types_are_for_sampling(kind: torch.dtype, tiny: Build) -> None:
     name = str(kind).removeprefix("torch.")
