@@ -155,9 +155,9 @@ def _check_unchanged_weights(model: Model, run: Run) -> None:
         )
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str] = ()) -> bool:
-    """Whether two specs are equal as TOML, ignoring versions and the given entries."""
-    first, second = ({**as_toml(spec), **dict.fromkeys(("versions", *over))} for spec in (one, other))
+def _same(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str]) -> bool:
+    """Whether two specs are equal as TOML, ignoring the given entries."""
+    first, second = ({**as_toml(spec), **dict.fromkeys(over)} for spec in (one, other))
     return first == second
 
 

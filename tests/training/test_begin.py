@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import gantk
+from gantk.construct import construct
 from gantk.data import ArraySource
 from gantk.errors import UsageError
 from gantk.training import begin
@@ -110,6 +112,32 @@ def test_the_data_of_a_run_that_was_trained_are_compared_by_its_checkpoint(tiny:
     train(other, "new", accept_data=True)
 
 
+def test_a_run_that_was_not_yet_trained_takes_other_images(tiny: Build, images: ArraySource) -> None:
+    pixels = images.images(range(20)).numpy()
+    train(tiny(data=pixels), "run")
+    train(tiny(data=pixels[:19]), "run")
+
+
+def assembled() -> gantk.Model:
+    torch.manual_seed(0)
+    parts = [construct("noise", "gaussian:dim=6"), DCGANGenerator((1, 14, 14), 6, width=4)]
+    return gantk.Model(
+        *parts,
+        construct("discriminator", "dcgan:width=4", image_shape=(1, 14, 14), noise_dim=6),
+        losses={"mine": construct("loss", "hinge")},
+    )
+
+
+def test_a_run_of_earlier_versions_is_resumed(tiny: Build, images: ArraySource) -> None:
+    for number, make in enumerate((tiny, assembled)):
+        given = {"data": images} if make is assembled else {}
+        train(make(), f"run-{number}", **given)
+        path = Path(f"run-{number}/model.toml")
+        path.write_text(path.read_text().replace(f'torch = "{torch.__version__}"', 'torch = "1.0"'))
+        assert 'torch = "1.0"' in path.read_text()
+        train(make(), f"run-{number}", **given)
+
+
 def test_changed_weights_are_refused_where_a_run_has_its_own(tiny: Build) -> None:
     for name in ("new", "started"):
         train(tiny(), name)
@@ -133,6 +161,14 @@ def test_a_run_without_a_name_is_told_where_it_is(tiny: Build) -> None:
 def test_progress_is_shown_unless_it_is_given(tiny: Build, capsys: pytest.CaptureFixture[str]) -> None:
     gantk.train(tiny())
     assert capsys.readouterr().err == "training in runs/dcgan\n"
+
+
+def test_a_signal_before_the_first_step_needs_no_word(
+    tiny: Build, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Pretended, "fit", lambda *given: signal.raise_signal(signal.SIGINT))
+    train(tiny())
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.float64])
