@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 import gantk
-from gantk import Loss, Play
+from gantk import Condition, Loss, Part, Play, registry
 from gantk.building.assembly import assemble
 from gantk.building.composition import compose
 from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError
 from gantk_classic.dcgan import DCGANGenerator
+from gantk_classic.recipe import Game
 
 Build = Callable[..., gantk.Model]
 SMALL: dict[str, Any] = {
@@ -75,6 +78,73 @@ def test_a_condition_needs_labels() -> None:
 def test_the_size_in_a_title_is_that_of_the_images(tiny: Build) -> None:
     spec = {**tiny().built.spec, "title": "Stripes at {size}"}
     assert assemble(spec, for_training=False).built.spec["title"] == "Stripes at 14×14"
+
+
+class Counting(Condition):
+    """A condition that adds up the labels that it sees."""
+
+    dim = 1
+
+    def seen(self, labels: Tensor) -> None:
+        self.register_buffer("sum", labels.sum())
+
+    def of(self, labels: Tensor) -> Tensor:
+        return labels.float().view(-1, 1)
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.zeros(n, 1)
+
+    def told(self, text: str) -> Tensor:
+        return torch.zeros(1, 1)
+
+
+def test_a_condition_of_ones_own_needs_labels_too() -> None:
+    with pytest.raises(FitError, match="condition 'Counting' needs labels, but this data set has none"):
+        gantk.build(data=pixels(1), condition=Counting, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("recipe", "gantk_classic.recipe:Game"),
+        ("data", "gantk_data.idx:Digits"),
+        ("noise", "gantk_classic.noise:Gaussian"),
+        ("loss", "gantk_adversarial.games:Hinge"),
+    ],
+)
+def test_a_model_tells_the_versions_of_its_packages(kind: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, broken = registry._entry_points()
+    other = registry.Plugin(kind, "other", "pytest", "0", code)
+    monkeypatch.setattr(registry, "_entry_points", lambda: ((*installed, other), broken))
+    given = {"loss": ["hinge"], "data": "digits", "addon": Unchanged, **SMALL, kind: "other"}
+    assert gantk.build(**given).built.spec["versions"] == {
+        "gantk": importlib.metadata.version("gantk"),
+        "pytest": pytest.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+class Unchanged(Part):
+    """Joins the game, and changes nothing; being from Python, it has no package."""
+
+
+class Both(Game):
+    """Needs two parts that it has no default for."""
+
+    slots = ("noise", "generator", "refiner")
+    optional = ()
+
+
+def test_parts_that_a_recipe_needs_or_does_not_take_are_all_named(
+    register: Callable[[str, str, type], None],
+) -> None:
+    register("recipe", "both", Both)
+    both = "give them with --generator and --refiner"
+    with pytest.raises(FitError, match=f"recipe 'both' needs a generator and a refiner: {both}"):
+        assemble({"recipe": "both", "noise": "gaussian"}, ArraySource(pixels(1)))
+    with pytest.raises(FitError, match="recipe 'vae' takes no refiner and no discriminator"):
+        gantk.build("vae", data=pixels(1), refiner="denoiser", discriminator="dcgan")
 
 
 def test_what_a_spec_may_leave_out(tiny: Build) -> None:

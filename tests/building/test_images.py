@@ -14,6 +14,7 @@ from gantk.data import ArraySource
 from gantk.errors import DataError, OptionError, UsageError
 
 Build = Callable[..., gantk.Model]
+GOOD: dict[str, Any] = {"image_shape": [1, 8, 8], "images": 3, "label_dim": 2, "classes": ["a", "b"]}
 
 
 def test_data_from_python_are_not_named_by_a_run(tiny: Build, images: ArraySource) -> None:
@@ -24,6 +25,13 @@ def test_data_from_python_are_not_named_by_a_run(tiny: Build, images: ArraySourc
         open_data(model.built.spec)
     with pytest.raises(OptionError, match=r"--set data\.root: the data is given from Python and has no options"):
         tiny(settings={"data.root": "photos"})
+
+
+@pytest.mark.parametrize(
+    "shape", [{"images": 1}, {"label_dim": 1}, {"classes": []}, {"image_shape": [1, 1 << 14, 1 << 14]}]
+)
+def test_a_shape_that_images_can_have_is_none_that_is_damaged(shape: dict[str, Any]) -> None:
+    assert checked_shape({"shape": GOOD | shape}, None) == GOOD | shape
 
 
 def test_a_run_stores_what_its_images_are(images: ArraySource) -> None:
@@ -38,7 +46,23 @@ def test_a_run_stores_what_its_images_are(images: ArraySource) -> None:
         checked_shape({"shape": {**shape, "image_shape": [1, 8, 8]}}, images)
 
 
-@pytest.mark.parametrize("shape", ["[1, 8, 8]", {"images": 3}, {}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "[1, 8, 8]",
+        {"images": 3},
+        {},
+        {"image_shape": [1, 8, 8]},
+        *(
+            GOOD | {"image_shape": sides}
+            for sides in ("188", [8, 8], [1, 8, 8, 8], [0, 8, 8], [1.0, 8, 8], [1, "8", 8])
+        ),
+        GOOD | {"image_shape": [1, 1 << 14, (1 << 14) + 1]},
+        *(GOOD | {"images": count} for count in (0, -1, 2.5)),
+        GOOD | {"label_dim": 0},
+        *(GOOD | {"classes": classes} for classes in ("ab", ["a", 1])),
+    ],
+)
 def test_a_damaged_shape_is_told(shape: Any, images: ArraySource) -> None:
     with pytest.raises(OptionError, match=r"the table \[shape\] of model.toml is damaged"):
         checked_shape({"shape": shape}, None)
