@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gantk import interrupts
+from gantk.cli.waiting import choose_waiting
 from gantk.errors import GantkError, GantkWarning, Interrupted, UsageError, nearest
 from gantk.memory import ran_out, shortage
 from gantk.printable import printable_output
@@ -127,9 +128,7 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """The entry point. Exit status: 0, 1 (the work failed), 2 (invalid request) or 128 + a signal's number."""
-    # By default OpenMP's threads spin while they wait; on a busy machine they starve the thread that they wait for.
-    # Passive waiting costs little on an idle machine: bench/openmp_waiting.py. The variable is read when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    choose_waiting()  # before torch is loaded
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may not be valid text

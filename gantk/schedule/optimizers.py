@@ -23,6 +23,10 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 """`adam`, `rmsprop`, `sgd`, … → class."""
 
+FUSED = ("adam", "adamw")
+"""Optimizers whose fused implementation does all that the others do, on all devices; those of sgd and adagrad take no
+sparse gradients."""
+
 
 def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Settings `{"optimizer": name, option: value, …}` with every option known and of its type.
@@ -49,6 +53,14 @@ def _factory(name: str) -> functools.partial[torch.optim.Optimizer]:
 
 
 def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer that checked settings describe, over these parameters."""
+    """The optimizer that checked settings describe, over these parameters.
+
+    Adam and AdamW update all parameters in one pass, unless the settings choose another implementation: with the
+    networks of DE-GAN on a CPU, a step takes a sixth less time (bench/training.py).
+    """
     options = {name: value for name, value in settings.items() if name != "optimizer"}
-    return OPTIMIZERS[settings["optimizer"]](list(parameters), **options)
+    moved, name = list(parameters), settings["optimizer"]
+    chosen = options.get("fused") is not None or options.get("foreach") or options.get("differentiable")
+    if name in FUSED and not chosen and all(parameter.is_floating_point() for parameter in moved):
+        options["fused"] = True
+    return OPTIMIZERS[name](moved, **options)

@@ -107,10 +107,11 @@ def stopped(number: int, again: str) -> Interrupted:
 def _start(work: Work, jobs: int) -> _Job:
     """Start a process in its own session, so that Ctrl-C in the terminal does not reach it; this process signals it."""
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE"} if jobs > 1 else {}  # none of them can see yet that there are others
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its job
     process = subprocess.Popen(
         work.command,
-        env={"OMP_NUM_THREADS": threads, **os.environ},
+        env={"OMP_NUM_THREADS": threads, **waiting, **os.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=said,
