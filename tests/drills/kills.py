@@ -177,6 +177,26 @@ def failing(number: int) -> Callable[[], None]:
     return fail
 
 
+def at_random_times(drill: Drill, attempts: int, seed: int) -> None:
+    rng, devices = random.Random(seed), range(drill.devices)
+    victims = [*([device] for device in devices), list(devices)] if drill.devices > 1 else [[0]]
+    for number in range(attempts):
+        after, kill = rng.uniform(0, drill.seconds), rng.choice(victims)
+        drill.attempt(f"kill {number} of {kill}", partial(drill.trained, kill=kill, after=after))
+
+
+def at_operations(
+    drill: Drill, numbers: slice, happenings: Sequence[tuple[str, Callable[[], None]]], all_: bool
+) -> None:
+    """Let one thing after the other happen at each file operation, or all of them."""
+    for device, many in enumerate(drill.operations()):
+        print(f"device {device}: {many} file operations", flush=True)
+        for number in range(1, many + 1)[numbers]:
+            for name, happens in happenings if all_ else [happenings[number % len(happenings)]]:
+                what = f"device {device}, operation {number}, {name}"
+                drill.attempt(what, partial(drill.disturbed, device, number, happens))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["random", "operations", "faults"])
@@ -195,25 +215,14 @@ def main() -> None:
     SETTINGS["stages.game.length"] = f"{args.steps} steps"
     if args.devices > 1:
         SETTINGS.update({"train.devices": args.devices, "train.accelerator": "cpu"})
-    rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         drill = Drill(Path(folder), args.devices, args.resumed, args.by_command)
         if args.what == "random":
-            victims = [[rank] for rank in range(args.devices)] + [list(range(args.devices))] * (args.devices > 1)
-            for number in range(args.attempts):
-                after, kill = rng.uniform(0, drill.seconds), rng.choice(victims)
-                drill.attempt(f"kill {number} of {kill}", partial(drill.trained, kill=kill, after=after))
+            at_random_times(drill, args.attempts, args.seed)
         else:
-            happenings = [killed] if args.what == "operations" else [failing(each) for each in ERRORS]
-            for device, many in enumerate(drill.operations()):
-                print(f"device {device}: {many} file operations", flush=True)
-                for number in range(args.first, many + 1, args.every):
-                    for index, happens in enumerate(happenings):
-                        if len(happenings) > 1 and not args.all_errors and number % len(happenings) != index:
-                            continue
-                        name = "kill" if happens is killed else errno.errorcode[ERRORS[index]]
-                        what = f"device {device}, operation {number}, {name}"
-                        drill.attempt(what, partial(drill.disturbed, device, number, happens))
+            errors = [(errno.errorcode[number], failing(number)) for number in ERRORS]
+            happenings = [("SIGKILL", killed)] if args.what == "operations" else errors
+            at_operations(drill, slice(args.first - 1, None, args.every), happenings, args.all_errors)
     print(f"{args.what}: " + ", ".join(f"{count} {name}" for name, count in drill.counts.items() if count))
     raise SystemExit(bool(drill.counts["failures"]))
 
