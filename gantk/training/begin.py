@@ -88,9 +88,8 @@ def train(
         where = free_place(model.built.spec["preset"])
         progress.say(f"training in {where}")
     place = where if isinstance(where, Run) else Run(where)
-    if model.built.said_by:
-        devices = checked_settings(model, listed)[0]["train"]["devices"]
-        check_devices(model.built.said_by, devices, [path_of(each) for each in listed])
+    devices = checked_settings(model, listed)[0]["train"]["devices"]
+    check_devices(model.built.said_by, devices, [path_of(each) for each in listed])
     if place.model_toml.exists():
         _check_same(model, place, accept_data)
         _check_unchanged_weights(model, place)

@@ -78,6 +78,13 @@ def test_the_users_own_values_go_over_it(folder: Path) -> None:
     assert Looking.shown[0].seconds == Looking.seconds
 
 
+def test_settings_of_the_data_count_when_it_is_looked_at(folder: Path) -> None:
+    model = gantk.build("looking", data=folder, settings={"data.size": 20, "noise.dim": 9}, time=5)
+    (wanted,) = Looking.shown
+    assert (wanted.data.image_shape, "size" in wanted.options) == ((3, 20, 20), False)
+    assert (model.image_shape, model.noise_dim) == ((1, 20, 20), 9)
+
+
 @pytest.mark.parametrize(
     "otherwise", [{"settings": {"noise.dim": 7}}, {"settings": {"noise.dim": 9}}, {"noise": "uniform"}]
 )

@@ -19,7 +19,7 @@ from gantk import Condition, Loss, Part, Play, registry
 from gantk.building.assembly import assemble
 from gantk.building.composition import compose
 from gantk.data import ArraySource
-from gantk.errors import FitError, OptionError
+from gantk.errors import FitError, OptionError, UsageError
 from gantk_classic.dcgan import DCGANGenerator
 from gantk_classic.recipe import Game
 
@@ -171,6 +171,13 @@ def test_a_model_that_is_only_loaded_is_not_tried(
         assemble(spec, images)
 
 
+def test_a_title_says_what_was_changed(tiny: Build) -> None:
+    (usual,) = (plugin for plugin in registry.plugins("recipe") if plugin.name == "dcgan")
+    title = tiny().built.spec["title"]
+    assert title.endswith(" (changed: noise, generator, discriminator)")
+    assert title.partition(" (")[0] in usual.load()
+
+
 class code(Loss):  # noqa: N801
     """Called like a loss of the recipe."""
 
@@ -202,6 +209,11 @@ def test_stages_of_a_run_with_other_parts_are_the_recipes(tiny: Build, images: A
 
     assert told(noise="uniform:dim=6")
     assert not told()
+    model = gantk.build("wgan", data=images, start_from=run, generator="dcgan:width=4", noise="gaussian:dim=6")
+    assert model.built.spec["preset"] == "wgan"
+    assert model.built.said_by == str(run)
+    with pytest.raises(UsageError, match="data given from Python; pass the same data again"):
+        gantk.build(start_from=run)
     assert not told("dcgan", noise="uniform:dim=6", generator="dcgan:width=4", discriminator="dcgan:width=4")
 
 

@@ -81,7 +81,7 @@ class Shifted(Mapped):
 
 
 def brightness(step: Step) -> Tensor:
-    scores: Tensor = step.use("discriminator")(step["fake"]).logits
+    scores: Tensor = step["scores"]
     return scores.mean()
 
 
@@ -94,7 +94,8 @@ def bias(step: Step) -> Tensor:
 def test_a_learned_noise_is_moved_by_nobody_where_it_moves_nobody(role: str, term: Callable[[Step], Tensor]) -> None:
     """A stage may train on samples that it does not pass gradients to, or without any."""
     model = assembled(noise=Means())
-    assert try_stages(model, [Stage("fit", [Player(role, (role,), By(term))])])
+    values = {"scores": lambda step: step.use("discriminator")(step["fake"]).logits}
+    assert try_stages(model, [Stage("fit", [Player(role, (role,), By(term))], values=values)])
 
 
 class Embedded(Condition):

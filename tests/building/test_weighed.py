@@ -79,7 +79,7 @@ SAME: dict[str, Callable[[], Tensor]] = {
     "drawn by a tensor": lambda: torch.bernoulli(torch.full((100, 100), 0.5)),
     "of any number": lambda: (torch.arange(10_000.0) % 7).nonzero(),
     "no tensor": lambda: torch.tensor(torch.is_same_size(torch.ones(100, 100), torch.ones(100, 100))),
-    "sparse": lambda: torch.eye(100).to_sparse() @ torch.ones(100, 100),
+    "sparse": lambda: torch.eye(100).to_sparse_csr() @ torch.ones(100, 100),
     "normalized": lambda: nn.BatchNorm1d(100)(torch.rand(100, 100)),
 }
 

@@ -202,6 +202,8 @@ def test_weights_of_another_model_are_refused(run: Run) -> None:
     said = r"contains the weights of another model: other .*no other checkpoint fits \(2 more\).*--fresh starts over"
     with pytest.raises(CheckpointError, match=said):
         gantk.load(run)
+    with pytest.raises(CheckpointError, match=said):
+        gantk.build(data=np.zeros((8, 1, 14, 14), np.uint8), start_from=run.path)
 
 
 def test_a_later_format_is_no_damage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

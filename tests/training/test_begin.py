@@ -91,6 +91,11 @@ def test_weights_that_a_seed_does_not_make_are_saved_first(tiny: Build) -> None:
     assert train(tiny(generator=DCGANGenerator((1, 14, 14), 6, width=4)), "handed-over").steps() == [0]
 
 
+def test_weights_of_another_run_are_no_weights_that_were_changed(tiny: Build, images: ArraySource) -> None:
+    first = train(changed(tiny()), "first")
+    assert train(gantk.build(data=images, start_from=first.path), "second").steps() == []
+
+
 def test_the_run_of_another_model_is_refused(tiny: Build) -> None:
     train(tiny(), "run")
     with pytest.raises(UsageError, match="run contains another model: train that one with gantk train run, or"):
