@@ -17,6 +17,7 @@ from gantk.permissions import allowing_downloads, as_said_by, asks_for_downloads
 from gantk.run.folder import Run
 from gantk.sweeps.work import Allowed, training_command
 from gantk.training.progress import Silent
+from gantk_classic.noise import Gaussian
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,15 @@ def test_a_sweep_says_for_its_runs_what_was_said_to_it(trained: Path, tmp_path: 
         *(*train, "--allow-download", "--set", "train.devices=4")
     ]
     assert training_command(run, Allowed.by({"data": "mnist"}, ["train.devices=2"])) == train
+
+
+class Fetched(Gaussian):
+    """Noise that downloads something."""
+
+    def __init__(self, dim: int = 6) -> None:
+        check_download("numbers", "take others")
+        super().__init__(dim)
+
+
+def test_a_user_who_names_a_part_allows_what_it_downloads(tiny: Callable[..., gantk.Model]) -> None:
+    assert tiny(noise=Fetched).noise_dim == 6

@@ -143,8 +143,10 @@ def test_parts_that_a_recipe_needs_or_does_not_take_are_all_named(
     both = "give them with --generator and --refiner"
     with pytest.raises(FitError, match=f"recipe 'both' needs a generator and a refiner: {both}"):
         assemble({"recipe": "both", "noise": "gaussian"}, ArraySource(pixels(1)))
-    with pytest.raises(FitError, match="recipe 'vae' takes no refiner and no discriminator"):
-        gantk.build("vae", data=pixels(1), refiner="denoiser", discriminator="dcgan")
+    parts = {"noise": "gaussian", "generator": "dcgan", "refiner": "denoiser"}
+    said = "takes no discriminator and no condition: leave out --discriminator and --condition, or choose another"
+    with pytest.raises(FitError, match=f"recipe 'both' {said} recipe"):
+        assemble({"recipe": "both", **parts, "discriminator": "dcgan", "condition": "class"}, ArraySource(pixels(1)))
 
 
 def test_what_a_spec_may_leave_out(tiny: Build) -> None:
@@ -197,6 +199,26 @@ def test_a_game_whose_adversarial_loss_is_left_out_is_told(tiny: Build) -> None:
 
     assert not told("code")
     assert told("nonsaturating")
+
+
+class Friendly(Game):
+    """A game that needs no adversarial loss."""
+
+    defaults = {kind: part for kind, part in Game.defaults.items() if kind != "loss"}  # noqa: RUF012
+
+
+class Apart(Loss):
+    """Scores that both players want to be small."""
+
+    def generator(self, play: Play) -> Tensor:
+        assert play.fake_verdict.logits is not None
+        return play.fake_verdict.logits.square().mean()
+
+    discriminator = generator
+
+
+def test_a_game_that_never_had_an_adversarial_loss_misses_none() -> None:
+    assert not gantk.build(Friendly, data=pixels(1), loss=Apart, **SMALL).built.notes
 
 
 def test_stages_of_a_run_with_other_parts_are_the_recipes(tiny: Build, images: ArraySource, tmp_path: Path) -> None:
