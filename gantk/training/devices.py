@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from gantk.building.train_settings import TrainSettings
-from gantk.errors import UsageError
+from gantk.errors import UsageError, WorkError
 
 __all__ = ["fabric_of", "is_of_connection", "launch"]
 
@@ -46,7 +46,22 @@ def launch(fabric: Fabric) -> None:
 
     If the first process ends before that, so do those that it started, within a second. Otherwise they would wait for
     it until the connection times out, after half an hour.
+
+    Raises:
+        WorkError: the process of another device ended, or could not be reached, before all were connected.
     """
+    try:
+        _launch(fabric)
+    except RuntimeError as error:
+        if not is_of_connection(error):
+            raise
+        raise WorkError(
+            "stopped, since the process of another device ended, or could not be reached, before all were connected; "
+            "run the command again."
+        ) from error
+
+
+def _launch(fabric: Fabric) -> None:
     launcher = os.environ.pop(LAUNCHER, None)
     if launcher is not None:
         with _ending_with(launcher):

@@ -201,6 +201,26 @@ def test_a_device_ends_with_the_one_that_started_it(
     launch(cast(Fabric, Connecting()))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(
+            "Gloo connectFullMesh failed with [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:150] refused"
+        ),
+        torch.distributed.DistStoreError("Timed out after 1801 seconds waiting for clients. 1/2 clients joined."),
+    ],
+)
+def test_devices_that_cannot_be_connected_are_one_line(error: RuntimeError) -> None:
+    class Unconnected:
+        def launch(self) -> None:
+            raise error
+
+    with pytest.raises(
+        WorkError, match=r"^stopped, since the process of another device ended, or could not[^\n]*again\.$"
+    ):
+        launch(cast(Fabric, Unconnected()))
+
+
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, 1)
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
