@@ -6,7 +6,8 @@
 
 `train` builds and trains one entry (half an hour to an hour on one core), and writes its pictures into
 docs/gallery/NAME and its figures into bench/results/gallery_NAME.json. Ctrl-C stops the training and draws the current
-samples; run it again to resume. `page` writes docs/gallery/README.md from all results.
+samples; run it again to resume. `page` writes docs/gallery/README.md from all results, and a line on each into the
+preset that was trained, for `gantk list recipe`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from gantk.run.folder import Run
 from gantk.run.terms import terms_of
 
 DOCS = Path(__file__).parent.parent / "docs" / "gallery"
+PLUGINS = Path(__file__).parent.parent / "plugins"
 GANTK = (sys.executable, "-m", "gantk")
 SCORED = 10_000
 """Samples that an entry is measured by."""
@@ -52,6 +54,8 @@ def main() -> None:
         train_entry(given.name, ENTRIES[given.name], given.output / given.name)
     else:
         (DOCS / "README.md").write_text(page(), encoding="utf-8")
+        for preset, text in scored().items():
+            preset.write_text(text, encoding="utf-8")
 
 
 def train_entry(name: str, entry: Entry, run: Path) -> None:
@@ -172,6 +176,35 @@ def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
     if "scores" in found:
         lines += ["", "```text", *found["scores"], "```"]
     return [*lines, "", f"![Losses over steps]({name}/curves.png)", ""]
+
+
+def scored() -> dict[Path, str]:
+    """The files of presets that have been trained and scored, as they are with that line."""
+    presets = {file.stem: file for file in PLUGINS.glob("*/presets/*.toml")}
+    found = {}
+    for name in ENTRIES:
+        path = common.RESULTS / f"gallery_{name}.json"
+        result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        preset = presets.get(result["protocol"]["command"][2].partition(":")[0]) if result else None
+        if preset is None or preset in found or not result["results"].get("scores"):
+            continue
+        lines = preset.read_text(encoding="utf-8").splitlines()
+        lines = [line for line in lines if not line.startswith("scored = ")]
+        after = 1 + max(at for at, line in enumerate(lines) if line.startswith(("title = ", "paper = ", "extends = ")))
+        found[preset] = "\n".join([*lines[:after], f'scored = "{sentence(result)}"', *lines[after:], ""])
+    return found
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """What was trained on, its score, and what it cost."""
+    figures = {words[-2]: words[-1] for line in result["results"]["scores"] if len(words := line.split()) in (2, 3)}
+    stages, machine = result["results"]["stages"], result["machine"]
+    steps = sum(stage["steps"] for stage in stages)
+    seconds = stages[-1]["seconds_per_1000_images"]
+    where = result["protocol"]["title"].partition(" on ")[2].partition(":")[0]
+    cores = f"{machine['threads']} core{'s' if machine['threads'] > 1 else ''}"
+    score = f"Fréchet {figures['frechet']} (classifier's features)"
+    return f"{where}: {score} after {steps:,} steps, {seconds:g} s per 1,000 images on {cores}; docs/gallery"
 
 
 def typed(command: Sequence[str]) -> str:

@@ -57,6 +57,7 @@ def _load_recipe(plugin: Plugin, seen: tuple[str, ...]) -> Spec:
 
 def _extended(preset: Spec, plugin: Plugin, where: str, seen: tuple[str, ...]) -> Spec:
     """A preset's values over those of the recipe that it extends."""
+    preset.pop("scored", None)  # says how the preset did as it is: listings show it, and no model inherits it
     base = preset.pop("extends", None)
     if not isinstance(base, str):
         raise BrokenPlugin(f"{where} must name the recipe that it extends, as in extends = 'game'.")

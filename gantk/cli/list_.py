@@ -16,11 +16,12 @@ def command(kind: str | None, as_json: bool) -> None:
     """List the installed plugins, all or of one KIND.
 
     Kinds: noise, generator, refiner, discriminator, condition, loss, addon, metric, extractor, data, recipe. With a
-    KIND, each is described in one line. Plugins are not imported.
+    KIND, each is described in one line; recipes also by the score and the cost of a training that was measured. Plugins
+    are not imported.
     """
     from gantk.kinds import KINDS
     from gantk.registry import plugins, unreadable
-    from gantk.report.listing import summary_of
+    from gantk.report.listing import score_of, summary_of
     from gantk.report.table import table
 
     for place, error in unreadable().items():
@@ -37,9 +38,7 @@ def command(kind: str | None, as_json: bool) -> None:
     for plugin in found:
         clash = f"claimed by several packages: use {plugin.qualified}" if claims[plugin.kind, plugin.name] > 1 else ""
         said = clash or (summary_of(plugin) if kind else "")
-        rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", said))
-    click.echo(
-        table(rows, ("KIND", "NAME", "PACKAGE", "WHAT IT IS" if kind else ""))
-        if rows
-        else f"no {kind or 'plugin'} is installed"
-    )
+        score = (score_of(plugin),) if kind == "recipe" else ()
+        rows.append((plugin.kind, plugin.name, f"{plugin.package} {plugin.version}", said, *score))
+    head = ("KIND", "NAME", "PACKAGE", "WHAT IT IS" if kind else "", *(("SCORED",) if kind == "recipe" else ()))
+    click.echo(table(rows, head) if rows else f"no {kind or 'plugin'} is installed")

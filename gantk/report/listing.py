@@ -1,4 +1,4 @@
-"""What a plugin is, in one line, read from its source or its preset: listing plugins must not import them."""
+"""What a plugin is, and how a preset did, read from its source or its preset: listing plugins must not import them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from gantk import toml
 from gantk.registry import PYTHON, Plugin
 
-__all__ = ["summary_of"]
+__all__ = ["score_of", "summary_of"]
 
 LONGEST = 100
 """Characters of a summary."""
@@ -18,6 +18,15 @@ LONGEST = 100
 
 def summary_of(plugin: Plugin) -> str:
     """The title of a preset, else the first line of the docstring; empty if it cannot be read without importing it."""
+    return _shortened(_read(plugin, "title"))
+
+
+def score_of(plugin: Plugin) -> str:
+    """What a preset has been trained on, with which score and at what cost; empty if it does not say so."""
+    return _read(plugin, "scored")
+
+
+def _read(plugin: Plugin, key: str) -> str:
     module, _, name = plugin.target.partition("[")[0].strip().partition(":")
     if plugin.package == PYTHON:
         return ""
@@ -26,9 +35,10 @@ def summary_of(plugin: Plugin) -> str:
         if spec is None or spec.origin is None:
             return ""
         if name:
-            return _shortened(_said(ast.parse(Path(spec.origin).read_text(encoding="utf-8")), name))
+            text = Path(spec.origin).read_text(encoding="utf-8") if key == "title" else ""
+            return _said(ast.parse(text), name)
         preset = Path(spec.origin).with_name(f"{plugin.name}.toml").read_text(encoding="utf-8")
-        return _shortened(str(toml.loads(preset).get("title", "")))
+        return str(toml.loads(preset).get(key, ""))
     except (OSError, ValueError, SyntaxError, ImportError, RecursionError):
         return ""  # `gantk doctor` and `gantk show` say what is wrong with it
 

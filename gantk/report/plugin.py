@@ -15,6 +15,7 @@ from gantk.options import Option, read_options, typed_options
 from gantk.parts import Loss
 from gantk.recipe import is_preset
 from gantk.registry import Plugin, find
+from gantk.report.listing import score_of
 from gantk.report.table import table
 from gantk.seeds import forked
 
@@ -94,7 +95,8 @@ def _preset(plugin: Plugin) -> dict[str, Any]:
     parts: dict[str, Any] = {kind: _typed(kind, spec[kind]) for kind in ("recipe", "data", *SLOTS) if kind in spec}
     parts |= {kind: [_typed(kind, table) for table in spec[kind]] for kind in LISTS if kind in spec}
     parts |= {key: spec[key] for key in ("stages", "train") if key in spec}
-    return {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "options": [], "values": parts}
+    about = {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "scored": score_of(plugin)}
+    return {**about, "options": [], "values": parts}
 
 
 def _typed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +111,7 @@ def describe_text(description: Mapping[str, Any]) -> str:
     lines = [f"{description['kind']} {description['name']}  ({description['package']} {description['version']})", ""]
     lines += [description["summary"]] if description["summary"] else []
     lines += [f"\npaper: {description['paper']}"] if description["paper"] else []
+    lines += [f"\nscored: {description['scored']}"] if description.get("scored") else []
     lines += [f"\n{_options(description['options'])}"] if description["options"] else []
     words = ("distribution", "needs", "provides", "roles", "prior", "slots", "optional")
     facts = [f"{word}: {', '.join(description[word])}" for word in words if description.get(word)]

@@ -13,7 +13,7 @@ import pytest
 from gantk import toml
 from gantk.kinds import KINDS
 from gantk.registry import everything, plugins
-from gantk.report.listing import summary_of
+from gantk.report.listing import score_of, summary_of
 
 ONES = '''
 import torch
@@ -97,8 +97,10 @@ def test_a_listed_kind_says_what_each_plugin_is(call) -> None:
         for plugin in plugins(kind):
             if plugin.package == "gantk":
                 assert summary_of(plugin), plugin
-                assert lines[plugin.name].endswith(summary_of(plugin))
+                shown = lines[plugin.name].removesuffix(score_of(plugin)).rstrip()
+                assert shown.endswith(summary_of(plugin))
     assert "DCGAN: strided convolutions" in lines["dcgan"], "a preset's title"
+    assert "MNIST: Fréchet" in lines["r3gan"], "what a preset was scored on"
     assert "A discriminator and a generator take turns" in lines["game"], "a docstring's first line"
     assert "A GAN for your own pictures" in lines["pictures"], "the title in code"
 
