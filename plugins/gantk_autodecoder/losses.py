@@ -59,7 +59,7 @@ class CodeLoss(Loss):
         for _ in range(self.loops - 1):
             code = _code(play.judge(play.generate(code)))
             total = total + code_loss(play.noise, code, self.p)
-        play.log("distance", total.detach() / self.loops, self.scale)
+        play.log("distance", total / self.loops, self.scale)
         return self.scale / self.loops * total
 
 

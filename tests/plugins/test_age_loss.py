@@ -128,6 +128,11 @@ def test_codes_and_noise_on_the_sphere_are_left_as_they_are() -> None:
     assert torch.allclose(_projected(5 * images), images)
 
 
+def test_codes_of_half_precision_are_normalized_in_single_precision() -> None:
+    kinds = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float64: torch.float64}
+    assert {kind: _projected(torch.ones(2, 3, dtype=kind)).dtype for kind in kinds} == kinds
+
+
 def test_on_the_unit_sphere_cosine_is_half_of_l2() -> None:
     one, other = (Sphere(dim=5).sample(7, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     loss = AGELoss()

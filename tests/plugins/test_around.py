@@ -109,6 +109,12 @@ def test_closeness_by_hand() -> None:
     torch.testing.assert_close(judge.train()(images[:1]).logits, torch.zeros(1))
 
 
+def test_closeness_has_little_weight_at_first() -> None:
+    weights = made("minibatch:kernels=32").logit.weight
+    assert 0.01 < weights.std() < 0.03
+    assert abs(weights.mean()) < 0.015
+
+
 def test_a_verdict_of_a_batch_is_none_of_an_image() -> None:
     judge = made("minibatch:of='dcgan:width=2,norm=layer'")
     assert "per-sample" not in judge.provides

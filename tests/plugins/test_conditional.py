@@ -86,6 +86,14 @@ def test_the_class_loss_is_the_cross_entropy() -> None:
     torch.testing.assert_close(loss.generator(play), surprise(fake))
 
 
+def test_labels_that_are_vectors_are_no_classes() -> None:
+    verdict = gantk.Verdict(classes=torch.zeros(2, 3))
+    play = Play(labels=torch.zeros(2, 5))
+    play.fake_verdict = verdict
+    with pytest.raises(FitError, match="labels of this data are vectors, and a class loss needs classes: leave out"):
+        construct("loss", "auxiliary").generator(play)
+
+
 def test_modulation_is_a_scale_and_a_shift_of_each_image() -> None:
     layer = Modulation(nn.InstanceNorm2d(2), 2, 3, hidden=5)
     nn.init.normal_(cast(nn.Linear, layer.style[2]).weight)  # type: ignore[index]

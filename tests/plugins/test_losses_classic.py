@@ -300,3 +300,13 @@ def test_a_verdict_without_logits_is_explained(loss: Any) -> None:
     play = Play(ToyDiscriminator(frozenset({"hidden"})), real=torch.rand(2, 1, 4, 3), fake=torch.rand(2, 1, 4, 3))
     with pytest.raises(FitError, match="no logits"):
         loss.discriminator(play)
+
+
+def test_the_bound_refuses_posteriors_that_are_points() -> None:
+    """Whose divergence from N(0, I) would only pull their means to 0."""
+    play = Play(real=torch.zeros(2, 1, 2, 2))
+    play.posterior = Posterior(torch.zeros(2, 3, requires_grad=True), torch.zeros(2, 3))
+    play.reconstruction = torch.zeros(2, 1, 2, 2)
+    with pytest.raises(FitError, match="this generator's are points, of a constant variance: use --generator vae"):
+        VariationalBound().autoencoder(play)
+    assert VariationalBound(beta=0).autoencoder(play) == 0
