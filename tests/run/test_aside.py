@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from made_runs import made
 
-from gantk.run.aside import half_set_aside, set_aside
+from gantk.run.aside import half_set_aside, set_aside, set_damaged_aside
 from gantk.run.folder import Run
 
 
@@ -48,3 +49,33 @@ def test_setting_aside_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pyt
     assert aside == run.path / "old-1"
     assert (Run(aside).steps(), (aside / "log.jsonl").read_text()) == ([1], "mine")
     assert not half_set_aside(run)
+
+
+def test_all_that_training_writes_is_moved(tmp_path: Path) -> None:
+    run = made(tmp_path / "run")
+    for name in ("log.jsonl", "history.toml", "metrics.json", "report.html"):
+        (run.path / name).write_text(name)
+    for name in ("samples", "tensorboard"):
+        (run.path / name).mkdir()
+    aside = set_aside(run)
+    assert aside is not None
+    assert [entry.name for entry in run.path.iterdir() if entry != aside] == ["model.toml"]
+    assert len(list(aside.iterdir())) == 7
+
+
+def test_a_link_that_leads_nowhere_takes_a_number_too(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", 1)
+    os.symlink(tmp_path / "nowhere", run.path / "old-1")
+    assert set_aside(run) == run.path / "old-2"
+    assert (run.path / "old-1").is_symlink()
+
+
+def test_damaged_checkpoints_are_all_kept(tmp_path: Path) -> None:
+    run, found = made(tmp_path / "run"), []
+    for number in (1, 2, 3):
+        run.checkpoint(6).mkdir(parents=True)
+        (run.checkpoint(6) / "content").write_text(str(number))
+        found.append(set_damaged_aside(run.checkpoint(6)))
+    assert [each.name for each in found] == [f"damaged-step-0000006{end}" for end in ("", "-2", "-3")]
+    assert [(each / "content").read_text() for each in found] == ["1", "2", "3"]
+    assert run.steps() == []

@@ -82,10 +82,37 @@ def test_a_change_before_a_later_one_has_happened_first(run: Run) -> None:
     assert [(each.step, each.now) for each in read_history(run)] == [(2, {"a": 1}), (5, {"a": 2}), (5, {"a": 3})]
 
 
+def change(step: object = 1, was: str = "{}", now: str = "{}") -> str:
+    return f"[[change]]\nstep = {step}\nwas = {was}\nnow = {now}"
+
+
 @pytest.mark.parametrize(
-    "content", ["change = 3", "[[change]]\nstep = 'x'\nwas = {}\nnow = {}", "[", "other = 1", "\xff"]
+    "content",
+    [
+        *("change = 3", "[", "other = 1", "\xff", "[[change]]\nstep = 1"),
+        *(change(step="'x'"), change(step="true"), change(step=-1), change(step=1.0)),
+        *(change(was="3"), change(now="[]")),
+    ],
 )
 def test_a_damaged_history_is_named(run: Run, content: str) -> None:
     (run.path / "history.toml").write_bytes(content.encode("latin-1"))
     with pytest.raises(RunError, match=r"history\.toml is damaged"):
         read_history(run)
+
+
+def test_a_history_that_cannot_be_read_is_named(run: Run) -> None:
+    (run.path / "history.toml").mkdir()
+    with pytest.raises(RunError, match=r"history\.toml cannot be read: it is a folder"):
+        read_history(run)
+
+
+def test_a_change_before_the_first_step_needs_no_time(run: Run) -> None:
+    (run.path / "history.toml").write_text(change(step=0, was="{a = 1}", now="{a = 2}"))
+    assert read_history(run) == [Change(0, {"a": 1}, {"a": 2})]
+
+
+def test_what_is_undone_shares_nothing_with_the_history() -> None:
+    was: dict[str, Any] = {"a": {"b": [1]}}
+    found = undone({"a": 3}, [Change(1, was, {"a": 3})])
+    found["a"]["b"].append(2)
+    assert was == {"a": {"b": [1]}}

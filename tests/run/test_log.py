@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from gantk.errors import GantkWarning
 from gantk.run.entries import columns, log_lines, read_log
 from gantk.run.folder import Run
 from gantk.run.log import Log
@@ -82,3 +83,17 @@ def test_pictures_of_any_channels_are_taken(run: Run, channels: int) -> None:
     log = Log(run, 0)
     log.picture("samples", torch.zeros(channels, 4, 4, dtype=torch.uint8), 1)
     log.close()
+
+
+def test_without_tensorboard_the_log_goes_on_and_that_is_said_once(run: Run, recwarn: pytest.WarningsRecorder) -> None:
+    run.tensorboard.write_text("mine")
+    log = Log(run, 0)
+    for step in (1, 2):
+        log.write(entry(step, loss=0.5))
+        log.picture("samples", torch.zeros(1, 4, 4, dtype=torch.uint8), step)
+    log.close()
+    (warning,) = recwarn.list
+    assert issubclass(warning.category, GantkWarning)
+    assert str(warning.message).startswith("TensorBoard's files cannot be written (")
+    assert [line["step"] for line in read_log(run.log_file)] == [1, 2]
+    assert run.tensorboard.read_text() == "mine"

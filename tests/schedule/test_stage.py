@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ def player(name: str, repeats: int = 1) -> Player:
         ("1e+06 images", 7, 1000, 1000),
         ("2.5e3 steps", 7, 10, 2500),
         ("  3   steps ", 7, 10, 3),
+        ("1e15 steps", 7, 10, 10**15),
     ],
 )
 def test_a_length_in_steps(text: str, images: int, batch: int, steps: int) -> None:
@@ -47,7 +49,20 @@ def test_a_length_in_steps(text: str, images: int, batch: int, steps: int) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3", "steps", "-3 steps", "0 steps", "0.0 epochs", "3 days", "3 stepss", "1e400 steps", "x 3 steps"]
+    "text",
+    [
+        "",
+        "3",
+        "steps",
+        "-3 steps",
+        "0 steps",
+        "0.0 epochs",
+        "3 days",
+        "3 stepss",
+        "1e400 steps",
+        "1.1e15 steps",
+        "x 3 steps",
+    ],
 )
 def test_what_is_no_length_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="such as '25 epochs', '2000 steps' or '100000 images'"):
@@ -64,6 +79,15 @@ def test_a_step_reads_one_batch_and_one_more_for_each_repeated_turn() -> None:
     assert stage.batches() == 6
     assert stage.steps(48) == 4, "two epochs of 48 images, 24 of them a step"
     assert Stage("fit", [player("a")], length="2 epochs", batch_size=4).steps(48) == 24
+
+
+def test_turns_of_players_that_parts_bring_read_further_batches() -> None:
+    """They do not count as images of the stage, whose length stays what it is without that part."""
+    brought = replace(player("refiner", 4), brought_by="refiner")
+    stage = Stage("game", [player("d", 5), brought, player("g")], length="2 epochs", batch_size=4)
+    assert (stage.batches(), stage.further_batches()) == (5, 3)
+    assert stage.steps(40) == 4
+    assert Stage("game", [player("d", 5)]).further_batches() == 0
 
 
 def test_a_stage_is_25_epochs_of_batches_of_128_unless_it_says_otherwise() -> None:

@@ -52,3 +52,15 @@ def test_a_weight_that_is_always_the_same_is_logged_as_it_is() -> None:
     for _ in range(50):
         averages.add({"hidden": torch.tensor(2.0), "hidden/weight": 0.1})
     assert averages.take() == {"hidden": 2.0, "hidden/weight": 0.1}
+
+
+def test_seconds_go_on_after_a_resume() -> None:
+    now = 100.0
+    averages = Averages(clock=lambda: now)
+    now = 107.0
+    assert averages.seconds == 7.0
+    state = averages.state()
+    now = 2000.0
+    resumed = Averages(state, clock=lambda: now)
+    now = 2001.0
+    assert (state["seconds"], resumed.seconds) == (7.0, 8.0)
