@@ -112,11 +112,15 @@ def _by_stage(settings: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str,
     """Settings by stage name: those of every pattern that it matches, in the order written, and then its own.
 
     A pattern's settings of a player apply to those of its stages that have such a player; players may be patterns too.
+    Settings under `NAME?` apply if there is such a stage: that of a part that may be replaced.
     """
     found: dict[str, Any] = {}
     names = {stage.name for stage in stages}
     for written in sorted(settings, key=names.__contains__):
-        meant = [stage for stage in stages if fnmatchcase(stage.name, written)]
+        maybe = written[:-1] if written.endswith("?") else None
+        meant = [stage for stage in stages if fnmatchcase(stage.name, written) or stage.name == maybe]
+        if not meant and maybe and not is_pattern(maybe):
+            continue
         if not meant:
             raise OptionError(f"stages.{written}: there is no such stage.{nearest(written, names)}")
         if not isinstance(settings[written], Mapping):

@@ -94,7 +94,10 @@ def _preset(plugin: Plugin) -> dict[str, Any]:
     spec = recipe_spec(plugin.qualified)
     parts: dict[str, Any] = {kind: _typed(kind, spec[kind]) for kind in ("recipe", "data", *SLOTS) if kind in spec}
     parts |= {kind: [_typed(kind, table) for table in spec[kind]] for kind in LISTS if kind in spec}
-    parts |= {key: spec[key] for key in ("stages", "train") if key in spec}
+    if stages := spec.get("stages"):
+        parts["stages"] = {name.removesuffix("?"): settings for name, settings in stages.items()}
+    if "train" in spec:
+        parts["train"] = spec["train"]
     about = {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "scored": score_of(plugin)}
     return {**about, "options": [], "values": parts}
 

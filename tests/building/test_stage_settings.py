@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,19 @@ def test_a_stages_own_settings_are_over_those_of_patterns_and_later_patterns_ove
     stages = resolved(tiny(), settings)
     assert [stage.batch_size for stage in stages.values()] == [3, 2, 1]
     assert {stage.length for stage in stages.values()} == {"1 step"}
+
+
+def test_settings_of_a_stage_with_a_question_mark_apply_if_there_is_such_a_stage(tiny: Build) -> None:
+    stages = resolved(
+        tiny(), {"polish?": {"batch_size": 3}, "pretrain?": {"batch_size": 5}, "polish": {"length": "1 step"}}
+    )
+    assert [stage.batch_size for stage in stages.values()] == [128, 128, 3]
+    assert stages["polish"].length == "1 step"
+
+
+def test_a_recipe_whose_noise_is_replaced_does_without_the_stage_that_it_brought() -> None:
+    model = gantk.build("degan-mnist", noise="gaussian", data=np.zeros((130, 1, 28, 28), np.uint8))
+    assert [stage.name for stage in model.built.stages] == ["game"]
 
 
 def test_a_patterns_player_settings_are_for_the_stages_that_have_the_player(tiny: Build) -> None:

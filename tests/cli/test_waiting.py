@@ -3,41 +3,71 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
-from gantk.cli.waiting import choose_waiting
+from gantk.cli import waiting
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    found = {"PATH": "x"}
+    monkeypatch.setattr(os, "environ", found)
+    return found
 
 
 @pytest.mark.parametrize(
-    ("load", "cores", "asked", "policy"),
+    ("running", "cores", "policy"),
     [
-        (0.1, 2, {}, None),
-        (0.7, 2, {}, "PASSIVE"),
-        (2.0, 64, {}, None),
-        (9.0, 64, {}, "PASSIVE"),
-        (2.0, 2, {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
-        (2.0, 2, {"GOMP_SPINCOUNT": "5"}, None),
-        (None, 2, {}, "PASSIVE"),
+        ((0, 0, 0), 2, None),
+        ((1, 1, 1), 2, "PASSIVE"),
+        ((1, 0, 2), 2, None),  # programs that come and go
+        ((8, 3, 5), 64, None),
+        ((9, 12, 10), 64, "PASSIVE"),
     ],
 )
 def test_threads_sleep_beside_other_programs(
-    monkeypatch: pytest.MonkeyPatch, load: float | None, cores: int, asked: dict[str, str], policy: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    running: tuple[int, ...],
+    cores: int,
+    policy: str | None,
 ) -> None:
-    def average() -> tuple[float, float, float]:
-        if load is None:
-            raise OSError
-        return load, 0.0, 0.0
-
-    monkeypatch.setattr(os, "environ", {"PATH": "x", **asked})
-    monkeypatch.setattr(os, "getloadavg", average, raising=False)
+    looks: Iterator[int] = iter(running)
+    monkeypatch.setattr(waiting, "_others", lambda: next(looks))
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    choose_waiting()
-    assert os.environ == {"PATH": "x", **asked, **({"OMP_WAIT_POLICY": policy} if policy else {})}
+    waiting.choose_waiting()
+    assert environment.get("OMP_WAIT_POLICY") == policy
 
 
-def test_without_a_known_load_they_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", {})
-    monkeypatch.delattr(os, "getloadavg", raising=False)
-    choose_waiting()
-    assert os.environ == {"OMP_WAIT_POLICY": "PASSIVE"}
+@pytest.mark.parametrize(("load", "policy"), [(0.1, None), (1.5, "PASSIVE"), (None, "PASSIVE")])
+def test_where_running_threads_are_not_counted_the_load_decides(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], load: float | None, policy: str | None
+) -> None:
+    def nowhere() -> int:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(waiting, "_others", nowhere)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    if load is None:
+        monkeypatch.delattr(os, "getloadavg")
+    waiting.choose_waiting()
+    assert environment.get("OMP_WAIT_POLICY") == policy
+
+
+@pytest.mark.parametrize("said", [{"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "5"}])
+def test_what_the_environment_says_stays(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: dict[str, str]
+) -> None:
+    environment |= said
+    monkeypatch.setattr(waiting, "_others", lambda: 9)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    waiting.choose_waiting()
+    assert environment.get("OMP_WAIT_POLICY") == said.get("OMP_WAIT_POLICY")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/loadavg"), reason="the system does not count running threads")
+def test_others_are_counted() -> None:
+    assert waiting._others() >= 0
