@@ -1,6 +1,6 @@
 """Speed of training: `gantk train` beside a plain loop, and beside one with the usual switches, on the same networks.
 
-    python bench/training.py --rounds 5 --seconds 8
+    python bench/training.py --rounds 5 --seconds 20
     python bench/training.py --cases dcgan-28 --loops plain gantk
 
 * `plain`: the loop of PyTorch's DCGAN example in float32.
@@ -9,7 +9,9 @@
 * `gantk`: the process of `gantk train` for a run of the same networks, losses and optimizers, with its defaults.
 
 Every loop trains new networks in a process of its own, and the loops alternate. The first seconds, in which torch
-prepares its kernels and compiles, do not count; nor does the rest of the time until the process is ready.
+prepares its kernels and compiles, do not count; nor does the rest of the time until the process is ready. Slow
+networks need many seconds: the first checkpoint and picture of `gantk train` are among them. The results are written
+to `results/training/CASE.json`.
 """
 
 from __future__ import annotations
@@ -133,14 +135,13 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8, help="time of each measurement")
+    parser.add_argument("--seconds", type=float, default=20, help="time of each measurement")
     parser.add_argument("--one", action="store_true", help="measure one case and loop, and print the images per second")
     args = parser.parse_args()
     if args.one:
         (case,), (loop,) = args.cases, args.loops
         print(speed_of_gantk(case, args.seconds) if loop == "gantk" else speed_of_loop(case, loop, args.seconds))
         return
-    results: dict[str, Any] = {}
     for case in args.cases:
         found: dict[str, list[float]] = {loop: [] for loop in args.loops}
         for _ in range(args.rounds):
@@ -159,10 +160,10 @@ def main() -> None:
                 done = subprocess.run(again, check=True, capture_output=True, text=True)
                 found[loop].append(round(float(done.stdout.split()[-1]), 1))
         medians = {loop: statistics.median(speeds) for loop, speeds in found.items()}
-        results[case] = {"images per second": found, "medians": medians}
+        protocol = {"batch": CASES[case][2], "rounds": args.rounds, "seconds": args.seconds, "interleaved": True}
+        common.write(f"training/{case}", protocol, {"images per second": found, "medians": medians})
         shown = ", ".join(f"{loop} {speed:.0f}" for loop, speed in medians.items())
         print(f"{case}: {shown} images/s", flush=True)
-    print(common.write("training", {"rounds": args.rounds, "seconds": args.seconds, "interleaved": True}, results))
 
 
 if __name__ == "__main__":
