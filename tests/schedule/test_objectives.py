@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 import gantk
-from gantk import Discriminator, Joined, Loss, Model, Play, Player, Refiner, Stage, Step, Terms
+from gantk import Binding, Discriminator, Joined, Loss, Model, Part, Play, Player, Refiner, Stage, Step, Terms
 from gantk.building.stage_settings import resolve_stages
 from gantk.errors import FitError
 from gantk.recipe import Recipe
 from gantk.schedule import Batch
+from gantk.schedule.objective import joining
 from gantk.schedule.stage import Value
 from gantk.testing import ToyDiscriminator, ToyGenerator
+from gantk_classic.condition import VectorCondition
 from gantk_classic.noise import Gaussian
 
 SHAPE = (1, 4, 3)
@@ -143,3 +145,48 @@ def test_a_loss_generates_again_with_what_its_binding_names() -> None:
         step.begin(["generator"])
         terms = Terms(assembled.losses, "generator", gantk.Binding(generator=path))(step)
         assert terms["again"].item() == pytest.approx(half(-step["noise"]).mean().item())
+
+
+class Says(Part):
+    """Joins a game, or does not say whether."""
+
+    def __init__(self, answer: Any = True) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def joins(self, binding: Binding) -> Any:
+        return self.answer
+
+
+class Classes(VectorCondition):
+    """A condition that joins every game."""
+
+    def joins(self, binding: Binding) -> bool:
+        return True
+
+
+def test_of_the_parts_that_join_a_game_the_condition_is_last() -> None:
+    """So that augmentations are not applied to its channels."""
+    condition, first, second, absent = Classes(label_dim=2), Says(), Says(), Says(False)
+    parts = {"condition": condition, "a": first, "b": absent, "c": second}
+    assert list(joining(parts, Binding())) == ["a", "c", "condition"]
+    assert list(Terms([("bright", Brightness())], "generator").speakers(parts)) == ["bright", "a", "c", "condition"]
+    with pytest.raises(FitError, match=r"Says\.joins returned 'yes'; expected True or False\."):
+        joining({"a": Says("yes")}, Binding())
+
+
+@pytest.mark.parametrize("term", [None, 3])
+def test_a_loss_may_have_nothing_to_say_in_a_turn_but_no_number(term: Any) -> None:
+    class Odd(Loss):
+        """Returns what it is told to."""
+
+        def generator(self, play: Play) -> Any:
+            return term
+
+    objective = Terms([("odd", Odd()), ("bright", Brightness())], "generator")
+    step = model().step(Batch(torch.zeros(2, *SHAPE)))
+    if term is None:
+        assert list(objective(step)) == ["bright"]
+    else:
+        with pytest.raises(FitError, match=r"Odd\.generator returned a int; a scalar tensor or None is expected"):
+            objective(step)

@@ -85,6 +85,15 @@ def test_a_line_has_the_means_and_the_speed_since_the_last_one(clock: Clock, tmp
     assert first["images_per_second"] == 32.0
 
 
+def test_a_speed_has_one_digit_after_its_point(clock: Clock, tmp_path: Path) -> None:
+    log = Log(Run(tmp_path), 0)
+    reports = Reports(GAME, 10, 0, {}, CPU, Told(), log)
+    clock.now += 0.7
+    reports.report(1, 1)
+    log.close()
+    assert read_log(Run(tmp_path).log_file)[0]["images_per_second"] == 22.9
+
+
 def test_on_other_devices_nothing_is_logged(clock: Clock) -> None:
     told = Told()
     reports = Reports(GAME, 10, 0, {}, CPU, told, None)

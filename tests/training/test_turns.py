@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk import Model, Player, Stage, Step
+from gantk.errors import Diverged, FitError
 from gantk.schedule import Batch
 from gantk.testing import ToyDiscriminator, ToyGenerator, ToyNoise
 from gantk.training.turn import Turns
@@ -100,3 +101,64 @@ def test_a_module_that_two_paths_name_is_moved_once(model: Model) -> None:
     gradient = model.generator.decoder.weight.grad
     assert gradient is not None
     torch.testing.assert_close(model.generator.decoder.weight.detach(), before - 0.5 * gradient)
+
+
+def weight(step: Step) -> Mapping[str, Tensor]:
+    """An objective whose gradient is 1 for every weight of the decoder, of which there are 60."""
+    return {"weight": step.use("generator.decoder").get_parameter("weight").sum()}
+
+
+def test_each_turn_has_gradients_of_its_own_and_the_rate_of_where_training_is(model: Model) -> None:
+    player = Player("generator", ("generator.decoder",), weight, optimizer=SGD, lr_schedule="linear")
+    played = turns(model, player)
+    parameter = model.generator.get_parameter("decoder.weight")
+    for done, rate in ((0.0, 0.5), (0.5, 0.25), (0.75, 0.125)):
+        before = parameter.detach().clone()
+        (values,) = played.play([model.step(Batch(torch.zeros(4, *SHAPE)), done=done)])
+        assert float(values["generator/gradient_norm"]) == pytest.approx(parameter.numel() ** 0.5)
+        torch.testing.assert_close(parameter.detach(), before - rate)
+
+
+@pytest.mark.parametrize(
+    ("terms", "error", "said"),
+    [
+        ({}, FitError, "stage 'game': no loss has a term for player 'generator'"),
+        ({"a": torch.ones(())}, FitError, "no term of player 'generator' depends on the parameters that it moves"),
+        ({"a": torch.ones(1), "b": torch.tensor(torch.inf)}, Diverged, "player 'generator': b = inf"),
+    ],
+)
+def test_a_turn_that_leads_nowhere_moves_nothing(
+    terms: Mapping[str, Tensor], error: type[Exception], said: str, model: Model
+) -> None:
+    before = model.generator.get_parameter("decoder.weight").detach().clone()
+    player = Player("generator", ("generator.decoder",), lambda step: terms, optimizer=SGD)
+    with pytest.raises(error, match=said):
+        turns(model, player).play([model.step(Batch(torch.zeros(4, *SHAPE)))])
+    assert torch.equal(model.generator.get_parameter("decoder.weight"), before)
+
+
+def test_a_player_that_a_part_brings_leaves_the_batches_and_the_buffers_of_others(model: Model) -> None:
+    """Batches of its own come after those of the recipe's players, whoever's turn is first."""
+    judge = model.discriminator
+    assert judge is not None
+    for module in (model.generator, model.generator.decoder, judge):
+        module.register_buffer("turns", torch.zeros(()))
+    seen: dict[str, list[Step]] = {"own": [], "brought": []}
+
+    def playing(name: str) -> Callable[[Step], Mapping[str, Tensor]]:
+        def objective(step: Step) -> Mapping[str, Tensor]:
+            seen[name].append(step)
+            for module in (model.generator, model.generator.decoder, judge):
+                module.get_buffer("turns").add_(1)
+            return {**weight(step), "judged": judge.get_parameter("first.weight").sum()}
+
+        return objective
+
+    moved = {"brought": "generator.decoder", "own": "discriminator"}
+    players = [Player(name, (path,), playing(name), optimizer=SGD, repeats=2) for name, path in moved.items()]
+    players[0].brought_by = "noise"
+    one, two, shared = steps = [model.step(Batch(torch.zeros(4, *SHAPE))) for _ in range(3)]
+    turns(model, *players).play([steps[0], steps[2], steps[1]])
+    assert seen == {"own": [one, shared], "brought": [two, shared]}
+    found = [int(module.get_buffer("turns")) for module in (model.generator, model.generator.decoder, judge)]
+    assert found == [2, 4, 2], "what it moves keeps what its own turns have counted"
