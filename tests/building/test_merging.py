@@ -114,3 +114,12 @@ def test_a_part_is_taken_out_by_any_of_its_names(name: str) -> None:
     assert spec == {}
     with pytest.raises(UsageError, match="--without refiner: the recipe has no such part"):
         leave_out(spec, "refiner")
+
+
+def test_what_is_no_part_is_not_taken_out() -> None:
+    spec: dict[str, Any] = {"title": "x", "stages": {"game": {}}, "noise": {"plugin": "gantk:de"}}
+    before = deepcopy(spec)
+    for name in ("title", "stages", "recipe"):
+        with pytest.raises(UsageError, match=f"--without {name}: the recipe has no such part"):
+            leave_out(spec, name)
+    assert spec == before

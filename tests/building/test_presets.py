@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import pytest
 
 from gantk import registry
 from gantk.building.presets import recipe_spec
 from gantk.errors import BrokenPlugin
+from gantk.recipe import Adapted, AdaptivePreset, Wanted
 
 Give = Callable[..., None]
 
@@ -19,9 +20,9 @@ def give() -> Iterator[Give]:
     """Makes presets known by their names: name → TOML."""
     names: list[str] = []
 
-    def known(**texts: str) -> None:
+    def known(**texts: Any) -> None:
         for name, text in texts.items():
-            registry.give("recipe", name, lambda text=text: text, listed=True)
+            registry.give("recipe", name, lambda text=text: text, thing=text, listed=True)
             names.append(name)
 
     yield known
@@ -68,3 +69,22 @@ def test_a_preset_that_ends_nowhere_is_named(texts: dict[str, Any], said: str, g
     give(**texts)
     with pytest.raises(BrokenPlugin, match=said):
         recipe_spec("one")
+
+
+class Looking(AdaptivePreset):
+    """Looks at the data, and says nothing of itself."""
+
+    extends = "low"
+    defaults: ClassVar[Mapping[str, Any]] = {"seed": 5}
+
+    def adapt(self, wanted: Wanted) -> Adapted:
+        return Adapted({}, {}, {})
+
+
+def test_a_preset_that_looks_at_the_data_has_the_title_of_what_it_extends(give: Give) -> None:
+    give(low="extends = 'dcgan'\ntitle = 'low'\npaper = 'mine'\nseed = 4", high=Looking)
+    spec = recipe_spec("high")
+    assert (spec["title"], spec["paper"], spec["seed"], spec["preset"]) == ("low", "mine", 5, "high")
+    give(top="extends = 'high'")
+    with pytest.raises(BrokenPlugin, match="extends 'high', which chooses its values itself: extend another one"):
+        recipe_spec("top")
