@@ -33,7 +33,7 @@ def check_possible(before: Sequence[Stage], after: Sequence[Stage], place: Place
     """
     for index, (stage, changed) in enumerate(zip(before, after, strict=True)):
         names = _changed([stage], [changed])
-        if not names or index > place.stage or place.total == 0:
+        if not names or index > place.stage:
             continue
         if index < place.stage:
             others = _changed(before[place.stage :], after[place.stage :])

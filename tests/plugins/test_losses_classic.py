@@ -310,3 +310,10 @@ def test_the_bound_refuses_posteriors_that_are_points() -> None:
     with pytest.raises(FitError, match="this generator's are points, of a constant variance: use --generator vae"):
         VariationalBound().autoencoder(play)
     assert VariationalBound(beta=0).autoencoder(play) == 0
+
+
+def test_codes_that_are_fitted_to_nothing_have_no_prior_and_that_is_noted() -> None:
+    fitted, free = VariationalBound(), VariationalBound(beta=0)
+    assert (fitted.prior, hasattr(fitted, "notes")) == (("normal",), False)
+    assert free.prior == ()
+    assert [note for note in free.notes if "beta=0 fits codes to no distribution" in note]

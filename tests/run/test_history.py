@@ -116,3 +116,7 @@ def test_what_is_undone_shares_nothing_with_the_history() -> None:
     found = undone({"a": 3}, [Change(1, was, {"a": 3})])
     found["a"]["b"].append(2)
     assert was == {"a": {"b": [1]}}
+
+
+def test_what_no_longer_is_a_table_is_put_back_as_one() -> None:
+    assert undone({"a": 3}, [Change(1, {"a": {"b": 1}}, {"a": {"b": 2}})]) == {"a": {"b": 1}}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gantk.errors import GantkWarning
 from gantk.run.entries import columns, log_lines, read_log
@@ -97,3 +98,41 @@ def test_without_tensorboard_the_log_goes_on_and_that_is_said_once(run: Run, rec
     assert str(warning.message).startswith("TensorBoard's files cannot be written (")
     assert [line["step"] for line in read_log(run.log_file)] == [1, 2]
     assert run.tensorboard.read_text() == "mine"
+
+
+def test_tensorboard_has_the_same_figures_and_the_pictures(run: Run) -> None:
+    """Of what was written after the checkpoint, a resumed training leaves nothing there either."""
+    log = Log(run, 0)
+    for step in (2, 4, 6):
+        log.write({**entry(step, loss=step), "stage_images": 8 * step, "stage_seconds": 0.5})
+        log.picture("samples", torch.zeros(3, 4, 4, dtype=torch.uint8), step)
+        log.picture("odd", torch.zeros(2, 4, 4, dtype=torch.uint8), step)
+    log.close()
+    log = Log(run, 4)
+    log.write(entry(7, loss=7))
+    log.close()
+    assert log._file.closed
+    board = EventAccumulator(str(run.tensorboard))
+    board.Reload()
+    assert [(event.step, event.value) for event in board.Scalars("game/loss")] == [(2, 2), (4, 4), (7, 7)]
+    assert [event.value for event in board.Scalars("game/stage_images")] == [16, 32]
+    assert [event.step for event in board.Images("samples")] == [2, 4]
+    assert board.Tags()["images"] == ["samples"]
+    assert set(board.Tags()["scalars"]) == {"game/loss", "game/stage_images", "game/stage_seconds"}
+
+
+def test_a_board_that_fails_is_given_up(
+    run: Run, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", full)
+    log = Log(run, 0)
+    for step in (1, 2):
+        log.write(entry(step, loss=0.5))
+    log.close()
+    assert [str(warning.message) for warning in recwarn.list] == [
+        "TensorBoard's files cannot be written (No space left on device): training continues without them"
+    ]
+    assert len(read_log(run.log_file)) == 2

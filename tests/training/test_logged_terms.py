@@ -125,6 +125,15 @@ def test_a_play_by_hand_keeps_what_is_logged() -> None:
     assert term.item() == pytest.approx(2 * mean.item() - 0.5 * square.item())
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0, 2.0])
+def test_what_is_logged_counts_with_its_weight(weight: float) -> None:
+    value = torch.tensor(3.0, requires_grad=True)
+    step = toy(Shades()).step(Batch(torch.zeros(4, *SHAPE)))
+    for log in (Play().log, step.log):
+        assert log("penalty", value, weight).item() == 3 * weight
+        assert log("penalty", value, weight).requires_grad
+
+
 @pytest.mark.parametrize("value", [torch.zeros(2), torch.tensor(1j), "1", None])
 def test_only_scalars_are_logged(value: Any) -> None:
     with pytest.raises(FitError, match=r"log\('penalty', …\): .* expected a scalar tensor"):
