@@ -92,7 +92,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
         one, other = before.get(key), after.get(key)
         if one == other:
             continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping) and one and other:
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
             was[key], now[key] = difference(one, other)
             continue
         if key in before:

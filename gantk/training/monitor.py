@@ -61,6 +61,6 @@ class Monitor:
         with forked(seed), torch.no_grad(), blaming(f"step {total}: "):
             images = (stage.preview or Model.preview)(self._model, count, rng_for(seed, "samples"))
         if images.shape[1] <= 4:
-            drawn = grid(images.detach().cpu())
+            drawn = grid(images.cpu())
             self._run.add_sample(total, encoded(drawn))
             self._log.picture("samples", drawn, total)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from by_hand import rewrite
 
 import gantk
 from gantk.building.assembly import assemble
 from gantk.data import ArraySource
 from gantk.errors import CheckpointError, RunError
-from gantk.run.checkpoints import create, most_for
+from gantk.run.checkpoints import create, load_start, most_for
 from gantk.run.folder import Run
 from gantk.training.progress import Silent
 
@@ -100,3 +101,19 @@ def test_weights_to_start_from_that_cannot_be_written_are_told(
         RunError, match=rf"start cannot be written: No space left on device; remove {run}, and build it"
     ):
         create(run, model)
+
+
+def test_a_run_starts_from_the_weights_that_it_was_made_with(tiny: Build, tmp_path: Path) -> None:
+    run, model, other = Run(tmp_path / "new"), tiny(), tiny()
+    with torch.no_grad():
+        next(model.generator.parameters()).fill_(0.5)
+    load_start(run, other)  # those of its seed
+    for each in (model, other):
+        each.built.spec["start"] = {"run": "another", "step": 3}
+    create(run, model)
+    load_start(run, other)
+    loaded = other.state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
+    shutil.rmtree(run.start)
+    with pytest.raises(CheckpointError, match=rf"remove {run}, and build it again"):
+        load_start(run, other)

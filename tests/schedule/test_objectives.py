@@ -168,9 +168,9 @@ class Classes(VectorCondition):
 def test_of_the_parts_that_join_a_game_the_condition_is_last() -> None:
     """So that augmentations are not applied to its channels."""
     condition, first, second, absent = Classes(label_dim=2), Says(), Says(), Says(False)
-    parts = {"condition": condition, "a": first, "b": absent, "c": second}
-    assert list(joining(parts, Binding())) == ["a", "c", "condition"]
-    assert list(Terms([("bright", Brightness())], "generator").speakers(parts)) == ["bright", "a", "c", "condition"]
+    parts = {"condition": condition, "z": first, "b": absent, "c": second}
+    assert list(joining(parts, Binding())) == ["z", "c", "condition"]
+    assert list(Terms([("bright", Brightness())], "generator").speakers(parts)) == ["bright", "z", "c", "condition"]
     with pytest.raises(FitError, match=r"Says\.joins returned 'yes'; expected True or False\."):
         joining({"a": Says("yes")}, Binding())
 

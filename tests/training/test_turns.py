@@ -82,6 +82,8 @@ def test_every_turn_is_logged(model: Model) -> None:
     generator = Player("generator", ("generator.decoder",), seen, optimizer=SGD, repeats=3)
     batches = [model.step(Batch(torch.zeros(4, *SHAPE))) for _ in range(3)]
     values = turns(model, generator).play(batches)
+    figures = [value for turn in values for value in turn.values()]
+    assert not any(isinstance(each, Tensor) and each.requires_grad for each in figures), "no graph is kept"
     assert {name for turn in values for name in turn} == {
         "generator/bright",
         "generator/objective",
