@@ -75,6 +75,7 @@ ENTRIES: dict[str, Entry] = {
             "--generator=age:width=16",
             "--set=stages.game.length=2500 steps",
         ),
+        scored=("--extractor", "pixels"),
     ),
     "progan": Entry(
         "Progressive GAN on MNIST",
