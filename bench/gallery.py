@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -203,7 +204,8 @@ def sentence(result: dict[str, Any]) -> str:
     seconds = stages[-1]["seconds_per_1000_images"]
     where = result["protocol"]["title"].partition(" on ")[2].partition(":")[0]
     cores = f"{machine['threads']} core{'s' if machine['threads'] > 1 else ''}"
-    score = f"Fréchet {figures['frechet']} (classifier's features)"
+    features = re.search(r"features: ([\w-]+)", "\n".join(result["results"]["scores"]))
+    score = f"Fréchet {figures['frechet']} ({features[1] if features else 'unknown features'})"
     return f"{where}: {score} after {steps:,} steps, {seconds:g} s per 1,000 images on {cores}; docs/gallery"
 
 
