@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gantk.building.candidates import with_other_parts, with_other_recipe, with_recipe_of_loss
+from gantk.building.candidates import advised, with_other_parts, with_other_recipe, with_recipe_of_loss
 from gantk.building.presets import recipe_spec
 from gantk.building.request import Request
 from gantk.errors import FitError
@@ -37,3 +37,8 @@ def test_the_recipes_own_part_is_no_other_part_and_code_from_python_stays() -> N
     assert "--generator dcgan" not in others
     given = asked(generator={"plugin": "python:Mine"})
     assert not [*with_other_parts(FitError("the generator does not fit"), given)]
+
+
+def test_advice_on_what_is_not_there_is_passed_over() -> None:
+    text = "use --discriminator nothing, --width 3 or --discriminator dcgan:norm=layer"
+    assert [change.what for change in advised(text, asked())] == ["--discriminator dcgan:norm=layer"]

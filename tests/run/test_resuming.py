@@ -111,9 +111,22 @@ def test_a_run_starts_from_the_weights_that_it_was_made_with(tiny: Build, tmp_pa
     for each in (model, other):
         each.built.spec["start"] = {"run": "another", "step": 3}
     create(run, model)
+    assert (run.start / "manifest.json").exists(), "which has its checksums"
     load_start(run, other)
     loaded = other.state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
     shutil.rmtree(run.start)
     with pytest.raises(CheckpointError, match=rf"remove {run}, and build it again"):
         load_start(run, other)
+
+
+def test_a_fresh_start_that_was_stopped_goes_on(run: Run, tiny: Build) -> None:
+    said: list[str] = []
+    progress = Silent()
+    progress.say = said.append  # type: ignore[method-assign]
+    run.aside_folder.mkdir()
+    gantk.train(tiny(settings={"stages.game.length": "6 steps"}), run, progress=progress)
+    aside = Run(run.path / "old-1")
+    assert f"moved the previous checkpoints, samples and logs to {aside}" in said
+    assert not [line for line in said if "resuming" in line]
+    assert aside.steps() == run.steps() == [2, 4, 6]
