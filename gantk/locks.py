@@ -45,7 +45,7 @@ class Lock:
             Taken: another process holds it.
             OSError: the file cannot be opened, is no file, or its file system has no locks.
         """
-        until = time.monotonic() + self._patience
+        waited = 0.0  # and not by the clock, which may stand still
         while True:
             descriptor = _opened(self.path)
             try:
@@ -56,9 +56,10 @@ class Lock:
                 os.close(descriptor)
                 raise
             os.close(descriptor)
-            if time.monotonic() >= until:
+            if waited >= self._patience:
                 raise Taken(str(self.path))
             time.sleep(PAUSE)
+            waited += PAUSE
 
     def release(self) -> None:
         """Release the lock, if it is held."""

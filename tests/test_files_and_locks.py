@@ -73,6 +73,17 @@ def test_a_lock_is_of_one_process_and_ends_with_it(tmp_path: Path) -> None:
     Lock(tmp_path / "lock", patience=0).acquire()
 
 
+def test_a_lock_is_not_waited_for_forever_if_the_clock_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.monotonic", lambda: 5.0)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    with Lock(tmp_path / "lock"), pytest.raises(Taken):
+        Lock(tmp_path / "lock", patience=2).acquire()
+    assert 2 <= sum(pauses) < 2.1
+
+
 def test_a_lock_changes_no_file(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
     (tmp_path / "mine").chmod(0o600)

@@ -61,9 +61,9 @@ SETTINGS = {
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE)
 
 
-def build(path: Path) -> None:
+def build(path: Path, data: str = "digits") -> None:
     small = {"noise": "gaussian:dim=4", "generator": "dcgan:width=2", "discriminator": "dcgan:width=2"}
-    Run(path).create(gantk.build("dcgan", data="digits", **small, settings=SETTINGS).built.spec)
+    Run(path).create(gantk.build("dcgan", data=data, **small, settings=SETTINGS).built.spec)
 
 
 def train(path: Path) -> None:
@@ -93,11 +93,13 @@ def same(one: Any, other: Any) -> bool:
 class Drill:
     """Does something to copies of one run, trains each to its end, and compares."""
 
-    def __init__(self, folder: Path, devices: int = 1, resumed: bool = False, by_command: bool = False) -> None:
+    def __init__(
+        self, folder: Path, devices: int = 1, resumed: bool = False, by_command: bool = False, data: str = "digits"
+    ) -> None:
         self.built, self.copy, self.devices = folder / "built", folder / "copy", devices
-        self.by_command = by_command
-        build(self.built)
-        self._renew()
+        self.by_command, self.watched = by_command, self.copy
+        build(self.built, data)
+        self.renew()
         began = time.monotonic()
         assert not any(self.trained())
         self.seconds = time.monotonic() - began
@@ -115,9 +117,9 @@ class Drill:
         works = [lambda: train(self.copy)] * self.devices
         return forked(*as_devices(works), kill=kill, after=after)
 
-    def attempt(self, what: str, disturb: Callable[[], list[int]]) -> None:
-        """Disturb a training of a fresh copy, which returns its statuses, and train the copy to its end."""
-        self._renew()
+    def attempt(self, what: str, disturb: Callable[[], list[int]]) -> set[int]:
+        """Disturb a training of a fresh copy, and train the copy to its end; the statuses of the disturbed one."""
+        self.renew()
         found = set(disturb())
         self.counts["attempts"] += 1
         self.counts["killed"] += -signal.SIGKILL in found
@@ -125,40 +127,43 @@ class Drill:
         self.counts["waited"] += WAITED in found
         self.counts["went on"] += found == {ENDED}
         if strange := found - {ENDED, ONE_LINE, WAITED, -signal.SIGKILL}:
-            self._fail(f"{what}: ended with status {strange}")
+            self.fail(f"{what}: ended with status {strange}")
         elif any(self.trained()):
-            self._fail(f"{what}: cannot be resumed")
+            self.fail(f"{what}: cannot be resumed")
         elif not same(outcome(self.copy), self.expected):
-            self._fail(f"{what}: ended in other bits")
+            self.fail(f"{what}: ended in other bits")
+        return found
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         shutil.rmtree(self.copy, ignore_errors=True)
         shutil.copytree(self.built, self.copy)
 
-    def _fail(self, text: str) -> None:
+    def fail(self, text: str) -> None:
         self.counts["failures"] += 1
         print(text, flush=True)
 
     def disturbed(self, device: int, number: int, happens: Callable[[], None]) -> list[int]:
         """The statuses of a training at one of whose file operations, on one device, something happens."""
-        operations = [Operations(self.copy, number * (rank == device), happens) for rank in range(self.devices)]
-        return forked(*as_devices([self._counting(each) for each in operations]))
+        operations = [Operations(self.watched, number * (rank == device), happens) for rank in range(self.devices)]
+        return forked(*as_devices([self.counting(each) for each in operations]))
 
     def operations(self) -> list[int]:
         """The number of file operations of a training on each device."""
-        self._renew()
-        found = [Operations(self.copy) for _ in range(self.devices)]
+        self.renew()
+        found = [Operations(self.watched) for _ in range(self.devices)]
         pipes = [os.pipe() for _ in found]
 
         def told(operations: Operations, into: int) -> None:
-            self._counting(operations)()
+            self.counting(operations)()
             os.write(into, str(operations.count).encode())
 
         works = [partial(told, each, into) for each, (_, into) in zip(found, pipes, strict=True)]
         assert not any(forked(*as_devices(works)))
         return [int(os.read(out, 100)) for out, _ in pipes]
 
-    def _counting(self, operations: Operations) -> Callable[[], None]:
+    def counting(self, operations: Operations) -> Callable[[], None]:
+        """A training of the copy whose operations are counted."""
+
         def work() -> None:
             with operations.counted():
                 train(self.copy)

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from gantk.errors import GantkError
+from gantk.memory import ran_out
 
 __all__ = ["ENDED", "ONE_LINE", "WAITED", "as_devices", "forked"]
 
@@ -55,10 +56,13 @@ def _begun(work: Callable[[], object]) -> int:
     try:
         work()
         code = ENDED
-    except (GantkError, OSError) as error:
-        code = ONE_LINE if "\n" not in str(error) else 4
-    except BaseException:  # noqa: BLE001 - whatever else it is, it is a failure of a drill
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - whatever else it is, it is a failure of a drill
+        if ran_out(error):  # commands say so in one line
+            code = ONE_LINE
+        elif isinstance(error, (GantkError, OSError)):
+            code = ONE_LINE if "\n" not in str(error) else 4
+        else:
+            traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -1,6 +1,6 @@
-"""Trainings that are killed or whose file operations fail end in the same bits, and samples are whole or not there.
+"""Trainings that are killed, or around which something fails, end in the same bits, and samples are whole or not there.
 
-The long forms: tests/drills/kills.py and commands.py.
+The long forms: tests/drills/kills.py, surroundings.py and commands.py.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def test_some_file_operations_of_a_resumed_training_on_two_devices(what: str) ->
     """The other device ends with one line."""
     said = drilled("kills.py", what, "--devices", "2", "--resumed", "--first", "5", "--every", "70")
     assert re.search(rf"^{what}: (\d) attempts, .*\b\1 ended with one line$", said, re.M)
+
+
+@pytest.mark.parametrize(("what", "attempts"), [("data", 3), ("clock", 2)])
+def test_data_that_vanish_and_a_wrong_clock(what: str, attempts: int) -> None:
+    assert f"\n{what}: {attempts} attempts" in "\n" + drilled("surroundings.py", what, "--attempts", str(attempts))
 
 
 def test_some_file_operations_of_a_sample() -> None:
