@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantk.errors import FitError, UsageError, calling
+from gantk.calls import calling
+from gantk.errors import FitError, UsageError
 from gantk.parts import Condition, ImageShape, NoiseSource
 from gantk.seeds import check_seed
 

@@ -6,8 +6,7 @@ work that failed (the CLI exits with 1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "UsageError",
     "WorkError",
     "briefly",
-    "calling",
     "nearest",
 ]
 
@@ -173,24 +171,6 @@ class Interrupted(WorkError):
     def __init__(self, message: str, signal_number: int, told: bool = False) -> None:
         super().__init__(message)
         self.signal_number, self.told = signal_number, told
-
-
-@contextmanager
-def calling(what: str, arguments: str, mend: str = "") -> Iterator[None]:
-    """Turn an exception from a part's own code into a one-line error that names the part and its arguments.
-
-    Raises:
-        FitError: the code raised an exception other than gantk's own.
-    """
-    try:
-        yield
-    except GantkError:
-        raise
-    except Exception as error:
-        said = f"{what} fails on {arguments}: {type(error).__name__}: {briefly(error)}".rstrip(": ")
-        fault = FitError(f"{said}{mend}")
-        fault.of_code = True
-        raise fault from error
 
 
 def briefly(error: BaseException) -> str:

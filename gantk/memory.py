@@ -40,6 +40,8 @@ NO_MEMORY = (
 """Parts of what torch, Python and the loader of libraries say where there is not enough memory."""
 CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Files in which Linux has the limit of a container."""
+NO_PRIMITIVE = "could not create a primitive"
+"""How oneDNN's message ends then; where it cannot do what is asked, it goes on: "… descriptor for …"."""
 
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(B|[KMGT](?:i?B)?)?\s*", re.IGNORECASE)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -84,7 +86,9 @@ def ran_out(error: BaseException) -> bool:
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch
         return True
-    return isinstance(error, (RuntimeError, ImportError)) and any(text in str(error) for text in NO_MEMORY)
+    said = str(error)
+    no_memory = any(text in said for text in NO_MEMORY) or said.endswith(NO_PRIMITIVE)
+    return isinstance(error, (RuntimeError, ImportError)) and no_memory
 
 
 def shortage(error: BaseException) -> str:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from gantk import asked
 from gantk.adapt import as_part, parts_named
+from gantk.calls import calling
 from gantk.chunks import CHUNK, chunk_size
-from gantk.errors import FitError, UsageError, calling
+from gantk.errors import FitError, UsageError
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
 from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner

@@ -17,7 +17,8 @@ from gantk.adapt.losses import plain_loss
 from gantk.adapt.networks import PlainDiscriminator, PlainGenerator, PlainRefiner
 from gantk.adapt.noise import PlainNoise
 from gantk.adapt.others import PlainAddon, PlainExtractor, PlainMetric
-from gantk.errors import FitError, OptionError, calling
+from gantk.calls import calling
+from gantk.errors import FitError, OptionError
 from gantk.kinds import KINDS, kind_named
 from gantk.options import CONTEXT, write_options
 from gantk.registry import registered_as

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gantk.adapt.calls import quiet, trial, type_of
-from gantk.errors import FitError, calling
+from gantk.calls import calling
+from gantk.errors import FitError
 from gantk.parts import Discriminator, Generator, ImageShape, Refiner, Verdict
 from gantk.schedule import Player, Stage, Terms
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gantk.adapt.calls import network_of, parameters_of
-from gantk.errors import FitError, GantkWarning, calling
+from gantk.calls import calling
+from gantk.errors import FitError, GantkWarning
 from gantk.parts import NoiseSource
 from gantk.seeds import forked
 

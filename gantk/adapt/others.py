@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from gantk.adapt.calls import network_of, required, trial, type_of
 from gantk.adapt.hashes import module_code
-from gantk.errors import FitError, calling
+from gantk.calls import calling
+from gantk.errors import FitError
 from gantk.parts import Extractor, ImageShape, Metric, Part, require, weights_digest
 from gantk.schedule import Play
 

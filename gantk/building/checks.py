@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gantk.building.spec import bare_name
-from gantk.errors import FitError, GantkError, OptionError, calling, nearest
+from gantk.calls import calling
+from gantk.errors import FitError, GantkError, OptionError, nearest
 from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.options import read_options, write_options, write_part

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gantk.errors import FitError, calling
+from gantk.calls import calling
+from gantk.errors import FitError
 from gantk.measures.figures import checked_figures
 from gantk.measures.side import Side
 from gantk.parts import Metric

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gantk.errors import FitError, calling
+from gantk.calls import calling
+from gantk.errors import FitError
 from gantk.model import Model
 
 __all__ = ["Samples", "labeled_batches", "sample_batches"]

@@ -15,6 +15,7 @@ from gantk import json_text
 from gantk.data.content import is_content
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, RunError, UnusableCheckpoint, briefly
 from gantk.files import flush_folder
+from gantk.memory import ran_out
 from gantk.model import Model
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
@@ -101,8 +102,9 @@ def save(
     except (OSError, RuntimeError, ValueError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CheckpointError(
-            f"{final} cannot be written: {briefly(error)}; "
-            f"earlier checkpoints are intact: free some space there, then resume with: gantk train {run.typed}."
+            f"{final} cannot be written: {briefly(error)}; earlier checkpoints are intact: "
+            f"{'end other programs' if ran_out(error) else 'free some space there'}, then resume with: "
+            f"gantk train {run.typed}."
         ) from error
     return final
 

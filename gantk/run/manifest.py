@@ -10,7 +10,7 @@ import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, 
 from gantk.files import flush_folder, open_file
 from gantk.memory import most_for_files
 from gantk.run.former import TRAINING_PT
+from gantk.run.hashing import hashing
 
 __all__ = ["MANIFEST", "Manifest", "Writing", "named_step", "read_manifest"]
 
@@ -64,7 +65,6 @@ class Writing:
         self._files: dict[str, tuple[int, hashlib._Hash]] = {}
         self._ahead: deque[Future[int]] = deque()
         self._bytes_ahead = 0
-        self._hashing = ThreadPoolExecutor(1)  # one thread keeps the order of pieces
 
     def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
         """Write a file; digests are computed meanwhile in another thread, at the latest when the manifest is written.
@@ -76,7 +76,7 @@ class Writing:
         digest, length = hashlib.sha256(), 0
         with (self._folder / name).open("xb") as file:
             for piece in pieces:
-                self._ahead.append(self._hashing.submit(_hash, digest, piece))
+                self._ahead.append(hashing().submit(_hash, digest, piece))
                 self._bytes_ahead += len(piece)
                 file.write(piece)
                 length += len(piece)
@@ -90,7 +90,6 @@ class Writing:
         """Write the manifest; from now on, the folder is whole."""
         for each in self._ahead:
             each.result()
-        self._hashing.shutdown()
         entries = {name: Entry(length, digest.hexdigest()) for name, (length, digest) in self._files.items()}
         about = {"format": FORMAT, "gantk": version("gantk"), "torch": str(torch.__version__), "step": step}
         content = _rendered({**about, "files": {name: asdict(entry) for name, entry in entries.items()}})
@@ -172,15 +171,14 @@ class Manifest:
         if self.files is not None and entry is None:
             raise DamagedCheckpoint(path, f"{MANIFEST} does not name it")
         content = _content(path, most_for_files() if most is None else most, entry.bytes if entry else None)
-        with ThreadPoolExecutor(1) as hashing:
-            digest = hashing.submit(hashlib.sha256, content) if entry else None
-            found, fault = None, None
-            try:
-                found = parse(content)
-            except ValueError as error:
-                fault = error
-            if entry and digest and digest.result().hexdigest() != entry.sha256:
-                raise DamagedCheckpoint(path, "its content is not what was written (its SHA-256 differs)")
+        digest = hashing().submit(hashlib.sha256, content) if entry else None
+        found, fault = None, None
+        try:
+            found = parse(content)
+        except ValueError as error:
+            fault = error
+        if entry and digest and digest.result().hexdigest() != entry.sha256:
+            raise DamagedCheckpoint(path, "its content is not what was written (its SHA-256 differs)")
         if fault is not None:
             raise DamagedCheckpoint(path, briefly(fault)) from fault
         return cast(T, found)

@@ -11,8 +11,8 @@ import torch
 from gantk.building.resolved import resolved
 from gantk.building.spec import part_table
 from gantk.building.train_settings import TrainSettings
+from gantk.calls import calling
 from gantk.data import DataSource
-from gantk.errors import calling
 from gantk.evaluation.in_training import Measurements
 from gantk.measures.figures import checked_figures
 from gantk.model import Model

@@ -25,6 +25,7 @@ from gantk.run.aside import half_set_aside, set_aside, set_damaged_aside
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
+from gantk.run.hashing import hashing
 from gantk.run.history import Change, add_change, as_toml, difference, read_history
 from gantk.run.lock import locked
 from gantk.run.log import Log
@@ -151,6 +152,7 @@ class Trainer:
         self.log_due, self.picture_due = Due(every.log_every, min(minutes, 1)), Due(every.sample_every, minutes)
         self.checkpoint_due = Due(every.checkpoint_every, minutes)
         self.stop.doing = "finishing this step and saving"
+        hashing()  # its thread starts while there is memory for it
         try:
             self.stopping.begin()
             with suppress(_Enough):
