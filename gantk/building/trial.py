@@ -18,7 +18,7 @@ from gantk.nn import evaluating
 from gantk.parts import Condition
 from gantk.schedule import Batch, Player, Stage
 from gantk.schedule.objective import written
-from gantk.schedule.optimizers import make_optimizer
+from gantk.schedule.optimizers import FUSED, make_optimizer
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import overlap
 
@@ -186,8 +186,10 @@ def _enter(model: Model, stage: Stage) -> None:
 
 
 def _optimizer(model: Model, player: Player) -> torch.optim.Optimizer:
+    # A fused optimizer does not tell autograd that it changes parameters, by which a kept graph is found.
+    plain = {"fused": False} if player.optimizer["optimizer"] in FUSED else {}
     try:
-        return make_optimizer(player.optimizer, dict.fromkeys(parameters_of(model, [player])))
+        return make_optimizer({**plain, **player.optimizer}, dict.fromkeys(parameters_of(model, [player])))
     except Exception as error:
         raise FitError(
             f"player '{player.name}': optimizer {player.optimizer['optimizer']}: {briefly(error)}"

@@ -13,7 +13,7 @@ from torch import nn
 from gantk.errors import OptionError, nearest
 from gantk.options import check_options
 
-__all__ = ["OPTIMIZERS", "check_optimizer", "make_optimizer"]
+__all__ = ["FUSED", "OPTIMIZERS", "check_optimizer", "make_optimizer"]
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): found

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-import gantk
 from gantk import registry
 from gantk.building.presets import recipe_spec
 from gantk.errors import BrokenPlugin
@@ -89,10 +88,3 @@ def test_a_preset_that_looks_at_the_data_has_the_title_of_what_it_extends(give: 
     give(top="extends = 'high'")
     with pytest.raises(BrokenPlugin, match="extends 'high', which chooses its values itself: extend another one"):
         recipe_spec("top")
-
-
-def test_a_recipe_without_an_adversarial_loss_has_lost_none(give: Give) -> None:
-    give(plain="extends = 'game'\nnoise = 'gaussian:dim=6'\nloss = ['code']")
-    small = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4,code=true"}
-    notes = gantk.build("plain", data="digits", **small).built.notes
-    assert not [note for note in notes if "no adversarial loss is left" in note]

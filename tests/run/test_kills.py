@@ -1,6 +1,6 @@
 """Trainings that are killed, or around which something fails, end in the same bits, and samples are whole or not there.
 
-The long forms: tests/drills/kills.py, surroundings.py and commands.py.
+The long forms: tests/drills/kills.py, surroundings.py, memory.py and commands.py.
 """
 
 from __future__ import annotations
@@ -50,3 +50,8 @@ def test_data_that_vanish_and_a_wrong_clock(what: str, attempts: int) -> None:
 
 def test_some_file_operations_of_a_sample() -> None:
     assert re.search(r"^sample-folder: .*, 0 failures$", drilled("commands.py", "sample-folder", "--every", "6"), re.M)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the drill reads how much memory a process has")
+def test_memory_runs_out_in_the_middle_of_a_training() -> None:
+    assert "memory: 2 attempts" in drilled("memory.py", "--attempts", "2", "--seed", "2")
