@@ -39,12 +39,23 @@ def cache_aside(folder: Path) -> Iterator[Path]:
         if not left.is_symlink():
             with suppress(OSError, Taken), Lock(left / LOCK, patience=0):  # nobody writes it any more
                 shutil.rmtree(left)
-    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}.tmp"))
-    lock = Lock(aside / LOCK, patience=0)
+    aside, lock = _new_folder(parent, f".{folder.name}.tmp")
     try:
-        with suppress(OSError):  # a file system without locks
-            lock.acquire()
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         lock.release()
+
+
+def _new_folder(parent: Path, prefix: str) -> tuple[Path, Lock]:
+    """A new folder, locked where the file system has locks."""
+    while True:
+        made = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        lock = Lock(made / LOCK, patience=0)
+        try:
+            lock.acquire()
+        except (Taken, FileNotFoundError):  # another process took it for what was left, and removes it
+            continue
+        except OSError:  # a file system without locks
+            pass
+        return made, lock

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +97,26 @@ def test_what_killed_processes_left_is_removed_but_not_what_others_write(picture
     with pytest.raises(RuntimeError, match="inside"), cache_aside(pictures / "cache" / "x"):
         raise RuntimeError("inside")
     assert len(cached(pictures)) == 1
+
+
+def test_a_new_folder_that_another_process_takes_for_what_was_left_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Lock] = []
+    make = tempfile.mkdtemp
+
+    def made(**options: Any) -> str:
+        path = make(**options)
+        if not taken:
+            taken.append(Lock(Path(path) / "lock"))
+            taken[0].acquire()
+        return path
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    with cache_aside(tmp_path / "x") as aside:
+        assert aside != taken[0].path.parent
+        assert aside.is_dir()
+    taken[0].release()
 
 
 @pytest.mark.parametrize("shape", [(60, 8, 9), (60, 8, 9, 3)])
