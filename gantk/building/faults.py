@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from gantk import parts
@@ -15,8 +16,8 @@ from gantk.recipe import Recipe
 
 __all__ = ["blaming"]
 
-BASES = parts.__file__
-"""Methods that plugins inherit: an error in one of them is attributed to the plugin that called it."""
+BASES = Path(parts.__file__).parent
+"""Where methods that plugins inherit are: an error in one of them is attributed to the plugin that called it."""
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def _method(frame: FrameType) -> str:
     """`Class.method` of the plugin that this frame runs; empty for other code."""
     code = frame.f_code
     owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-    if not isinstance(owner, (Part, Recipe)) or code.co_filename == BASES:
+    if not isinstance(owner, (Part, Recipe)) or Path(code.co_filename).parent == BASES:
         return ""
     members = {name: member for each in reversed(type(owner).__mro__) for name, member in vars(each).items()}
     called = [name for name, member in members.items() if getattr(member, "__code__", None) is code]

@@ -9,22 +9,22 @@ from pathlib import Path
 __all__ = ["choose_waiting"]
 
 POLICY, COUNT = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
-"""What the environment says of it; libraries read it when they are loaded."""
+"""Environment variables that set it; the library reads them when it is loaded."""
 
 
 def choose_waiting() -> None:
-    """Where other programs are at work, threads that wait sleep, unless the environment says what they do.
+    """Let waiting threads sleep if other programs are running, unless the environment sets a policy.
 
-    By default, they look again and again whether there is work, which is fastest: a step of a small DCGAN takes a
-    quarter longer if they sleep. But beside other programs, they take the time of the thread that they wait for, and
-    such a step takes twice as long as if they sleep (bench/openmp_waiting.py).
+    By default, waiting threads spin, which is fastest on an idle machine: a training step of a small DCGAN takes a
+    quarter longer if they sleep. Beside other programs, spinning threads take time from the thread that they wait for,
+    and the step takes twice as long as with sleeping ones (bench/openmp_waiting.py).
     """
     if POLICY not in os.environ and COUNT not in os.environ and _is_busy():
         os.environ[POLICY] = "PASSIVE"
 
 
 def _is_busy() -> bool:
-    """Whether others keep more than an eighth of the cores busy: in each of three looks, or in the last minute."""
+    """Whether other programs keep more than an eighth of the cores busy, in each of three samples or over a minute."""
     most = (os.cpu_count() or 1) / 8
     try:
         return min(_others() for _ in range(3)) > most
@@ -33,7 +33,7 @@ def _is_busy() -> bool:
 
 
 def _others() -> int:
-    """How many other threads of this machine run, or could, 3 ms from now."""
+    """Number of other runnable threads on this machine, after 3 ms."""
     time.sleep(0.003)
     running, _, _ = Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")
     return int(running) - 1

@@ -1,7 +1,7 @@
 """The thread in which digests are computed: one for the whole process, kept from its first use on.
 
-To start a thread where there is no memory left may wait forever: the new one ends before it says that it has begun. So
-a training starts this one before its first step, and saves do not start any.
+Starting a thread when memory has run out may block forever: Python waits for the new thread to report that it runs,
+and it may fail before that. So training starts this one before its first step, and saves start none.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ def _factory(name: str) -> functools.partial[torch.optim.Optimizer]:
 def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer that checked settings describe, over these parameters.
 
-    Adam and AdamW update all parameters in one pass, unless the settings choose another implementation: with the
-    networks of DE-GAN on a CPU, a step takes a sixth less time (bench/training.py).
+    Adam and AdamW use torch's fused implementation, which updates all parameters in one pass, unless the settings
+    choose another one.
     """
     options = {name: value for name, value in settings.items() if name != "optimizer"}
     moved, name = list(parameters), settings["optimizer"]

@@ -177,6 +177,11 @@ class Trainer:
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
         """Compare the data with the data that the run has been trained on."""
         self.content = content_of(self.data)
+        if self.fabric.world_size > 1 and self.fabric.broadcast(self.content) != self.content:
+            raise DataError(
+                f"device {self.fabric.global_rank + 1} reads other images or labels than the first one: give all of "
+                f"them the same data, then resume with: gantk train {self.run.typed}"
+            )
         if accept:
             return
         if trained_on:

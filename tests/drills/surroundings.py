@@ -123,9 +123,13 @@ def with_data(drill: Surroundings, what: str, device: int, moment: int, rng: ran
 
     def disturb() -> list[int]:
         found = drill.happened(device, moment, partial(TO_DATA[name], place, share))
+        begun = Run(drill.copy).steps()
         if strange := set(drill.trained()) - {ENDED, ONE_LINE, WAITED}:
             drill.fail(f"{what}: trained once more before {place.name} is put back, ended with status {strange}")
-        drill.put_back()
+        if begun:
+            drill.put_back()
+        else:  # without a step, a run takes the data that it finds, and may have been trained on those now
+            drill.renew()
         return found
 
     drill.attempt(f"{what}: {place.relative_to(drill.data)}: {name}", disturb)

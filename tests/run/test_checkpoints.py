@@ -27,20 +27,6 @@ Build = Callable[..., gantk.Model]
 FILES = ("manifest.json", WEIGHTS, OPTIMIZERS, TRAINING)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run that these tests copy is trained, once."""
-    return tmp_path_factory.mktemp("finished") / "run"
-
-
-@pytest.fixture
-def run(finished: Path, tiny: Build, tmp_path: Path) -> Run:
-    """Six steps, with checkpoints of 2, 4 and 6."""
-    if not finished.exists():
-        gantk.train(tiny(), finished, progress=Silent())
-    return Run(shutil.copytree(finished, tmp_path / "run"))
-
-
 def test_a_run_holds_nothing_else(run: Run) -> None:
     whole = {"model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints"}
     assert {entry.name for entry in run.path.iterdir() if not entry.name.startswith(".")} == whole

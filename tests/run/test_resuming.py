@@ -23,20 +23,6 @@ from gantk.training.progress import Silent
 Build = Callable[..., gantk.Model]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run that these tests copy is trained, once."""
-    return tmp_path_factory.mktemp("finished") / "run"
-
-
-@pytest.fixture
-def run(finished: Path, tiny: Build, tmp_path: Path) -> Run:
-    """Six steps, with checkpoints of 2, 4 and 6."""
-    if not finished.exists():
-        gantk.train(tiny(), finished, progress=Silent())
-    return Run(shutil.copytree(finished, tmp_path / "run"))
-
-
 def resumed(model: gantk.Model, run: Run) -> str:
     """What training says of where it resumes."""
     said: list[str] = []

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import gantk
 from gantk.data.order import Order
-from gantk.errors import CheckpointError, Interrupted, WorkError
+from gantk.errors import CheckpointError, DataError, Interrupted, WorkError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.training.devices import launch
@@ -134,6 +134,16 @@ def test_devices_resume_from_one_checkpoint_or_not_at_all(
     with pytest.raises(CheckpointError, match=rf"devices read different checkpoints \({found}\): give all"):
         gantk.train(tiny(), tmp_path / "run", progress=Silent())
     assert Run(tmp_path / "run").steps() == [2, 4, 6], "nothing is set aside"
+
+
+def test_a_device_that_reads_other_data_than_the_first_one_says_so(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, 1)
+    monkeypatch.setattr(Fabric, "broadcast", lambda self, own: {**own, "content": "other"})
+    with pytest.raises(DataError, match=r"device 2 reads other images or labels than the first one: give all"):
+        gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert Run(tmp_path / "run").steps() == []
 
 
 def test_a_device_that_can_use_no_checkpoint_tells_the_others(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
+from clock import Clock
 
 from gantk import Player, Stage
 from gantk.run.entries import read_log
@@ -47,20 +47,6 @@ class Told(Silent):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("time.monotonic", clock)
-    return clock
 
 
 def test_a_line_has_the_means_and_the_speed_since_the_last_one(clock: Clock, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from clock import Clock
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -31,20 +32,6 @@ class Heard(Silent):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("gantk.training.stopping.time.monotonic", clock)
-    return clock
 
 
 @pytest.fixture
