@@ -82,23 +82,9 @@ class Turns:
         self._wake([player, *following])
         optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
         optimizer.zero_grad(set_to_none=True)
+        self._rates[player.name].apply(step.done)
         step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
-        rates = self._rates[player.name]
-        rates.apply(step.done)
-        clips = bool(player.clip_weights)
-        with self._fabric.autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
-            unscheduled = player.objective(step)
-            terms = rates.weighted(unscheduled, step.done)
-        clipped = scores.clipped(parameters) if clips else []
-        self._check(player, terms)
-        values = _figures(unscheduled, step.logged, rates.weights(step.done))
-        total = torch.stack([term.float() for term in terms.values()]).sum()
-        if not total.requires_grad:
-            raise FitError(
-                f"stage '{self.stage.name}': no term of player '{player.name}' depends on the parameters that it moves."
-            )
-        values["objective"] = total.detach()
-        self._fabric.backward(total)
+        values, clipped = self._differentiate(player, step)
         self._average_gradients(parameters)
         values["gradient_norm"] = self._clip(player, parameters)
         self._stepping[player.name].step()
@@ -108,6 +94,28 @@ class Turns:
         values |= self._remember(player, step.remembered or {})
         step.end()
         return {f"{player.name}/{name}": value for name, value in values.items()}
+
+    def _differentiate(self, player: Player, step: Step) -> tuple[dict[str, Tensor | float], list[nn.Parameter]]:
+        """Add the gradient of a player's objective to its parameters.
+
+        Returns:
+            the values to log, and the parameters whose weights are clipped.
+        """
+        rates, clips = self._rates[player.name], bool(player.clip_weights)
+        with self._fabric.autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
+            unscheduled = player.objective(step)
+            terms = rates.weighted(unscheduled, step.done)
+        clipped = scores.clipped(self._moved[player.name]) if clips else []
+        self._check(player, terms)
+        values = _figures(unscheduled, step.logged, rates.weights(step.done))
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        if not total.requires_grad:
+            raise FitError(
+                f"stage '{self.stage.name}': no term of player '{player.name}' depends on the parameters that it moves."
+            )
+        values["objective"] = total.detach()
+        self._fabric.backward(total)
+        return values, clipped
 
     def _wake(self, players: Sequence[Player]) -> None:
         """Enable gradients only for parameters that this player, or a later one on the same batch, moves."""
