@@ -88,7 +88,7 @@ def assemble(
                 check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
             built.notes += check_priors(model, built.stages)
             with _of_code():
-                moved = try_stages(model, built.stages, labels, train.devices)
+                moved = try_stages(model, built.stages, labels, train.devices * train.accumulate)
             idle = untrained(model, moved)
             built.spec = {k: v for k, v in {**built.spec, "untrained": idle}.items() if k != "untrained" or idle}
             built.notes += notes_on_movers(idle)

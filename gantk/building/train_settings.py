@@ -17,7 +17,7 @@ __all__ = ["TrainSettings"]
 
 AT_LEAST_ONE = (
     *("log_every", "sample_every", "checkpoint_every", "keep", "samples"),
-    *("measure_every", "measure_samples", "devices"),
+    *("measure_every", "measure_samples", "devices", "accumulate"),
 )
 
 
@@ -46,6 +46,8 @@ class TrainSettings:
         accelerator: where to train (Lightning Fabric chooses where it is auto).
         devices: how many devices.
         strategy: how several devices work together; ddp where it is auto.
+        accumulate: into how many pieces each batch is split, whose gradients are added up before the optimizer's step,
+            which needs less memory; statistics of a batch are then those of a piece.
         precision: 32-true, or bf16-mixed for bfloat16 where it is safe.
     """
 
@@ -66,6 +68,7 @@ class TrainSettings:
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = 1
     strategy: Literal["auto", "ddp"] = "auto"
+    accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:

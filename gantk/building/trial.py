@@ -32,7 +32,7 @@ their limit of 0.01. Weights that are scaled at run time (Karras et al. 2018, se
 clipping them would leave almost nothing."""
 
 
-def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, devices: int = 1) -> set[str]:
+def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = None, pieces: int = 1) -> set[str]:
     """Let every player take one turn on a few random images, as in training: its terms, their gradients, and a step of
     its optimizer. The states of parts are computed, but not kept. The model is then restored bit for bit.
 
@@ -40,7 +40,7 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
         model: the assembled model.
         stages: its stages.
         labels: labels of some images, if the data has labels.
-        devices: how many devices share a batch.
+        pieces: into how many pieces a batch is split, on all devices.
 
     Returns:
         The names of the parameters that a player trains: it moves them, and its terms depend on them.
@@ -54,7 +54,7 @@ def try_stages(model: Model, stages: Sequence[Stage], labels: Tensor | None = No
     try:
         trial = _Trial(model, stages, labels)
         for number, stage in enumerate(stages):
-            size = stage.batch_size // devices
+            size = max(1, stage.batch_size // pieces)
             try:
                 trial.play(number, Attempt(min(size, FEW)))
             except Failed as failed:

@@ -9,8 +9,9 @@ Two rules make sharing correct for any set of players:
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,6 +113,39 @@ class Step:
     def size(self) -> int:
         """Number of images in the batch."""
         return len(self.batch.images)
+
+    def split(self, pieces: int, whole: Iterable[str] = (), moved: Iterable[str] = ()) -> list[Step]:
+        """Steps over consecutive parts of this batch, of almost equal sizes, or this step itself if there is one.
+
+        Args:
+            pieces: their number; at most the number of images.
+            whole: names of values with a row for each image that are computed once, for the whole batch, and without
+                gradients, unless they are computed with a module that is moved.
+            moved: dotted paths of the modules that are moved.
+        """
+        count, paths = min(pieces, self.size), list(moved)
+        if count == 1:
+            return [self]
+        ends = [self.size * k // count for k in range(count + 1)]
+        return [self._part(slice(*rows), whole, paths) for rows in itertools.pairwise(ends)]
+
+    def _part(self, rows: slice, whole: Iterable[str], moved: Sequence[str]) -> Step:
+        labels = None if self.batch.labels is None else self.batch.labels[rows]
+        values = {name: self._rows_of(name, rows, moved) for name in whole if name in self._values}
+        batch, known = Batch(self.batch.images[rows], labels), {**self._values, **values}
+        part = Step(self._modules, batch, known, parts=self.parts, states=self.states)
+        part.number, part.done = self.number, self.done
+        return part
+
+    def _rows_of(self, name: str, rows: slice, moved: Sequence[str]) -> Value:
+        def value(part: Step) -> Any:
+            with torch.no_grad():
+                found = self[name]
+            if overlap(self._entries[name].uses, moved):
+                return self._values[name](part)
+            return found[rows]
+
+        return value
 
     def begin(self, moves: Iterable[str], later: Iterable[str] = (), *, remember: bool = False) -> None:
         """Start the turn of a player that moves these modules, before players that move the `later` ones.

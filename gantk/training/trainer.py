@@ -221,7 +221,7 @@ class Trainer:
     def _stage(self, place: Place, stage: Stage, until: int | None) -> Place:
         if 0 < stage.steps(len(self.data)) <= place.step:
             return place
-        turns = Turns(self.fabric, self.model, stage)
+        turns = Turns(self.fabric, self.model, stage, self.settings.accumulate)
         if place.step:
             taken = {player.name: place.step * player.repeats for player in stage.players}
             load_states(turns.optimizers, self.states, self.run.checkpoint(place.total), taken)

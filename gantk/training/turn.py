@@ -18,16 +18,29 @@ from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.rates import parse_rate
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged, overlap
+from gantk.training.pieces import Played, mean_numbers, mean_values
 
 __all__ = ["Turns"]
 
+DRAWN = ("noise",)
+"""Values of a step that are drawn for the whole batch, so that they do not depend on how it is split."""
+
 
 class Turns:
-    """The turns of one stage: its optimizers, and the parameters that require gradients in each turn."""
+    """The turns of one stage: its optimizers, and the parameters that require gradients in each turn.
 
-    def __init__(self, fabric: Fabric, model: Model, stage: Stage) -> None:
+    Args:
+        fabric: the devices.
+        model: the model.
+        stage: the stage.
+        accumulate: how many pieces each batch is split into, whose gradients a turn adds up. Then memory holds the
+            graph of one piece at a time, and no turn leaves a graph for a later player: its values are computed again.
+    """
+
+    def __init__(self, fabric: Fabric, model: Model, stage: Stage, accumulate: int = 1) -> None:
         self._fabric = fabric
         self._model = model
+        self._accumulate = accumulate
         self.stage = stage
         self._moved = {p.name: list(_parameters(model.get_submodule(path) for path in p.moves)) for p in stage.players}
         self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
@@ -49,7 +62,7 @@ class Turns:
         Raises:
             Diverged: a term or a gradient is NaN or infinite; the parameters are unchanged.
         """
-        fresh = iter(steps)
+        fresh = (step.split(self._accumulate, DRAWN, self.stage.moves()) for step in steps)
         own = [player for player in self.stage.players if not player.brought_by]
         private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in own}
         shared = next(fresh)
@@ -58,9 +71,10 @@ class Turns:
         turns: list[dict[str, Tensor | float]] = []
         for player in self.stage.players:
             with unchanged(self._others(player)):
-                for step in private[player.name]:
-                    turns.append(self._turn(player, step, ()))
-                    shared.forget(player.moves)
+                for pieces in private[player.name]:
+                    turns.append(self._turn(player, pieces, ()))
+                    for piece in shared:
+                        piece.forget(player.moves)
                 turns.append(self._turn(player, shared, self.stage.following(player)))
         return turns
 
@@ -78,29 +92,30 @@ class Turns:
         )
         return [buffer for name, buffer in buffers if not overlap([name], mine)]
 
-    def _turn(self, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor | float]:
+    def _turn(self, player: Player, pieces: Sequence[Step], following: Sequence[Player]) -> dict[str, Tensor | float]:
+        if len(pieces) > 1:
+            following = ()  # the graphs of all pieces would have to be kept for them
         self._wake([player, *following])
         optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
         optimizer.zero_grad(set_to_none=True)
-        self._rates[player.name].apply(step.done)
-        step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
-        values, clipped = self._differentiate(player, step)
+        self._rates[player.name].apply(pieces[0].done)
+        size = sum(piece.size for piece in pieces)
+        played = [self._differentiate(player, piece, piece.size / size, following) for piece in pieces]
         self._average_gradients(parameters)
+        values = mean_values(played)
         values["gradient_norm"] = self._clip(player, parameters)
         self._stepping[player.name].step()
         with torch.no_grad():
-            for parameter in clipped:
+            for parameter in played[0].clipped:
                 parameter.clamp_(-player.clip_weights, player.clip_weights)
-        values |= self._remember(player, step.remembered or {})
-        step.end()
+        values |= self._remember(player, mean_numbers(played))
+        for piece in pieces:
+            piece.end()
         return {f"{player.name}/{name}": value for name, value in values.items()}
 
-    def _differentiate(self, player: Player, step: Step) -> tuple[dict[str, Tensor | float], list[nn.Parameter]]:
-        """Add the gradient of a player's objective to its parameters.
-
-        Returns:
-            the values to log, and the parameters whose weights are clipped.
-        """
+    def _differentiate(self, player: Player, step: Step, share: float, following: Sequence[Player]) -> Played:
+        """Add a share of the gradient of a player's objective on one piece of the batch to that of its parameters."""
+        step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
         rates, clips = self._rates[player.name], bool(player.clip_weights)
         with self._fabric.autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
             unscheduled = player.objective(step)
@@ -114,8 +129,8 @@ class Turns:
                 f"stage '{self.stage.name}': no term of player '{player.name}' depends on the parameters that it moves."
             )
         values["objective"] = total.detach()
-        self._fabric.backward(total)
-        return values, clipped
+        self._fabric.backward(total if share == 1 else total * share)
+        return Played(share, values, step.remembered or {}, clipped)
 
     def _wake(self, players: Sequence[Player]) -> None:
         """Enable gradients only for parameters that this player, or a later one on the same batch, moves."""

@@ -79,9 +79,9 @@ def test_a_loss_may_need_more_images_than_a_trial_has() -> None:
     )
 
 
-def test_a_batch_that_devices_share_is_tried_as_they_see_it() -> None:
+def test_a_batch_that_is_split_is_tried_in_pieces() -> None:
     with pytest.raises(FitError, match=r"on a batch of 4, in loss\.mine"):
-        tried(assembled(Of(neighbors)), {"batch_size": 8}, devices=2)
+        tried(assembled(Of(neighbors)), {"batch_size": 8}, pieces=2)
 
 
 def test_an_optimizer_that_cannot_move_its_player_is_refused() -> None:
