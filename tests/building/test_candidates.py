@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gantk.building.candidates import advised, with_other_parts, with_other_recipe, with_recipe_of_loss
@@ -42,3 +43,24 @@ def test_the_recipes_own_part_is_no_other_part_and_code_from_python_stays() -> N
 def test_advice_on_what_is_not_there_is_passed_over() -> None:
     text = "use --discriminator nothing, --width 3 or --discriminator dcgan:norm=layer"
     assert [change.what for change in advised(text, asked())] == ["--discriminator dcgan:norm=layer"]
+
+
+def test_advice_to_use_a_part_of_the_users_resets_one_of_its_options_first() -> None:
+    request = asked(discriminator={"plugin": "gantk:dcgan", "width": 8, "norm": "layer"})
+    assert [change.what for change in advised("use --discriminator dcgan", request)] == [
+        "--discriminator dcgan:width=64,norm=layer",
+        "--discriminator dcgan:width=8,norm=batch",
+        "--discriminator dcgan",
+    ]
+
+
+def test_a_loss_that_derives_from_the_present_one_is_its_kin() -> None:
+    request = asked("wgan", loss=[{"plugin": "gantk:wasserstein"}])
+    found = [change.what for change in with_other_parts(FitError("choose another --loss"), request)]
+    assert found == ["--loss wgan-gp"]
+
+
+def test_a_recipe_that_cannot_be_read_is_passed_over(register: Callable[[str, str, type], None]) -> None:
+    whole = [change.what for change in with_other_recipe(asked(loss=[WGAN_GP]))]
+    register("recipe", "a-broken-one", type("NotThere", (), {}))
+    assert [change.what for change in with_other_recipe(asked(loss=[WGAN_GP]))] == whole

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gantk import Loss, Play
 from gantk.building.construct import part_class
-from gantk.building.mends import ENOUGH, MOST_TRIED, mended
+from gantk.building.mends import ENOUGH, MOST, MOST_TRIED, mended
 from gantk.building.presets import recipe_spec
 from gantk.building.request import Request
 from gantk.errors import DataError, FitError, OptionError
@@ -237,6 +237,19 @@ def test_no_more_is_built_after_much_work(builds_first: bool, count: int) -> Non
     build = Large(lambda each: builds_first and len(build.tried) == 1)
     mended(FitError("it does not fit"), request, build, repr)  # type: ignore[arg-type]
     assert len(build.tried) == count + (not builds_first)  # and the bare recipe, if nothing was found
+
+
+def test_less_is_tried_however_much_work_the_other_changes_were() -> None:
+    """More than is done at all; the second change that would do is not found for it."""
+
+    class Huge(Pretended):
+        def __call__(self, request: Request) -> None:
+            torch.empty(1).expand(MOST + 1)
+            super().__call__(request)
+
+    build = Huge(lambda each: [*each.chosen] == ["loss"] and each.lower["preset"] == "dcgan")
+    found = mended(FitError("it does not fit"), asked(generator=DCGAN, loss=[AGE]), build, repr)  # type: ignore[arg-type]
+    assert str(found) == "it does not fit. This builds: leave out --generator."
 
 
 def test_warnings_of_what_is_tried_are_not_shown(recwarn: pytest.WarningsRecorder) -> None:

@@ -55,6 +55,28 @@ def test_another_models_checkpoint_does_not_say_how_many(last: int, says: str, r
     assert f"step-0000004: {says}" in line
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"trained": {"generator.width": 8}}, "generator.width was 8 when it was trained and is 4"),
+        ({"place": {"stage": 1, "step": 2}}, "it is in stage 2 of 1"),
+    ],
+)
+def test_the_newest_checkpoint_of_this_model_is_resumed_from(
+    changed: dict[str, dict[str, Any]], reason: str, run: Run, tiny: Build
+) -> None:
+    """A checkpoint of other parts, or in a stage that there is not, is passed over."""
+
+    def other(training: dict[str, Any]) -> None:
+        for name, values in changed.items():
+            training[name].update(values)
+
+    rewrite(run.latest(), training=other)
+    line = resumed(tiny(), run)
+    assert f"{reason}; resuming from {run.checkpoint(4)}: " in line
+    assert run.steps() == [2, 4, 6]
+
+
 def test_settings_that_a_checkpoint_was_not_trained_with_are_named(run: Run, images: ArraySource) -> None:
     spec = run.spec()
     spec["stages"]["game"]["generator"]["lr"] = 0.5

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import gantk
 from gantk import Player, Stage
-from gantk.errors import DataError, UsageError
+from gantk.errors import DataError, UsageError, WorkError
 from gantk.run.checkpoints import Place
-from gantk.run.history import Change
+from gantk.run.entries import read_log
+from gantk.run.folder import Run
+from gantk.run.history import Change, read_history
 from gantk.training.changes import change_text, check_data, check_possible, replayed, segments
+from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
 
@@ -133,3 +139,36 @@ def test_a_run_that_goes_back_plays_each_part_with_its_own_settings(tiny: Build)
     assert {each.spec["seed"] for each in found} == {0}
     assert [each.until for each in segments(model, changes, 2)] == [4, None], "the change at the step itself is made"
     assert [each.until for each in segments(model, changes, 4)] == [None]
+
+
+class Failing(Silent):
+    """Fails in the middle of the third step of the second stage."""
+
+    def step(self) -> None:
+        super().step()
+        if self._stage == "game" and self._done == 3:
+            raise MemoryError
+
+
+def test_a_run_that_goes_back_over_changes_ends_in_the_same_bits(tiny: Build, tmp_path: Path) -> None:
+    """Over one in the middle of a stage and one at its end; means in the log continue over them, too."""
+
+    def ended() -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
+        logged = [{**entry, "time": 0, "stage_seconds": 0, "images_per_second": 0} for entry in read_log(run.log_file)]
+        return load_file(run.latest() / "model.safetensors"), logged
+
+    every = {"train.keep": 99, "train.checkpoint_every": 1, "train.log_every": 5, "stages.pretrain.length": "1 step"}
+    run, pretrained = Run(tmp_path / "run"), {"noise": "de:dim=6,autoencoder='vae:width=4'"}
+    with pytest.raises(WorkError):
+        gantk.train(tiny(data="digits", settings=every, **pretrained), run, progress=Failing())
+    for settings in ({"stages.game.generator.lr": 0.01}, {"stages.game.length": "9 steps", "stages.game.*.lr": 0.003}):
+        gantk.train(gantk.load(run), run, settings=settings, progress=Silent())
+    weights, logged = ended()
+    assert [change.step for change in read_history(run)] == [3, 7]
+    for step in run.steps():
+        if step > 2:
+            shutil.rmtree(run.checkpoint(step))
+    gantk.train(gantk.load(run), run, progress=Silent())
+    again, lines = ended()
+    assert all(torch.equal(value, again[name]) for name, value in weights.items())
+    assert lines == logged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -234,6 +235,32 @@ def test_devices_that_cannot_be_connected_are_one_line(error: RuntimeError) -> N
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, 1)
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
+
+
+def test_only_the_first_device_sets_aside_what_a_fresh_start_replaces(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path / "run")
+    gantk.train(tiny(), run, progress=Silent())
+    pretend(monkeypatch, 1)
+    gantk.train(tiny(), run, fresh=True, progress=Silent())
+    assert run.steps() == [2, 4, 6]
+    assert not (tmp_path / "run" / "old-1").exists()
+
+
+def test_only_the_first_device_measures_and_the_others_know_its_best(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each checkpoint of the best figure is one that all devices wait for."""
+    run, waited = Run(tmp_path / "run"), list[bool]()
+    best = {"train.keep_best": "prdc/coverage", "train.measure_every": 1, "train.checkpoint_every": 100}
+    pretend(monkeypatch, 1)
+    monkeypatch.setattr(Fabric, "broadcast", lambda self, own: own if isinstance(own, dict) else next(said))
+    monkeypatch.setattr(Fabric, "barrier", lambda self: waited.append(True))
+    said = itertools.cycle([True, False, False])  # of each step: the best so far, no better for long, time to save
+    gantk.train(tiny(metric="prdc", settings=best), run, progress=Silent())
+    assert len(waited) == 1 + 6
     assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
 
 

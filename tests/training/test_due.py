@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+import gantk
 from gantk.duration import duration
+from gantk.run.entries import read_log
+from gantk.run.folder import Run
 from gantk.training.due import Due
+from gantk.training.progress import Silent
 
 
 class Clock:
@@ -83,3 +89,22 @@ def test_the_first_does_not_wait_longer_than_the_others() -> None:
     due = Due(1000, 0.5, clock=clock)
     clock.now = 30
     assert due(1)
+
+
+def test_training_is_logged_each_minute_and_drawn_and_saved_each_so_many(
+    tiny: Callable[..., gantk.Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of everything comes within a minute; here each step takes 20 seconds."""
+    clock, run = Clock(), Run(tmp_path / "run")
+
+    class Ticking(Silent):
+        def step(self) -> None:
+            clock.now += 20
+
+    seldom = {f"train.{name}_every": 1000 for name in ("log", "sample", "checkpoint")}
+    settings = {**seldom, "train.every_minutes": 2.0, "train.keep": 99, "stages.game.length": "16 steps"}
+    monkeypatch.setattr(Due.__init__, "__defaults__", (*(Due.__init__.__defaults__ or ())[:-1], clock))
+    gantk.train(tiny(settings=settings), run, progress=Ticking())
+    assert [entry["step"] for entry in read_log(run.log_file)] == [3, 6, 9, 12, 15, 16]
+    assert [path.stem for path in run.samples] == [f"step-{step:07d}" for step in (3, 9, 15, 16)]
+    assert run.steps() == [3, 9, 15, 16]

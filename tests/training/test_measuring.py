@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +15,8 @@ import gantk
 from gantk import Metric
 from gantk.errors import FitError, OptionError, RunError
 from gantk.measures import Comparison
+from gantk.run.entries import read_log
+from gantk.training.curves import Curves
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
@@ -150,6 +153,16 @@ def test_figures_are_logged_by_metric_and_figure(tiny: Build, tmp_path: Path) ->
     assert column(tmp_path / "run", "measure/scripted/distance") == Scripted.distances
 
 
+def test_every_so_many_steps_of_the_run_and_after_the_last_of_a_stage(tiny: Build, tmp_path: Path) -> None:
+    settings = {"train.measure_every": 4, "stages.*.length": "5 steps"}
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", metric="scripted", settings=settings)
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    measured = [
+        e["step"] for e in read_log(tmp_path / "run" / "log.jsonl") if "measure/scripted/distance" in e["values"]
+    ]
+    assert measured == [4, 5, 8, 10]
+
+
 def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:
     with pytest.raises(OptionError, match=r"no score 'scripted/distanc'.*Did you mean 'scripted/distance'"):
         tiny(metric="scripted", settings={"train.keep_best": "scripted/distanc"})
@@ -161,6 +174,45 @@ def test_a_metric_that_lacks_images_is_refused_before_the_first_step(tiny: Build
     with pytest.raises(FitError, match=r"metric 'greedy': it needs 1,000 images .*train\.measure_samples"):
         gantk.train(tiny(metric="greedy"), tmp_path / "run", progress=Silent())
     assert not gantk.Run(tmp_path / "run").log_file.exists()
+
+
+def coverage(value: float) -> dict[str, float]:
+    return {"measure/scripted/coverage": value}
+
+
+def test_what_is_as_good_as_an_earlier_one_is_no_better(tiny: Build, tmp_path: Path) -> None:
+    run = gantk.Run(tmp_path)
+    run.checkpoint(1).mkdir(parents=True)
+    curves = Curves(run, tiny(metric="scripted"), "scripted/coverage", patience=2)
+    assert not curves.is_best({}), "nothing was measured"
+    assert not curves.is_best(coverage(math.nan))
+    found = []
+    for step, value in enumerate((0.5, 0.5, 0.5), 1):
+        if best := curves.is_best(coverage(value)):
+            curves.keep(step, coverage(value))
+        curves.add(step, coverage(value), "game")
+        found.append((best, curves.exhausted))
+    assert found == [(True, False), (False, False), (False, True)]
+    assert curves.said().startswith("best scripted/coverage: 0.5 at step 1, of 3 measurements")
+
+
+def test_patience_is_for_the_last_stage(tiny: Build, tmp_path: Path) -> None:
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", metric="scripted")
+    curves = Curves(gantk.Run(tmp_path), model, "scripted/coverage", patience=1)
+    found = []
+    for step, (stage, value) in enumerate([("pretrain", 0.9), ("pretrain", 0.1), ("game", 0.2), ("game", 0.1)]):
+        curves.add(step, coverage(value), stage)
+        found.append(curves.exhausted)
+    assert found == [False, False, False, True]
+
+
+def test_the_best_by_another_figure_is_not_the_best(tiny: Build, tmp_path: Path) -> None:
+    run, model = gantk.Run(tmp_path), tiny(metric="scripted")
+    run.checkpoint(3).mkdir(parents=True)
+    Curves(run, model, "scripted/distance").keep(3, {"measure/scripted/distance": 0.1})
+    curves = Curves(run, model, "scripted/coverage")
+    assert curves.said() == ""
+    assert curves.is_best(coverage(0.05))
 
 
 def test_a_damaged_note_of_the_best_is_one_line(tiny: Build, tmp_path: Path) -> None:

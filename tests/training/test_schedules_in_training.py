@@ -15,10 +15,10 @@ from torch import Tensor
 
 import gantk
 from gantk import Loss, Model, Play
-from gantk.errors import OptionError
+from gantk.errors import OptionError, WorkError
 from gantk.run.checkpoints import save
 from gantk.run.folder import Run
-from gantk.training.progress import Silent
+from gantk.training.progress import Progress, Silent
 
 Build = Callable[..., Model]
 Register = Callable[[str, str, type], None]
@@ -133,3 +133,37 @@ def test_an_average_in_training_is_that_of_its_weights(tiny: Build, tmp_path: Pa
         expected = decay * expected + (1 - decay) * weights[name]
         found = weights[f"average.generator.module.{name.removeprefix('generator.')}"]
         torch.testing.assert_close(found, expected)
+
+
+class Failing(Silent):
+    """Fails in the middle of the fourth step."""
+
+    def step(self) -> None:
+        super().step()
+        if self._done == 4:
+            raise MemoryError
+
+
+def test_a_stage_is_entered_once_and_told_before_each_step_how_much_is_done(tiny: Build, tmp_path: Path) -> None:
+    """Also over a resume, from the third step; what is drawn at random on entering depends on the run's seed alone."""
+    entered: list[float] = []
+    parts: list[float] = []
+
+    def train(name: str, seed: int = 0, progress: Progress | None = None) -> None:
+        model = tiny(seed=seed, settings={"train.checkpoint_every": 3})
+        (stage,) = model.built.stages
+        stage.enter = lambda model: entered.append(float(torch.rand(())))
+        stage.each = lambda model, done: parts.append(done)
+        gantk.train(model, tmp_path / name, progress=progress or Silent())
+
+    with pytest.raises(WorkError):
+        train("stopped", progress=Failing())
+    assert len(entered) == 1
+    assert parts == pytest.approx([k / 6 for k in range(4)])
+    train("stopped")
+    assert len(entered) == 1
+    assert parts[4:] == pytest.approx([k / 6 for k in range(3, 6)])
+    torch.manual_seed(1)
+    train("again")
+    train("other", seed=1)
+    assert entered[0] == entered[1] != entered[2]

@@ -83,6 +83,18 @@ def test_a_closed_terminal_stops_unless_that_is_ignored(monkeypatch: pytest.Monk
         signal.signal(signal.SIGHUP, usual)
 
 
+def test_what_else_is_ignored_stops_as_well() -> None:
+    """Shells ignore Ctrl-C for what they start in the background, where `kill -INT` asks for a stop."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.signal is signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_afterwards_signals_do_what_they_did(terminated: list[int]) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signals():

@@ -106,6 +106,21 @@ def test_repeated_turns_read_batches_of_their_own(tiny: Build, tmp_path: Path) -
     assert np.bincount(seen).tolist() == [6] * 40  # 240 images read are six epochs of 40
 
 
+def test_each_step_draws_noise_of_its_own_by_the_runs_seed(tiny: Build, tmp_path: Path) -> None:
+    drawn: dict[str, list[tuple[float, ...]]] = {"one": [], "again": [], "other": []}
+    for name, noise in drawn.items():
+        model = tiny(seed=int(name == "other"))
+        model.generator.register_forward_pre_hook(
+            lambda module, given, noise=noise: (
+                noise.append(tuple(given[0].ravel().tolist())) if module.training else None
+            )
+        )
+        gantk.train(model, tmp_path / name, progress=Silent())
+    assert len(set(drawn["one"])) == len(drawn["one"]) == 6
+    assert drawn["one"] == drawn["again"]
+    assert not set(drawn["one"]) & set(drawn["other"])
+
+
 def test_clipped_weights_stay_within(tiny: Build, tmp_path: Path) -> None:
     model = gantk.train(tiny(loss="wasserstein"), tmp_path / "run", progress=Silent())
     assert model.discriminator is not None
