@@ -1,4 +1,4 @@
-"""What a training leaves behind, however it ends: no bar that goes on, no half-started change, no thread that writes."""
+"""What a training leaves behind, however it ends: no bar that goes on, no half-done change, no thread that writes."""
 
 from __future__ import annotations
 
