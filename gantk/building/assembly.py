@@ -35,6 +35,7 @@ from gantk.options import check_options
 from gantk.parts import Condition
 from gantk.recipe import Recipe
 from gantk.registry import PYTHON
+from gantk.run.loggers import check_installed
 from gantk.schedule import Stage
 from gantk.seeds import check_seed, derive_seed, forked
 
@@ -65,6 +66,8 @@ def assemble(
     recipe = construct("recipe", spec["recipe"])
     _check_slots(spec, recipe)
     train = TrainSettings(**check_options(TrainSettings, spec.get("train", {}), "train"))
+    if for_training:
+        check_installed(train.loggers)
     with Weighed():
         model = Assembler(spec, recipe, shape, fit_noise).model(train.average()).to("cpu")
     built = model.built
@@ -97,7 +100,7 @@ def assemble(
     stages = {stage.name: plain(stage.settings()) for stage in built.stages}
     built.spec |= {
         "stages": stages,
-        "train": asdict(train),
+        "train": plain(asdict(train)),
         "shape": shape,
         "versions": _versions(built.spec),
     }

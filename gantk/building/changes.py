@@ -37,7 +37,7 @@ def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) ->
         apply_setting(spec, setting)
     stages = stages_with(model, spec["stages"])
     spec["stages"] = {stage.name: plain(stage.settings()) for stage in stages}
-    spec["train"] = asdict(TrainSettings(**check_options(TrainSettings, spec["train"], "train")))
+    spec["train"] = plain(asdict(TrainSettings(**check_options(TrainSettings, spec["train"], "train"))))
     for name in FIXED:
         if spec["train"][name] != before["train"][name]:
             raise OptionError(

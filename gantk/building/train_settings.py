@@ -10,8 +10,10 @@ from typing import Literal
 
 from torch import nn
 
+from gantk.errors import nearest
 from gantk.nn import Average
 from gantk.parts import require
+from gantk.run.loggers import LOGGERS
 
 __all__ = ["TrainSettings"]
 
@@ -27,6 +29,7 @@ class TrainSettings:
 
     Args:
         log_every: steps between log lines.
+        loggers: where figures and sample grids go besides the run's own files: tensorboard, trackio, wandb, mlflow.
         sample_every: steps between sample grids.
         checkpoint_every: steps between checkpoints; there is also one at the end of every stage.
         every_minutes: minutes after which there is a log line, a sample grid and a checkpoint, whatever the steps; the
@@ -52,6 +55,7 @@ class TrainSettings:
     """
 
     log_every: int = 50
+    loggers: tuple[str, ...] = ("tensorboard",)
     sample_every: int = 500
     checkpoint_every: int = 500
     every_minutes: float = 10.0
@@ -77,6 +81,8 @@ class TrainSettings:
         require(
             0 <= self.every_minutes < math.inf, f"train: every_minutes must be 0 or more, not {self.every_minutes}."
         )
+        for name in self.loggers:
+            require(name in LOGGERS, f"train: there is no logger '{name}'.{nearest(name, LOGGERS)}")
         require(self.patience >= 0, f"train: patience must be 0 or more, not {self.patience}.")
         figure = "train: patience counts measurements by the figure of keep_best: set train.keep_best."
         require(bool(self.keep_best) or not self.patience, figure)

@@ -29,6 +29,7 @@ from gantk.run.hashing import hashing
 from gantk.run.history import Change, add_change, as_toml, difference, read_history
 from gantk.run.lock import locked
 from gantk.run.log import Log
+from gantk.run.loggers import check_installed
 from gantk.run.optimizer_states import States, load_states, states_of
 from gantk.run.tensors import first_not_finite
 from gantk.schedule import Stage
@@ -84,6 +85,7 @@ class Trainer:
         self.stop_when = stop_when
         self.spec, self.stages = checked_settings(model, settings)
         self.settings = TrainSettings(**self.spec["train"])
+        check_installed(self.settings.loggers)
         self.seed: int = model.built.spec["seed"]
         self.data = _data(model)
         self.written = run.spec()
@@ -143,7 +145,9 @@ class Trainer:
         measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:
             measuring.check()
-        self.log = log = Log(self.run, place.total) if self.fabric.is_global_zero else None
+        self.log = log = (
+            Log(self.run, place.total, self.settings.loggers, self.spec) if self.fabric.is_global_zero else None
+        )
         self.curves = Curves(
             self.run, self.model, self.settings.keep_best, read_log(self.run.log_file), self.settings.patience
         )
