@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk import toml
+from gantk.building.resolved import plain
 from gantk.building.spec import bare_name
 from gantk.building.train_settings import TrainSettings
 from gantk.model import Model
@@ -29,7 +30,7 @@ def summary(model: Model) -> str:
     head = one_line(f"{name}: {spec['title']}" if "title" in spec else name)
     parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
     stages = "\n".join(_stage(stage, shape["images"]) for stage in model.built.stages)
-    unusual = {key: value for key, value in spec["train"].items() if value != getattr(TrainSettings, key)}
+    unusual = {key: value for key, value in spec["train"].items() if value != plain(getattr(TrainSettings, key))}
     train = f"\n\ntrain: {option_text(unusual)}" if unusual else ""
     notes = "".join(f"\nnote: {note}" for note in model.built.notes)
     return f"{head}\n\n{parts}\n\n{stages}{train}{notes}"

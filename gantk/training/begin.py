@@ -71,7 +71,7 @@ def train(
         DataError: the data differs from the data that the run has been trained on.
         RunError: the folder contains another model's run, or something else.
         Diverged: a loss, gradient or weight became NaN or infinite; the last checkpoint is kept.
-        Interrupted: SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 was received; everything is saved.
+        Interrupted: SIGINT, SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 was received; everything is saved.
     """
     listed, seconds = flat(settings), None if time is None else seconds_of(time)
     if not model.is_built:
@@ -88,8 +88,8 @@ def train(
         where = free_place(model.built.spec["preset"])
         progress.say(f"training in {where}")
     place = where if isinstance(where, Run) else Run(where)
-    devices = checked_settings(model, listed)[0]["train"]["devices"]
-    check_devices(model.built.said_by, devices, [path_of(each) for each in listed])
+    settled = checked_settings(model, listed)[0]["train"]
+    check_devices(model.built.said_by, settled["devices"], [path_of(each) for each in listed])
     if place.model_toml.exists():
         _check_same(model, place, accept_data)
         _check_unchanged_weights(model, place)
@@ -101,7 +101,7 @@ def train(
     try:
         with (
             as_said_by(model.built.said_by, listed),
-            deterministic(),
+            deterministic(settled["deterministic"]),
             forked(model.built.spec["seed"]),
             stop_on_signals() as stop,
         ):
@@ -161,15 +161,19 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any], over: Sequence[str])
 
 
 @contextmanager
-def deterministic() -> Iterator[None]:
-    """Use torch's deterministic kernels, if they exist, within this context."""
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """Use torch's deterministic kernels, if they exist, within this context, or else whatever is fastest."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    benchmark = torch.backends.cudnn.benchmark
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted, warn_only=wanted)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not wanted
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        torch.backends.cudnn.benchmark = benchmark

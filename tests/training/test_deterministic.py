@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
+import gantk
 from gantk.training.begin import deterministic
+from gantk.training.progress import Silent
 
 FILLING = torch.utils.deterministic
 
@@ -52,3 +55,16 @@ def test_the_workspace_that_a_user_chose_stays(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     with deterministic():
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+
+
+def test_faster_kernels_may_be_asked_for(tiny: Callable[..., gantk.Model], tmp_path: Path) -> None:
+    """Those of a library as well, which it chooses by trying them."""
+    found: list[tuple[bool, bool]] = []
+    model = tiny(settings={"train.deterministic": False, "stages.game.length": "1 step"})
+    model.generator.register_forward_hook(
+        lambda *_: found.append((torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark))
+    )
+    before = state()
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert set(found) == {(False, True)}
+    assert (state(), torch.backends.cudnn.benchmark) == (before, False)
