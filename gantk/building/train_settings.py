@@ -52,8 +52,8 @@ class TrainSettings:
         accumulate: into how many pieces each batch is split, whose gradients are added up before the optimizer's step,
             which needs less memory; statistics of a batch are then those of a piece.
         precision: 32-true, or bf16-mixed for bfloat16 where it is safe.
-        deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with which
-            a run that is repeated or resumed ends in other bits.
+        deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with
+            which a run that is repeated or resumed ends in other bits.
     """
 
     log_every: int = 50
