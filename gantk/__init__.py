@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gantk.evaluation.evaluate import evaluate as evaluate
     from gantk.exports.export import export as export
     from gantk.model import Model as Model
+    from gantk.pages.report import report as report
     from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
     from gantk.parts import Extractor as Extractor
@@ -79,12 +80,15 @@ _WHERE = {
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
-__all__ = [*sorted(_HOME), "construct"]
+_CALLED = ("construct", "report")
+"""Modules that can be called as their function, so that both ways to import the name agree."""
+
+__all__ = [*sorted(_HOME), *_CALLED]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "construct":  # the module of that name, which can be called, so that both ways to import it agree
-        return importlib.import_module("gantk.construct")
+    if name in _CALLED:
+        return importlib.import_module(f"gantk.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'gantk' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOME[name]), name)

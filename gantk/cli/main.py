@@ -32,6 +32,7 @@ COMMANDS = {
     "noise": "noise",
     "export": "export",
     "compare": "compare",
+    "report": "report",
     "sweep": "sweep",
     "tune": "tune",
     "intrinsic-dim": "intrinsic_dim",

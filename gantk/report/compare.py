@@ -46,10 +46,10 @@ class ComparedRuns:
     """What is said of checkpoints that training kept as the best ones, and out of how many."""
 
     def __str__(self) -> str:
-        return KINDS[""](self._grid())
+        return KINDS[""](self.grid())
 
     def _repr_markdown_(self) -> str:
-        return KINDS[".md"](self._grid())
+        return KINDS[".md"](self.grid())
 
     def cell(self, row: int, figure: str) -> Cell | None:
         """The value of a row, as `cell(0, "frechet").mean`; `None` where it was not measured.
@@ -78,10 +78,11 @@ class ComparedRuns:
         if output.suffix.lower() in FIGURES:
             save_figure(curves_figure(self.rows, logged_curves(self.rows)), output)
             return
-        content = KINDS[output.suffix.lower()](self._grid()).encode()
+        content = KINDS[output.suffix.lower()](self.grid()).encode()
         write_aside(output, lambda file: file.write(content))
 
-    def _grid(self) -> Grid:
+    def grid(self) -> Grid:
+        """What its table shows."""
         numbers = self._protocols()
         several = len(numbers) > 1
         titles = []

@@ -22,7 +22,7 @@ from gantk.recipe import is_preset
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
 
-__all__ = ["examine", "examine_text"]
+__all__ = ["devices", "examine", "examine_text"]
 
 PACKAGES = ("gantk", "torch", "lightning-fabric", "numpy", "safetensors", "pillow", "click", "tensorboard")
 
@@ -32,7 +32,7 @@ def examine() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": platform.platform(),
-        "devices": _devices(),
+        "devices": devices(),
         "threads": torch.get_num_threads(),
         "native": {part: asdict(native.state(part)) for part in ("cpu", "cuda")},
         "data": _data_roots(),
@@ -48,7 +48,8 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _devices() -> list[str]:
+def devices() -> list[str]:
+    """The processor and the GPUs of this machine, in words."""
     found = [f"cpu: {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"]
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30

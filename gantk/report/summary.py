@@ -17,23 +17,28 @@ from gantk.report.table import table
 from gantk.schedule import Player, Stage
 from gantk.schedule.objective import written
 
-__all__ = ["option_text", "summary"]
+__all__ = ["option_text", "part_rows", "player_rows", "stage_head", "summary"]
 
 
 def summary(model: Model) -> str:
     """The table that `gantk build` prints."""
     spec = model.built.spec
     shape = spec["shape"]
-    rows = [_recipe_row(spec), _data_row(spec, shape)]
-    rows += [_row(model, slot, part) for slot, part in model.parts.items()]
     name = spec.get("preset", bare_name(spec["recipe"]))
     head = one_line(f"{name}: {spec['title']}" if "title" in spec else name)
-    parts = table(rows, ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
+    parts = table(part_rows(model), ("PART", "PLUGIN", "PACKAGE", "PARAMETERS", "OUTPUT", "OPTIONS"))
     stages = "\n".join(_stage(stage, shape["images"]) for stage in model.built.stages)
     unusual = {key: value for key, value in spec["train"].items() if value != plain(getattr(TrainSettings, key))}
     train = f"\n\ntrain: {option_text(unusual)}" if unusual else ""
     notes = "".join(f"\nnote: {note}" for note in model.built.notes)
     return f"{head}\n\n{parts}\n\n{stages}{train}{notes}"
+
+
+def part_rows(model: Model) -> list[tuple[str, ...]]:
+    """(kind, plugin, package, number of parameters, output, options) of the recipe, the data and every part."""
+    spec = model.built.spec
+    rows = [_recipe_row(spec), _data_row(spec, spec["shape"])]
+    return rows + [_row(model, slot, part) for slot, part in model.parts.items()]
 
 
 def option_text(table: Mapping[str, Any]) -> str:
@@ -91,11 +96,24 @@ def _output(part: Part) -> str:
 
 
 def _stage(stage: Stage, images: int) -> str:
+    rows = [
+        (f"  {name}", f"trains {moved}", f"minimizes {objective}", optimizer)
+        for name, moved, objective, optimizer in player_rows(stage)
+    ]
+    return f"stage {stage_head(stage, images)}\n{table(rows)}"
+
+
+def stage_head(stage: Stage, images: int) -> str:
+    """Its name and length, such as `game: 5 epochs = 390 steps of 128 images`."""
     steps = stage.steps(images)
     batches, count = stage.batches(), f"{steps:,} step{'' if steps == 1 else 's'}"
     together = f" in {batches} batches" if batches > 1 else ""
-    head = f"stage {stage.name}: {stage.length} = {count} of {stage.batch_size * batches} images{together}"
-    return "\n".join([head, table([_player(player) for player in stage.players])])
+    return f"{stage.name}: {stage.length} = {count} of {stage.batch_size * batches} images{together}"
+
+
+def player_rows(stage: Stage) -> list[tuple[str, ...]]:
+    """(name, what it trains, what it minimizes, optimizer) of each player."""
+    return [_player(player) for player in stage.players]
 
 
 def _player(player: Player) -> tuple[str, ...]:
@@ -104,8 +122,8 @@ def _player(player: Player) -> tuple[str, ...]:
     extra = "".join(f", {name}={_value(value)}" for name, value in extras.items() if value != usual[name])
     options = {key: value for key, value in player.optimizer.items() if key != "optimizer"}
     return (
-        f"  {player.name}",
-        f"trains {', '.join(player.moves)}",
-        f"minimizes {written(player.objective)}",
+        player.name,
+        ", ".join(player.moves),
+        written(player.objective),
         f"{player.optimizer['optimizer']}({option_text(options)}){extra}",
     )
