@@ -52,6 +52,8 @@ class TrainSettings:
         accumulate: into how many pieces each batch is split, whose gradients are added up before the optimizer's step,
             which needs less memory; statistics of a batch are then those of a piece.
         precision: 32-true, or bf16-mixed for bfloat16 where it is safe.
+        memory_format: how images and weights of convolutions lie in memory; channels_last is faster for some networks,
+            and gives results that differ by rounding.
         deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with
             which a run that is repeated or resumed ends in other bits.
     """
@@ -76,6 +78,7 @@ class TrainSettings:
     strategy: Literal["auto", "ddp"] = "auto"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
     deterministic: bool = True
 
     def __post_init__(self) -> None:

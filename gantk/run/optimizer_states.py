@@ -82,6 +82,15 @@ def load_states(
             )
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states[player], "param_groups": groups})
+        _lay_out(optimizer)
+
+
+def _lay_out(optimizer: Optimizer) -> None:
+    """Let states lie in memory as their parameters do, since fused optimizers go through both in that order."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def _fault(optimizer: Optimizer, found: Mapping[int, Mapping[str, Any]], turns: int | None) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import UsageError, WorkError
 
-__all__ = ["fabric_of", "is_of_connection", "launch"]
+__all__ = ["Autocast", "autocast_of", "fabric_of", "is_of_connection", "launch"]
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+"""Makes a context in which networks compute in some precision."""
 
 LAUNCHER = "GANTK_LAUNCHER"
 """The environment variable that tells a process which one started it, as another device of the same training."""
@@ -29,11 +34,17 @@ def fabric_of(settings: TrainSettings) -> Fabric:
             accelerator=settings.accelerator,
             devices=settings.devices,
             strategy=settings.strategy,
-            precision=settings.precision,
         )
     except (ValueError, RuntimeError, ImportError) as error:
         chosen = f"accelerator={settings.accelerator}, devices={settings.devices}, strategy={settings.strategy}"
         raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
+
+
+def autocast_of(precision: str, fabric: Fabric) -> Autocast:
+    """What a player's objective is computed in: `32-true` or `bf16-mixed`."""
+    if precision == "32-true":
+        return nullcontext
+    return MixedPrecision(cast(Any, precision), fabric.device.type).forward_context
 
 
 def is_of_connection(error: RuntimeError) -> bool:

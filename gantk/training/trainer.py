@@ -21,6 +21,7 @@ from gantk.data.content import content_of, difference_of_counts, difference_of_d
 from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, WorkError, briefly
 from gantk.memory import ran_out, shortage
 from gantk.model import Model
+from gantk.nn.layout import lay_out
 from gantk.run.aside import half_set_aside, set_aside, set_damaged_aside
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
@@ -37,7 +38,7 @@ from gantk.seeds import derive_seed, seed_everything
 from gantk.training.batches import Batches
 from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.curves import Curves
-from gantk.training.devices import fabric_of, is_of_connection, launch
+from gantk.training.devices import autocast_of, fabric_of, is_of_connection, launch
 from gantk.training.due import Due
 from gantk.training.measuring import Measuring
 from gantk.training.monitor import Monitor
@@ -142,6 +143,7 @@ class Trainer:
         if self.fabric.is_global_zero:
             self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
+        lay_out(self.model, self.settings.memory_format)
         measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:
             measuring.check()
@@ -177,6 +179,7 @@ class Trainer:
             if log:
                 log.close()
             self.model.requires_grad_(True).eval()
+            lay_out(self.model, "contiguous")
 
     def _see_data(self, trained_on: Mapping[str, Any], place: Place, accept: bool) -> None:
         """Compare the data with the data that the run has been trained on."""
@@ -225,7 +228,8 @@ class Trainer:
     def _stage(self, place: Place, stage: Stage, until: int | None) -> Place:
         if 0 < stage.steps(len(self.data)) <= place.step:
             return place
-        turns = Turns(self.fabric, self.model, stage, self.settings.accumulate)
+        autocast = autocast_of(self.settings.precision, self.fabric)
+        turns = Turns(self.fabric, self.model, stage, self.settings.accumulate, autocast)
         if place.step:
             taken = {player.name: place.step * player.repeats for player in stage.players}
             load_states(turns.optimizers, self.states, self.run.checkpoint(place.total), taken)

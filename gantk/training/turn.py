@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
@@ -18,6 +19,7 @@ from gantk.schedule.optimizers import make_optimizer
 from gantk.schedule.rates import parse_rate
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged, overlap
+from gantk.training.devices import Autocast
 from gantk.training.pieces import Played, mean_numbers, mean_values
 
 __all__ = ["Turns"]
@@ -35,12 +37,15 @@ class Turns:
         stage: the stage.
         accumulate: how many pieces each batch is split into, whose gradients a turn adds up. Then memory holds the
             graph of one piece at a time, and no turn leaves a graph for a later player: its values are computed again.
+        autocast: the precision of objectives.
     """
 
-    def __init__(self, fabric: Fabric, model: Model, stage: Stage, accumulate: int = 1) -> None:
+    def __init__(
+        self, fabric: Fabric, model: Model, stage: Stage, accumulate: int = 1, autocast: Autocast = nullcontext
+    ) -> None:
         self._fabric = fabric
         self._model = model
-        self._accumulate = accumulate
+        self._accumulate, self._autocast = accumulate, autocast
         self.stage = stage
         self._moved = {p.name: list(_parameters(model.get_submodule(path) for path in p.moves)) for p in stage.players}
         self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
@@ -117,7 +122,7 @@ class Turns:
         """Add a share of the gradient of a player's objective on one piece of the batch to that of its parameters."""
         step.begin(player.moves, [path for other in following for path in other.moves], remember=True)
         rates, clips = self._rates[player.name], bool(player.clip_weights)
-        with self._fabric.autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
+        with self._autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
             unscheduled = player.objective(step)
             terms = rates.weighted(unscheduled, step.done)
         clipped = scores.clipped(self._moved[player.name]) if clips else []
