@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, UnusableCheckpoint
 from gantk.model import Model
-from gantk.run.checkpoints import TRAINING, Training, check_weights, load_weights, read_training, read_weights
+from gantk.run.checkpoints import TRAINING, Training, load_weights, read_training, read_weights
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.history import read_history
@@ -66,7 +66,6 @@ def _loaded(run: Run, model: Model, checkpoint: Path) -> Training:
     state, stages = read_training(checkpoint, model), model.built.stages
     check_same_parts(model.built.spec, checkpoint / TRAINING, state.trained)
     weights = read_weights(checkpoint, model)
-    check_weights(model, weights, checkpoint)
     check_unchanged(replayed(model.built.spec, read_history(run), state.place.total), checkpoint, state.trained)
     if state.place.stage >= len(stages):
         raise DamagedCheckpoint(checkpoint / TRAINING, f"it is in stage {state.place.stage + 1} of {len(stages)}")

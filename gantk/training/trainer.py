@@ -226,7 +226,8 @@ class Trainer:
         return place
 
     def _stage(self, place: Place, stage: Stage, until: int | None) -> Place:
-        if 0 < stage.steps(len(self.data)) <= place.step:
+        steps = stage.steps(len(self.data))
+        if steps <= place.step:
             return place
         autocast = autocast_of(self.settings.precision, self.fabric)
         turns = Turns(self.fabric, self.model, stage, self.settings.accumulate, autocast)
@@ -236,11 +237,9 @@ class Trainer:
         if place.step == 0 and stage.enter is not None:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
-        steps = stage.steps(len(self.data))
         self._modes(stage)
         batches = Batches(self.data, self.seed, stage, self.fabric)
-        interval = self.interval if place.step else {}
-        reports = Reports(stage, steps, place.step, interval, self.fabric.device, self.progress, self.log)
+        reports = Reports(stage, steps, place.step, self.interval, self.fabric.device, self.progress, self.log)
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):

@@ -199,6 +199,7 @@ def test_a_game_whose_adversarial_loss_is_left_out_is_told(tiny: Build) -> None:
 
     assert not told("code")
     assert told("nonsaturating")
+    assert not tiny("vae", without="loss.vae", loss="vae:reconstruction=bce").built.notes, "this is no game"
 
 
 class Friendly(Game):

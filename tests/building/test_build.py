@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ import gantk
 from gantk.building.assembly import assemble
 from gantk.building.composition import compose
 from gantk.building.spec import bare_name
+from gantk.data import ArraySource
 from gantk.errors import FitError, OptionError, UnknownName, UsageError
 from gantk.run.folder import Run
 
@@ -176,3 +178,20 @@ def test_building_leaves_the_callers_random_numbers_alone() -> None:
     torch.manual_seed(3)
     gantk.build("degan")
     assert torch.equal(torch.rand(2), expected)
+
+
+class Counted(ArraySource):
+    """A folder of many images would take long to open."""
+
+    opened = 0
+
+    def __init__(self) -> None:
+        super().__init__(np.zeros((8, 1, 16, 16), np.uint8))
+        Counted.opened += 1
+
+
+def test_data_is_opened_once_for_all_that_is_tried_after_a_refusal(register: Callable[[str, str, type], None]) -> None:
+    register("data", "counted", Counted)
+    with pytest.raises(FitError, match="leave out --loss age"):
+        gantk.build(data="counted", generator="dcgan:width=4", discriminator="dcgan:width=4", loss="age")
+    assert Counted.opened == 2

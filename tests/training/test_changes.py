@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 
 import gantk
 from gantk import Player, Stage
-from gantk.errors import DataError, UsageError, WorkError
+from gantk.errors import DataError, Interrupted, UsageError
 from gantk.run.checkpoints import Place
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -141,13 +142,13 @@ def test_a_run_that_goes_back_plays_each_part_with_its_own_settings(tiny: Build)
     assert [each.until for each in segments(model, changes, 4)] == [None]
 
 
-class Failing(Silent):
-    """Fails in the middle of the third step of the second stage."""
+class Stopped(Silent):
+    """Is asked to stop in the second step of the game."""
 
     def step(self) -> None:
         super().step()
-        if self._stage == "game" and self._done == 3:
-            raise MemoryError
+        if self._stage == "game" and self._done == 2:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def test_a_run_that_goes_back_over_changes_ends_in_the_same_bits(tiny: Build, tmp_path: Path) -> None:
@@ -157,16 +158,16 @@ def test_a_run_that_goes_back_over_changes_ends_in_the_same_bits(tiny: Build, tm
         logged = [{**entry, "time": 0, "stage_seconds": 0, "images_per_second": 0} for entry in read_log(run.log_file)]
         return load_file(run.latest() / "model.safetensors"), logged
 
-    every = {"train.keep": 99, "train.checkpoint_every": 1, "train.log_every": 5, "stages.pretrain.length": "1 step"}
+    every = {"train.keep": 99, "train.checkpoint_every": 2, "train.log_every": 5, "stages.pretrain.length": "1 step"}
     run, pretrained = Run(tmp_path / "run"), {"noise": "de:dim=6,autoencoder='vae:width=4'"}
-    with pytest.raises(WorkError):
-        gantk.train(tiny(data="digits", settings=every, **pretrained), run, progress=Failing())
+    with pytest.raises(Interrupted):
+        gantk.train(tiny(data="digits", settings=every, **pretrained), run, progress=Stopped())
     for settings in ({"stages.game.generator.lr": 0.01}, {"stages.game.length": "9 steps", "stages.game.*.lr": 0.003}):
         gantk.train(gantk.load(run), run, settings=settings, progress=Silent())
     weights, logged = ended()
     assert [change.step for change in read_history(run)] == [3, 7]
     for step in run.steps():
-        if step > 2:
+        if step > 1:
             shutil.rmtree(run.checkpoint(step))
     gantk.train(gantk.load(run), run, progress=Silent())
     again, lines = ended()
