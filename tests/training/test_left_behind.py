@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import gantk
 from gantk.errors import DataError, Diverged, GantkError, Interrupted
@@ -92,3 +93,35 @@ def test_training_leaves_no_thread_behind_that_writes(tiny: Build, tmp_path: Pat
         gantk.train(tiny(settings={"stages.game.generator.lr": 1e30}), tmp_path / "failed", progress=Silent())
     gantk.train(tiny(), tmp_path / "second", progress=Silent())
     assert set(threading.enumerate()) == before
+
+
+def test_weights_that_a_last_step_made_infinite_are_not_saved(tiny: Build, tmp_path: Path) -> None:
+    """No later step is there to notice."""
+    model = tiny(settings={"train.checkpoint_every": 100, "train.sample_every": 100})
+    (weight, *_) = model.generator.parameters()
+
+    class Overflowing(Silent):
+        def step(self) -> None:
+            super().step()
+            if self._done == 6:
+                weight.data[0] = torch.inf
+
+    with pytest.raises(Diverged, match=r"^step 6: generator\S+ contains NaN or infinity; there is no checkpoint yet$"):
+        gantk.train(model, tmp_path / "run", progress=Overflowing())
+    assert Run(tmp_path / "run").steps() == []
+
+
+def test_after_its_time_a_training_is_saved_and_can_be_resumed(tiny: Build, tmp_path: Path) -> None:
+    model, run = tiny(settings={"train.checkpoint_every": 100}), Run(tmp_path / "run")
+    gantk.train(model, run, progress=Silent(), time=1e-6)
+    assert run.steps() == [1]
+    gantk.train(model, run, progress=Silent(), time="1h")
+    assert run.steps() == [1, 6]
+
+
+def test_a_finished_run_keeps_as_many_checkpoints_as_is_said_now(tiny: Build, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    model = gantk.train(tiny(), run, progress=Silent())
+    assert run.steps() == [2, 4, 6]
+    gantk.train(model, run, settings={"train.keep": 2}, progress=Silent())
+    assert run.steps() == [4, 6]

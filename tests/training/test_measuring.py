@@ -156,11 +156,12 @@ def test_figures_are_logged_by_metric_and_figure(tiny: Build, tmp_path: Path) ->
 def test_every_so_many_steps_of_the_run_and_after_the_last_of_a_stage(tiny: Build, tmp_path: Path) -> None:
     settings = {"train.measure_every": 4, "stages.*.length": "5 steps"}
     model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", metric="scripted", settings=settings)
-    gantk.train(model, tmp_path / "run", progress=Silent())
+    asked: list[int] = []
+    gantk.train(model, tmp_path / "run", progress=Silent(), stop_when=lambda step, figures: asked.append(step))  # type: ignore[arg-type,func-returns-value]
     measured = [
         e["step"] for e in read_log(tmp_path / "run" / "log.jsonl") if "measure/scripted/distance" in e["values"]
     ]
-    assert measured == [4, 5, 8, 10]
+    assert measured == asked == [4, 5, 8, 10]
 
 
 def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:
