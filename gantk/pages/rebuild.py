@@ -13,6 +13,7 @@ from gantk.building.composition import overlay, recipe_layer
 from gantk.errors import FitError, UsageError
 from gantk.evaluation.real import short_name
 from gantk.kinds import KINDS, LISTS, SLOTS
+from gantk.model import Model
 from gantk.permissions import as_said_by
 from gantk.registry import PYTHON
 from gantk.run.folder import Run
@@ -24,15 +25,25 @@ __all__ = ["rebuilding"]
 COMPARED = ("recipe", "seed", "data", *SLOTS, *LISTS, "stages", "train")
 """What has to be equal for a run to be the same."""
 
+TRIES = 4
+"""Settings of stages follow from parts, and settings from settings, such as those of an optimizer from its name."""
 
-def rebuilding(run: Run, spec: Mapping[str, Any]) -> list[str]:
+MISSING = object()
+
+
+def rebuilding(run: Run, model: Model) -> list[str]:
     """The commands that build and train the same model, each as typed in a shell.
 
     The build is tried, without its data, and its settings are compared with the run's.
 
+    Args:
+        run: the run.
+        model: its model, whose record has every setting, those included that the run's version did not have.
+
     Raises:
         UsageError: no command is known to give the same; the message says why.
     """
+    spec = model.built.spec
     if "start" in spec:
         raise UsageError("it starts from the weights of another run, which its folder holds: copy start/ as well")
     parts = {kind: spec[kind] for kind in ("data", *SLOTS) if kind in spec}
@@ -74,13 +85,13 @@ def _settings(
 ) -> list[tuple[str, Any]]:
     """The settings that make a build equal to a run; those of stages follow from parts and from other settings."""
     settings: dict[str, Any] = {}
-    more: dict[str, Any] = {}
-    for _ in range(3):
-        more = dict(_differing(_resolved(lower, chosen, list(settings.items()), without, spec), spec))
-        if not more:
+    differing: dict[str, Any] = {}
+    for _ in range(TRIES):
+        differing = dict(_differing(_resolved(lower, chosen, list(settings.items()), without, spec), spec))
+        if not differing:
             return list(settings.items())
-        settings |= more
-    raise UsageError(f"gantk build has no options for {', '.join(list(more)[:4])}")
+        settings |= {path: value for path, value in differing.items() if value is not MISSING}
+    raise UsageError(f"no option of gantk build gives its {', '.join(list(differing)[:4])}")
 
 
 def _resolved(
@@ -100,14 +111,12 @@ def _resolved(
 
 
 def _differing(found: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The settings in which a build differs, with the values of the run."""
+    """The settings in which a build differs, with the values of the run, or `MISSING` if none can be set."""
     for key in COMPARED:
         now, then = _leaves(key, found.get(key)), _leaves(key, spec.get(key))
         for path in dict.fromkeys([*now, *then]):
             if json.dumps(now.get(path), default=str) != json.dumps(then.get(path), default=str):
-                if path not in then or path.endswith(".plugin"):
-                    raise UsageError(f"its {path} was given in a way that no option of gantk build repeats")
-                yield path, then[path]
+                yield path, MISSING if path.endswith(".plugin") else then.get(path, MISSING)
 
 
 def _leaves(key: str, value: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def view_of(subject: Subject, track: Track, most: int, side: int, tell: Tell) ->
         clouds=_drawn(subject, lambda model: clouds(model, subject.name)),
         scores=_scores(subject),
         built=built,
-        rebuild=attempted(lambda: rebuilding(subject.run, spec)),
+        rebuild=_rebuild(subject),
         settings=attempted(lambda: _settings(subject)),
         changes=_changes(subject),
         versions=attempted(lambda: versions_of(spec), "model.toml does not say."),
@@ -105,6 +105,11 @@ def _drawn(subject: Subject, draw: Callable[[Model], T]) -> Shown[T]:
     """What a run's model draws, or why there is none."""
     model = subject.model
     return Shown(None, subject.why_not) if model is None else attempted(lambda: draw(model))
+
+
+def _rebuild(subject: Subject) -> Shown[list[str]]:
+    model = subject.built.value
+    return Shown(None, subject.built.why) if model is None else attempted(lambda: rebuilding(subject.run, model))
 
 
 def _scores(subject: Subject) -> Shown[Scores]:

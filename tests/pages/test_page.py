@@ -171,7 +171,7 @@ def test_the_command_that_rebuilds_it_does(trained: Path, tmp_path: Path, monkey
     from gantk.pages.rebuild import rebuilding
 
     run = Run(trained)
-    build, train = rebuilding(run, run.spec())
+    build, train = rebuilding(run, gantk.load(run))
     monkeypatch.chdir(tmp_path)
     cli.main(shlex.split(build)[1:], standalone_mode=False)
     assert train == "gantk train runs/digits-again"
