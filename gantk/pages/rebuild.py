@@ -15,7 +15,8 @@ from gantk.evaluation.real import short_name
 from gantk.kinds import KINDS, LISTS, SLOTS
 from gantk.model import Model
 from gantk.permissions import as_said_by
-from gantk.registry import PYTHON
+from gantk.recipe import is_adaptive
+from gantk.registry import PYTHON, find
 from gantk.run.folder import Run
 from gantk.run.history import leaves
 from gantk.toml import number
@@ -60,7 +61,7 @@ def rebuilding(run: Run, model: Model) -> list[str]:
 
 def _words(spec: Mapping[str, Any], parts: Mapping[str, Any], listed: Mapping[str, Any]) -> list[str]:
     """The arguments of `gantk build`, the recipe first."""
-    recipe = str(spec.get("preset") or spec["recipe"]["plugin"])
+    recipe = _recipe(spec)
     lower = recipe_layer(recipe)
     chosen: dict[str, Any] = {}
     without = [kind for kind in SLOTS if kind in lower and kind not in parts]
@@ -78,6 +79,14 @@ def _words(spec: Mapping[str, Any], parts: Mapping[str, Any], listed: Mapping[st
     for kind, texts in chosen.items():
         words += [word for text in ([texts] if isinstance(texts, str) else texts) for word in (KINDS[kind].flag, text)]
     return words + [word for path, value in settings for word in _set(path, value)]
+
+
+def _recipe(spec: Mapping[str, Any]) -> str:
+    """The preset; the recipe that it extends if it chooses values for the data and the machine that it is built on."""
+    preset = str(spec.get("preset", ""))
+    if preset and not is_adaptive(find("recipe", preset).load()):
+        return preset
+    return str(spec["recipe"]["plugin"])
 
 
 def _settings(

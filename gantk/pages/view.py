@@ -12,7 +12,7 @@ from gantk.model import Model
 from gantk.pages.attempts import Shown, attempted
 from gantk.pages.drawn import Cloud, Neighbors, Strip, clouds, fresh_grid, interpolation, neighbors
 from gantk.pages.images import Frame, sample_frames
-from gantk.pages.machine import versions_of
+from gantk.pages.machine import Table, machines_of
 from gantk.pages.parts import Built, built_of
 from gantk.pages.rebuild import rebuilding
 from gantk.pages.score_tables import Scores, scores_of
@@ -54,7 +54,8 @@ class View:
     """The text of `model.toml`."""
     changes: Sequence[tuple[int, str, str, str]]
     """(step, setting, former value, new value) of what was changed in training."""
-    versions: Shown[list[tuple[str, str]]]
+    machines: Shown[dict[str, Table]]
+    """Tables by their titles."""
     notes: Sequence[str]
 
 
@@ -96,7 +97,7 @@ def view_of(subject: Subject, track: Track, most: int, side: int, tell: Tell) ->
         rebuild=_rebuild(subject),
         settings=attempted(lambda: _settings(subject)),
         changes=_changes(subject),
-        versions=attempted(lambda: versions_of(spec), "model.toml does not say."),
+        machines=attempted(lambda: machines_of(subject.run, spec, subject.step)),
         notes=_notes(subject, track),
     )
 

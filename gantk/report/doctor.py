@@ -21,6 +21,7 @@ from gantk.options import read_options
 from gantk.recipe import is_preset
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
+from gantk.run.machine import processor
 
 __all__ = ["devices", "examine", "examine_text"]
 
@@ -50,7 +51,7 @@ def _version(package: str) -> str:
 
 def devices() -> list[str]:
     """The processor and the GPUs of this machine, in words."""
-    found = [f"cpu: {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"]
+    found = [f"cpu: {processor()}"]
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30
         found.append(f"cuda:{index}: {torch.cuda.get_device_name(index)}, {memory:.0f} GiB")

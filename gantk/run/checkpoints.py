@@ -19,6 +19,7 @@ from gantk.memory import ran_out
 from gantk.model import Model
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
+from gantk.run.machine import machine
 from gantk.run.manifest import Manifest, Writing, named_step, read_manifest
 from gantk.run.optimizer_states import States, flat, nested, states_of
 from gantk.run.position import Place, is_interval, is_possible
@@ -124,6 +125,7 @@ def _write(
         "trained": trained_settings(model.built.spec),
         "data": data,
         "interval": interval,
+        "machine": machine(torch.device(model.device)),
     }
     writing = Writing(folder)
     with model.averaging():
@@ -262,6 +264,21 @@ def read_training(checkpoint: Path, model: Model | None = None) -> Training:
         return Training(place, states, trained, data, interval, former=manifest.files is None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedCheckpoint(path, f"{type(error).__name__}: {briefly(error)}") from error
+
+
+def machine_of(checkpoint: Path) -> dict[str, str]:
+    """The machine and the versions that a checkpoint was trained with; empty if an earlier version wrote it.
+
+    Raises:
+        DamagedCheckpoint: a file is damaged.
+        CheckpointError: it cannot be read.
+    """
+    manifest = _manifest(checkpoint)
+    if manifest.files is None:
+        return {}
+    found = manifest.read(TRAINING, json_text.loads, LONGEST)
+    told = found.get("machine") if isinstance(found, dict) else None
+    return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
 
 
 def _step(manifest: Manifest, otherwise: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from reported import drawn, made_hostile
 
@@ -31,6 +32,8 @@ def test_a_page_says_everything(trained: Path) -> None:
         "no sign that the model has memorized",
         "Gaussian noise",
         "gantk build dcgan --noise gaussian:dim=4",
+        "Machine that trained it up to step 8",
+        "torch " + torch.__version__,
     ):
         assert words in page.text, words
     assert page.tags.count("svg") == 4

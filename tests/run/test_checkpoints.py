@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from safetensors.torch import load_file
 
 import gantk
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, GantkWarning
-from gantk.run.checkpoints import read_training, read_weights
+from gantk.run.checkpoints import machine_of, read_training, read_weights
 from gantk.run.folder import Run
+from gantk.run.machine import machine
 from gantk.run.usable import newest, weights_at
 from gantk.training.progress import Silent
 
@@ -39,6 +41,16 @@ def test_a_checkpoint_says_where_training_stands(run: Run) -> None:
     states = [read_training(run.checkpoint(step)) for step in run.steps()]
     assert [vars(state.place) for state in states] == [{"stage": 0, "step": n, "total": n} for n in (2, 4, 6)]
     assert [int(state.optimizers["generator"][0]["step"]) for state in states] == [2, 4, 6]
+
+
+def test_a_checkpoint_says_on_which_machine_it_was_trained(run: Run) -> None:
+    found = machine_of(run.latest())
+    assert found == machine(torch.device("cpu"))
+    assert (found["device"], found["torch"]) == ("cpu", torch.__version__)
+    assert platform.node() not in found.values()
+    rewrite(run.latest(), training=lambda state: state.pop("machine"))
+    assert machine_of(run.latest()) == {}, "those of earlier versions do not"
+    assert read_training(run.latest()).place.total == 6
 
 
 def test_a_manifest_says_what_the_files_are(run: Run) -> None:
