@@ -25,6 +25,7 @@ from gantk.files import check_file
 from gantk.model import Model
 from gantk.report.table import table
 from gantk.run.checkpoints import OPTIMIZERS, TRAINING, WEIGHTS, check_weights, most_for, read_training
+from gantk.run.chosen import read_chosen
 from gantk.run.entries import log_lines
 from gantk.run.folder import Run
 from gantk.run.former import TRAINING_PT, former_training
@@ -67,6 +68,7 @@ def checked(run: Run) -> list[Finding]:
     findings = [found]
     for path, look in (
         (run.path / "history.toml", lambda: _many(len(read_history(run)), "change")),
+        (run.precision_file, lambda: str(getattr(read_chosen(run), "computing", "gone"))),
         (scores_file(run.path), lambda: _many(len(read_scores(scores_file(run.path))), "score")),
         (run.best_file, lambda: f"step {(run.best() or {}).get('step', 'of a checkpoint that is gone')}"),
     ):

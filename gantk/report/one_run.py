@@ -9,6 +9,7 @@ from gantk.building.assembly import assemble
 from gantk.permissions import as_said_by
 from gantk.report.runs import summarized
 from gantk.report.summary import summary
+from gantk.run.chosen import read_chosen
 from gantk.run.folder import Run
 
 __all__ = ["run_json", "run_text"]
@@ -27,6 +28,8 @@ def run_text(run: Run) -> str:
         parts = summary(assemble(run.spec(), for_training=False))
     found = summarized(run)
     lines = [f"trained: {found.step:,} of {found.steps:,} steps, {found.state}" if found.steps else found.state]
+    if chosen := read_chosen(run):
+        lines.append(f"precision: {chosen}")
     if found.last:
         lines.append(f"last update: {found.last}")
     if found.scores:
@@ -35,5 +38,14 @@ def run_text(run: Run) -> str:
 
 
 def run_json(run: Run) -> dict[str, Any]:
-    """The same: the content of `model.toml` as `spec`, and the entry of `gantk list-runs` as `summary`."""
-    return {"summary": asdict(summarized(run)), "spec": run.spec()}
+    """The same: `model.toml` as `spec`, the entry of `gantk list-runs` as `summary`, `precision.json` as `precision`.
+
+    Raises:
+        RunError: it is not a run, or a file of it is damaged.
+    """
+    chosen = read_chosen(run)
+    return {
+        "summary": asdict(summarized(run)),
+        "spec": run.spec(),
+        **({"precision": asdict(chosen)} if chosen is not None else {}),
+    }

@@ -10,7 +10,7 @@ from gantk.run.folder import PARTS, Run
 
 __all__ = ["half_set_aside", "set_aside", "set_damaged_aside"]
 
-MORE = ("history.toml", "metrics.json", "report.html", "wandb", "mlflow")
+MORE = ("history.toml", "metrics.json", "report.html", "precision.json", "wandb", "mlflow")
 """Further files that training writes."""
 
 

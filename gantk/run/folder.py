@@ -66,6 +66,7 @@ class Run:
         self.samples_folder = self.path / "samples"
         self.checkpoints_folder = self.path / "checkpoints"
         self.aside_folder = self.path / f"{UNFINISHED}old"
+        self.precision_file = self.path / "precision.json"
         self.best_file = self.checkpoints_folder / "best.json"
 
     def __str__(self) -> str:
@@ -268,7 +269,7 @@ class Run:
     def clean(self, keep: int) -> None:
         """Delete incomplete files of a killed run, and all checkpoints except the newest `keep` and the best one."""
         self.check_own()
-        for file in (self.model_toml, self.log_file, self.path / "history.toml"):
+        for file in (self.model_toml, self.log_file, self.path / "history.toml", self.precision_file):
             remove_unfinished(file)
         for folder in (self.samples_folder, self.checkpoints_folder):
             for entry in folder.glob(f"{UNFINISHED}*"):

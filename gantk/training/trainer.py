@@ -37,6 +37,7 @@ from gantk.schedule import Stage
 from gantk.seeds import derive_seed, seed_everything
 from gantk.training.batches import Batches
 from gantk.training.changes import change_text, check_data, check_possible, segments
+from gantk.training.computing import computing
 from gantk.training.curves import Curves
 from gantk.training.devices import autocast_of, fabric_of, is_of_connection, launch
 from gantk.training.due import Due
@@ -143,7 +144,10 @@ class Trainer:
         if self.fabric.is_global_zero:
             self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
-        lay_out(self.model, self.settings.memory_format)
+        self.computing = computing(
+            self.run, self.model, self.fabric, self.settings, self.data, place, self.progress.say
+        )
+        lay_out(self.model, self.computing.memory_format)
         measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:
             measuring.check()
@@ -229,7 +233,7 @@ class Trainer:
         steps = stage.steps(len(self.data))
         if steps <= place.step:
             return place
-        autocast = autocast_of(self.settings.precision, self.fabric)
+        autocast = autocast_of(self.computing.precision, self.fabric)
         turns = Turns(self.fabric, self.model, stage, self.settings.accumulate, autocast)
         if place.step:
             taken = {player.name: place.step * player.repeats for player in stage.players}
