@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gantk.recipe import Recipe as Recipe
     from gantk.report.compare import compare as compare
     from gantk.report.show import show as show
+    from gantk.reproducing.work import reproduce as reproduce
     from gantk.run.folder import Run as Run
     from gantk.schedule import Binding as Binding
     from gantk.schedule import Joined as Joined
@@ -59,6 +60,7 @@ _WHERE = {
     "gantk.recipe": ("AdaptivePreset", "Recipe"),
     "gantk.report.compare": ("compare",),
     "gantk.report.show": ("show",),
+    "gantk.reproducing.work": ("reproduce",),
     "gantk.run.folder": ("Run",),
     "gantk.training": ("train",),
     "gantk.training.estimate": ("estimate",),

@@ -66,6 +66,7 @@ KINDS = {
         Kind("data", "gantk.data:DataSource", help="Data set, such as digits or photos:size=64."),
         Kind("extractor", "gantk.parts:Extractor"),
         Kind("recipe", "gantk.recipe:Recipe"),
+        Kind("reproduction", "gantk.reproduction:Reproduction"),
     )
 }
 SLOTS = tuple(name for name, kind in KINDS.items() if kind.holds == "one")

@@ -35,6 +35,7 @@ COMMANDS = {
     "report": "report",
     "sweep": "sweep",
     "tune": "tune",
+    "reproduce": "reproduce",
     "intrinsic-dim": "intrinsic_dim",
     "doctor": "doctor",
 }

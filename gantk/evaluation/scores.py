@@ -12,9 +12,9 @@ from typing import Any
 from gantk import json_text
 from gantk.errors import RunError
 from gantk.evaluation.protocol import Protocol, differences
-from gantk.evaluation.reading import from_plain
 from gantk.files import read_whole, remove_unfinished, replace_file, text_of
 from gantk.locks import Lock
+from gantk.plain import from_plain
 from gantk.written import write_part
 
 __all__ = ["FILE", "Score", "add_score", "newest_figures", "plain_score", "read_scores", "scores_file"]

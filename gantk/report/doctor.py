@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -21,11 +21,15 @@ from gantk.options import read_options
 from gantk.recipe import is_preset
 from gantk.registry import Plugin, everything, unreadable
 from gantk.report.table import table
+from gantk.reproduction import reproduction
 from gantk.run.machine import processor
 
 __all__ = ["devices", "examine", "examine_text"]
 
 PACKAGES = ("gantk", "torch", "lightning-fabric", "numpy", "safetensors", "pillow", "click", "tensorboard")
+
+TEXTS: Mapping[str, Callable[[str], object]] = {"recipe": recipe_spec, "reproduction": reproduction}
+"""Kinds of plugins that can be TOML → what reads them."""
 
 
 def examine() -> dict[str, Any]:
@@ -75,8 +79,9 @@ def _data_roots() -> dict[str, str]:
 def _plugin(plugin: Plugin) -> dict[str, str]:
     entry = {"kind": plugin.kind, "name": plugin.name, "package": f"{plugin.package} {plugin.version}"}
     try:
-        if is_preset(plugin.load()):
-            recipe_spec(plugin.qualified)
+        loaded = plugin.load()
+        if isinstance(loaded, str) or is_preset(loaded):
+            TEXTS[plugin.kind](plugin.qualified)
         elif KINDS[plugin.kind].home:
             read_options(part_class(plugin.kind, plugin.qualified))
     except GantkError as error:

@@ -37,7 +37,7 @@ def _read(plugin: Plugin, key: str) -> str:
         if name:
             text = Path(spec.origin).read_text(encoding="utf-8") if key == "title" else ""
             return _said(ast.parse(text), name)
-        preset = Path(spec.origin).with_name(f"{plugin.name}.toml").read_text(encoding="utf-8")
+        preset = (Path(spec.origin).parent / f"{plugin.name}.toml").read_text(encoding="utf-8")
         return str(toml.loads(preset).get(key, ""))
     except (OSError, ValueError, SyntaxError, ImportError, RecursionError):
         return ""  # `gantk doctor` and `gantk show` say what is wrong with it

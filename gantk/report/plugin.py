@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gantk.building.construct import construct, part_class
@@ -17,6 +18,7 @@ from gantk.recipe import is_preset
 from gantk.registry import Plugin, find
 from gantk.report.listing import score_of
 from gantk.report.table import table
+from gantk.reproduction import reproduction
 from gantk.seeds import forked
 
 __all__ = ["describe", "describe_text"]
@@ -31,6 +33,8 @@ def describe(kind: str, name: str) -> dict[str, Any]:
     plugin = find(kind, name)
     head = {"kind": plugin.kind, "name": plugin.name, "package": plugin.package, "version": plugin.version}
     loaded = plugin.load()
+    if kind in TEXTS:
+        return head | TEXTS[kind](plugin)
     if is_preset(loaded):
         return head | _preset(plugin)
     if KINDS[kind].home:
@@ -100,6 +104,22 @@ def _preset(plugin: Plugin) -> dict[str, Any]:
         parts["train"] = spec["train"]
     about = {"summary": spec.get("title", ""), "paper": spec.get("paper", ""), "scored": score_of(plugin)}
     return {**about, "options": [], "values": parts}
+
+
+def _reproduction(plugin: Plugin) -> dict[str, Any]:
+    values = asdict(reproduction(plugin.qualified)[1])
+    return {"summary": values.pop("title"), "paper": values.pop("paper"), "options": [], "values": _given(values)}
+
+
+def _given(values: Any) -> Any:
+    """A table without what is empty."""
+    if isinstance(values, Mapping):
+        return {key: _given(each) for key, each in values.items() if each not in ("", None, (), {})}
+    return [_given(each) for each in values] if isinstance(values, (list, tuple)) else values
+
+
+TEXTS: Mapping[str, Callable[[Plugin], dict[str, Any]]] = {"reproduction": _reproduction}
+"""Kinds of plugins that are TOML, other than presets → their description."""
 
 
 def _typed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:

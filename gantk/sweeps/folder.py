@@ -16,7 +16,7 @@ from gantk.report.runs import Summary, summarized
 from gantk.run.folder import Run
 from gantk.sweeps.grid import Cell, Grid
 
-__all__ = ["FILE", "begin", "check_record", "planned", "run_in", "spec_of", "states", "write_record"]
+__all__ = ["FILE", "begin", "build_missing", "check_record", "planned", "run_in", "spec_of", "states", "write_record"]
 
 FILE = "sweep.toml"
 
@@ -27,15 +27,40 @@ def begin(folder: Path, grid: Grid, without: Sequence[str], say: Callable[[str],
     Raises:
         UsageError: the folder contains another sweep or something else, or a combination is refused.
     """
-    cells = grid.cells()
-    runs = planned(folder, grid, without)
+    check_record(folder / FILE, "sweep", _record(grid, without))
+    return build_missing(
+        folder, grid.cells(), without, lambda: write_record(folder / FILE, _record(grid, without)), say
+    )
+
+
+def build_missing(
+    folder: Path,
+    cells: Sequence[Cell],
+    without: Sequence[str],
+    record: Callable[[], object],
+    say: Callable[[str], object],
+) -> list[Run]:
+    """The runs of builds. Missing runs are created after all of them could be built.
+
+    Args:
+        folder: the folder of the runs.
+        cells: the builds.
+        without: parts of the recipe to leave out.
+        record: writes what the runs have in common, before the first one is created.
+        say: receives progress messages.
+
+    Raises:
+        UsageError: a build is refused.
+        RunError: the folder cannot be written.
+    """
+    runs = [run_in(folder, cell) for cell in cells]
     missing = [(cell, run) for cell, run in zip(cells, runs, strict=True) if not run.model_toml.is_file()]
     specs = []
     for number, (cell, run) in enumerate(missing, 1):
         run.check_free()
         say(f"building {number} of {len(missing)}: {cell.name}")
         specs.append(_named_spec(cell, without))
-    write_record(folder / FILE, _record(grid, without))
+    record()
     for spec, (_, run) in zip(specs, missing, strict=True):
         run.create(spec)
     return runs

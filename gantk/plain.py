@@ -1,10 +1,10 @@
-"""Read dataclasses from JSON, strictly: no entry may be missing, unknown or of the wrong type."""
+"""Read dataclasses from parsed JSON or TOML, strictly: nothing may be missing that has no default, nor be unknown."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 __all__ = ["from_plain"]
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def from_plain(made: type[T], found: Any, path: str = "") -> T:
-    """Read a dataclass from parsed JSON.
+    """Read a dataclass from parsed JSON or TOML.
 
     Args:
         made: the dataclass; its fields are strings, numbers, `None`, tuples, tables, and dataclasses of these.
@@ -26,13 +26,13 @@ def from_plain(made: type[T], found: Any, path: str = "") -> T:
     if not isinstance(found, Mapping):
         raise ValueError(f"{path or 'it'} is not a table")
     known = get_type_hints(made)
-    names = [each.name for each in fields(made)]  # type: ignore[arg-type]
-    for name in names:
-        if name not in found:
+    required = {each.name: each.default is each.default_factory is MISSING for each in fields(made)}  # type: ignore[arg-type]
+    for name, needed in required.items():
+        if needed and name not in found:
             raise ValueError(f"{_at(path, name)} is missing")
-    if unknown := sorted(found.keys() - set(names)):
+    if unknown := sorted(found.keys() - set(required)):
         raise ValueError(f"{_at(path, unknown[0])} is unknown")
-    return made(**{name: _value(known[name], found[name], _at(path, name)) for name in names})
+    return made(**{name: _value(known[name], found[name], _at(path, name)) for name in required if name in found})
 
 
 def _at(path: str, name: str) -> str:

@@ -1,0 +1,82 @@
+"""What a reproduction is done with: its builds, and what cannot change once it has begun."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantk.registry import Plugin
+from gantk.reproduction import Reproduction, Row
+from gantk.sweeps.grid import Cell as Build
+
+__all__ = ["Plan", "file_name"]
+
+
+def file_name(text: str) -> str:
+    """A name as that of a file on all systems."""
+    return re.sub(r"[^\w.+=-]+", "-", text).strip("-.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reproduction is done with.
+
+    Args:
+        plugin: the plugin.
+        what: its contents.
+        folder: for everything.
+        quick: whether it is scaled down.
+        seeds: random seeds.
+        data: the data set that the user chose; empty for the reproduction's own.
+    """
+
+    plugin: Plugin
+    what: Reproduction
+    folder: Path
+    quick: bool
+    seeds: tuple[int, ...]
+    data: str = ""
+
+    def filled(self, text: str) -> str:
+        """A text of the reproduction, with the data set in place of `{data}`."""
+        return text.replace("{data}", self.data or self.what.data)
+
+    @property
+    def samples(self) -> int:
+        """Number of generated images."""
+        return self.what.quick.samples if self.quick and self.what.quick is not None else self.what.samples
+
+    def builds(self) -> dict[tuple[str, int], Build]:
+        """(row, seed) → the build of its model."""
+        return {
+            (name, seed): self._build(name, row, seed)
+            for seed in self.seeds
+            for name, row in self.what.rows.items()
+            if row.recipe
+        }
+
+    def _build(self, name: str, row: Row, seed: int) -> Build:
+        parts = {kind: tuple(part) if isinstance(part, list) else part for kind, part in row.parts.items()}
+        if data := self.data or self.what.data:
+            parts = {"data": data, **parts}
+        scaled = self.what.quick.settings if self.quick and self.what.quick is not None else ()
+        settings = tuple(map(self.filled, (*row.settings, *scaled, *(row.quick if self.quick else ()))))
+        return Build(f"{file_name(name)},seed={seed}", row.recipe, parts, settings, seed)
+
+    def record(self) -> dict[str, list[str]]:
+        """What cannot change in a folder; seeds can be added."""
+        return {
+            "reproduction": [self.plugin.qualified],
+            "quick": [str(self.quick).lower()],
+            "data": [self.data or self.what.data],
+        }
+
+    def command(self) -> str:
+        """The command that repeats it."""
+        seeds = ",".join(map(str, self.seeds))
+        words = ["gantk", "reproduce", self.plugin.name, "--seeds", seeds if len(self.seeds) > 1 else f"{seeds},"]
+        words += ["--quick"] if self.quick else []
+        words += ["--data", self.data] if self.data else []
+        return shlex.join(words)

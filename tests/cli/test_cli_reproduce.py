@@ -1,0 +1,197 @@
+"""reproduce, as its users meet it: a table of a third-party package is trained, measured, and put beside the paper."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+TABLE = """
+title = "Diversity of two small generators"
+paper = "Somebody 2020, Table I"
+data = "subset:of='gantk:digits',images=64"
+seeds = [0, 1]
+metrics = ["diversity"]
+samples = 40
+differs = ["Everything is smaller here."]
+
+[[columns]]
+title = "diversity"
+figure = "diversity/diversity"
+digits = 2
+better = "higher"
+
+[[columns]]
+title = "loss of the generator"
+figure = "generator/nonsaturating"
+digits = 3
+stage = "game"
+step = 2
+
+[rows.narrow]
+recipe = "dcgan"
+settings = ["stages.game.length=4 steps", "stages.game.batch_size=8", "train.log_every=1", "train.accelerator=cpu"]
+paper = { "diversity" = 100 }
+
+[rows.narrow.parts]
+noise = "gaussian:dim=4"
+generator = "dcgan:width=4"
+discriminator = "dcgan:width=4"
+
+[rows.wide]
+recipe = "dcgan"
+settings = ["stages.game.length=4 steps", "stages.game.batch_size=8", "train.log_every=1", "train.accelerator=cpu"]
+paper = { "diversity" = 50 }
+
+[rows.wide.parts]
+noise = "gaussian:dim=4"
+generator = "dcgan:width=6"
+discriminator = "dcgan:width=4"
+
+[rows.again]
+of = "wide"
+refined = false
+
+[quick]
+says = "One seed, two steps."
+samples = 20
+settings = ["stages.game.length=2 steps"]
+
+[[pictures]]
+title = "Samples"
+command = ["sample", "{run}", "-n", "4", "-o", "{file}"]
+rows = ["wide"]
+"""
+
+DIMENSION = """
+title = "Intrinsic dimension"
+paper = "Somebody 2020, Table II"
+
+[[columns]]
+title = "dimension"
+figure = "estimate.value"
+
+[rows.digits]
+command = ["intrinsic-dim", "digits", "--json", "--k", "10"]
+quick = ["--subset", "500"]
+paper = { "dimension" = 12.7 }
+
+[quick]
+says = "500 points."
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A package with two reproductions."""
+    site = tmp_path / "site"
+    package, info = site / "somebodys", site / "somebodys-1.0.dist-info"
+    (package / "somebody").mkdir(parents=True)
+    info.mkdir()
+    (package / "__init__.py").touch()
+    (package / "somebody" / "table1.toml").write_text(TABLE)
+    (package / "somebody" / "table2.toml").write_text(DIMENSION)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n")
+    names = "".join(f"somebody/{name} = somebodys\n" for name in ("table1", "table2"))
+    (info / "entry_points.txt").write_text(f"[gantk.reproduction]\n{names}")
+    return site
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_a_table_of_another_package_is_reproduced_and_resumed(call, site: Path, tmp_path: Path) -> None:
+    listed = call("reproduce", site=site).worked().out
+    assert re.search(r"^somebody/table1 +somebodys +Diversity of two small generators$", listed, re.MULTILINE)
+    done = call("reproduce", "somebody/table1", "-o", "r", site=site).worked()
+    found = rows(done.out)
+    assert list(found) == ["", "---", "narrow", "wide", "again"]
+    head = ["diversity, paper", "diversity, here", "loss of the generator, here"]
+    assert found[""] == head, "a column without the paper's numbers has none"
+    assert found["narrow"][0] == "100.00"
+    assert re.fullmatch(r"\d+\.\d\d ± \d+\.\d\d", found["narrow"][1]), "mean and spread over two seeds"
+    assert found["again"] == ["", *found["wide"][1:]], "the same models, measured again"
+    assert "* Differs from the paper: Everything is smaller here." in done.out
+    assert "in the paper, narrow is first" in done.out or "narrow is first, as in the paper" in done.out
+    assert re.search(r"^Protocol: diversity: real: .*40 each.*seed 0", done.out, re.MULTILINE)
+    assert "gantk reproduce somebody/table1 --seeds 0,1" in done.out
+    assert (tmp_path / "r" / "1-wide.png").stat().st_size > 0
+    assert (tmp_path / "r" / "result.md").read_text() == done.out
+    written = json.loads((tmp_path / "r" / "result.json").read_text())
+    assert len(written["values"]["narrow"]["diversity"]) == 2
+    again = call("reproduce", "somebody/table1", "-o", "r", "--seeds", "0:3", site=site).worked()
+    assert again.err.count("building") == 2, "only those of the third seed are new"
+    assert len(json.loads((tmp_path / "r" / "result.json").read_text())["values"]["narrow"]["diversity"]) == 3
+
+
+def test_the_logged_column_is_that_of_the_step(call, site: Path, tmp_path: Path) -> None:
+    call("reproduce", "somebody/table1", "-o", "r", "--seeds", "5,", site=site).worked()
+    log = (tmp_path / "r/runs/narrow,seed=5/log.jsonl").read_text().splitlines()
+    (entry,) = [each for each in map(json.loads, log) if each["stage_step"] == 2]
+    found = json.loads((tmp_path / "r/result.json").read_text())["values"]["narrow"]
+    assert found["loss of the generator"] == [entry["values"]["generator/nonsaturating"]]
+
+
+def test_quick_is_scaled_down_and_says_so(call, site: Path, tmp_path: Path) -> None:
+    done = call("reproduce", "somebody/table1", "--quick", site=site).worked()
+    assert "**Scaled down (`--quick`)**: One seed, two steps." in done.out
+    assert (tmp_path / "reproductions/somebody-table1-quick/runs/narrow,seed=0/checkpoints/step-0000002").is_dir()
+    assert "±" not in done.out
+    refused = call("reproduce", "somebody/table1", "-o", "reproductions/somebody-table1-quick", site=site).error(2)
+    assert "contains a reproduction with other arguments (quick: before true; now false)" in refused
+
+
+def test_a_command_that_prints_json_is_a_row(call, site: Path) -> None:
+    done = call("reproduce", "somebody/table2", "--quick", "-o", "r", site=site).worked()
+    number = float(rows(done.out)["digits"][1])
+    assert 8 < number < 16
+    assert re.search(r"dimension: digits is \d\.\d (higher|lower) here\.", done.out)
+
+
+def test_what_fails_is_said_and_the_rest_is_measured(call, site: Path, tmp_path: Path) -> None:
+    file = site / "somebodys" / "somebody" / "table1.toml"
+    file.write_text(file.read_text().replace('"sample", "{run}"', '"sample", "nowhere"'))
+    done = call("reproduce", "somebody/table1", "--quick", "-o", "r", site=site)
+    assert done.code == 1
+    assert "* Failed: Samples, wide: " in done.out
+    assert "not measured" not in done.out
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('of = "wide"', 'of = "nobody"', "rows.again.of: there is no row 'nobody' with a recipe"),
+        ('of = "wide"\n', "", "rows.again: expected one of recipe, of and command"),
+        ("samples = 40", "samples = 'forty'", "samples is 'forty'"),
+        ("samples = 40", "simples = 40", "simples is unknown"),
+        ('{ "diversity" = 50 }', '{ "divers" = 50 }', "rows.wide.paper: there is no column 'divers'"),
+        ('rows = ["wide"]', 'rows = ["again"]', "pictures: there is no row 'again' with a recipe"),
+        ("title = ", "title == ", "Invalid"),
+    ],
+)
+def test_a_mistake_in_its_toml_is_one_line(call, site: Path, before: str, after: str, said: str) -> None:
+    file = site / "somebodys" / "somebody" / "table1.toml"
+    assert before in TABLE
+    file.write_text(file.read_text().replace(before, after, 1))
+    error = call("reproduce", "somebody/table1", site=site).error(1)
+    assert "reproduction 'somebody/table1' (somebodys, somebody/table1.toml)" in error
+    assert said in error
+
+
+def test_wrong_words_are_one_line(call, site: Path) -> None:
+    assert "there is no reproduction 'somebody/table9'. Did you mean" in call(
+        "reproduce", "somebody/table9", site=site
+    ).error(2)
+    assert "--seeds x: expected 0:3" in call("reproduce", "somebody/table1", "--seeds", "x", site=site).error(2)
+
+
+def test_it_is_shown_and_examined_as_other_plugins_are(call, site: Path) -> None:
+    shown = call("show", "reproduction", "somebody/table1", site=site).worked().out
+    assert "Diversity of two small generators" in shown
+    assert "rows.narrow.recipe = dcgan" in shown
+    assert "somebody/table1" in call("list", "reproduction", site=site).worked().out
