@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from gantk.reproducing.table import Reproduced
 from gantk.reproduction import Column, Row, reproduction
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
+from gantk.run.machine import processor
 from gantk.seeds import check_seed
 from gantk.sweeps.folder import build_missing, check_record, states, write_record
 from gantk.sweeps.work import Allowed, train_all
@@ -194,13 +194,11 @@ class _Work:
                     self.pictures.append((f"{picture.title}: {name}", file.name))
 
     def _made(self) -> str:
-        device = (
-            torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
-        )
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
         when = datetime.now(timezone.utc).date()
         return (
             f"Made by `{self.plan.command()}` on {when}: gantk {self.plan.plugin.version}, torch {torch.__version__}, "
-            f"{device}, {torch.get_num_threads()} threads."
+            f"{gpu or processor()}, {torch.get_num_threads()} threads."
         )
 
     def _write(self, found: Reproduced) -> None:
