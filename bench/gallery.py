@@ -186,7 +186,9 @@ def scored() -> dict[Path, str]:
     for name in ENTRIES:
         path = common.RESULTS / f"gallery_{name}.json"
         result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        preset = presets.get(result["protocol"]["command"][2].partition(":")[0]) if result else None
+        command = result["protocol"]["command"] if result else []
+        added = any(word.startswith("--refiner") for word in command)  # which is no longer the preset
+        preset = presets.get(command[2].partition(":")[0]) if command and not added else None
         if preset is None or preset in found or not result["results"].get("scores"):
             continue
         lines = preset.read_text(encoding="utf-8").splitlines()

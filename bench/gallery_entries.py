@@ -32,7 +32,8 @@ class Entry:
         return [word.replace("{data}", data) for word in self.scored]
 
 
-PHOTOGRAPHS = "The thousand photographs are one of each class of ImageNet, so that no two of them show the same thing."
+IMAGENET = ("--extractor", "efficientnet-lite0")
+"""For images without classes."""
 
 ENTRIES: dict[str, Entry] = {
     "code-loss": Entry(
@@ -56,6 +57,7 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.batch_size=64",
             "--set=stages.game.length=4000 steps",
         ),
+        scored=("--extractor", "pixels"),
     ),
     "age": Entry(
         "AGE on MNIST",
@@ -85,29 +87,27 @@ ENTRIES: dict[str, Entry] = {
             "--noise=gaussian:dim=128",
             "--generator=progan:fmap_base=256,fmap_max=64",
             "--discriminator=progan:fmap_base=256,fmap_max=64",
-            "--set=train.precision=bf16-mixed",
             "--set=stages.size-7.length=60000 images",
             "--set=stages.size-14.length=80000 images",
             "--set=stages.size-28.length=60000 images",
         ),
     ),
-    "progan-64": Entry(
-        "Progressive GAN on photographs of 64×64",
+    "progan-emoji": Entry(
+        "Progressive GAN on emoji of 32×32",
         (
-            "progan:batch_sizes={4=64,16=32,32=16}",
-            "--data=zip:path={data}/imagenet-sample-512/imagenet-sample-512.zip,size=64",
+            "progan:batch_sizes={4=64,16=32}",
+            "--data=zip:path={data}/fluent-emoji-256/fluent-emoji-256.zip,size=32",
             "--noise=gaussian:dim=128",
             "--generator=progan:fmap_base=512,fmap_max=64",
             "--discriminator=progan:fmap_base=512,fmap_max=64",
-            "--set=train.precision=bf16-mixed",
             "--set=train.ema=0.99",
-            "--set=stages.size-4.length=15000 images",
-            "--set=stages.size-8.length=25000 images",
-            "--set=stages.size-16.length=30000 images",
-            "--set=stages.size-32.length=20000 images",
-            "--set=stages.size-64.length=20000 images",
+            "--set=stages.size-4.length=20000 images",
+            "--set=stages.size-8.length=40000 images",
+            "--set=stages.size-16.length=60000 images",
+            "--set=stages.size-32.length=60000 images",
         ),
-        note=f"{PHOTOGRAPHS} All stages together see 110,000 images; the paper's see millions in each.",
+        scored=IMAGENET,
+        note="All stages together see 180,000 images; the paper's see millions in each.",
     ),
     "dcgan-denoiser": Entry(
         "DCGAN with the denoiser on Fashion-MNIST",
@@ -123,16 +123,16 @@ ENTRIES: dict[str, Entry] = {
         refined=True,
     ),
     "aegan": Entry(
-        "AEGAN on photographs of 64×64",
+        "AEGAN on emoji of 64×64",
         (
             "aegan-64",
             "--discriminator=aegan:width=32",
-            "--data=zip:path={data}/imagenet-sample-512/imagenet-sample-512.zip,size=64",
-            "--set=stages.autoencode.length=600 steps",
+            "--data=zip:path={data}/fluent-emoji-256/fluent-emoji-256.zip,size=64",
+            "--set=stages.autoencode.length=1500 steps",
             "--set=stages.game.length=2500 steps",
         ),
         refined=True,
-        note=PHOTOGRAPHS,
+        scored=IMAGENET,
     ),
     "aae": Entry(
         "AAE on MNIST",
