@@ -62,6 +62,7 @@ class Run:
         self.model_toml = self.path / "model.toml"
         self.log_file = self.path / "log.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.trackers = (self.path / "wandb", self.path / "mlflow")
         self.start = self.path / "start"
         self.samples_folder = self.path / "samples"
         self.checkpoints_folder = self.path / "checkpoints"
@@ -288,7 +289,8 @@ class Run:
         Raises:
             RunError: one of them is a link.
         """
-        for folder in (self.samples_folder, self.tensorboard, self.checkpoints_folder, self.start, self.aside_folder):
+        own = (self.samples_folder, self.checkpoints_folder, self.start, self.aside_folder)
+        for folder in (*own, self.tensorboard, *self.trackers):
             try:
                 check_no_link(folder)
             except OSError as error:

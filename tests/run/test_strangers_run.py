@@ -42,7 +42,7 @@ SETTINGS = {
 STEP = "checkpoints/step-0000001"
 WRITTEN = (
     *("model.toml", "log.jsonl", "history.toml", "metrics.json", ".lock", ".metrics.json.lock"),
-    *("samples/step-0000003.png", "checkpoints/best.json"),
+    *("samples/step-0000003.png", "checkpoints/best.json", "precision.json"),
 )
 CHECKPOINT = tuple(f"{STEP}/{name}" for name in ("model.safetensors", "training.json", "manifest.json"))
 FILES = (
@@ -50,6 +50,7 @@ FILES = (
     *(".unfinished-model.toml", ".unfinished-log.jsonl", ".unfinished-history.toml", ".unfinished-metrics.json"),
     *("samples/.unfinished-step-0000003.png", "checkpoints/.unfinished-x", "checkpoints/.unfinished-step-0000003"),
     *("samples", "tensorboard", "checkpoints", "start", ".unfinished-old", "checkpoints/step-0000003", "old-1"),
+    *("wandb", "mlflow"),
 )
 """Where a link to a file outside can be."""
 FOLDERS = (
@@ -57,6 +58,7 @@ FOLDERS = (
     *("checkpoints/damaged-step-0000001", "checkpoints/.unfinished-x", "checkpoints/.unfinished-step-0000003"),
     *("checkpoints/.unfinished-old-1", "samples/.unfinished-step-0000003.png", ".unfinished-log.jsonl"),
     *("model.toml", "log.jsonl", "history.toml", "metrics.json", ".lock", f"{STEP}/model.safetensors"),
+    *("wandb", "mlflow", "precision.json"),
 )
 """Where a link to a folder outside can be."""
 
@@ -206,7 +208,7 @@ def no_board(monkeypatch: pytest.MonkeyPatch) -> None:
         (Path(folder) / "events").write_bytes(b"")
         raise OSError("no board")
 
-    monkeypatch.setattr("gantk.run.log.SummaryWriter", board)
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", board)
 
 
 @pytest.mark.usefixtures("no_board")
