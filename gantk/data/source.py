@@ -53,6 +53,10 @@ class DataSource(ABC):
     """Whether mirrored images could be images of this data with the same label: true for photographs of things, false
     for letters; `None` if it is not known."""
 
+    ahead: bool = False
+    """Whether training may call `images` and `labels` in another thread while it computes a step. They must depend on
+    the indices alone, not on random numbers, and allow two calls at once."""
+
     renamed: ClassVar[Mapping[str, str]] = {}
     """Deprecated option names, which are still accepted with a warning: old name → new name."""
 
@@ -103,6 +107,8 @@ class ArraySource(DataSource):
     Raises:
         DataError: there are no images, their shape, dtype or range is wrong, or the labels do not match them.
     """
+
+    ahead = True
 
     def __init__(
         self,

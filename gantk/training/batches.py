@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from gantk.data import DataSource, to_float
 from gantk.data.order import Order
 from gantk.errors import DataError, briefly
 from gantk.memory import ran_out
 from gantk.schedule import Batch, Stage
+from gantk.training.ahead import Ahead
 
 __all__ = ["Batches"]
 
@@ -34,28 +34,37 @@ class Batches:
             (Order(len(data), seed, stage.name), stage.batches()),
             (Order(len(data), seed, stage.name, "brought"), stage.further_batches()),
         )
+        self._ahead = Ahead(self._read, data.ahead)
 
-    def of_step(self, done: int) -> list[Batch]:
+    def of_step(self, done: int, last: int | None = None) -> list[Batch]:
         """This device's share of the batches of one step; those of players that parts brought come last.
 
         Args:
             done: steps of the stage before this one.
+            last: the number of the stage's last step, counted from 0; by default this one. The next step's images are
+                read while this step is computed, if training would otherwise wait for them.
 
         Raises:
             DataError: an image cannot be read.
         """
         try:
-            return list(self._read(done))
+            read = self._ahead.of_step(done, done if last is None else last)
         except Exception as error:
             if not (isinstance(error, OSError) or ran_out(error)):
                 raise
             raise DataError(f"an image cannot be read: {briefly(error) or 'not enough memory'}") from error
+        move = self._fabric.to_device
+        return [Batch(to_float(move(images)), None if labels is None else move(labels)) for images, labels in read]
 
-    def _read(self, done: int) -> Iterator[Batch]:
+    def close(self) -> None:
+        """End the thread that reads ahead, if there is one."""
+        self._ahead.close()
+
+    def _read(self, done: int) -> list[tuple[Tensor, Tensor | None]]:
+        """Images and labels of every batch of a step, on the CPU."""
+        found = []
         for order, number in ((order, done * n + each) for order, n in self._orders for each in range(n)):
             indices = order.indices(number * self._size, self._size)
             mine = indices[self._fabric.global_rank :: self._fabric.world_size]
-            images, labels = self._data.images(mine), self._data.labels(mine)
-            yield Batch(
-                to_float(self._fabric.to_device(images)), None if labels is None else self._fabric.to_device(labels)
-            )
+            found.append((self._data.images(mine), self._data.labels(mine)))
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -233,6 +233,10 @@ class Trainer:
         steps = stage.steps(len(self.data))
         if steps <= place.step:
             return place
+        with closing(Batches(self.data, self.seed, stage, self.fabric)) as batches:
+            return self._steps(place, stage, until, steps, batches)
+
+    def _steps(self, place: Place, stage: Stage, until: int | None, steps: int, batches: Batches) -> Place:
         autocast = autocast_of(self.computing.precision, self.fabric)
         turns = Turns(self.fabric, self.model, stage, self.settings.accumulate, autocast)
         if place.step:
@@ -242,7 +246,6 @@ class Trainer:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
         self._modes(stage)
-        batches = Batches(self.data, self.seed, stage, self.fabric)
         reports = Reports(stage, steps, place.step, self.interval, self.fabric.device, self.progress, self.log)
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
@@ -290,7 +293,7 @@ class Trainer:
         seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
         if stage.each is not None:
             stage.each(self.model, done / steps)
-        read = batches.of_step(done)  # before anything is changed
+        read = batches.of_step(done, steps - 1)  # before anything is changed
         try:
             part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):

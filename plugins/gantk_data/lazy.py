@@ -21,6 +21,8 @@ Indices = Sequence[int] | npt.NDArray[np.int64]
 class LazySource(DataSource):
     """Images whose number and shape are known from names and headers; `_load` reads them on first use."""
 
+    ahead = True
+
     def __init__(self, count: int, image_shape: ImageShape, classes: Sequence[str] | None) -> None:
         self._count = count
         self._loaded: ArraySource | None = None

@@ -50,6 +50,7 @@ class Subset(DataSource):
             raise DataError(f"{of} has {len(self._whole)} images; choose images={len(self._whole)} or fewer.")
         self.image_shape = self._whole.image_shape
         self.classes, self.label_dim = self._whole.classes, self._whole.label_dim
+        self.ahead = self._whole.ahead
         self._chosen = self._drawn(images, np.random.default_rng(seed))
 
     def _drawn(self, images: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
