@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from clock import Clock
 
 import gantk
+from gantk.run.entries import read_log
 from gantk.training.averages import Averages
 from gantk.training.progress import Silent
 
@@ -64,3 +66,17 @@ def test_seconds_go_on_after_a_resume() -> None:
     resumed = Averages(state, clock=lambda: now)
     now = 2001.0
     assert (state["seconds"], resumed.seconds) == (7.0, 8.0)
+
+
+def test_the_seconds_of_a_stage_begin_with_it(
+    tiny: Callable[..., gantk.Model], tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ticking(Silent):
+        def step(self) -> None:
+            clock.now += 20
+
+    monkeypatch.setattr(Averages.__init__, "__defaults__", (*(Averages.__init__.__defaults__ or ())[:-1], clock))
+    settings = {"stages.*.length": "2 steps", "train.log_every": 1}
+    model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", settings=settings)
+    gantk.train(model, tmp_path / "run", progress=Ticking())
+    assert [entry["stage_seconds"] for entry in read_log(tmp_path / "run" / "log.jsonl")] == [20, 40, 20, 40]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import signal
@@ -22,8 +23,9 @@ from gantk.data.order import Order
 from gantk.errors import CheckpointError, DataError, Interrupted, WorkError
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
+from gantk.training.batches import Batches
 from gantk.training.devices import launch
-from gantk.training.progress import Silent
+from gantk.training.progress import Lines, Silent
 from gantk.training.stopping import SIGNALS
 
 Build = Callable[..., gantk.Model]
@@ -234,7 +236,9 @@ def test_devices_that_cannot_be_connected_are_one_line(error: RuntimeError) -> N
 
 def test_only_the_first_device_writes(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, 1)
-    gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    shown = io.StringIO()
+    gantk.train(tiny(), tmp_path / "run", progress=Lines(shown))
+    assert shown.getvalue() == ""
     assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
 
 
@@ -262,6 +266,18 @@ def test_only_the_first_device_measures_and_the_others_know_its_best(
     gantk.train(tiny(metric="prdc", settings=best), run, progress=Silent())
     assert len(waited) == 1 + 6
     assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
+
+
+def test_data_that_vanish_on_one_device_save_nothing(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others, which read theirs, would wait for it."""
+    pretend(monkeypatch, 0)
+    usual, gone = Batches._read, tmp_path / "gone"
+    monkeypatch.setattr(Batches, "_read", lambda own, done: usual(own, done) if done < 3 else gone.stat())
+    with pytest.raises(DataError, match=r"No such file.*; the last checkpoint is of step 2; resume"):
+        gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    assert Run(tmp_path / "run").steps() == [2]
 
 
 def test_devices_move_by_the_mean_of_their_gradients(

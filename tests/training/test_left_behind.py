@@ -125,3 +125,18 @@ def test_a_finished_run_keeps_as_many_checkpoints_as_is_said_now(tiny: Build, tm
     assert run.steps() == [2, 4, 6]
     gantk.train(model, run, settings={"train.keep": 2}, progress=Silent())
     assert run.steps() == [4, 6]
+
+
+def test_a_signal_in_a_step_is_answered_by_what_is_done_first(
+    tiny: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(Silent):
+        def step(self) -> None:
+            super().step()
+            if self._done == 3:
+                signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match=r"^stopped by SIGTERM after step 3, saved; resume with"):
+        gantk.train(tiny(), tmp_path / "run", progress=Stopped())
+    assert capsys.readouterr().err == "gantk: finishing this step and saving; send SIGTERM again to stop at once\n"
+    assert Run(tmp_path / "run").steps() == [2, 3]

@@ -114,6 +114,11 @@ def test_training_stops_where_a_figure_gets_no_better_and_trains_on_where_it_is_
         tiny(settings={"train.patience": 2})
 
 
+def test_a_training_that_ends_with_its_patience_was_not_cut_short(tiny: Build, tmp_path: Path) -> None:
+    settings = {"train.keep_best": "scripted/distance", "train.patience": 1, "stages.game.length": "3 steps"}
+    assert not any("stopped" in line for line in trained(tiny, tmp_path / "run", **settings))
+
+
 def test_higher_can_be_better_and_a_best_checkpoint_is_written_when_none_is_due(tiny: Build, tmp_path: Path) -> None:
     trained(tiny, tmp_path / "run", **{"train.keep_best": "scripted/coverage", "train.checkpoint_every": 100})
     run = gantk.Run(tmp_path / "run")
@@ -158,10 +163,10 @@ def test_every_so_many_steps_of_the_run_and_after_the_last_of_a_stage(tiny: Buil
     model = tiny(noise="de:dim=6,autoencoder='vae:width=4'", metric="scripted", settings=settings)
     asked: list[int] = []
     gantk.train(model, tmp_path / "run", progress=Silent(), stop_when=lambda step, figures: asked.append(step))  # type: ignore[arg-type,func-returns-value]
-    measured = [
-        e["step"] for e in read_log(tmp_path / "run" / "log.jsonl") if "measure/scripted/distance" in e["values"]
-    ]
-    assert measured == asked == [4, 5, 8, 10]
+    lines = read_log(tmp_path / "run" / "log.jsonl")
+    measured = [(e["step"], e["stage"], e["stage_step"]) for e in lines if "measure/scripted/distance" in e["values"]]
+    assert measured == [(4, "pretrain", 4), (5, "pretrain", 5), (8, "game", 3), (10, "game", 5)]
+    assert asked == [4, 5, 8, 10]
 
 
 def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:

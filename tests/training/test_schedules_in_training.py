@@ -167,3 +167,16 @@ def test_a_stage_is_entered_once_and_told_before_each_step_how_much_is_done(tiny
     train("again")
     train("other", seed=1)
     assert entered[0] == entered[1] != entered[2]
+
+
+def test_what_a_stage_draws_on_entering_is_the_same_after_a_resume(tiny: Build, tmp_path: Path) -> None:
+    entered: list[float] = []
+    run, pretrained = Run(tmp_path / "run"), {"noise": "de:dim=6,autoencoder='vae:width=4'"}
+    for _ in range(2):
+        model = tiny(**pretrained, settings={"stages.*.length": "2 steps", **EVERY_STEP})
+        model.built.stages[-1].enter = lambda model: entered.append(float(torch.rand(())))
+        gantk.train(model, run, progress=Silent())
+        for later in (3, 4):
+            shutil.rmtree(run.checkpoint(later))
+    assert len(entered) == 2
+    assert entered[0] == entered[1]

@@ -157,6 +157,7 @@ def test_a_trained_run_is_left_alone_and_fresh_starts_over(tiny: Build, tmp_path
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
     assert (tmp_path / "run" / "log.jsonl").read_text() == log
     gantk.train(tiny(), tmp_path / "run", fresh=True, progress=Silent())
+    assert Run(tmp_path / "run" / "old-1").steps() == [2, 4, 6]
     again = weights(tmp_path / "run")
     assert all(torch.equal(first[name], again[name]) for name in first)
 
@@ -172,6 +173,11 @@ def test_changed_data_is_refused(tiny: Build, tmp_path: Path) -> None:
     model.built.spec["shape"]["images"] = 41
     with pytest.raises(DataError, match=r"there were 41 images and now there are 40.*accept_data=True"):
         gantk.train(model, tmp_path / "run", progress=Silent())
+    model.built.spec["shape"]["images"] = 41
+    run = Run(tmp_path / "run")
+    gantk.train(model, run, accept_data=True, progress=Silent())
+    assert run.steps() == [2, 4, 6]
+    assert run.spec()["shape"]["images"] == 40
 
 
 def test_logging_and_sampling_change_nothing(tiny: Build, tmp_path: Path) -> None:
@@ -232,6 +238,38 @@ def test_what_was_trained_before_data_vanished_is_saved(
     gantk.train(tiny(), run, progress=Silent())
     one, two = weights(whole), weights(run)
     assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize(
+    ("vanished_after", "says"),
+    [
+        (0, "there is no checkpoint yet"),
+        (1, "step 1 is saved"),
+        (4, "the last checkpoint is of step 4"),
+        (5, "step 5 is saved"),
+    ],
+)
+def test_a_step_that_data_vanished_after_is_saved_once(
+    vanished_after: int, says: str, tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Batches._read
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(Batches, "_read", lambda own, n: usual(own, n) if n < vanished_after else gone.stat())
+    with pytest.raises(DataError, match=f"cannot be read: .*No such file.*; {says}; resume with: gantk train"):
+        gantk.train(tiny(), tmp_path / "run", progress=Silent())
+    expected = [step for step in (2, 4) if step < vanished_after]
+    assert Run(tmp_path / "run").steps() == [*expected, *([vanished_after] if vanished_after else [])]
+
+
+@pytest.mark.parametrize(("batch", "said"), [(40, False), (48, True)])
+def test_batches_that_are_larger_than_the_data_are_told(batch: int, said: bool, tiny: Build, tmp_path: Path) -> None:
+    lines: list[str] = []
+    progress = Silent()
+    progress.say = lines.append  # type: ignore[method-assign]
+    gantk.train(tiny(settings={"stages.game.batch_size": batch}), tmp_path / "run", progress=progress)
+    assert said == any(
+        line.startswith("game: a batch of 48 is larger than the data set of 40 images") for line in lines
+    )
 
 
 def test_a_clock_that_stands_still_stops_nothing(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,11 +124,13 @@ def test_training_leaves_torchs_settings_as_they_were(tiny: Build, tmp_path: Pat
 def test_only_what_a_stage_moves_is_in_training_mode_and_takes_gradients(tiny: Build, tmp_path: Path) -> None:
     model = tiny(noise="de:dim=6,autoencoder='vae:width=4'")
     found: dict[str, set[tuple[bool, bool]]] = {"noise": set(), "generator": set(), "discriminator": set()}
+    fitting = record(model.generator, lambda output: model.noise.training)
     for name, modes in found.items():
         first(model.get_submodule(name), nn.Linear).register_forward_hook(
             lambda module, given, output, modes=modes: modes.add((module.training, module.weight.requires_grad))
         )
     gantk.train(model, tmp_path / "run", progress=Silent())
+    assert set(fitting) == {False}, "where the generator is trained"
     assert found["noise"] == {(True, True), (False, False)}, "fitted, and then only drawn from"
     assert {live for training, live in found["generator"] if training} == {True}
     assert found["discriminator"] == {(True, True), (True, False)}, "in its own turn, and in the generator's"
