@@ -48,16 +48,6 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Arrow:
-    """From one part to another, as the path of an SVG; with a word beside it."""
-
-    path: str
-    word: str = ""
-    x: float = 0
-    y: float = 0
-
-
-@dataclass(frozen=True)
 class Diagram:
     """Boxes and arrows."""
 
@@ -65,7 +55,8 @@ class Diagram:
     width: float
     height: float
     boxes: Sequence[Box]
-    arrows: Sequence[Arrow]
+    arrows: Sequence[str]
+    """The paths of arrows, as an SVG has them."""
     box_width: float = WIDTH
     box_height: float = HEIGHT
 
@@ -83,68 +74,58 @@ def wide(boxes: Sequence[Box]) -> Diagram:
     columns = [_of(boxes, INPUTS)]
     columns += [[box] for box in _of(boxes, ("generator", "refiner", "discriminator"))]
     columns += [losses] if (losses := _of(boxes, JUDGED)) else []
-    tallest = max(map(len, columns))
-    total = tallest * HEIGHT + (tallest - 1) * DOWN
-    placed: list[list[Box]] = []
-    for number, column in enumerate(columns):
-        top = 0.0 if 0 < number < len(columns) - bool(losses) else (total - _tall(len(column))) / 2
-        placed.append([box.at(number * (WIDTH + ACROSS), top + n * (HEIGHT + DOWN)) for n, box in enumerate(column)])
-    by_kind = {box.kind: box for column in placed for box in column}
+    placed = [
+        [box.at(number * (WIDTH + ACROSS), n * (HEIGHT + DOWN)) for n, box in enumerate(column)]
+        for number, column in enumerate(columns)
+    ]
+    flat = [box for column in placed for box in column]
     arrows = []
-    for start, end, word in _edges(by_kind, [box for column in placed for box in column]):
-        x1, y1, x2, y2 = start.x + WIDTH, start.y + HEIGHT / 2, end.x, end.y + HEIGHT / 2
-        turn = x2 - ACROSS / 2
+    for start, end in _edges(flat):
+        x1, y1, x2, y2 = start.x + WIDTH, start.y + HEIGHT / 2, end.x - 2, end.y + HEIGHT / 2
         if y1 == y2:
-            path = f"M{x1} {y1}H{x2 - 2}"
+            path = f"M{x1} {y1}H{x2}"
         elif x2 - x1 > ACROSS:  # below the boxes between them, and into its lower edge
             path = f"M{x1} {y1}H{end.x + WIDTH / 2}V{end.y + HEIGHT + 2}"
         else:
-            path = f"M{x1} {y1}H{turn}V{y2}H{x2 - 2}"
-        arrows.append(Arrow(path, word, x1 + 6, y1 - 6))
-    width = len(columns) * WIDTH + (len(columns) - 1) * ACROSS
-    return Diagram("wide", width, total, [box for column in placed for box in column], arrows)
+            path = f"M{x1} {y1}H{end.x - ACROSS / 2}V{y2}H{x2}"
+        arrows.append(path)
+    tallest = max(map(len, columns))
+    size = len(columns) * (WIDTH + ACROSS) - ACROSS, tallest * (HEIGHT + DOWN) - DOWN
+    return Diagram("wide", *size, flat, arrows)
 
 
 def tall(boxes: Sequence[Box]) -> Diagram:
-    """From top to bottom, two columns: the generated images to the left, the data to the right."""
-    left = _of(boxes, ("noise", "condition", "generator", "refiner"))
-    placed = [box.at(0, n * (HEIGHT + 2 * DOWN)) for n, box in enumerate(left)]
-    right = WIDTH + DOWN
-    placed += [box.at(right, 0) for box in _of(boxes, ("data",))]
-    below = len(left) * (HEIGHT + 2 * DOWN)
-    judges = _of(boxes, ("discriminator",))
-    placed += [box.at(0, below) for box in judges]
-    below += len(judges) * (HEIGHT + 2 * DOWN)
+    """From top to bottom, two columns: the networks to the left, the condition and the data to the right."""
+    right, row = WIDTH + DOWN, HEIGHT + 2 * DOWN
+    networks = _of(boxes, ("noise", "generator", "refiner", "discriminator"))
+    placed = [box.at(0, n * row) for n, box in enumerate(networks)]
+    placed += [box.at(right, n * row) for n, box in enumerate(_of(boxes, ("condition", "data")))]
+    below = max(box.y for box in placed) + row
     for number, box in enumerate(_of(boxes, JUDGED)):
         placed.append(box.at(number % 2 * right, below + number // 2 * (HEIGHT + DOWN)))
-    by_kind = {box.kind: box for box in placed}
     arrows = []
-    for start, end, word in _edges(by_kind, placed):
-        x1, y1 = start.x + WIDTH / 2, start.y + HEIGHT
-        if start.x == end.x:
-            path = f"M{x1} {y1}V{end.y - 2}"
-        elif start.kind == "data" and end.kind not in JUDGED:
-            path = f"M{x1} {y1}V{end.y + HEIGHT / 2}H{end.x + WIDTH + 2}"
+    for start, end in _edges(placed):
+        x, y, middle = start.x + WIDTH / 2, start.y + HEIGHT, end.y + HEIGHT / 2
+        if start.y == end.y:
+            path = f"M{start.x} {middle}H{end.x + WIDTH + 2}"
+        elif start.kind == "data":
+            path = f"M{x} {y}V{middle}H{end.x + WIDTH + 2}"
+        elif end.y > below:  # between the columns, past the boxes above
+            path = f"M{x} {y}V{below - DOWN}H{right - DOWN / 2}V{middle}H{end.x - 2 if end.x else WIDTH + 2}"
         else:
-            path = f"M{x1} {y1}V{end.y - DOWN}H{end.x + WIDTH / 2}V{end.y - 2}"
-        arrows.append(Arrow(path, word, x1 + 6, y1 + 14))
-    height = max(box.y for box in placed) + HEIGHT
-    return Diagram("tall", 2 * WIDTH + DOWN, height, placed, arrows)
+            path = f"M{x} {y}V{end.y - DOWN}H{end.x + WIDTH / 2}V{end.y - 2}"
+        arrows.append(path)
+    return Diagram("tall", 2 * WIDTH + DOWN, max(box.y for box in placed) + HEIGHT, placed, arrows)
 
 
-def _tall(count: int) -> float:
-    return count * HEIGHT + (count - 1) * DOWN
-
-
-def _edges(by_kind: dict[str, Box], boxes: Sequence[Box]) -> list[tuple[Box, Box, str]]:
+def _edges(boxes: Sequence[Box]) -> list[tuple[Box, Box]]:
     """What goes from which box into which."""
-    found: list[tuple[Box, Box, str]] = []
+    by_kind = {box.kind: box for box in boxes}
     chain = [by_kind[kind] for kind in ("generator", "refiner", "discriminator") if kind in by_kind]
-    if chain:
-        found += [(by_kind[kind], chain[0], "") for kind in ("noise", "condition") if kind in by_kind]
-        found += [(start, end, "") for start, end in pairwise(chain)]
-        if "data" in by_kind:
-            judge = by_kind.get("discriminator", by_kind.get("generator", chain[-1]))
-            found.append((by_kind["data"], judge, ""))
-        found += [(chain[-1], box, "") for box in boxes if box.kind in JUDGED]
-    return found
+    if not chain:
+        return []
+    found = [(by_kind[kind], chain[0]) for kind in ("noise", "condition") if kind in by_kind]
+    found += pairwise(chain)
+    if "data" in by_kind:
+        found.append((by_kind["data"], by_kind.get("discriminator", chain[0])))
+    return found + [(chain[-1], box) for box in boxes if box.kind in JUDGED]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gantk.duration import duration
+from gantk.evaluation.scores import newest_figures
 from gantk.files import read_whole, text_of
 from gantk.model import Model
 from gantk.pages.attempts import Shown, attempted
@@ -25,6 +26,9 @@ __all__ = ["View", "view_of"]
 T = TypeVar("T")
 
 Tell = Callable[[str, float], object]
+
+HEADLINES = 6
+"""Number of scores that stand beside the samples."""
 
 LONGEST = 40_000
 """Characters of a `model.toml` that are shown at most."""
@@ -136,6 +140,10 @@ def _facts(subject: Subject, track: Track, built: Built | None) -> list[tuple[st
         facts.append(("time", duration(track.hours[-1] * 3600)))
     if built is not None and built.parameters:
         facts.append(("parameters", f"{built.parameters:,}"))
+    if subject.scores.value:
+        facts += [
+            (name, f"{value:.4g}") for name, value in list(newest_figures(subject.scores.value).items())[:HEADLINES]
+        ]
     facts.append(("seed", str(spec.get("seed", 0))))
     facts += [("last trained", summary.last)] if summary.last else []
     return [(name, value) for name, value in facts if value]

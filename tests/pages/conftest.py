@@ -37,7 +37,13 @@ def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     quiet = ("quic", "gpu", "background-networking", "component-update", "sync", "dev-shm-usage")
-    for argument in ("headless", "no-sandbox", "no-first-run", *(f"disable-{each}" for each in quiet)):
+    for argument in (
+        "headless",
+        "no-sandbox",
+        "no-first-run",
+        "hide-scrollbars",
+        *(f"disable-{each}" for each in quiet),
+    ):
         options.add_argument(f"--{argument}")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

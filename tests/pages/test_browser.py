@@ -93,7 +93,7 @@ def test_a_table_is_behind_each_chart(trained: Path, browser: Browser) -> None:
     browser.open(gantk.report(trained))
     rows = browser.run("[...document.querySelectorAll('.chart')].map(each => each.querySelectorAll('tbody tr').length)")
     assert min(rows) >= 2
-    unnamed = "[...document.querySelectorAll('img, svg, input, select, [role=region], [role=img]')].filter(each => !(each.hasAttribute('alt') || each.ariaLabel || each.labels?.length))"  # noqa: E501
+    unnamed = "[...document.querySelectorAll('img, svg, input, select, [role=group], [role=img]')].filter(each => !(each.hasAttribute('alt') || each.ariaLabel || each.labels?.length))"  # noqa: E501
     assert browser.run(f"{unnamed}.map(each => each.outerHTML)") == []
 
 
