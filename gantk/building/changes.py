@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
+from gantk.building.checks import better_when
 from gantk.building.resolved import plain
 from gantk.building.settings import apply_setting
 from gantk.building.spec import Spec
@@ -43,6 +44,8 @@ def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) ->
             raise OptionError(
                 f"train.{name} determines which averaged weights exist, so it cannot change within a run; {_OTHER}."
             )
+    if spec["train"]["keep_best"] not in ("", before["train"]["keep_best"]):
+        better_when(model, spec["train"]["keep_best"])
     for stage in stages:
         if stage.batch_size % spec["train"]["devices"]:
             devices = spec["train"]["devices"]

@@ -43,19 +43,24 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
             "stages.game.batch_size": 8,
             "train.devices": 2,
             "train.accelerator": "cpu",
+            "train.precision": "auto",
             "train.log_every": 2,
             "train.checkpoint_every": 2,
         },
     )
     run = Run(tmp_path / "run")
     run.create(model.built.spec)
-    assert "MEMBER: 2/2" in on_two_devices(run)
+    said = on_two_devices(run)
+    assert "MEMBER: 2/2" in said
+    assert said.count("precision: ") == 1, "they measure together, and take what the first one says"
     assert [entry["step"] for entry in read_log(run.log_file)] == [2, 4]
     once = gantk.load(run)
     assert once.sample(2).isfinite().all()
     weights = run.latest() / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    assert "step-0000002: 2 steps after it are trained again" in on_two_devices(run)
+    said = on_two_devices(run)
+    assert "step-0000002: 2 steps after it are trained again" in said
+    assert "precision: " not in said
     again = gantk.load(run).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in once.state_dict().items())
 

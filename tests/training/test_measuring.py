@@ -16,6 +16,7 @@ from gantk import Metric
 from gantk.errors import FitError, OptionError, RunError
 from gantk.measures import Comparison
 from gantk.run.entries import read_log
+from gantk.run.folder import Run
 from gantk.training.curves import Curves
 from gantk.training.progress import Silent
 
@@ -174,6 +175,16 @@ def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:
         tiny(metric="scripted", settings={"train.keep_best": "scripted/distanc"})
     with pytest.raises(OptionError, match="add one with --metric"):
         tiny(settings={"train.keep_best": "scripted/distance"})
+
+
+def test_a_figure_that_there_is_not_is_refused_before_a_run_changes(tiny: Build, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    gantk.train(tiny(data="digits"), run, progress=Silent())
+    before = run.model_toml.read_bytes()
+    for wrong in ({"train.keep_best": "scripted/distance"}, {"train.keep_best": "prdc/coverage", "train.patience": 2}):
+        with pytest.raises(OptionError, match="there is no score"):
+            gantk.train(gantk.load(run), run, settings=wrong, progress=Silent())
+    assert run.model_toml.read_bytes() == before
 
 
 def test_a_metric_that_lacks_images_is_refused_before_the_first_step(tiny: Build, tmp_path: Path) -> None:
