@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gantk.run.checkpoints import machine_of
+from gantk.run.chosen import read_chosen
 from gantk.run.folder import Run
 from gantk.run.machine import machine
 
@@ -17,7 +18,7 @@ __all__ = ["Table", "here", "machines_of"]
 Table = list[tuple[str, str]]
 """Names and values."""
 
-DEVICES = ("accelerator", "devices", "strategy", "precision")
+DEVICES = ("accelerator", "devices", "strategy", "precision", "memory_format", "accumulate", "deterministic")
 
 
 def machines_of(run: Run, spec: Mapping[str, Any], step: int | None) -> dict[str, Table]:
@@ -33,6 +34,8 @@ def machines_of(run: Run, spec: Mapping[str, Any], step: int | None) -> dict[str
         "Versions that it was built with": [(str(k), str(v)) for k, v in dict(spec.get("versions", {})).items()],
         "Devices that it asks for": [(name, str(train[name])) for name in DEVICES if name in train],
     }
+    if chosen := read_chosen(run):
+        tables["Precision that was chosen"] = [("precision", str(chosen.computing)), ("measured", str(chosen))]
     if step is not None:
         tables[f"Machine that trained it up to step {step:,}"] = list(machine_of(run.checkpoint(step)).items())
     return {title: rows for title, rows in tables.items() if rows}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import gantk
 from gantk.errors import RunError
+from gantk.pages.machine import machines_of
 from gantk.report.checked import checked
 from gantk.report.one_run import run_json, run_text
 from gantk.run.chosen import Chosen, Computing, read_chosen
@@ -141,6 +142,7 @@ def test_the_fastest_is_taken_said_and_kept(
     assert line == f"precision: {BOTH}: 2.00 times as fast as 32-true, measured on 8 images of stage 'game', cpu"
     assert line in run_text(run)
     assert run_json(run)["precision"]["memory_format"] == "channels_last"
+    assert machines_of(run, run.spec(), None)["Precision that was chosen"][0] == ("precision", BOTH)
     assert [each.about for each in checked(run) if each.file == "precision.json"] == [BOTH]
     never(monkeypatch)
     again, saying = gantk.load(run), Saying()
