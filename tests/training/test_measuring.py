@@ -49,6 +49,16 @@ class Greedy(Scripted):
         return 1000
 
 
+class Counting(Metric):
+    """How many images are compared, by how many features, and which."""
+
+    needs = frozenset({"features"})
+
+    def compute(self, comparison: Comparison) -> Mapping[str, float]:
+        features = comparison.generated.features
+        return {"images": float(len(features)), "features": float(features.shape[1]), "mean": float(features.mean())}
+
+
 class Heard(Silent):
     """Keeps what is said."""
 
@@ -65,6 +75,7 @@ def toys(register: Callable[[str, str, type], None]) -> None:
     Scripted.asked = 0
     register("metric", "scripted", Scripted)
     register("metric", "greedy", Greedy)
+    register("metric", "counting", Counting)
 
 
 def trained(tiny: Build, run: Path, **settings: Any) -> list[str]:
@@ -168,6 +179,20 @@ def test_every_so_many_steps_of_the_run_and_after_the_last_of_a_stage(tiny: Buil
     measured = [(e["step"], e["stage"], e["stage_step"]) for e in lines if "measure/scripted/distance" in e["values"]]
     assert measured == [(4, "pretrain", 4), (5, "pretrain", 5), (8, "game", 3), (10, "game", 5)]
     assert asked == [4, 5, 8, 10]
+
+
+def test_as_many_images_are_compared_by_such_features_as_is_set(tiny: Build, tmp_path: Path) -> None:
+    """Of noise that depends on the run's seed."""
+    found: list[list[float]] = []
+    for seed, extractor in ((0, "pixels"), (1, "pixels"), (0, "pixels:size=2")):
+        settings = {"train.measure_samples": 7, "train.measure_every": 3, "train.extractor": extractor}
+        run = tmp_path / str(len(found))
+        gantk.train(tiny(metric="counting", seed=seed, settings=settings), run, progress=Silent())
+        found.append([column(run, f"measure/counting/{name}") for name in ("images", "features", "mean")])
+    plain, other, averaged = found
+    assert plain[:2] == other[:2] == [[7.0, 7.0], [14.0 * 14, 14.0 * 14]]
+    assert averaged[:2] == [[7.0, 7.0], [2.0 * 2, 2.0 * 2]]
+    assert plain[2] != other[2]
 
 
 def test_a_figure_that_ranks_nothing_is_refused_at_build(tiny: Build) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 
 import gantk
-from gantk.errors import Diverged
+from gantk.building.train_settings import TrainSettings
+from gantk.errors import Diverged, UsageError
+from gantk.training.devices import fabric_of
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
@@ -49,6 +52,39 @@ def test_networks_compute_in_the_precision_that_is_set(
     assert types
     assert set(types) == {expected}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("settings", "devices", "strategy"),
+    [({}, 1, SingleDeviceStrategy), ({"devices": 2}, 2, DDPStrategy), ({"strategy": "ddp"}, 1, DDPStrategy)],
+)
+def test_as_many_devices_work_together_as_is_set(settings: dict[str, Any], devices: int, strategy: type) -> None:
+    fabric = fabric_of(TrainSettings(accelerator="cpu", **settings))
+    assert (fabric.device, fabric.world_size, type(fabric.strategy)) == (torch.device("cpu"), devices, strategy)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_this_machine_lacks_is_refused(tiny: Build, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^train: accelerator=cuda, devices=1, strategy=auto: "):
+        gantk.train(tiny(settings={"train.accelerator": "cuda"}), tmp_path / "run", progress=Silent())
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 4])
+def test_a_batch_is_split_into_as_many_pieces_as_is_set(pieces: int, tiny: Build, tmp_path: Path) -> None:
+    model = tiny(settings={"train.accumulate": pieces})
+    sizes = record(model.generator, len)
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert set(sizes) == {8 // pieces}
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_convolutions_lie_in_memory_as_is_set(layout: str, tiny: Build, tmp_path: Path) -> None:
+    model = tiny(settings={"train.memory_format": layout}, data="digits")
+    assert model.discriminator is not None
+    wide = next(each for each in model.discriminator.modules() if isinstance(each, nn.Conv2d) and each.in_channels > 1)
+    found = record(wide, lambda output: wide.weight.is_contiguous())
+    gantk.train(model, tmp_path / "run", progress=Silent())
+    assert set(found) == {layout == "contiguous"}
 
 
 @pytest.mark.parametrize("most", [0.0, 0.01])

@@ -1,0 +1,64 @@
+"""Which images a step reads: by the seed and the stage, each with its label, and for each player the same as ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from gantk import Player, Stage
+from gantk.data import ArraySource
+from gantk.training.batches import Batches
+
+
+def nothing(step: object) -> Mapping[str, torch.Tensor]:
+    return {}
+
+
+def player(brought_by: str = "", repeats: int = 1) -> Player:
+    return Player("g", ("generator",), nothing, repeats=repeats, brought_by=brought_by)
+
+
+def read(
+    players: Sequence[Player] = (), seed: int = 0, stage: str = "game", steps: int = 3
+) -> list[list[list[tuple[int, int]]]]:
+    """Of each step and batch, the numbers of images with their labels."""
+    pixels = np.arange(40, dtype=np.uint8)[:, None, None, None]
+    batches = Batches(
+        ArraySource(pixels, np.arange(40) % 7),
+        seed,
+        Stage(stage, [*players], batch_size=4),
+        Fabric(accelerator="cpu", devices=1),
+    )
+    found = []
+    for done in range(steps):
+        step = []
+        for batch in batches.of_step(done):
+            assert batch.labels is not None
+            numbers = ((batch.images.ravel() + 1) * 127.5).round().int().tolist()
+            step.append(list(zip(numbers, batch.labels.tolist(), strict=True)))
+        found.append(step)
+    return found
+
+
+def test_an_epoch_reads_every_image_with_its_label() -> None:
+    every = [pair for step in read(steps=10) for batch in step for pair in batch]
+    assert sorted(every) == [(number, number % 7) for number in range(40)]
+
+
+def test_the_order_depends_on_the_seed_and_the_stage() -> None:
+    orders = [read(seed=seed, stage=stage) for seed in (0, 1) for stage in ("game", "next")]
+    assert orders[0] == read()
+    assert all(one != other for at, one in enumerate(orders) for other in orders[:at])
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_a_player_that_a_part_brings_leaves_the_images_of_the_others_alone(repeats: int) -> None:
+    alone, joined = read([player()]), read([player(), player("addon.judge", repeats)])
+    assert [len(step) for step in joined] == [repeats] * 3
+    assert [step[:1] for step in joined] == alone
+    both = [batch for step in joined for batch in step]
+    assert all(one != other for at, one in enumerate(both) for other in both[:at])
