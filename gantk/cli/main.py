@@ -37,6 +37,7 @@ COMMANDS = {
     "tune": "tune",
     "reproduce": "reproduce",
     "intrinsic-dim": "intrinsic_dim",
+    "data": "data",
     "doctor": "doctor",
 }
 """Command → its module in `gantk.cli`, in the order of the help."""

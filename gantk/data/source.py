@@ -91,6 +91,20 @@ class DataSource(ABC):
             progress: receives the fraction done, above 0 to 1; not called if nothing takes long.
         """
 
+    def keep(self, progress: Callable[[float], object]) -> bool:
+        """Store decoded images in the cache, from which later openings of the same data read them.
+
+        Args:
+            progress: receives the fraction done, above 0 to 1.
+
+        Returns:
+            whether they are stored; false if this data has nothing to decode.
+
+        Raises:
+            DataError: an image cannot be read, or the cache cannot be written.
+        """
+        return False
+
 
 class ArraySource(DataSource):
     """Images in one array, in memory or memory-mapped.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from gantk.data import ArraySource
+from gantk.data import ArraySource, sampled_digest
 from gantk.errors import DataError
 from gantk.parts import ImageShape, require
 from gantk_data.archive import ZipFiles
@@ -18,13 +22,13 @@ from gantk_data.decode import Decoding, probe, quiet
 from gantk_data.label_files import read_labels
 from gantk_data.layout import Layout, Split
 from gantk_data.lazy import Indices, LazySource
-from gantk_data.listing import Files, FolderFiles, NamedFiles, Skips
-from gantk_data.many import decode_files, in_order, probe_files
+from gantk_data.listing import Files, FolderFiles, NamedFiles, Opener, Skips
+from gantk_data.many import decode_files, decode_some, in_order, probe_files
 from gantk_data.reading import absolute, shown
 from gantk_data.roots import check_choice
 from gantk_data.store import Decoded, cached, decoded, key_of
 
-__all__ = ["Folder", "ImageFiles", "Named", "Zip"]
+__all__ = ["Folder", "ImageFiles", "Named", "Zip", "decoding_of"]
 
 SIDE_LIMIT = 8192
 """Maximum side length of `size`."""
@@ -36,28 +40,36 @@ class ImageFiles(LazySource):
     renamed: ClassVar[Mapping[str, str]] = {"root": "path", "paths": "path", "colour": "color"}
 
     def __init__(
-        self, files: Files, decoding: Decoding, skips: Skips, split: Split | None = None, labels: Path | None = None
+        self,
+        files: Files,
+        decoding: Decoding,
+        skips: Skips,
+        split: Split | None = None,
+        labels: Path | None = None,
+        cache: bool = True,
     ) -> None:
+        require(cache or not skips.allowed, "skip=true needs cache=true: only decoding shows which files are usable.")
         if not files.names:
             found = f" ({said})" if (said := skips.summary()) else ""
             mend = f" For the archive: --data {shown(files.where / skips.archive)}." if skips.archive else ""
             expected = "PNG, JPEG, BMP, WebP, GIF, TIFF or PPM"
             raise DataError(f"{shown(files.where)}: no image file in it{found}; expected {expected}.{mend}")
-        self._files, self._decoding, self._skips = files, decoding, skips
+        self._files, self._decoding, self._skips, self._cache = files, decoding, skips, cache
+        self._open: tuple[AbstractContextManager[Opener], Opener] | None = None
         layout = Layout.of(files.names, split or Split(), files.where, skips.leave_out)
         self._names, classes = layout.names, layout.classes
         self._all_labels: npt.NDArray[Any] | None = layout.labels
-        if labels is not None:
-            self._all_labels, classes = self._labels_in(labels)
+        every = files.labels() if labels is None else read_labels(labels, len(files.names))
+        if every is not None:
+            self._all_labels, classes = self._labels_of(every)
         part = [] if len(layout.names) == len(files.names) else [asdict(split or Split())]
         self._key = key_of(str(files.where), asdict(decoding), skips.allowed, files.stamp(), *part)
         self._usable: list[int] = list(range(len(self._names)))
         self._construct(classes)
         skips.report(files.where)
 
-    def _labels_in(self, path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
-        """Labels of the images of this split, from a file with a row for each image of all; and their classes."""
-        every = read_labels(path, len(self._files.names))
+    def _labels_of(self, every: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
+        """Labels of the images of this split, of those of all; and their classes."""
         row = {name: index for index, name in enumerate(self._files.names)}
         found = every[[row[name] for name in self._names]]
         if found.ndim == 1:
@@ -82,7 +94,7 @@ class ImageFiles(LazySource):
         return [shape for shape in found if not isinstance(shape, DataError)]
 
     def _construct(self, classes: Sequence[str] | None) -> None:
-        if found := cached(self._key):
+        if self._cache and (found := cached(self._key)):
             self._skips.skip(len(self._names) - len(found[1]), "cannot be decoded or of another size")
             super().__init__(len(found[1]), (0, 0, 0), classes)
             self._loaded = self._labeled(found)
@@ -95,14 +107,42 @@ class ImageFiles(LazySource):
             self._loaded = self._load(lambda done: None)
             self._count = len(self._loaded)
 
-    def _load(self, progress: Callable[[float], object]) -> ArraySource:
+    def _load(self, progress: Callable[[float], object], keep: bool = False) -> ArraySource:
         names = [self._names[index] for index in self._usable]
 
         def fill(into: npt.NDArray[np.uint8]) -> list[int]:
             kept = decode_files(self._files, names, self._decoding, self._skips, into, progress)
             return [self._usable[row] for row in kept]
 
-        return self._labeled(decoded(len(names), self.image_shape, self._key, fill))
+        return self._labeled(decoded(len(names), self.image_shape, self._key, fill, keep))
+
+    def keep(self, progress: Callable[[float], object]) -> bool:
+        if self._cache and cached(self._key) is None:
+            self._loaded = self._load(progress, keep=True)
+        return self._cache
+
+    def prepare(self, progress: Callable[[float], object]) -> None:
+        if self._cache:
+            super().prepare(progress)
+
+    def digest(self) -> str:
+        return super().digest() if self._cache else sampled_digest(self)
+
+    def images(self, indices: Indices) -> Tensor:
+        if self._cache:
+            return super().images(indices)
+        if self._open is None:
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # later calls can be in another thread
+            context = self._files.opener()
+            self._open = context, context.__enter__()
+        names = [self._names[self._usable[index]] for index in map(int, indices)]
+        pixels = decode_some(self._files, self._open[1], names, self._decoding, self.image_shape)
+        return torch.from_numpy(np.stack(pixels) if pixels else np.empty((0, *self.image_shape), np.uint8))
+
+    def labels(self, indices: Indices) -> Tensor | None:
+        if self._cache or self._all_labels is None:
+            return super().labels(indices)
+        return torch.from_numpy(self._all_labels[[self._usable[index] for index in map(int, indices)]])
 
     def _labeled(self, found: Decoded) -> ArraySource:
         images, kept = found
@@ -110,7 +150,12 @@ class ImageFiles(LazySource):
         return ArraySource(images, labels, self.classes, shown(self._files.where))
 
 
-def _decoding(size: int | tuple[int, int] | None, crop: str, color: str) -> Decoding:
+def decoding_of(size: int | tuple[int, int] | None, crop: str, color: str) -> Decoding:
+    """How images are decoded, by the options of a data plugin.
+
+    Raises:
+        UsageError: an option is out of its range.
+    """
     check_choice("crop", crop, ("center", "none"))
     check_choice("color", color, ("rgb", "gray", "grey", "rgba", "keep"))
     pair = (size, size) if isinstance(size, int) else size
@@ -144,6 +189,8 @@ class Folder(ImageFiles):
         held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
         labels: a .npy file with a row for each image, in the order of their paths, in place of classes by folder: class
             indices [N], or vectors [N, dim] such as attributes or embeddings. A row for each image of all splits.
+        cache: decode all images once, into memory or a file; false decodes the images of a batch when they are read,
+            which needs neither, and more time.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
@@ -159,11 +206,12 @@ class Folder(ImageFiles):
         split: Literal["train", "test"] = "train",
         held_out: float = 0.0,
         labels: Path | None = None,
+        cache: bool = True,
     ) -> None:
         skips = Skips(skip)
-        decoding = _decoding(size, crop, color)
+        decoding = decoding_of(size, crop, color)
         chosen = Split(split, held_out)
-        super().__init__(FolderFiles(absolute(path), skips), decoding, skips, chosen, labels)
+        super().__init__(FolderFiles(absolute(path), skips), decoding, skips, chosen, labels, cache)
 
 
 class Zip(ImageFiles):
@@ -184,6 +232,8 @@ class Zip(ImageFiles):
         held_out: share of the images to hold out, such as 0.1; at least 0 and less than 1.
         labels: a .npy file with a row for each image, in the order of their paths, in place of classes by folder: class
             indices [N], or vectors [N, dim] such as attributes or embeddings. A row for each image of all splits.
+        cache: decode all images once, into memory or a file; false decodes the images of a batch when they are read,
+            which needs neither, and more time.
     """
 
     held_out: ClassVar[Mapping[str, Any]] = {"split": "test"}
@@ -200,11 +250,12 @@ class Zip(ImageFiles):
         split: Literal["train", "test"] = "train",
         held_out: float = 0.0,
         labels: Path | None = None,
+        cache: bool = True,
     ) -> None:
         skips = Skips(skip)
-        decoding = _decoding(size, crop, color)
+        decoding = decoding_of(size, crop, color)
         chosen = Split(split, held_out)
-        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips, chosen, labels)
+        super().__init__(ZipFiles(absolute(path), skips, inside), decoding, skips, chosen, labels, cache)
 
 
 class Named(ImageFiles):
@@ -227,4 +278,4 @@ class Named(ImageFiles):
     ) -> None:
         require(bool(path), "path is one or more image files.")
         files = NamedFiles([absolute(each) for each in path])
-        super().__init__(files, _decoding(size, crop, color), Skips(False, offered=False))
+        super().__init__(files, decoding_of(size, crop, color), Skips(False, offered=False))

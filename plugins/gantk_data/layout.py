@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 """Names of folders that hold a split, in lower case; of several, the first that is there."""
 
+T = TypeVar("T")
 Labels = npt.NDArray[np.int64]
 Classes = tuple[str, ...]
 
@@ -146,7 +147,7 @@ def label_by_folder(names: Sequence[str], where: Path) -> tuple[Labels | None, C
     return np.array([index[top] for top in tops], dtype=np.int64), tuple(classes)
 
 
-def without_common_folder(entries: Mapping[str, str]) -> dict[str, str]:
+def without_common_folder(entries: Mapping[str, T]) -> dict[str, T]:
     """Entries by their names without the leading folders that all of them share."""
     common = len(_common_folder(entries))
     return {name[common:]: value for name, value in entries.items()}

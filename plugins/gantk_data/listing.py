@@ -12,6 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+import numpy.typing as npt
+
 from gantk.errors import DataError, GantkWarning
 from gantk_data.reading import shown
 from gantk_data.recognition import HEAD, NOT_IMAGES, has_image_suffix, is_hidden, is_litter, looks_like_image
@@ -124,6 +127,14 @@ class Files(ABC):
     @abstractmethod
     def opener(self) -> AbstractContextManager[Opener]:
         """A function that opens a file by name, from any thread."""
+
+    def labels(self) -> npt.NDArray[np.int64] | None:
+        """The classes of the images, in the order of names, if the files say so other than by their folders.
+
+        Raises:
+            DataError: what they say is damaged or incomplete.
+        """
+        return None
 
 
 class FolderFiles(Files):

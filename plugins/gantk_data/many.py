@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gantk.errors import DataError
 from gantk.parts import ImageShape
 from gantk_data.decode import Decoding, decode, probe, quiet
-from gantk_data.listing import Files, Skips
+from gantk_data.listing import Files, Opener, Skips
 from gantk_data.reading import shown
 
 __all__ = ["decode_files", "in_order", "probe_files"]
@@ -73,6 +73,29 @@ def probe_files(files: Files, names: Sequence[str], decoding: Decoding, skips: S
     if expected is None:
         raise DataError(f"{shown(files.where)}: none of {len(names)} images can be used.")
     return kept, expected
+
+
+def decode_some(
+    files: Files, opener: Opener, names: Sequence[str], decoding: Decoding, shape: ImageShape
+) -> list[npt.NDArray[np.uint8]]:
+    """The pixels of images, in order; Pillow's warnings are the caller's.
+
+    Raises:
+        DataError: one of them cannot be read, or has another shape.
+    """
+
+    def pixels_of(name: str) -> npt.NDArray[np.uint8]:
+        with opener(name) as stream:
+            return decode(stream, decoding, files.title(name))
+
+    found = []
+    for name, pixels in zip(names, in_order(pixels_of, names, files.average_size() >= THREADS_FROM), strict=True):
+        if isinstance(pixels, DataError):
+            raise pixels
+        if pixels.shape != shape:
+            raise _size_error(files.title(name), pixels.shape, "the set", shape)
+        found.append(pixels)
+    return found
 
 
 def decode_files(

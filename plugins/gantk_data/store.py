@@ -53,9 +53,20 @@ def cached(key: str) -> Decoded | None:
     return images[: len(kept)], kept.astype(np.int64)
 
 
-def decoded(count: int, shape: ImageShape, key: str, fill: Fill) -> Decoded:
-    """Decode `count` images into memory if they fit, else into the cache."""
-    if count * int(np.prod(shape)) <= MEMORY_LIMIT:
+def decoded(count: int, shape: ImageShape, key: str, fill: Fill, keep: bool = False) -> Decoded:
+    """Decode `count` images into memory if they fit, else into the cache.
+
+    Args:
+        count: number of images.
+        shape: their shape.
+        key: name under which they are cached.
+        fill: decodes them.
+        keep: decode them into the cache in any case.
+
+    Raises:
+        DataError: the cache cannot be written or read.
+    """
+    if not keep and count * int(np.prod(shape)) <= MEMORY_LIMIT:
         images = np.empty((count, *shape), dtype=np.uint8)
         kept = np.array(fill(images), dtype=np.int64)
         return images[: len(kept)], kept

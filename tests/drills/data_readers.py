@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import tarfile
 import zlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,10 @@ from gantk.evaluation.array_files import array_source
 from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe
 from gantk_data.idx import idx_shape, read_idx
-from gantk_data.listing import Opener, Skips
+from gantk_data.listing import Files, Opener, Skips
+from gantk_data.tars import TarFiles
 
-__all__ = ["archive", "idx", "image", "npy", "npz"]
+__all__ = ["archive", "idx", "image", "npy", "npz", "tar"]
 
 
 def idx() -> Reader:
@@ -124,7 +127,49 @@ def archive() -> Reader:
     return Reader([zipped(tree, kind) for tree in trees for kind in (0, 8)], read, ZIP_WORDS)
 
 
-def _picture(files: ZipFiles, opener: Opener, name: str) -> object:
+def tar() -> Reader:
+    """Tars of images, with classes beside them."""
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(stream, "PNG")
+    trees = [{"a.png": stream.getvalue(), "a.cls": b"3"}, {f"{'x' * 150}/1.png": stream.getvalue(), "y/2.png": b"?"}]
+
+    def read(data: bytes, folder: Path) -> None:
+        path = folder / "a.tar"
+        path.write_bytes(data)
+        for allowed in (True, False):
+            files = TarFiles([path], Skips(allowed))
+            with files.opener() as opener:
+                for name in files.names:
+                    each_of(partial(_picture, files, opener, name), files.labels)
+
+    forms = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
+    return Reader([_tarred(tree, form) for tree in trees for form in forms], read, TAR_WORDS)
+
+
+TAR_WORDS = [
+    b"ustar",
+    b"0000644",
+    b"path=",
+    b"size=",
+    b"12 size=9\n",
+    b"GNU.sparse.map=0,1",
+    b"hdrcharset=BINARY",
+    b"x",
+    b"S",
+]
+
+
+def _tarred(tree: Mapping[str, bytes], form: int) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=form) as archive:
+        for name, content in tree.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _picture(files: Files, opener: Opener, name: str) -> object:
     return decode(opener(name), Decoding(), files.title(name))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drills.checkpoint_readers import former, manifest, safetensors, training
-from drills.data_readers import archive, idx, image, npy, npz
+from drills.data_readers import archive, idx, image, npy, npz, tar
 from drills.fuzz import Reader
 from drills.run_readers import history, lock, log, model, scores, spec
 
@@ -72,7 +72,7 @@ def parts() -> Reader:
 READERS: Mapping[str, Callable[[], Reader]] = {
     each.__name__.replace("archive", "zip"): each
     for each in (
-        *(spec, model, options, parts, idx, image, archive, npy, npz, safetensors, training, former),
+        *(spec, model, options, parts, idx, image, archive, tar, npy, npz, safetensors, training, former),
         *(log, lock, manifest, history, scores),
     )
 }
