@@ -62,3 +62,13 @@ def test_a_player_that_a_part_brings_leaves_the_images_of_the_others_alone(repea
     assert [step[:1] for step in joined] == alone
     both = [batch for step in joined for batch in step]
     assert all(one != other for at, one in enumerate(both) for other in both[:at])
+
+
+def test_devices_read_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, shares = read(), []
+    for rank in (0, 1):
+        monkeypatch.setattr(Fabric, "world_size", property(lambda self: 2))
+        monkeypatch.setattr(Fabric, "global_rank", property(lambda self, rank=rank: rank))
+        shares.append(read())
+    for step, first, second in zip(whole, *shares, strict=True):
+        assert sorted([*first[0], *second[0]]) == sorted(step[0])

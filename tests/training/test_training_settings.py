@@ -160,7 +160,7 @@ def test_training_leaves_torchs_settings_as_they_were(tiny: Build, tmp_path: Pat
 def test_only_what_a_stage_moves_is_in_training_mode_and_takes_gradients(tiny: Build, tmp_path: Path) -> None:
     model = tiny(noise="de:dim=6,autoencoder='vae:width=4'")
     found: dict[str, set[tuple[bool, bool]]] = {"noise": set(), "generator": set(), "discriminator": set()}
-    fitting = record(model.generator, lambda output: model.noise.training)
+    fitting = record(model.generator, lambda output: any(each.training for each in model.noise.modules()))
     for name, modes in found.items():
         first(model.get_submodule(name), nn.Linear).register_forward_hook(
             lambda module, given, output, modes=modes: modes.add((module.training, module.weight.requires_grad))
