@@ -269,7 +269,7 @@ def test_batches_that_are_larger_than_the_data_are_told(batch: int, said: bool, 
     progress.say = lines.append  # type: ignore[method-assign]
     gantk.train(tiny(settings={"stages.game.batch_size": batch}), tmp_path / "run", progress=progress)
     assert said == any(
-        line.startswith("game: a batch of 48 is larger than the data set of 40 images") for line in lines
+        line.startswith(f"game: a batch of {batch} is larger than the data set of 40 images") for line in lines
     )
 
 
