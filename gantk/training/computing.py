@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 
 import torch
 from lightning_fabric import Fabric
@@ -21,17 +22,18 @@ from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked
 from gantk.training.batches import Batches
 from gantk.training.devices import autocast_of
-from gantk.training.fastest import faster, medians
+from gantk.training.fastest import faster, times
 from gantk.training.turn import Turns
 
 __all__ = ["Trials", "computing"]
 
 PRECISIONS = ("32-true", "bf16-mixed")
 FEW, LEAST = 8, 2
-"""Images of the batches by which the time of a step is guessed and on which other stages are tried, and the fewest that
-are measured."""
+"""Images by which a step's time is guessed and on which other stages are tried, and the fewest that are measured."""
 LONG = 0.5
-"""Seconds that a measured step should take at most; batches are made smaller for it."""
+"""Seconds that a measured step should take at most; batches are made smaller for it, but not smaller than `FEW`."""
+HEAVY = 2.0
+"""Seconds of a step of `FEW` images above which even fewer are measured."""
 
 
 def computing(
@@ -108,11 +110,11 @@ class Trials:
         batches = [_first(batch, images) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=batches)
-            seconds = medians(self._ways, step, self._clock, self._agreed)
+            seconds = times(self._ways, step, self._clock, self._agreed)
         except Exception:  # noqa: BLE001 - training itself will meet it, and say where
             return None
         way = next((way for way in faster(seconds) if self._works(before, way, number)), self._ways[0])
-        told = {str(each): round(value, 6) for each, value in seconds.items()}
+        told = {str(each): round(median(values), 6) for each, values in seconds.items()}
         device = str(self._fabric.device)
         return Chosen(way.precision, way.memory_format, self._place.total, stage.name, images, device, told)
 
@@ -122,11 +124,11 @@ class Trials:
         few = [_first(batch, FEW) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=few)
-            seconds = medians(self._ways[:1], step, self._clock, self._agreed, rounds=2)
+            (seconds,) = times(self._ways[:1], step, self._clock, self._agreed, rounds=2)[self._ways[0]]
         except Exception:  # noqa: BLE001 - a loss may need more images
             return most
-        each = seconds[self._ways[0]] / len(few[0].images)
-        return min(most, max(LEAST, int(LONG / each))) if each else most
+        least = FEW if seconds <= HEAVY else LEAST
+        return min(most, max(least, int(LONG / (seconds / len(few[0].images))))) if seconds else most
 
     def _works(self, before: Snapshot, way: Computing, measured: int) -> bool:
         """Whether the other stages that are left can be computed in this way."""
