@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from gantk.parts import require
 from gantk_data.images import ImageFiles, decoding_of
 from gantk_data.layout import Split
 from gantk_data.listing import Skips
 from gantk_data.reading import absolute
-from gantk_data.tars import TarFiles, shards_of
+from gantk_data.sources import local_shards, remote_shards
+from gantk_data.tars import TarFiles
 
 __all__ = ["Tar"]
 
@@ -24,6 +26,9 @@ class Tar(ImageFiles):
 
     Args:
         path: a tar file, a folder of them, or a pattern such as shards/train-{000..127}.tar or shards/*.tar.
+        url: in place of a path, a URL that fsspec reads, such as s3://bucket/train-{000..127}.tar; needs download=true
+            and the package of its file system, such as s3fs.
+        download: allow that images are read from the network.
         size: side length in pixels, or [height, width]; without it, all images must have the same size.
         crop: with size: 'center' resizes the shorter side and crops the center; 'none' stretches.
         color: color mode to convert images to; 'keep' keeps gray, RGB or RGBA, which must be the same for all images.
@@ -41,7 +46,9 @@ class Tar(ImageFiles):
     def __init__(
         self,
         *,
-        path: Path,
+        path: Path | None = None,
+        url: str = "",
+        download: bool = False,
         size: int | tuple[int, int] | None = None,
         crop: Literal["center", "none"] = "center",
         color: Literal["rgb", "gray", "grey", "rgba", "keep"] = "rgb",
@@ -52,5 +59,11 @@ class Tar(ImageFiles):
         cache: bool = True,
     ) -> None:
         skips = Skips(skip)
-        files = TarFiles(shards_of(absolute(path)), skips)
+        if path is not None and not url:
+            shards, where = local_shards(absolute(path)), absolute(path)
+        else:
+            require(path is None and bool(url), "give either path, or url.")
+            require(download, f"url={url} is read from the network, which needs download=true.")
+            shards, where = remote_shards(url), Path(url)
+        files = TarFiles(shards, where, skips)
         super().__init__(files, decoding_of(size, crop, color), skips, Split(split, held_out), labels, cache)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import stat
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,11 +20,9 @@ from gantk_data.layout import without_common_folder
 from gantk_data.listing import FILE_LIMIT, Files, Opener, Skips
 from gantk_data.reading import shown
 from gantk_data.recognition import has_image_suffix, is_hidden, is_litter
+from gantk_data.sources import Shard
 
-__all__ = ["TarFiles", "shards_of"]
-
-MOST = 4096
-"""Maximum number of tar files."""
+__all__ = ["TarFiles"]
 
 HEADER = 1 << 20
 """Maximum number of bytes of one header, such as that of a long name."""
@@ -51,16 +48,16 @@ class TarFiles(Files):
 
     Args:
         shards: the tar files, in order.
+        where: what they are part of, for messages.
         skips: counts what is not used.
 
     Raises:
         DataError: a file is no tar, is compressed or damaged, or two images have the same name.
     """
 
-    def __init__(self, shards: Sequence[Path], skips: Skips) -> None:
+    def __init__(self, shards: Sequence[Shard], where: Path, skips: Skips) -> None:
         self._shards = list(shards)
-        self.where = shards[0].parent if len(shards) > 1 else shards[0]
-        self._stats = [_status(path) for path in shards]
+        self.where = where
         found: dict[str, _Place] = {}
         classes: dict[str, int] = {}
         for number in range(len(shards)):
@@ -70,16 +67,16 @@ class TarFiles(Files):
         self._classes = classes
 
     def _index(self, number: int, found: dict[str, _Place], classes: dict[str, int], skips: Skips) -> None:
-        path = self._shards[number]
+        shard = self._shards[number]
         try:
-            with path.open("rb") as file, tarfile.open(fileobj=_Bounded(file), mode="r:") as archive:
+            with shard.open() as file, tarfile.open(fileobj=_Bounded(file), mode="r:") as archive:
                 for member in archive:
                     self._take(number, member, file, found, classes, skips)
         except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError) as error:
             if isinstance(error, DataError):
                 raise
-            mend = "decompress it" if _is_compressed(path) else "pack it again"
-            raise DataError(f"{shown(path)}: not a tar, or a damaged one ({shown(error)}); {mend}.") from error
+            mend = "decompress it" if _is_compressed(shard) else "pack it again"
+            raise DataError(f"{shown(shard.name)}: not a tar, or a damaged one ({shown(error)}); {mend}.") from error
 
     def _take(
         self,
@@ -91,7 +88,7 @@ class TarFiles(Files):
         skips: Skips,
     ) -> None:
         parts = [part for part in member.name.replace("\\", "/").split("/") if part not in ("", ".")]
-        name, title = "/".join(parts), f"{shown(self._shards[number])}: entry {member.name!r}"
+        name, title = "/".join(parts), f"{shown(self._shards[number].name)}: entry {member.name!r}"
         label = name.lower().endswith(LABEL)
         if not parts or member.isdir() or is_litter(parts):
             return
@@ -132,10 +129,10 @@ class TarFiles(Files):
 
     def title(self, name: str) -> str:
         place = self._places[name]
-        return f"{shown(self._shards[place.shard])}: entry {place.entry!r}"
+        return f"{shown(self._shards[place.shard].name)}: entry {place.entry!r}"
 
     def stamp(self) -> object:
-        return [[path.name, *status] for path, status in zip(self._shards, self._stats, strict=True)]
+        return [shard.stamp for shard in self._shards]
 
     def average_size(self) -> float:
         return sum(place.size for place in self._places.values()) / max(len(self._places), 1)
@@ -150,7 +147,7 @@ class TarFiles(Files):
                 try:
                     with lock:
                         if place.shard not in opened:
-                            opened[place.shard] = stack.enter_context(self._shards[place.shard].open("rb"))
+                            opened[place.shard] = stack.enter_context(self._shards[place.shard].open())
                         file = opened[place.shard]
                         file.seek(place.offset)
                         content = file.read(place.size)
@@ -187,45 +184,8 @@ class _Bounded(io.RawIOBase):
         return True
 
 
-def shards_of(path: Path) -> list[Path]:
-    """The tar files that a path names: one, all of a folder, or a pattern such as `train-{000..009}.tar` or `*.tar`.
-
-    Raises:
-        DataError: there are none, or too many.
-    """
-    text = str(path)
-    if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.suffix == ".tar" and not each.name.startswith("."))
-    elif match := re.search(r"\{(\d+)\.\.(\d+)\}", text):
-        first, last = int(match[1]), int(match[2])
-        if last - first >= MOST:
-            raise DataError(f"{shown(path)}: {last - first + 1} tar files; expected at most {MOST}.")
-        width = len(match[1])
-        names = (f"{text[: match.start()]}{n:0{width}}{text[match.end() :]}" for n in range(first, last + 1))
-        found = [Path(name) for name in names]
-    elif "*" in path.name:
-        found = sorted(path.parent.glob(path.name))
-    else:
-        found = [path]
-    if not found:
-        raise DataError(f"{shown(path)}: no tar file there; set path to a tar, a folder of them, or a pattern.")
-    if len(found) > MOST:
-        raise DataError(f"{shown(path)}: {len(found)} tar files; expected at most {MOST}.")
-    return found
-
-
-def _status(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{shown(path)}: expected a tar file.")
-    return status.st_size, status.st_mtime_ns
-
-
-def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as file:
+def _is_compressed(shard: Shard) -> bool:
+    with shard.open() as file:
         return file.read(6).startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
 
 

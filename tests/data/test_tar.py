@@ -6,12 +6,14 @@ import io
 import tarfile
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from pictures import chw, encoded, everything, pixels
 
 from gantk.construct import construct
-from gantk.errors import DataError, GantkWarning
+from gantk.errors import DataError, GantkWarning, UsageError
+from gantk.permissions import as_said_by
 from gantk_data.shards import Tar
 
 
@@ -136,7 +138,7 @@ def test_a_tar_that_ends_early_is_one_line(tmp_path: Path) -> None:
         ("s-{000..003}.tar", r"s-000\.tar: cannot be read"),
         ("*.tar", "no tar file there"),
         ("", "no tar file there"),
-        ("s-{0..99999}.tar", "100000 tar files; expected at most 4096"),
+        ("s-{0..99999}.tar", "100000 files; expected at most 4096"),
     ],
 )
 def test_what_is_not_there_is_one_line(tmp_path: Path, path: str, said: str) -> None:
@@ -148,3 +150,23 @@ def test_something_that_is_no_image_is_counted(tmp_path: Path) -> None:
     path = packed(tmp_path / "t.tar", image("a.png", 1), member("film.mp4", b"?"), member(".hidden.png", b"?"))
     with pytest.warns(GantkWarning, match=r"2 files were left out"):
         assert len(Tar(path=path)) == 1
+
+
+def test_shards_at_urls_need_a_user_who_allows_it(tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    for number in range(2):
+        content = shard(tmp_path / f"{number}.tar", 2 * number, 2 * number + 1).read_bytes()
+        memory.pipe(f"/bucket/s-{number}.tar", content)
+    source = Tar(url="memory://bucket/s-{0..1}.tar", download=True, cache=False)
+    np.testing.assert_array_equal(everything(source), np.stack([chw(pixels(seed)) for seed in range(4)]))
+    assert source.labels(range(4)).tolist() == [0, 1, 2, 0]
+    with pytest.raises(UsageError, match="needs download=true"):
+        Tar(url="memory://bucket/s-0.tar")
+    with as_said_by("runs/of-a-stranger"), pytest.raises(UsageError, match="only you can allow that"):
+        Tar(url="memory://bucket/s-0.tar", download=True)
+    with pytest.raises(DataError, match=r"memory://bucket/s-7\.tar: cannot be reached"):
+        Tar(url="memory://bucket/s-7.tar", download=True)
+    with pytest.raises(UsageError, match="nowhere"):
+        Tar(url="nowhere://bucket/s-0.tar", download=True)
+    with pytest.raises(UsageError, match="give either path, or url"):
+        Tar()

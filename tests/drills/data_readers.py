@@ -24,6 +24,7 @@ from gantk_data.archive import ZipFiles
 from gantk_data.decode import Decoding, decode, probe
 from gantk_data.idx import idx_shape, read_idx
 from gantk_data.listing import Files, Opener, Skips
+from gantk_data.sources import local_shards
 from gantk_data.tars import TarFiles
 
 __all__ = ["archive", "idx", "image", "npy", "npz", "tar"]
@@ -137,7 +138,7 @@ def tar() -> Reader:
         path = folder / "a.tar"
         path.write_bytes(data)
         for allowed in (True, False):
-            files = TarFiles([path], Skips(allowed))
+            files = TarFiles(local_shards(path), path, Skips(allowed))
             with files.opener() as opener:
                 for name in files.names:
                     each_of(partial(_picture, files, opener, name), files.labels)
