@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from gantk.errors import RunError
+from gantk.errors import RunError, briefly
 from gantk.files import read_whole
 from gantk.report.pictures import MOST_PIXELS
 from gantk.run.folder import PICTURE, Run
@@ -21,6 +21,9 @@ __all__ = ["Frame", "Picture", "picture_of", "sample_frames", "thumbnail"]
 
 QUALITIES = ((24, 1120, 88), (24, 1120, 72), (16, 900, 72), (12, 720, 65), (8, 560, 60), (5, 400, 50), (2, 300, 40))
 """Number of frames, their longest side and their quality: the first that fits is taken."""
+
+PROBED = 3
+"""Number of frames that are encoded first."""
 
 THUMBNAIL = 128
 """Longest side of a single image."""
@@ -82,22 +85,43 @@ def sample_frames(run: Run, most: int) -> list[Frame]:
     files = [(int(found[1]), path) for path in run.samples if (found := re.fullmatch(r"step-(\d{1,18})", path.stem))]
     if not files:
         return []
-    opened: dict[Path, Image.Image] = {}
-    faults: list[str] = []
+    opened = _Opened()
     for count, side, quality in QUALITIES:
-        frames = []
-        for step, path in _chosen(files, count):
-            try:
-                if path not in opened:
-                    opened[path] = _opened(path)
-                frames.append(Frame(step, picture_of(_within(opened[path], side), quality)))
-            except (OSError, ValueError) as error:
-                faults.append(f"{path.name} cannot be read ({error})")
+        chosen = _chosen(files, count)
+        few = opened.frames(_chosen(chosen, PROBED), side, quality)  # tell how many characters all take, in less time
+        if _size(few) * len(chosen) > most * max(1, len(few)):
+            continue
+        frames = opened.frames(chosen, side, quality)
         if not frames:
-            raise RunError(f"{faults[0]}.")
-        if sum(len(frame.picture.uri) for frame in frames) <= most:
+            raise RunError(f"{opened.fault}.")
+        if _size(frames) <= most:
             return frames
-    return frames[-1:]
+    return few[-1:]
+
+
+class _Opened:
+    """Pictures that were decoded; those that cannot be are left out."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Image.Image | None] = {}
+        self.fault = ""
+
+    def frames(self, files: Sequence[tuple[int, Path]], side: int, quality: int) -> list[Frame]:
+        found = [(step, self._image(path)) for step, path in files]
+        return [Frame(step, picture_of(_within(image, side), quality)) for step, image in found if image is not None]
+
+    def _image(self, path: Path) -> Image.Image | None:
+        if path not in self._known:
+            try:
+                self._known[path] = _opened(path)
+            except (OSError, ValueError) as error:
+                self._known[path] = None
+                self.fault = self.fault or f"{path.name} cannot be read ({briefly(error)})"
+        return self._known[path]
+
+
+def _size(frames: Sequence[Frame]) -> int:
+    return sum(len(frame.picture.uri) for frame in frames)
 
 
 def _chosen(files: Sequence[tuple[int, Path]], count: int) -> list[tuple[int, Path]]:
