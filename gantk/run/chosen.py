@@ -43,13 +43,17 @@ class Chosen:
     """Images of each measured batch, on one device."""
     device: str
     seconds: Mapping[str, float]
-    """What was measured: the median time of a step, plain float32 first."""
+    """What was measured: the median time of a step, plain float32 first; empty if nothing was."""
+    why: str = ""
+    """Why nothing was measured."""
 
     @property
     def computing(self) -> Computing:
         return Computing(self.precision, self.memory_format)
 
     def __str__(self) -> str:
+        if self.why:
+            return f"{self.computing}, since {self.why}"
         plain = next(iter(self.seconds.values()), math.nan)
         speeds = {name: plain / seconds for name, seconds in [*self.seconds.items()][1:]}
         chosen = str(self.computing)
@@ -58,7 +62,7 @@ class Chosen:
             return f"{chosen}: {speeds[chosen]:.2f} times as fast as {next(iter(self.seconds))}, {where}"
         others = ", ".join(f"{name}: {speed:.2f} times as fast" for name, speed in speeds.items())
         others = others or "the others are much slower, or fail"
-        return f"{chosen}, since nothing else is {GAIN} times as fast ({others}), {where}"
+        return f"{chosen}, since nothing else is clearly faster ({others}), {where}"
 
 
 def read_chosen(run: Run) -> Chosen | None:
@@ -91,7 +95,7 @@ def write_chosen(run: Run, chosen: Chosen) -> None:
 
 
 def _check(found: Chosen) -> None:
-    texts: list[Any] = [found.stage, found.device]
+    texts: list[Any] = [found.stage, found.device, found.why]
     known = found.precision in ("32-true", "bf16-mixed") and found.memory_format in ("contiguous", "channels_last")
     counts = all(type(each) is int and each >= 0 for each in (found.step, found.images))
     if not (known and counts and all(isinstance(each, str) for each in texts) and isinstance(found.seconds, dict)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 import torch
@@ -32,6 +32,8 @@ FEW, LEAST = 8, 2
 """Images by which a step's time is guessed and on which other stages are tried, and the fewest that are measured."""
 LONG = 0.5
 """Seconds that a measured step should take at most; batches are made smaller for it, but not smaller than `FEW`."""
+SHORT = 60.0
+"""Seconds of what is left of a training below which nothing is measured."""
 HEAVY = 2.0
 """Seconds of a step of `FEW` images above which even fewer are measured."""
 
@@ -106,7 +108,10 @@ class Trials:
     def _measured(self, before: Snapshot, number: int, stage: Stage) -> Chosen | None:
         self._enter(number)
         batches = Batches(self._data, self._seed, stage, self._fabric).of_step(0)
-        images = self._affordable(stage, batches)
+        guess = self._guess(stage, batches)
+        if guess is not None and guess * self._images_left(number, stage) / self._fabric.world_size < SHORT:
+            return self._as_chosen(self._ways[0], stage, FEW, {}, "the training is too short to measure others")
+        images = _affordable(guess, len(batches[0].images))
         batches = [_first(batch, images) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=batches)
@@ -114,21 +119,24 @@ class Trials:
         except Exception:  # noqa: BLE001 - training itself will meet it, and say where
             return None
         way = next((way for way in faster(seconds) if self._works(before, way, number)), self._ways[0])
-        told = {str(each): round(median(values), 6) for each, values in seconds.items()}
-        device = str(self._fabric.device)
-        return Chosen(way.precision, way.memory_format, self._place.total, stage.name, images, device, told)
+        return self._as_chosen(way, stage, images, seconds)
 
-    def _affordable(self, stage: Stage, batches: Sequence[Batch]) -> int:
-        """How many images a batch may have so that a step is short."""
-        most = len(batches[0].images)
+    def _as_chosen(
+        self, way: Computing, stage: Stage, images: int, seconds: Mapping[Computing, Sequence[float]], why: str = ""
+    ) -> Chosen:
+        told = {str(each): round(median(values), 6) for each, values in seconds.items()}
+        where = (self._place.total, stage.name, images, str(self._fabric.device))
+        return Chosen(way.precision, way.memory_format, *where, told, why)
+
+    def _guess(self, stage: Stage, batches: Sequence[Batch]) -> float | None:
+        """Seconds for each image of a batch on this device, by a few of them; `None` if that fails."""
         few = [_first(batch, FEW) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=few)
             (seconds,) = times(self._ways[:1], step, self._clock, self._agreed, rounds=2)[self._ways[0]]
         except Exception:  # noqa: BLE001 - a loss may need more images
-            return most
-        least = FEW if seconds <= HEAVY else LEAST
-        return min(most, max(least, int(LONG / (seconds / len(few[0].images))))) if seconds else most
+            return None
+        return seconds / len(few[0].images)
 
     def _works(self, before: Snapshot, way: Computing, measured: int) -> bool:
         """Whether the other stages that are left can be computed in this way."""
@@ -171,7 +179,7 @@ class Trials:
         return stage.steps(len(self._data)) - (self._place.step if number == self._place.stage else 0)
 
     def _images_left(self, number: int, stage: Stage) -> int:
-        return self._steps_left(number, stage) * stage.batch_size * stage.batches()
+        return self._steps_left(number, stage) * stage.batch_size
 
     def _agreed(self, seconds: float) -> float:
         """The time of the first device, so that all of them measure and choose the same."""
@@ -181,6 +189,14 @@ class Trials:
         if self._fabric.device.type != "cpu":
             torch.accelerator.synchronize(self._fabric.device)
         return time.perf_counter()
+
+
+def _affordable(guess: float | None, most: int) -> int:
+    """How many images a measured batch has, so that a step is short."""
+    if not guess:
+        return most
+    least = FEW if guess * FEW <= HEAVY else LEAST
+    return min(most, max(least, int(LONG / guess)))
 
 
 def _play(turns: Turns, model: Model, stage: Stage, batches: Sequence[Batch]) -> None:

@@ -20,7 +20,7 @@ from gantk.report.checked import checked
 from gantk.report.one_run import run_json, run_text
 from gantk.run.chosen import Chosen, Computing, read_chosen
 from gantk.run.folder import Run
-from gantk.training.computing import Trials
+from gantk.training.computing import Trials, _affordable
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
@@ -52,6 +52,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         return {way: [0.1 / found.get(str(way), 1.0)] for way in ways}
 
     monkeypatch.setattr("gantk.training.computing.times", times)
+    monkeypatch.setattr("gantk.training.computing.SHORT", 0.0)
     return found
 
 
@@ -159,7 +160,7 @@ def test_what_is_hardly_faster_is_not_taken(speeds: dict[str, float], tiny: Buil
     saying = Saying()
     gantk.train(tiny(settings={**AUTO, "stages.game.length": "1 step"}), tmp_path / "run", progress=saying)
     (line,) = [text for text in saying.said if text.startswith("precision: ")]
-    assert line.startswith("precision: 32-true, since nothing else is 1.1 times as fast (32-true, channels_last: 0.50 ")
+    assert line.startswith("precision: 32-true, since nothing else is clearly faster (32-true, channels_last: 0.50 ")
     assert "bf16-mixed: 1.09 times as fast" in line
 
 
@@ -219,10 +220,32 @@ def test_a_damaged_record_is_one_line(content: str, tiny: Build, tmp_path: Path)
         gantk.train(model, run, progress=Silent())
 
 
-def test_it_measures(tiny: Build, tmp_path: Path) -> None:
+def test_it_measures(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the real clock: something is chosen, whatever the machine."""
+    monkeypatch.setattr("gantk.training.computing.SHORT", 0.0)
     gantk.train(tiny(settings={**AUTO, "stages.game.length": "1 step"}), tmp_path / "run", progress=Silent())
     chosen = read_chosen(Run(tmp_path / "run"))
     assert chosen is not None
     assert chosen.seconds["32-true"] > 0
     assert (chosen.stage, chosen.step, chosen.device) == ("game", 0, "cpu")
+
+
+def test_a_short_training_is_not_measured_and_its_resume_neither(
+    tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, saying = Run(tmp_path / "run"), Saying()
+    gantk.train(tiny(data="digits", settings={**AUTO, "stages.game.length": "1 step"}), run, progress=saying)
+    said = "precision: 32-true, since the training is too short to measure others"
+    assert said in saying.said
+    assert said in run_text(run)
+    never(monkeypatch)
+    gantk.train(gantk.load(run), run, settings={"stages.game.length": "2 steps"}, progress=Silent())
+
+
+@pytest.mark.parametrize(
+    ("guess", "most", "expected"),
+    [(None, 128, 128), (0.001, 128, 128), (0.01, 128, 50), (0.2, 128, 8), (0.2, 4, 4), (3.0, 128, 2), (0.0, 16, 16)],
+)
+def test_steps_that_are_measured_are_short(guess: float | None, most: int, expected: int) -> None:
+    """Half a second, or eight images, or two of very large ones."""
+    assert _affordable(guess, most) == expected
