@@ -7,6 +7,7 @@ from typing import Any
 
 from gantk.building.assembly import assemble
 from gantk.permissions import as_said_by
+from gantk.printable import one_line
 from gantk.report.runs import summarized
 from gantk.report.summary import summary
 from gantk.run.chosen import read_chosen
@@ -29,7 +30,7 @@ def run_text(run: Run) -> str:
     found = summarized(run)
     lines = [f"trained: {found.step:,} of {found.steps:,} steps, {found.state}" if found.steps else found.state]
     if chosen := read_chosen(run):
-        lines.append(f"precision: {chosen}")
+        lines.append(one_line(f"precision: {chosen}"))
     if found.last:
         lines.append(f"last update: {found.last}")
     if found.scores:

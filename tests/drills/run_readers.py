@@ -19,6 +19,7 @@ from gantk.building.assembly import assemble
 from gantk.evaluation.scores import newest_figures, read_scores, scores_file
 from gantk.report.one_run import run_json, run_text
 from gantk.report.runs import runs_text, summarized
+from gantk.run.chosen import read_chosen
 from gantk.run.entries import columns, log_lines
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change, leaves, read_history, undone
@@ -135,7 +136,7 @@ def history() -> Reader:
 
 
 def scores() -> Reader:
-    """`metrics.json` and `best.json`."""
+    """`metrics.json`, `best.json` and `precision.json`."""
     real = {
         "data": "digits",
         "split": "train",
@@ -167,6 +168,8 @@ def scores() -> Reader:
         "when": "2026",
     }
     best = {"step": 2, "figure": "prdc/coverage", "value": 0.5}
+    way = {"precision": "32-true", "memory_format": "channels_last", "step": 0, "stage": "game", "images": 8}
+    chosen = {**way, "device": "cpu", "seconds": {"32-true": 0.2, "32-true, channels_last": 0.1}, "why": ""}
 
     def read(data: bytes, folder: Path) -> None:
         run = Run(folder)
@@ -174,8 +177,11 @@ def scores() -> Reader:
         run.model_toml.touch()
         scores_file(folder).write_bytes(data)
         run.best_file.write_bytes(data)
-        each_of(run.best, lambda: newest_figures(read_scores(scores_file(folder))))
+        run.precision_file.write_bytes(data)
+        each_of(run.best, lambda: str(read_chosen(run)), lambda: newest_figures(read_scores(scores_file(folder))))
 
     return Reader(
-        [json.dumps([score, score]).encode(), json.dumps(best).encode()], read, [b'"step"', b'"value"', b'"figures"']
+        [json.dumps([score, score]).encode(), json.dumps(best).encode(), json.dumps(chosen).encode()],
+        read,
+        [b'"step"', b'"value"', b'"figures"', b'"seconds"'],
     )
