@@ -146,7 +146,7 @@ def _chart(
     for each in series:
         first = tracks[each.run].not_finite.get(each.name)
         if first is not None:
-            notes.append(f"{each.label} was NaN or infinite from step {first:,} on, where nothing is drawn")
+            notes.append(f"{each.label} was NaN or infinite at step {first:,} and maybe later, where nothing is drawn")
     several = len(tracks) > 1
     columns = ["run", "step", "value"] if several else ["step", *(each.label for each in series)]
     rows = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from gantk.report.neighbors import verdict
 from gantk.report.pictures import check_drawable, grid, opaque
 from gantk.seeds import rng_for
 
-__all__ = ["Cloud", "Neighbors", "Strip", "clouds", "fresh_grid", "interpolation", "neighbors"]
+__all__ = ["Cloud", "Neighbors", "Strip", "TrainingImages", "clouds", "fresh_grid", "interpolation", "neighbors"]
 
 Tell = Callable[[str, float], object]
 """Receives what is being done, and the fraction of it that is done."""
@@ -128,7 +129,37 @@ def _cloud(name: str, found: PrincipalComponents, limit: float) -> Cloud:
     return Cloud(name, path, first, second, found.needed(0.9), len(found.variances))
 
 
-def neighbors(model: Model, side: int, tell: Tell) -> Neighbors:
+class TrainingImages:
+    """The training images of models; those of the last model stay open, since runs of a page often share them."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._source: DataSource | None = None
+
+    def of(self, model: Model, tell: Tell) -> DataSource:
+        """The images that a model was trained on.
+
+        Raises:
+            UsageError: the model was built on data given from Python.
+            DataError: they cannot be read, or are others.
+        """
+        if "data" not in model.built.spec:
+            raise UsageError("it was trained on data given from Python, which its run does not hold")
+        key = json.dumps(model.built.spec["data"], default=str)
+        if self._source is None or key != self._key:
+            with as_said_by(model.built.said_by):
+                self._source, self._key = construct("data", model.built.spec["data"]), key
+        source: DataSource = self._source
+        if tuple(source.image_shape) != tuple(model.image_shape):
+            shapes = [list(each.image_shape) for each in (source, model)]
+            raise DataError(
+                f"the training images are {shapes[0]} now, and the model's are {shapes[1]} (channels, height, width)"
+            )
+        source.prepare(lambda done: tell("reading training images", done))
+        return source
+
+
+def neighbors(model: Model, images: TrainingImages, side: int, tell: Tell) -> Neighbors:
     """Samples beside the training images that are nearest to them between pixels.
 
     Raises:
@@ -136,7 +167,7 @@ def neighbors(model: Model, side: int, tell: Tell) -> Neighbors:
         DataError: the training images cannot be read, or are others.
     """
     check_drawable(model.image_shape)
-    training = _training_images(model, tell)
+    training = images.of(model, tell)
     chosen, compared = _compared(training, math.prod(model.image_shape))
     drawn = torch.cat([to_uint8(batch) for batch in sample_batches(model, SAMPLES, SEED)])
     points = Points(len(chosen), lambda places: training.images([chosen[place] for place in places]))
@@ -150,19 +181,6 @@ def neighbors(model: Model, side: int, tell: Tell) -> Neighbors:
         near = [Near(thumbnail(opaque(image), side), distance / unit, place) for image, distance, place in beside]
         rows.append(Neighbor(thumbnail(opaque(drawn[row]), side), near, bool(found.samples.copied[row])))
     return Neighbors(rows, verdict(found), compared)
-
-
-def _training_images(model: Model, tell: Tell) -> DataSource:
-    spec = model.built.spec
-    if "data" not in spec:
-        raise UsageError("it was trained on data given from Python, which its run does not hold")
-    with as_said_by(model.built.said_by):
-        source: DataSource = construct("data", spec["data"])
-    if tuple(source.image_shape) != tuple(model.image_shape):
-        raise DataError(f"the training images are {list(source.image_shape)} now, and the model's are "
-                        f"{list(model.image_shape)} (channels, height, width)")  # fmt: skip
-    source.prepare(lambda done: tell("reading training images", done))
-    return source
 
 
 def _compared(training: DataSource, size: int) -> tuple[Sequence[int], str]:

@@ -10,6 +10,7 @@ from gantk.errors import UsageError
 from gantk.files import place
 from gantk.pages.attempts import attempted
 from gantk.pages.charts import charts_of, numbers
+from gantk.pages.drawn import TrainingImages
 from gantk.pages.machine import here
 from gantk.pages.page import html
 from gantk.pages.subject import named_runs, subject_of
@@ -85,8 +86,9 @@ def _page(found: Sequence[tuple[Run, int | None, str]], tell: Callable[[str, flo
     rows = max(LEAST_ROWS, min(MOST_ROWS, POINTS // max(1, values)))
     tracks = [track_of(each.entries, rows) for each in subjects]
     side = next(side for most, side in SIDES if len(found) <= most)
+    images = TrainingImages()
     views = [
-        view_of(subject, track, SAMPLES // len(found), side, tell)
+        view_of(subject, track, images, SAMPLES // len(found), side, tell)
         for subject, track in zip(subjects, tracks, strict=True)
     ]
     groups = charts_of(tracks, names, [subject.spec for subject in subjects])

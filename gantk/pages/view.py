@@ -11,7 +11,7 @@ from gantk.evaluation.scores import newest_figures
 from gantk.files import read_whole, text_of
 from gantk.model import Model
 from gantk.pages.attempts import Shown, attempted
-from gantk.pages.drawn import Cloud, Neighbors, Strip, clouds, fresh_grid, interpolation, neighbors
+from gantk.pages.drawn import Cloud, Neighbors, Strip, TrainingImages, clouds, fresh_grid, interpolation, neighbors
 from gantk.pages.images import Frame, sample_frames
 from gantk.pages.machine import Table, machines_of
 from gantk.pages.parts import Built, built_of
@@ -63,12 +63,13 @@ class View:
     notes: Sequence[str]
 
 
-def view_of(subject: Subject, track: Track, most: int, side: int, tell: Tell) -> View:
+def view_of(subject: Subject, track: Track, images: TrainingImages, most: int, side: int, tell: Tell) -> View:
     """Draw and gather everything that the page shows of a run.
 
     Args:
         subject: the run.
         track: its curves.
+        images: where its training images come from.
         most: characters that its sample grids take, at most.
         side: longest side of a single image.
         tell: receives what is being done, and the fraction done.
@@ -93,7 +94,7 @@ def view_of(subject: Subject, track: Track, most: int, side: int, tell: Tell) ->
         step=subject.step,
         facts=_facts(subject, track, built.value),
         frames=frames,
-        neighbors=_drawn(subject, lambda model: neighbors(model, side, told)),
+        neighbors=_drawn(subject, lambda model: neighbors(model, images, side, told)),
         strips=_drawn(subject, lambda model: interpolation(model, side)),
         clouds=_drawn(subject, lambda model: clouds(model, subject.name)),
         scores=_scores(subject),

@@ -163,10 +163,8 @@ def _scores(run: Run, entries: list[dict[str, Any]]) -> dict[str, float]:
     except RunError:
         scores = {}
     for wanted in (_measured, _losses):
-        if scores:
-            break
-        for entry in entries:
-            scores = wanted(entry.get("values", {})) or scores
+        newest = (found for entry in reversed(entries) if (found := wanted(entry.get("values", {}))))
+        scores = scores or next(newest, {})
     return scores
 
 
