@@ -7,7 +7,7 @@ it does not where a user names the part, on the command line or in Python.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -21,6 +21,9 @@ DOWNLOAD = "download"
 
 DEVICES = "train.devices"
 """The setting of the number of devices."""
+
+NODES = "train.nodes"
+"""The setting of the number of machines."""
 
 _said_by: ContextVar[str] = ContextVar("said_by", default="")
 """The run whose files are followed; empty if a user is."""
@@ -82,19 +85,22 @@ def check_download(what: str, mend: str) -> None:
         raise UsageError(f"{_said_by.get()} asks for a download of {what}, and only you can allow that: {mend}.")
 
 
-def check_devices(run: str, devices: int, paths: list[str]) -> None:
-    """Check that a user asked for several devices, and not only a run.
+def check_devices(run: str, settings: Mapping[str, Any], paths: Collection[str]) -> None:
+    """Check that a user asked for several devices or machines, and not only a run.
 
     Args:
         run: the run; empty if a user says everything.
-        devices: the number of devices.
+        settings: the `train` settings.
         paths: the settings that the user gave.
 
     Raises:
         UsageError: a run says so.
     """
-    if run and devices > 1 and DEVICES not in paths:
-        raise UsageError(
-            f"{run} asks for {devices} devices, and only you can allow that: "
-            f"--devices {devices}, or --devices 1 for one (in Python, settings={{'{DEVICES}': {devices}}})."
-        )
+    for path in (DEVICES, NODES):
+        name = path.rpartition(".")[2]
+        number = settings[name]
+        if run and number > 1 and path not in paths:
+            raise UsageError(
+                f"{run} asks for {number} {name}, and only you can allow that: "
+                f"--{name} {number}, or --{name} 1 for one (in Python, settings={{'{path}': {number}}})."
+            )

@@ -149,7 +149,7 @@ def _built(
         leave_out(without_those, name)
     model.built.notes += notes_on_replaced(without_those, request.chosen, model.built.spec)
     if start_from is not None:
-        check_devices(str(start_from), model.built.spec["train"]["devices"], [path_of(each) for each in listed])
+        check_devices(str(start_from), model.built.spec["train"], [path_of(each) for each in listed])
         model.built.said_by = str(start_from)
         start_weights(model, start_from, _model_of(located(start_from)[0]))
         if recipe is None and other_parts(chosen):

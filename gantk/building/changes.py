@@ -47,8 +47,8 @@ def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) ->
     if spec["train"]["keep_best"] not in ("", before["train"]["keep_best"]):
         better_when(model, spec["train"]["keep_best"])
     for stage in stages:
-        if stage.batch_size % spec["train"]["devices"]:
-            devices = spec["train"]["devices"]
+        devices = spec["train"]["devices"] * spec["train"]["nodes"]
+        if stage.batch_size % devices:
             raise OptionError(f"stage '{stage.name}': {stage.batch_size} is not divisible by {devices} devices.")
     return spec, stages
 

@@ -19,7 +19,7 @@ __all__ = ["TrainSettings"]
 
 AT_LEAST_ONE = (
     *("log_every", "sample_every", "checkpoint_every", "keep", "samples"),
-    *("measure_every", "measure_samples", "devices", "accumulate"),
+    *("measure_every", "measure_samples", "devices", "nodes", "accumulate"),
 )
 
 
@@ -47,7 +47,9 @@ class TrainSettings:
         ema_half_life: images after which a weight's share of that average has halved, in place of ema; 0 for ema.
         ema_warmup: the half-life is at most this share of the images so far; 0 for no warm-up.
         accelerator: where to train (Lightning Fabric chooses where it is auto).
-        devices: how many devices.
+        devices: how many devices; of each node, if there are several.
+        nodes: on how many machines, each of which has so many devices; torchrun or a cluster starts the processes.
+        sync_batchnorm: let batch normalization use the statistics of the whole batch, and not of each device's share.
         strategy: how several devices work together; ddp where it is auto.
         accumulate: into how many pieces each batch is split, whose gradients are added up before the optimizer's step,
             which needs less memory; statistics of a batch are then those of a piece.
@@ -76,6 +78,8 @@ class TrainSettings:
     ema_warmup: float = 0.0
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = 1
+    nodes: int = 1
+    sync_batchnorm: bool = False
     strategy: Literal["auto", "ddp"] = "auto"
     accumulate: int = 1
     precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
@@ -98,6 +102,11 @@ class TrainSettings:
         require(0 <= self.ema_warmup < math.inf, f"train: ema_warmup must be 0 or more, not {self.ema_warmup}.")
         averages = self.ema or self.ema_half_life
         require(bool(averages) or not self.ema_warmup, "train: ema_warmup needs an average: set ema or ema_half_life.")
+
+    @property
+    def processes(self) -> int:
+        """Number of processes that train together, one for each device."""
+        return self.devices * self.nodes
 
     def average(self) -> Callable[[nn.Module], Average] | None:
         """How averages are made of weights; `None` where there are none."""

@@ -27,6 +27,12 @@ __all__ = ["command"]
 @click.option("--accept-data", is_flag=True, help="Continue with data that has changed since the run was built.")
 @click.option("--time", metavar="TIME", help="How long to train at most, as 30min; run it again to resume.")
 @click.option("--devices", type=click.IntRange(min=1), metavar="N", help="Number of devices; one by default.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(min=1),
+    metavar="M",
+    help="Number of machines with N devices each, whose processes torchrun or a cluster has started.",
+)
 @click.option("--fresh", is_flag=True, help="Start over; checkpoints, samples and logs are moved aside first.")
 @click.option("--allow-download", is_flag=True, help="Let the run download what its parts ask for (download=true).")
 def command(
@@ -36,6 +42,7 @@ def command(
     accept_data: bool,
     time: str | None,
     devices: int | None,
+    nodes: int | None,
     fresh: bool,
     allow_download: bool,
 ) -> None:
@@ -63,6 +70,8 @@ def command(
         raise UsageError(f"{run} is a checkpoint; gantk train {folder.typed} resumes from the run's newest one.")
     if devices is not None:
         settings = (*settings, f"train.devices={devices}")
+    if nodes is not None:
+        settings = (*settings, f"train.nodes={nodes}")
     moved = naming_data(f"gantk train {folder.typed} --data PATH") if data is None else nullcontext()
     with allowing_downloads(allow_download):
         with moved, naming(folder.model_toml):

@@ -57,6 +57,15 @@ class Averages:
         if sums:
             torch._foreach_add_(sums, added)
 
+    def share(self, mean: Callable[[Tensor], Tensor]) -> None:
+        """Replace the sums by their means over devices, which add the same values.
+
+        Args:
+            mean: the mean of a tensor over devices.
+        """
+        if self._sums:
+            self._sums = dict(zip(self._sums, mean(torch.stack([*self._sums.values()])).unbind(), strict=True))
+
     def take(self) -> dict[str, float]:
         """The mean of each value over the turns that had it, as floats; starts a new interval."""
         counts = self._counts

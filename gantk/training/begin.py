@@ -14,6 +14,7 @@ from gantk.building.assembly import assemble
 from gantk.building.changes import checked_settings
 from gantk.building.given import source_of
 from gantk.building.settings import flat, path_of
+from gantk.building.train_settings import TrainSettings
 from gantk.duration import seconds_of
 from gantk.errors import UsageError
 from gantk.model import Model
@@ -82,14 +83,14 @@ def train(
     _check_types(model)
     progress = progress or for_stream()
     where = run if run is not None else model.built.run
-    if where is None and model.built.spec["train"]["devices"] > 1:
+    if where is None and TrainSettings(**model.built.spec["train"]).processes > 1:
         raise UsageError("training on several devices needs a run: gantk.train(model, RUN).")
     if where is None:
         where = free_place(model.built.spec["preset"])
         progress.say(f"training in {where}")
     place = where if isinstance(where, Run) else Run(where)
     settled = checked_settings(model, listed)[0]["train"]
-    check_devices(model.built.said_by, settled["devices"], [path_of(each) for each in listed])
+    check_devices(model.built.said_by, settled, [path_of(each) for each in listed])
     if place.model_toml.exists():
         _check_same(model, place, accept_data)
         _check_unchanged_weights(model, place)

@@ -33,10 +33,12 @@ def fabric_of(settings: TrainSettings) -> Fabric:
         return Fabric(
             accelerator=settings.accelerator,
             devices=settings.devices,
+            num_nodes=settings.nodes,
             strategy=settings.strategy,
         )
     except (ValueError, RuntimeError, ImportError) as error:
-        chosen = f"accelerator={settings.accelerator}, devices={settings.devices}, strategy={settings.strategy}"
+        names = ("accelerator", "devices", "nodes", "strategy")
+        chosen = ", ".join(f"{name}={getattr(settings, name)}" for name in names)
         raise UsageError(f"train: {chosen}: {str(error).rstrip('.')}.") from error
 
 

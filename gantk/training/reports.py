@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -69,6 +69,14 @@ class Reports:
             left = (time.monotonic() - self._since) / (done - self._first) * (self._steps - done)
             self._progress.say(f"{self._stage.name}: {duration(left)} left on this machine ({self._device})")
             self._early = None
+
+    def share(self, mean: Callable[[Tensor], Tensor]) -> None:
+        """Take the means over devices of what was added; all devices call it at the same step.
+
+        Args:
+            mean: the mean of a tensor over devices.
+        """
+        self._averages.share(mean)
 
     def report(self, done: int, total: int) -> None:
         """Tell and log the means since the last report.

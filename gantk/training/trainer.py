@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from gantk.errors import DataError, Diverged, Interrupted, UnusableCheckpoint, W
 from gantk.memory import ran_out, shortage
 from gantk.model import Model
 from gantk.nn.layout import lay_out
+from gantk.nn.synchronized import synchronized
 from gantk.run.aside import half_set_aside, set_aside, set_damaged_aside
 from gantk.run.checkpoints import Place, load_start, save
 from gantk.run.entries import read_log
@@ -95,7 +96,7 @@ class Trainer:
         self.interval: dict[str, Any] = {}
         self.content: dict[str, Any] = {}
         self.fabric = fabric_of(self.settings)
-        if self.settings.devices > 1:
+        if self.settings.processes > 1:
             launch(self.fabric)
         if not self.fabric.is_global_zero:
             self.progress = Silent()
@@ -107,7 +108,11 @@ class Trainer:
         if built != len(self.data) and not (accept_data or self.run.steps()):
             found = difference_of_counts(built, len(self.data))
             check_data(found, "the build", self.run.typed, "data" not in self.spec)
-        with locked(self.run) if self.fabric.is_global_zero else nullcontext(), self.model.averaging():
+        with (
+            locked(self.run) if self.fabric.is_global_zero else nullcontext(),
+            self.model.averaging(),
+            synchronized(self.model) if self._synchronizes else nullcontext(),
+        ):
             try:
                 self._fit(fresh, accept_data)
             except RuntimeError as error:
@@ -117,6 +122,10 @@ class Trainer:
                     f"stopped, since the process of another device has ended; {self._go_back()}; "
                     f"resume with: gantk train {self.run.typed}."
                 ) from error
+
+    @property
+    def _synchronizes(self) -> bool:
+        return self.settings.sync_batchnorm and self.fabric.world_size > 1
 
     def _fit(self, fresh: bool, accept_data: bool) -> None:
         place, trained_on = Place(), dict[str, Any]()
@@ -257,7 +266,8 @@ class Trainer:
                 raise self._unread(error, Place(place.stage, done, place.total + done - place.step), turns) from error
             reports.add(played, done + 1)
             last, total = done + 1 == steps, place.total + done + 1 - place.step
-            if self.log_due(total) or last:
+            if self._same(self.log_due(total)) or last:
+                self._share(reports)
                 reports.report(done + 1, total)
             if (self.picture_due(total) or last) and self.monitor:
                 self.monitor.draw(stage, total, self.settings.samples)
@@ -270,6 +280,7 @@ class Trainer:
             enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
             asked = self.stopping.asked()
             if self._same(self.checkpoint_due(total)) or last or best or enough or idle or asked:
+                self._share(reports)
                 self.interval = reports.state()
                 self._checkpoint(reached, turns.optimizers)
             if best and self.fabric.is_global_zero:
@@ -308,6 +319,11 @@ class Trainer:
         self.model.eval().requires_grad_(False)
         for path in stage.moves():
             self.model.get_submodule(path).train()
+
+    def _share(self, reports: Reports) -> None:
+        """What is logged is the mean over devices."""
+        if self.fabric.world_size > 1:
+            reports.share(lambda sums: cast(Tensor, self.fabric.all_reduce(sums, reduce_op="mean")))
 
     def _same(self, due: bool) -> bool:
         """The value of the first device, so that all devices agree."""

@@ -267,7 +267,7 @@ def test_only_the_first_device_measures_and_the_others_know_its_best(
     pretend(monkeypatch, 1)
     monkeypatch.setattr(Fabric, "broadcast", lambda self, own: own if isinstance(own, dict) else next(said))
     monkeypatch.setattr(Fabric, "barrier", lambda self: waited.append(True))
-    said = itertools.cycle([True, False, False])  # of each step: the best so far, no better for long, time to save
+    said = itertools.cycle([False, True, False, False])  # time to log; best so far; no better for long; time to save
     gantk.train(tiny(metric="prdc", settings=best), run, progress=Silent())
     assert len(waited) == 1 + 6
     assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["model.toml"]
