@@ -78,8 +78,8 @@ def assemble(
         built.stages = resolve_stages(model, recipe, spec.get("stages", {}))
     for stage in built.stages:
         _check_batch(stage, shape["image_shape"])
-        if stage.batch_size % train.devices:
-            sizes = f"{stage.batch_size} images per batch is not divisible by {train.devices} devices"
+        if stage.batch_size % train.processes:
+            sizes = f"{stage.batch_size} images per batch is not divisible by {train.processes} devices"
             raise UsageError(f"stage '{stage.name}': {sizes}.")
     if train.keep_best:
         better_when(model, train.keep_best)
@@ -91,7 +91,7 @@ def assemble(
                 check_shapes(model, tuple(shape["image_shape"]), recipe, labels, len(shape.get("classes", ())))
             built.notes += check_priors(model, built.stages)
             with _of_code():
-                moved = try_stages(model, built.stages, labels, train.devices * train.accumulate)
+                moved = try_stages(model, built.stages, labels, train.processes * train.accumulate)
             idle = untrained(model, moved)
             built.spec = {k: v for k, v in {**built.spec, "untrained": idle}.items() if k != "untrained" or idle}
             built.notes += notes_on_movers(idle)
