@@ -12,13 +12,15 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BUILT := $(VENV)/.built
+DOCS ?= build/docs
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check docs clean
 
 help:
 	@echo "make demo   train a small DE-GAN on digits and draw $(DEMO)/grid.png"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and layers"
+	@echo "make docs   write the documentation as a site to $(DOCS)"
 	@echo "make clean  remove $(VENV) and what tools left; runs stay"
 
 demo: $(DEMO)/grid.png
@@ -33,6 +35,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m mkdocs build --strict --site-dir "$(abspath $(DOCS))"
+	@echo "The first page: $(DOCS)/index.html"
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info gantk/ops/_build.json gantk/ops/_native*.so .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
@@ -42,6 +48,11 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(TORCH)
 	GANTK_NATIVE=0 $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# gantk itself is there already: only what its extra `docs` needs is installed.
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet 'gantk[docs]'
 	@touch $@
 
 # Native code is built here and not by pip, which would compile all of it anew each time.

@@ -204,3 +204,15 @@ def test_every_command_of_the_readme_is_run_by_ci() -> None:
                 assert f'"${{make[@]}}" {words[1]}' in script, line
             elif words[:1] == ["pip"]:
                 assert "install --quiet ." in script, line
+
+
+def test_the_reference_has_every_public_module() -> None:
+    project = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {contract["name"]: contract for contract in project["tool"]["importlinter"]["contracts"]}
+    closed = set(contracts["Plugins use the public modules only"]["forbidden_modules"])
+    modules = {f"gantk.{path.stem}" for path in (ROOT / "gantk").iterdir() if path.suffix == ".py" or path.is_dir()}
+    public = {"gantk"} | {module for module in modules - closed if not module.startswith("gantk._")}
+    hooks = (ROOT / "docs" / "hooks.py").read_text(encoding="utf-8")
+    shown = re.search(r"^MODULES = \((.*?)^\)", hooks, re.MULTILINE | re.DOTALL)
+    assert shown
+    assert set(re.findall(r'"([\w.]+)"', shown[1])) == public
