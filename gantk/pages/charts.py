@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gantk.evaluation.columns import better_of
+from gantk.pages.attempts import attempted
 from gantk.pages.tracks import SPEED, Track
 from gantk.printable import one_line
 
@@ -73,12 +75,11 @@ def charts_of(tracks: Sequence[Track], names: Sequence[str], specs: Sequence[Map
             number, title = PARTS if number == 0 and name.count("/") > 1 else number, name
         found.setdefault((number, title), []).append(name)
     for (number, title), inside in found.items():
-        kept = _without_repetition(tracks[0], inside) if len(tracks) == 1 else inside
         series = [
             Series(run, _label(name, title) if len(tracks) == 1 else names[run], name)
-            for name in kept
+            for name in inside
             for run, track in enumerate(tracks)
-            if any(value is not None for value in track.values.get(name, ()))
+            if any(value is not None for value in track.values.get(name, ())) and not _is_repetition(track, name)
         ]
         if series:
             groups[number].charts.append(_chart(_shown(title), series, tracks, names, better))
@@ -115,20 +116,18 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _without_repetition(track: Track, names: Sequence[str]) -> list[str]:
-    """Names without an objective that equals its only term."""
-    terms = {name: track.values[name] for name in names}
-    return [
-        name
-        for name in names
-        if not name.endswith("/objective") or all(terms[name] != other for key, other in terms.items() if key != name)
-    ]
+def _is_repetition(track: Track, name: str) -> bool:
+    """Whether it is an objective that equals its only term."""
+    player, _, rest = name.partition("/")
+    if rest != "objective":
+        return False
+    terms = [values for other, values in track.values.items() if other.startswith(f"{player}/") and other != name]
+    return track.values[name] in terms
 
 
 def _better(specs: Sequence[Mapping[str, Any]]) -> Callable[[str], str]:
-    metrics = {
-        str(each["plugin"]).rpartition(":")[2]: str(each["plugin"]) for s in specs for each in s.get("metric", [])
-    }
+    plugins = [plugin for spec in specs for plugin in attempted(partial(_metrics, spec)).value or ()]
+    metrics = {plugin.rpartition(":")[2]: plugin for plugin in plugins}
     directions = {name: better_of(plugin) for name, plugin in metrics.items()}
 
     def of(name: str) -> str:
@@ -137,6 +136,10 @@ def _better(specs: Sequence[Mapping[str, Any]]) -> Callable[[str], str]:
         return str(directions.get(metric, {}).get(figure, ""))
 
     return of
+
+
+def _metrics(spec: Mapping[str, Any]) -> list[str]:
+    return [str(each["plugin"]) for each in spec.get("metric", [])]
 
 
 def _chart(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gantk.duration import duration
 from gantk.evaluation.scores import newest_figures
@@ -129,10 +129,8 @@ def _scores(subject: Subject) -> Shown[Scores]:
 def _facts(subject: Subject, track: Track, built: Built | None) -> list[tuple[str, str]]:
     summary, spec = subject.summary, subject.spec
     facts = [("recipe", summary.recipe), ("parts", summary.parts)]
-    shape = spec.get("shape")
-    if isinstance(shape, Mapping):
-        size = "×".join(str(each) for each in shape.get("image_shape", ()))
-        facts.append(("data", f"{shape.get('images', 0):,} images of {size}"))
+    if images := attempted(lambda: _images(spec["shape"])).value:
+        facts.append(("data", images))
     if summary.steps:
         facts.append(("trained", f"{summary.step:,} of {summary.steps:,} steps, {summary.state}"))
     if track.images:
@@ -148,6 +146,10 @@ def _facts(subject: Subject, track: Track, built: Built | None) -> list[tuple[st
     facts.append(("seed", str(spec.get("seed", 0))))
     facts += [("last trained", summary.last)] if summary.last else []
     return [(name, value) for name, value in facts if value]
+
+
+def _images(shape: Mapping[str, Any]) -> str:
+    return f"{shape['images']:,} images of {'×'.join(map(str, shape['image_shape']))}"
 
 
 def _settings(subject: Subject) -> str:

@@ -95,6 +95,7 @@ def test_several_runs_have_a_chart_for_each_value() -> None:
     found = {c.title: [s.label for s in c.series] for g in groups for c in g.charts}
     assert found["d/hinge"] == ["one"]
     assert found["g/hinge"] == ["one", "two"]
+    assert found["d/objective"] == ["two"], "where it repeats the only term, it is left out"
     assert "d/hinge/real" in {c.title for g in groups for c in g.charts if g.title == "Parts of the losses"}
     data = numbers(tracks, groups)
     assert [run["steps"] for run in data["runs"]] == [[1, 2], [2, 4, 6]]

@@ -14,6 +14,7 @@ from PIL import Image
 from reported import drawn, made_hostile
 
 import gantk
+from gantk import toml
 from gantk.errors import RunError, UsageError
 from gantk.pages.images import sample_frames
 from gantk.run.folder import Run
@@ -124,6 +125,19 @@ def test_a_part_that_is_not_installed_is_said(trained: Path) -> None:
     assert "Its parts cannot be built here: " in page.text
     assert "nonsaturating" in page.text
     assert "images per second" in page.text
+
+
+@pytest.mark.parametrize("path", ["metric", "shape", "shape.images", "shape.image_shape", "stages", "recipe", "train"])
+@pytest.mark.parametrize("value", ["5", "[]", "'x'", "{}"])
+def test_settings_of_any_kind_leave_a_page(trained: Path, path: str, value: str) -> None:
+    """Whatever a damaged `model.toml` says, the curves are there."""
+    run = Run(trained)
+    *outer, last = path.split(".")
+    spec = run.spec()
+    table = spec[outer[0]] if outer else spec
+    table[last] = toml.loads(f"x = {value}")["x"]
+    run.rewrite(spec)
+    assert "images per second" in drawn(trained).text
 
 
 def test_a_run_in_training_is_reported_without_waiting(trained: Path) -> None:
