@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gantk.evaluation.evaluate import evaluate as evaluate
     from gantk.exports.export import export as export
     from gantk.model import Model as Model
+    from gantk.pages.plots import plot_curves as plot_curves
+    from gantk.pages.plots import plot_interpolation as plot_interpolation
     from gantk.pages.report import report as report
     from gantk.parts import Condition as Condition
     from gantk.parts import Discriminator as Discriminator
@@ -57,6 +59,7 @@ _WHERE = {
     "gantk.evaluation.evaluate": ("evaluate",),
     "gantk.exports.export": ("export",),
     "gantk.model": ("Model",),
+    "gantk.pages.plots": ("plot_curves", "plot_interpolation"),
     "gantk.recipe": ("AdaptivePreset", "Recipe"),
     "gantk.report.compare": ("compare",),
     "gantk.report.show": ("show",),

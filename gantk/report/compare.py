@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantk.errors import RunError, UsageError, nearest
 from gantk.evaluation.best import best_step, figure_names, is_called, kept_in_training
@@ -19,6 +19,9 @@ from gantk.report.curves import FIGURES, curves_figure, logged_curves
 from gantk.report.outputs import writable, write_aside
 from gantk.report.pictures import save_figure
 from gantk.run.folder import Run
+
+if TYPE_CHECKING:
+    from gantk.report.plot import Plot
 
 __all__ = ["ComparedRuns", "compare"]
 
@@ -63,6 +66,14 @@ class ComparedRuns:
         known = [column.name for column in self.columns]
         raise UsageError(f"there is no figure '{figure}'.{nearest(figure, known)}")
 
+    def plot(self) -> Plot:
+        """Draw the scores that were logged in training, with their spread over seeds, as a Matplotlib figure.
+
+        Raises:
+            UsageError: none were logged, or none alike.
+        """
+        return curves_figure(self.rows, logged_curves(self.rows))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as Markdown, CSV or LaTeX, or the curves that were logged in training as a picture.
 
@@ -76,7 +87,7 @@ class ComparedRuns:
         output = place(path)
         writable(output, (*filter(None, KINDS), *FIGURES))
         if output.suffix.lower() in FIGURES:
-            save_figure(curves_figure(self.rows, logged_curves(self.rows)), output)
+            save_figure(self.plot(), output)
             return
         content = KINDS[output.suffix.lower()](self.grid()).encode()
         write_aside(output, lambda file: file.write(content))

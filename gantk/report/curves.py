@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,8 @@ from gantk.run.folder import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from gantk.report.plot import Plot
 
 __all__ = ["FIGURES", "Curves", "curves_figure", "logged_curves"]
 
@@ -155,23 +155,17 @@ def _line(entry: Entry) -> str:
     )
 
 
-def curves_figure(rows: Sequence[Row], curves: Curves) -> Figure:
+def curves_figure(rows: Sequence[Row], curves: Curves) -> Plot:
     """A panel for each figure, a color for each row: the mean of its runs, and their standard deviation around it."""
-    from matplotlib.figure import Figure
+    from gantk.report.plot import label, panels
 
-    count = len(curves.figures)
-    across = min(count, 3 if count > 4 else 2)
-    down = math.ceil(count / across)
-    figure = Figure(figsize=(4.8 * across, 3.2 * down + 0.5 + 0.2 * len(rows)), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).flatten()
-    for axes, (name, found) in zip(panels, curves.figures.items(), strict=False):
+    figure, places = panels(len(curves.figures), len(rows))
+    for axes, (name, found) in zip(places, curves.figures.items(), strict=True):
         for number, each in enumerate(found):
-            _draw(axes, each, f"C{number}", rows[number].name)
+            _draw(axes, each, f"C{number}", label(rows[number].name))
         axes.set(title=f"{name}{ARROWS[curves.better[name]]}", xlabel="step")
         axes.grid(alpha=0.3)
-    for axes in panels[count:]:
-        axes.set_axis_off()
-    handles = {label: h for axes in panels for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {name: h for axes in places for h, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=min(3, len(handles)))
     several = any(len(each) > 1 for found in curves.figures.values() for each in found)
     band = ["band: standard deviation over the seeds of the training"] if several else []
