@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 Tell = Callable[[str, float], object]
 
-HEADLINES = 6
+HEADLINES = 5
 """Number of scores that stand beside the samples."""
 
 LONGEST = 40_000

@@ -62,7 +62,14 @@ def test_charts_are_read_and_changed_by_keyboard(trained: Path, browser: Browser
     assert browser.run(said).startswith("steps 8: nonsaturating")
     browser.press(".plot", KEYS.ARROW_LEFT)
     assert browser.run(said).startswith("steps 7: nonsaturating")
+    read = browser.run(
+        "[...document.querySelectorAll('.chart')].map(each => each.querySelector('.legend b').textContent)"
+    )
+    assert len([value for value in read if value]) > 5, "the other charts show their values at this step"
     before = browser.run("document.querySelector('.chart canvas').toDataURL()")
+    browser.press(".plot", "+")
+    assert browser.run("document.querySelector('.chart canvas').toDataURL()") != before
+    browser.press(".plot", KEYS.ESCAPE)
     browser.press("#smoothing", *[KEYS.ARROW_RIGHT] * 40)
     assert browser.run("document.getElementById('smoothing-value').textContent") == "0.8"
     smooth = browser.run("document.querySelector('.chart canvas').toDataURL()")
@@ -113,6 +120,6 @@ def test_the_screenshot_of_the_docs(browser: Browser) -> None:
     """GANTK_SCREENSHOT is the run; the picture is written to docs/images/report.png."""
     page = gantk.report(os.environ["GANTK_SCREENSHOT"])
     browser.open(page, 1120)
-    browser.resize(1120, 1360)
+    browser.resize(1120, 1560)
     shot = Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())).convert("RGB")
     shot.quantize(128).save(Path(__file__).parents[2] / "docs" / "images" / "report.png", optimize=True)

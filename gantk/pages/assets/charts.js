@@ -59,7 +59,7 @@ const Charts = (() => {
         { ...ink, size: 58, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : compact.format(tick))) },
       ],
       series: [{ label: names[axis] }, ...behind, ...drawn],
-      cursor: { drag: { x: true, y: false }, focus: { prox: 24 } },
+      cursor: { drag: { x: true, y: false }, focus: { prox: 24 }, sync: { key: "training", scales: ["x", null] } },
       hooks: {
         setCursor: [(plot) => readout(figure, plot, behind.length)],
         draw: [(plot) => stageMarks(plot, lines)],
@@ -129,11 +129,20 @@ const Charts = (() => {
     shown.set(figure, { plot, hidden });
   }
 
+  const ZOOM = { "+": 0.5, "=": 0.5, "-": 2 };
+
+  function zoom(plot, factor) {  // around the cursor, as far as there are values
+    const { min, max } = plot.scales.x, xs = plot.data[0], half = (max - min) * factor / 2;
+    const center = plot.cursor.idx == null ? (min + max) / 2 : xs[plot.cursor.idx];
+    plot.setScale("x", { min: Math.max(xs[0], center - half), max: Math.min(xs[xs.length - 1], center + half) });
+  }
+
   function keys(event, figure) {
     const { plot } = shown.get(figure) || {};
     const last = plot ? plot.data[0].length - 1 : -1;
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
     if (event.key === "Escape" && plot) return draw(figure);
+    if (event.key in ZOOM && plot) return zoom(plot, ZOOM[event.key]);
     if (!(event.key in moves) || last < 0) return;
     event.preventDefault();
     const from = plot.cursor.idx ?? (moves[event.key] > 0 ? -1 : last + 1);
