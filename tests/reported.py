@@ -95,12 +95,12 @@ class Browser:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
-    def open(self, page: Path, width: int = 1200, dark: bool = False) -> None:
-        """Open a page at a width, in a light or dark scheme."""
+    def open(self, page: Path | str, width: int = 1200, dark: bool = False) -> None:
+        """Open a page, a file or an address, at a width, in a light or dark scheme."""
         self.resize(width, 900)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self.driver.get(page.as_uri())
+        self.driver.get(page if isinstance(page, str) else page.as_uri())
         # Charts are drawn when the browser tells them their sizes, before the second of these frames.
         self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 

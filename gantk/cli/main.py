@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "build",
     "train": "train",
     "sample": "sample",
+    "explore": "explore",
     "interpolate": "interpolate",
     "reconstruct": "reconstruct",
     "evaluate": "evaluate",

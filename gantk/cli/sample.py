@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, opened, progress_bar, reserve
+from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, opened, progress_bar, reserve
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.measures.samples import Samples
     from gantk.model import Model
 
@@ -47,6 +49,13 @@ __all__ = ["command"]
     help="Draw noise outside [-T, T] again, such as 0.7: more typical, less diverse images. Needs Gaussian noise.",
 )
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
+@click.option(
+    "--noise",
+    "noise",
+    type=PLACE,
+    metavar="FILE.npy",
+    help="Draw the images of these noise vectors [N, dim], in place of random ones.",
+)
 def command(
     run: Path,
     step: int | None,
@@ -57,6 +66,7 @@ def command(
     by_class: bool,
     truncation: float | None,
     no_refiner: bool,
+    noise: Path | None,
 ) -> None:
     """Generate images with RUN or one of its checkpoints.
 
@@ -64,10 +74,12 @@ def command(
     Arrays, zips and folders are written batch by batch, so that their number of images is not limited by memory.
     """
     from gantk.asked import check_truncation
-    from gantk.measures.samples import labeled_batches
+    from gantk.measures.samples import batches_of_noise, labeled_batches
     from gantk.report.image_sets import KINDS, save_images
     from gantk.report.pictures import PICTURES, check_grid
 
+    if noise is not None and (conditions or by_class or truncation is not None):
+        raise UsageError("--noise has everything in it: leave out --condition, --by-class and --truncation.")
     reserve(output, KINDS, count)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
@@ -78,12 +90,29 @@ def command(
     if by_class:
         conditions = _classes(run, model, conditions)
         columns = len(conditions)
+    given = None if noise is None else _noise_in(noise, model)
+    count = count if given is None else len(given)
     if output.suffix.lower() in PICTURES:
         check_grid(output, count, model.image_shape, columns)
     with progress_bar("generating images") as progress:
-        batches = labeled_batches(model, count, seed, not no_refiner, conditions, truncation)
+        if given is None:
+            batches = labeled_batches(model, count, seed, not no_refiner, conditions, truncation)
+        else:
+            batches = batches_of_noise(model, given, not no_refiner)
         save_images(_watched(batches, count, progress), count, output, columns)
     click.echo(f"{counted(count, 'image')} written to {output}")
+
+
+def _noise_in(file: Path, model: Model) -> Tensor:
+    """The noise vectors in an array file."""
+    from gantk.asked import noise_vectors
+    from gantk.data import read_array
+
+    with naming(file):
+        found = noise_vectors(read_array(file), model.noise_dim)
+        if not len(found) or not found.isfinite().all():
+            raise UsageError("expected at least one noise vector, and finite numbers.")
+    return found
 
 
 def _classes(run: Path, model: Model, conditions: tuple[str, ...]) -> tuple[str, ...]:

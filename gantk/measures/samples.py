@@ -12,7 +12,7 @@ from gantk.calls import calling
 from gantk.errors import FitError
 from gantk.model import Model
 
-__all__ = ["Samples", "labeled_batches", "sample_batches"]
+__all__ = ["Samples", "batches_of_noise", "labeled_batches", "sample_batches"]
 
 
 class Samples(NamedTuple):
@@ -47,6 +47,12 @@ def labeled_batches(
         turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
         noise = model.sample_noise(number, rng, turned or None, truncation)
         yield Samples(model.generate(noise, refine), _labels(model, noise))
+
+
+def batches_of_noise(model: Model, noise: Tensor, refine: bool = True) -> Iterator[Samples]:
+    """The images of noise vectors `[N, noise_dim]`, in batches; conditions are part of the noise."""
+    for part in torch.split(noise, model.chunk):
+        yield Samples(model.generate(part, refine), _labels(model, part))
 
 
 def _labels(model: Model, noise: Tensor) -> Tensor | None:

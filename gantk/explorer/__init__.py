@@ -1,0 +1,1 @@
+"""A local page that moves through the noise of a model."""
