@@ -42,6 +42,8 @@ const Charts = (() => {
     return own.every((each) => JSON.stringify(each) === JSON.stringify(own[0])) && own[0].length > 1 ? own[0] : [];
   }
 
+  const follows = (event) => event === "mousemove" || event === "mouseleave";  // charts share the cursor, but not the zoom
+
   function options(figure, width, axis, series, hidden) {
     const many = data.runs.length > 1, raw = state.smoothing > 0;
     const style = (each, number) => ({
@@ -59,7 +61,7 @@ const Charts = (() => {
         { ...ink, size: 58, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : compact.format(tick))) },
       ],
       series: [{ label: names[axis] }, ...behind, ...drawn],
-      cursor: { drag: { x: true, y: false }, focus: { prox: 24 }, sync: { key: "training", scales: ["x", null] } },
+      cursor: { drag: { x: true, y: false }, focus: { prox: 24 }, sync: { key: "training", scales: ["x", null], filters: { pub: follows } } },
       hooks: {
         setCursor: [(plot) => readout(figure, plot, behind.length)],
         draw: [(plot) => stageMarks(plot, lines)],
@@ -148,7 +150,7 @@ const Charts = (() => {
     const from = plot.cursor.idx ?? (moves[event.key] > 0 ? -1 : last + 1);
     const to = Math.min(last, Math.max(0, from + moves[event.key]));
     const x = plot.data[0][to];
-    plot.setCursor({ left: plot.valToPos(x, "x"), top: 20 });
+    plot.setCursor({ left: plot.valToPos(x, "x"), top: 20 }, true, true);
     const said = [...figure.querySelectorAll(".legend button")].map((each) => `${each.childNodes[1].data} ${each.querySelector("b").textContent}`);
     document.getElementById("reading").textContent = `${names[axisOf(figure)]} ${read(x)}: ${said.join(", ")}`;
   }
