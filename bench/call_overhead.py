@@ -4,7 +4,8 @@
 
 Builds the same small kernel both ways in a temporary folder, with the headers of the installed torch, and times the
 hidden loss and its backward on maps so small that the call dominates. Rounds alternate between the two; times are
-medians over rounds, ratios are medians of the ratios per round. docs/native.md describes the decision based on them.
+medians over rounds, ratios are medians of the ratios per round. The decision based on them is described in
+bench/notes/call-overhead.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The native losses as custom operators of torch: schema, CPU and CUDA kernels, fake tensors, autograd.
 
-`Library` with `register_autograd` has the lowest overhead of the documented ways to register them; docs/native.md has
-the figures. Second derivatives use the plain-torch reference.
+`Library` with `register_autograd` has the lowest overhead of the documented ways to register them: the
+figures are in bench/notes/call-overhead.md. Second derivatives use the plain-torch reference.
 """
 
 from __future__ import annotations
