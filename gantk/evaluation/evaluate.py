@@ -19,7 +19,7 @@ from gantk.building.construct import part_class
 from gantk.errors import BrokenPlugin, FitError, UsageError
 from gantk.evaluation.cache import features_folder, trim
 from gantk.evaluation.choice import Chosen, context_of, default_metrics, named_metrics
-from gantk.evaluation.judged import Judged, Steps, best_device, generated_by, judged
+from gantk.evaluation.judged import IMAGES, Judged, Steps, best_device, generated_by, judged
 from gantk.evaluation.real import ImageSet, held_out_of, image_set
 from gantk.evaluation.scores import Score, add_score, read_scores, scores_file
 from gantk.evaluation.sides import Progress, RealSides, Sample
@@ -33,9 +33,6 @@ from gantk.permissions import as_said_by
 from gantk.seeds import check_seed, derive_seed, forked
 
 __all__ = ["Evaluation", "evaluate"]
-
-IMAGES = 10_000
-"""Default number of generated images."""
 
 
 class Evaluation(list[Score]):

@@ -18,6 +18,7 @@ from gantk.building.spec import part_table
 from gantk.data import DataSource
 from gantk.errors import DataError, UnknownName, UsageError
 from gantk.evaluation.array_files import is_array_file
+from gantk.evaluation.onnx_files import is_onnx_file, onnx_path, onnx_source
 from gantk.evaluation.protocol import Generated
 from gantk.evaluation.real import ImageSet, image_set
 from gantk.files import place as placed
@@ -31,7 +32,10 @@ from gantk.run.located import located
 from gantk.run.places import near_run, runs_under
 from gantk.run.usable import weights_at
 
-__all__ = ["Judged", "Steps", "best_device", "generated_by", "judged"]
+__all__ = ["IMAGES", "Judged", "Steps", "best_device", "generated_by", "judged"]
+
+IMAGES = 10_000
+"""Default number of generated images."""
 
 Steps = int | Literal["all"] | None
 """A checkpoint of a run: its step, `all`, or the newest."""
@@ -94,6 +98,9 @@ def judged(what: Any, step: Steps = None, most: int | None = None, like: DataSou
             return _run(run, at if at is not None else step)
     if step is not None:
         raise UsageError(f"{what if text else 'the images'}: images have no steps; leave out --step.")
+    if text and is_onnx_file(what):
+        drawn = ImageSet(str(what), onnx_source(what, most or IMAGES))
+        return Judged(str(what), (None,), images=drawn, place=onnx_path(what))
     try:
         array = text and is_array_file(what)
         asked = _colored(what, None if like is None else like.image_shape[0]) if text and not array else what
