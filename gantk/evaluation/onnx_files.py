@@ -78,7 +78,7 @@ def onnx_source(data: str | os.PathLike[str], n: int) -> DataSource:
         inputs = ", ".join(f"{each.name} {list(each.shape)} of {each.type}" for each in given)
         raise DataError(
             f"{path}: expected one input, noise [N, dim] or [N, dim, 1, 1], and one output; it has the inputs {inputs} "
-            f"and {len(made)} outputs. A conditional generator is evaluated by the images that it draws: give their folder."
+            f"and {len(made)} outputs. Of a conditional one, evaluate a folder of its images."
         )
 
     batch = given[0].shape[0] if isinstance(given[0].shape[0], int) else BATCH
@@ -92,9 +92,8 @@ def onnx_source(data: str | os.PathLike[str], n: int) -> DataSource:
         found = np.asarray(found)
         right = found.ndim == 4 and len(found) == batch and 1 <= found.shape[1] <= CHANNELS
         if not right or not np.isfinite(found).all():
-            raise DataError(
-                f"{path}: expected finite images [{batch}, channels, height, width], got {list(found.shape)}."
-            )
+            wanted = f"[{batch}, channels, height, width]"
+            raise DataError(f"{path}: expected finite images {wanted}, got {list(found.shape)}.")
         return found.astype(np.float32, copy=False)
 
     first = images(0)
