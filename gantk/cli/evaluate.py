@@ -92,10 +92,10 @@ def command(
 ) -> None:
     """Evaluate the images of RUN's model: how close to the data, how diverse and how new they are.
 
-    RUN is a run, one of its checkpoints, or images of another program: a folder, a zip, an .npz or any data, as for
-    gantk build --data, or a generator in an .onnx file; then --data specifies the real images. Every score is written to metrics.json with its
-    protocol as soon as it is finished. Existing scores are not computed again, so an evaluation can be stopped and
-    resumed.
+    RUN is a run, one of its checkpoints, or images of another program: a folder, a zip, an .npz, any data as for gantk
+    build --data, or a generator in an .onnx file; then --data specifies the real images. Every score is written to
+    metrics.json with its protocol as soon as it is finished. Existing scores are not computed again, so an evaluation
+    can be stopped and resumed.
 
     \b
     gantk evaluate runs/digits
