@@ -59,6 +59,13 @@ class Decoding:
     crop: Literal["center", "none"] = "center"
     color: Color = "rgb"
 
+    @property
+    def shape(self) -> ImageShape | None:
+        """The shape of every decoded image, if it does not depend on the image."""
+        if self.size is None or self.color not in _MODES:
+            return None
+        return _CHANNELS[_MODES[self.color]], *self.size
+
 
 def probe(stream: IO[bytes], decoding: Decoding, title: str) -> ImageShape:
     """The shape of the decoded image, from its header alone."""

@@ -100,7 +100,10 @@ class ImageFiles(LazySource):
             self._loaded = self._labeled(found)
             self.image_shape = self._loaded.image_shape
             return
-        self._usable, shape = probe_files(self._files, self._names, self._decoding, self._skips)
+        # Without a cache, nothing is read of images, which may be many or far away, before they are needed.
+        shape = None if self._cache else self._decoding.shape
+        if shape is None:
+            self._usable, shape = probe_files(self._files, self._names, self._decoding, self._skips)
         super().__init__(len(self._usable), shape, classes)
         if self._skips.allowed:
             # Only decoding shows which files are usable, and `len()` must be right from the start.

@@ -170,3 +170,14 @@ def test_shards_at_urls_need_a_user_who_allows_it(tmp_path: Path) -> None:
         Tar(url="nowhere://bucket/s-0.tar", download=True)
     with pytest.raises(UsageError, match="give either path, or url"):
         Tar()
+
+
+def test_nothing_is_read_of_images_before_they_are_needed(tmp_path: Path) -> None:
+    path = packed(tmp_path / "t.tar", image("0.png", 0), member("1.png", b"no image"))
+    with pytest.raises(DataError, match="not an image"):
+        Tar(path=path, size=4)
+    source = Tar(path=path, size=4, cache=False)
+    assert (len(source), source.image_shape) == (2, (3, 4, 4))
+    assert source.images([0]).shape == (1, 3, 4, 4)
+    with pytest.raises(DataError, match="not an image"):
+        source.images([1])
