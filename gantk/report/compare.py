@@ -19,6 +19,7 @@ from gantk.report.curves import FIGURES, curves_figure, logged_curves
 from gantk.report.outputs import writable, write_aside
 from gantk.report.pictures import save_figure
 from gantk.run.folder import Run
+from gantk.written import write_part
 
 if TYPE_CHECKING:
     from gantk.report.plot import Plot
@@ -155,6 +156,11 @@ class ComparedRuns:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " and ".join(map(_value, value)) or "none"
+    if isinstance(value, Mapping) and "plugin" in value:
+        options = {name: each for name, each in value.items() if name != "plugin"}
+        return write_part(str(value["plugin"]).removeprefix("gantk:"), options)
     return "none" if value is None else f"{value!s:.40}"
 
 

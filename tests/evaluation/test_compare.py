@@ -17,7 +17,7 @@ import gantk
 from gantk.errors import RunError, UsageError
 from gantk.evaluation.entries import found_entries, rows_of
 from gantk.evaluation.scores import add_score
-from gantk.report.compare import compare
+from gantk.report.compare import _value, compare
 from gantk.report.curves import logged_curves
 from gantk.run.folder import Run
 from gantk.run.history import Change, add_change
@@ -323,3 +323,17 @@ def test_curves_are_drawn_where_they_were_measured_alike(tmp_path: Path) -> None
     rows = rows_of(entries := found_entries([laid(tmp_path / "d")]), [None])
     with pytest.raises(UsageError, match="none of these runs logged a metric: build them with --metric"):
         logged_curves(rows)
+
+
+def test_parts_in_which_rows_differ_are_named_as_they_are_typed() -> None:
+    shown = [
+        _value(each)
+        for each in (
+            [{"plugin": "gantk:prdc", "k": 3}, {"plugin": "others:mine"}],
+            {"plugin": "gantk:de"},
+            [],
+            None,
+            0.1,
+        )
+    ]
+    assert shown == ["prdc:k=3 and others:mine", "de", "none", "none", "0.1"]
