@@ -43,5 +43,14 @@ part mixed 30 bash -c '
 		--set train.precision=bf16-mixed -o "$run"
 	"$0" -m gantk train "$run"
 ' "$python" "$out"
+part auto 40 bash -c '
+	set -e
+	run=$1/run-auto
+	rm -rf "$run"
+	"$0" -m gantk build dcgan --set stages.game.length="20000 steps" --set train.accelerator=cuda \
+		--set train.precision=auto -o "$run"
+	"$0" -m gantk train "$run" --time 20s
+	cat "$run/precision.json"
+' "$python" "$out"
 cat "$out/summary.txt"
 ! grep -qv 'exit 0' "$out/summary.txt"
