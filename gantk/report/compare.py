@@ -67,13 +67,17 @@ class ComparedRuns:
         known = [column.name for column in self.columns]
         raise UsageError(f"there is no figure '{figure}'.{nearest(figure, known)}")
 
-    def plot(self) -> Plot:
+    def plot(self, metrics: str | Sequence[str] = ()) -> Plot:
         """Draw the scores that were logged in training, with their spread over seeds, as a Matplotlib figure.
 
+        Args:
+            metrics: the metrics or figures to draw, as `prdc`, `precision` or `prdc/precision`; all where not given.
+
         Raises:
-            UsageError: none were logged, or none alike.
+            UsageError: none of them were logged, or none alike.
         """
-        return curves_figure(self.rows, logged_curves(self.rows))
+        wanted = [metrics] if isinstance(metrics, str) else metrics
+        return curves_figure(self.rows, logged_curves(self.rows, wanted))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as Markdown, CSV or LaTeX, or the curves that were logged in training as a picture.

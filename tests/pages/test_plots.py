@@ -86,6 +86,7 @@ def test_a_real_run_and_its_comparison_are_drawn(trained: Path) -> None:
         f"prdc/{name} ↑" for name in ("precision", "recall", "density", "coverage")
     ]
     assert scores._repr_png_().startswith(PNG)
+    assert [axes.get_title() for axes in gantk.compare([trained]).plot("recall").axes] == ["prdc/recall ↑"]
 
 
 @pytest.fixture(scope="module")
