@@ -1,12 +1,14 @@
 """What the site has beside docs/: files of the repository that pages link to, and a reference of the public modules.
 
-A file of the repository that is outside docs/ is a page `repository/PATH`: Markdown as it is, other text as a
-listing, a folder as a list. Links are written as GitHub reads them, relative to the file, and are translated here.
+A file of the repository that is outside docs/ is a page `repository/PATH`: Markdown as it is, a notebook as its text
+with its code, other text as a listing, a folder as a list. Links are written as GitHub reads them, relative to the
+file, and are translated here.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -143,12 +145,21 @@ def _page(place: Path) -> str:
     """A file or folder of the repository as a page."""
     if place.suffix == ".md":
         return place.read_text(encoding="utf-8")
+    if place.suffix == ".ipynb":
+        return _notebook(place)
     if place.is_dir():
-        inside = [path.relative_to(place) for path in sorted(place.rglob("*")) if path.suffix in {*LANGUAGES, ".md"}]
+        shown = {*LANGUAGES, ".md", ".ipynb"}
+        inside = [path.relative_to(place) for path in sorted(place.rglob("*")) if path.suffix in shown]
         body = "\n".join(f"- [{path}]({place.name}/{path})" for path in inside)
     else:
         body = f"````{LANGUAGES.get(place.suffix, 'text')}\n{place.read_text(encoding='utf-8')}\n````"
     return f"---\nsearch: {{exclude: true}}\n---\n\n# {place.relative_to(ROOT)}\n\n{body}\n"
+
+
+def _notebook(place: Path) -> str:
+    """The text of a notebook, with its code as listings."""
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(place.read_text("utf-8"))["cells"]]
+    return "\n\n".join(text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in cells) + "\n"
 
 
 def _uri(path: str) -> str:
