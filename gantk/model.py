@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -15,6 +17,7 @@ from gantk.adapt import as_part, parts_named
 from gantk.calls import calling
 from gantk.chunks import CHUNK, chunk_size
 from gantk.errors import FitError, UsageError
+from gantk.grids import encoded, grid
 from gantk.kinds import LISTS, SLOTS
 from gantk.nn import Average, evaluating
 from gantk.parts import Condition, Discriminator, Generator, ImageShape, Loss, NoiseSource, Part, Refiner
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from gantk.run.folder import Run
 
 __all__ = ["Model"]
+
+SHOWN, SHOWN_PIXELS = 16, 1 << 18
+"""Samples that a notebook shows of a model, and pixels of all of them, at most."""
 
 
 class Model(nn.Module):
@@ -335,3 +341,14 @@ class Model(nn.Module):
         """The images of a sample grid; those of a conditional model show its conditions in order."""
         spread = None if self.condition is None else self.condition.spread(n)
         return self.sample(n, rng, condition=spread)
+
+    def _repr_html_(self) -> str | None:
+        """For notebooks: the title and samples, the same each time; `None`, for the text, if they are no pictures."""
+        _, height, width = self.image_shape
+        count = max(1, min(SHOWN, SHOWN_PIXELS // (height * width)))
+        try:
+            png = encoded(grid(self.preview(count, torch.Generator().manual_seed(0)), columns=8))
+        except UsageError:
+            return None
+        title = str(self._built.spec.get("title", "gantk.Model")) if self._built is not None else "gantk.Model"
+        return f'<code>{escape(title)}</code><br><img src="data:image/png;base64,{b64encode(png).decode()}">'

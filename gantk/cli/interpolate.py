@@ -45,9 +45,10 @@ def command(
 
     A GIF, an MP4 (requires ffmpeg) or a folder of frames shows the strips as animations side by side.
     """
+    from gantk.grids import grid
     from gantk.measures.interpolation import PATHS, strips
     from gantk.report.animation import check_animation, save_animation
-    from gantk.report.pictures import PICTURES, check_grid, grid, save_picture
+    from gantk.report.pictures import PICTURES, check_grid, save_picture
 
     moving = output.suffix.lower() not in PICTURES
     check_animation(output)

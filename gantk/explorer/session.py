@@ -22,12 +22,12 @@ from gantk.errors import DataError, GantkError, UsageError, briefly
 from gantk.evaluation.scores import newest_figures, read_scores, scores_file
 from gantk.explorer.directions import directions
 from gantk.explorer.place import Place
+from gantk.grids import encoded, grid
 from gantk.measures.codes import check_reads_codes, read_codes
 from gantk.measures.reconstruction import picture_files
 from gantk.measures.search import Points, search
 from gantk.nn import evaluating
 from gantk.permissions import as_said_by
-from gantk.report.pictures import encoded, grid
 from gantk.run.folder import Run
 
 __all__ = ["Session"]

@@ -12,6 +12,7 @@ import torch
 from gantk.building.construct import construct
 from gantk.data import DataSource, to_uint8
 from gantk.errors import DataError, UsageError
+from gantk.grids import grid, opaque
 from gantk.measures.interpolation import linear, strips
 from gantk.measures.nearest import training_neighbors
 from gantk.measures.principal import PrincipalComponents, principal_components
@@ -21,7 +22,7 @@ from gantk.model import Model
 from gantk.pages.images import Picture, thumbnail
 from gantk.permissions import as_said_by
 from gantk.report.neighbors import verdict
-from gantk.report.pictures import check_drawable, grid, opaque
+from gantk.report.pictures import check_drawable
 from gantk.seeds import rng_for
 
 __all__ = ["Cloud", "Neighbors", "Strip", "TrainingImages", "clouds", "fresh_grid", "interpolation", "neighbors"]

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError, nearest
+from gantk.grids import grid, opaque
 from gantk.measures.interpolation import PATHS, strips
 from gantk.pages.charts import Chart, charts_of
 from gantk.pages.subject import named_runs
 from gantk.pages.tracks import Track, track_of
-from gantk.report.pictures import check_drawable, grid, opaque
+from gantk.report.pictures import check_drawable
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 

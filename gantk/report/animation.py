@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from gantk.errors import UsageError, WorkError
+from gantk.grids import encoded, opaque
 from gantk.report.outputs import claimed, single, write_aside, write_folder
-from gantk.report.pictures import encoded, opaque
 
 __all__ = ["check_animation", "save_animation"]
 

@@ -12,9 +12,10 @@ import torch
 from numpy.lib import format as npy
 
 from gantk.data import to_uint8
+from gantk.grids import encoded, grid_of
 from gantk.measures.samples import Samples
 from gantk.report.outputs import single, write_aside, write_folder
-from gantk.report.pictures import PICTURES, encoded, grid_of, save_picture
+from gantk.report.pictures import PICTURES, save_picture
 
 __all__ = ["KINDS", "save_images"]
 

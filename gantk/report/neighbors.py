@@ -10,9 +10,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from gantk.grids import opaque
 from gantk.measures.nearest import TrainingNeighbors
 from gantk.parts import ImageShape
-from gantk.report.pictures import opaque
 
 __all__ = ["drawn_shape", "neighbors_picture", "verdict"]
 

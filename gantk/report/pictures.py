@@ -1,21 +1,18 @@
-"""Images as grids and pictures."""
+"""Pictures that are written to files, and what they are made of."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from gantk.data import to_uint8
 from gantk.errors import UsageError
+from gantk.grids import JPEG, MODES, encoded, grid_size
 from gantk.parts import ImageShape
 from gantk.report.outputs import write_aside
 
@@ -23,26 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "JPEG",
     "PICTURES",
     "check_drawable",
     "check_grid",
     "colored",
-    "encoded",
-    "grid",
-    "grid_of",
     "heat_maps",
-    "opaque",
-    "picture",
     "save_figure",
     "save_picture",
     "side_by_side",
 ]
 
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Channels → Pillow's mode of a PNG."""
-
-JPEG = (".jpg", ".jpeg")
 PICTURES = (".png", *JPEG)
 """Suffixes of image files."""
 
@@ -53,38 +40,6 @@ MOST_PIXELS = 89_478_485
 """Maximum number of pixels: Pillow warns about larger images as possible decompression bombs."""
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
-    """Arrange `[N, C, H, W]` images in [-1, 1] row by row on white, as one uint8 image `[C, H, W]`.
-
-    Args:
-        images: at least one image.
-        columns: images per row; by default, the grid is as square as possible.
-        gap: pixels between images.
-    """
-    return grid_of([images], len(images), columns, gap)
-
-
-def grid_of(batches: Iterable[Tensor], count: int, columns: int | None = None, gap: int = 2) -> Tensor:
-    """As `grid`, for `count` images in batches."""
-    columns = columns or math.ceil(math.sqrt(count))
-    canvas, index = torch.empty(0), 0
-    for batch in batches:
-        channels, height, width = batch.shape[1:]
-        if index == 0:
-            size = _grid_size(count, height, width, columns, gap)
-            canvas = torch.full((channels, *size), 255, dtype=torch.uint8)
-        for image in to_uint8(batch):
-            top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
-            canvas[:, top : top + height, left : left + width] = image
-            index += 1
-    return canvas
-
-
-def _grid_size(count: int, height: int, width: int, columns: int, gap: int) -> tuple[int, int]:
-    rows = -(-count // columns)
-    return rows * (height + gap) + gap, columns * (width + gap) + gap
-
-
 def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int | None = None, gap: int = 2) -> None:
     """Check the size of a grid before any work is done.
 
@@ -92,7 +47,7 @@ def check_grid(output: Path, count: int, image_shape: ImageShape, columns: int |
         UsageError: the grid is too large; the message contains the limit.
     """
     _, height, width = image_shape
-    sides = _grid_size(count, height, width, columns or math.ceil(math.sqrt(count)), gap)
+    sides = grid_size(count, height, width, columns or math.ceil(math.sqrt(count)), gap)
     jpeg = output.suffix.lower() in JPEG and max(sides) > JPEG_SIDE
     if sides[0] * sides[1] <= MOST_PIXELS and not jpeg:
         return
@@ -150,44 +105,6 @@ def side_by_side(pictures: Sequence[Tensor], gap: int = 12) -> Tensor:
     height = max(each.shape[1] for each in pictures)
     padded = [F.pad(each, (0, gap, 0, height - each.shape[1]), value=255) for each in pictures]
     return torch.cat(padded, dim=2)[:, :, :-gap]
-
-
-def picture(image: Tensor) -> Image.Image:
-    """A uint8 `[C, H, W]` tensor as a Pillow image.
-
-    Raises:
-        UsageError: it does not have 1 to 4 channels.
-    """
-    channels = image.shape[0]
-    if channels not in MODES:
-        raise UsageError(f"a PNG has 1 to 4 channels, got {channels}: use an .npz file instead.")
-    array = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-    return Image.fromarray(array[..., 0] if channels == 1 else array)
-
-
-def opaque(image: Tensor) -> Image.Image:
-    """A uint8 `[C, H, W]` tensor as a Pillow image, composited on white if it has transparency."""
-    shown = picture(image)
-    if shown.mode in ("L", "RGB"):
-        return shown
-    color = "L" if shown.mode == "LA" else "RGB"
-    white = Image.new(color, shown.size, "white")
-    white.paste(shown.convert(color), mask=shown.getchannel("A"))
-    return white
-
-
-def encoded(image: Tensor, suffix: str = ".png") -> bytes:
-    """A uint8 `[C, H, W]` tensor as the content of a PNG, or of a JPEG if the suffix is one's.
-
-    Raises:
-        UsageError: a PNG cannot have so many channels.
-    """
-    file = io.BytesIO()
-    if suffix.lower() in JPEG:
-        opaque(image).save(file, format="JPEG", quality=95)
-    else:
-        picture(image).save(file, format="PNG")
-    return file.getvalue()
 
 
 def save_picture(image: Tensor, path: Path) -> None:

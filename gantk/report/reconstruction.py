@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantk.grids import grid
 from gantk.measures.reconstruction import Error, Generated, Reconstructed
-from gantk.report.pictures import colored, grid, heat_maps, side_by_side
+from gantk.report.pictures import colored, heat_maps, side_by_side
 from gantk.report.table import table
 
 __all__ = ["ErrorRow", "error_table", "picture_of"]

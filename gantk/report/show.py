@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gantk.data import ArraySource, DataSource, to_float
 from gantk.errors import UsageError
-from gantk.report.pictures import grid, picture
+from gantk.grids import grid, picture
 
 __all__ = ["show"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from gantk.building.faults import blaming
+from gantk.grids import encoded, grid
 from gantk.model import Model
-from gantk.report.pictures import encoded, grid
 from gantk.run.folder import Run
 from gantk.run.log import Log
 from gantk.schedule import Stage

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from gantk.errors import UsageError, WorkError
+from gantk.grids import grid, picture
 from gantk.report.outputs import claimed, writable
-from gantk.report.pictures import grid, picture, save_picture
+from gantk.report.pictures import save_picture
 
 
 def expected(images: torch.Tensor) -> np.ndarray:

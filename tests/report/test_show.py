@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +89,35 @@ def test_construct_is_a_function_and_a_module() -> None:
     from gantk.construct import construct
 
     assert gantk.construct("noise", "gaussian:dim=4").dim == construct("noise", "gaussian:dim=4").dim == 4
+
+
+def _picture_in(html: str | None) -> Image.Image:
+    found = re.search(r'<img src="data:image/png;base64,([^"]+)">', html or "")
+    assert found, html
+    return Image.open(io.BytesIO(base64.b64decode(found[1])))
+
+
+def test_a_model_shows_its_title_and_the_same_samples_each_time(tiny: Callable[..., gantk.Model]) -> None:
+    model = tiny()
+    torch.manual_seed(5)
+    html = model._repr_html_()
+    assert torch.initial_seed() == 5
+    drawn = torch.rand(3)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(3), drawn), "showing a model draws nothing from torch's own random numbers"
+    assert model._repr_html_() == html
+    expected = gantk.show(model.sample(16, seed=0), columns=8)
+    assert np.array_equal(np.asarray(_picture_in(html)), np.asarray(expected))
+
+
+def test_a_model_that_was_assembled_by_hand_shows_itself_too() -> None:
+    model = gantk.Model(lambda n: torch.rand(n, 4), lambda noise: noise.view(-1, 1, 2, 2) * 2 - 1)
+    html = model._repr_html_()
+    assert html is not None
+    assert html.startswith("<code>gantk.Model</code>")
+    assert _picture_in(html).mode == "L"
+
+
+def test_a_model_of_images_that_are_no_pictures_is_shown_as_text() -> None:
+    model = gantk.Model(lambda n: torch.rand(n, 20), lambda noise: noise.view(-1, 5, 2, 2) * 2 - 1)
+    assert model._repr_html_() is None
