@@ -76,7 +76,9 @@ class Plan:
     def command(self) -> str:
         """The command that repeats it."""
         seeds = ",".join(map(str, self.seeds))
-        words = ["gantk", "reproduce", self.plugin.name, "--seeds", seeds if len(self.seeds) > 1 else f"{seeds},"]
+        words = ["gantk", "reproduce", self.plugin.name]
+        if any(row.recipe for row in self.what.rows.values()):
+            words += ["--seeds", seeds if len(self.seeds) > 1 else f"{seeds},"]
         words += ["--quick"] if self.quick else []
         words += ["--data", self.data] if self.data else []
         return shlex.join(words)

@@ -149,6 +149,7 @@ def test_a_command_that_prints_json_is_a_row(call, site: Path) -> None:
     done = call("reproduce", "somebody/table2", "--quick", "-o", "r", site=site).worked()
     number = float(rows(done.out)["digits"][1])
     assert 8 < number < 16
+    assert "Made by `gantk reproduce somebody/table2 --quick` on" in done.out, "seeds are of models, and it has none"
     assert re.search(r"dimension: digits is \d\.\d (higher|lower) here\.", done.out)
 
 
