@@ -1,6 +1,7 @@
 # `make demo` and `make test` set up what they need in .venv, and skip what is done.
 
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
 VENV ?= .venv
 DEMO ?= runs/demo
 
@@ -14,13 +15,14 @@ READY := $(VENV)/.ready
 BUILT := $(VENV)/.built
 DOCS ?= build/docs
 
-.PHONY: help demo test check docs clean
+.PHONY: help demo test check docs wheels clean
 
 help:
 	@echo "make demo   train a small DE-GAN on digits and draw $(DEMO)/grid.png"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types and layers"
 	@echo "make docs   write the documentation as a site to $(DOCS)"
+	@echo "make wheels build a wheel for this machine into dist; for several Pythons, PYTHONS='python3.10 python3.11'"
 	@echo "make clean  remove $(VENV) and what tools left; runs stay"
 
 demo: $(DEMO)/grid.png
@@ -38,6 +40,9 @@ check: $(READY)
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m mkdocs build --strict --site-dir "$(abspath $(DOCS))"
 	@echo "The first page: $(DOCS)/index.html"
+
+wheels:
+	bash .ci/wheels dist $(PYTHONS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info gantk/ops/_build.json gantk/ops/_native*.so .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
