@@ -51,8 +51,8 @@ def plot_curves(
 
     Args:
         runs: a run, or several: their folders, or folders of runs.
-        values: the logged values to draw, by name, such as `generator/hidden`, or by a part of it, such as `generator`;
-            by default losses, scores and speed, without the terms of losses if there are several runs.
+        values: the logged values to draw, by name, such as `generator/hidden`, or by a part of their names, such as
+            `generator`; by default losses, scores and speed, without the parts of losses if there are several runs.
 
     Returns:
         the figure, which a notebook draws.
@@ -73,22 +73,17 @@ def _with_values(tracks: Sequence[Track], wanted: Sequence[str]) -> list[Track]:
     known = list(dict.fromkeys(name for track in tracks for name in track.values))
     if not known:
         raise UsageError("nothing was logged so far: train with gantk.train, or gantk train RUN.")
+    meant: set[str] = set()
     for each in wanted:
-        if not any(_is_called(each, name) for name in known):
+        found = [each] if each in known else [name for name in known if f"/{each}/" in f"/{name}/"]
+        if not found:
             raise UsageError(f"nobody logged '{each}'; there are {', '.join(known)}.{nearest(each, known)}")
+        meant.update(found)
     if not wanted:
         return list(tracks)
     return [
-        replace(
-            track,
-            values={name: row for name, row in track.values.items() if any(_is_called(each, name) for each in wanted)},
-        )
-        for track in tracks
+        replace(track, values={name: row for name, row in track.values.items() if name in meant}) for track in tracks
     ]
-
-
-def _is_called(wanted: str, name: str) -> bool:
-    return wanted in name.split("/") or f"/{wanted}/" in f"/{name}/"
 
 
 def _drawn(charts: Sequence[Chart], tracks: Sequence[Track], names: Sequence[str]) -> Plot:

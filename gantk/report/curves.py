@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ FIGURES = (".png", ".svg", ".pdf")
 """Suffixes of what curves are drawn into."""
 
 HEAD = "measure/"
+CHARACTERS = 14
+"""Characters of the text below curves in an inch of their figure."""
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 
 Curve = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -169,7 +172,9 @@ def curves_figure(rows: Sequence[Row], curves: Curves) -> Plot:
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=min(3, len(handles)))
     several = any(len(each) > 1 for found in curves.figures.values() for each in found)
     band = ["band: standard deviation over the seeds of the training"] if several else []
-    figure.supxlabel("\n".join([*curves.protocols, *band]), fontsize=8)
+    wide = int(CHARACTERS * figure.get_figwidth())
+    lines = [line for text in (*curves.protocols, *band) for line in textwrap.wrap(text, wide)]
+    figure.supxlabel("\n".join(lines), fontsize=8)
     return figure
 
 

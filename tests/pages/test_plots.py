@@ -65,6 +65,15 @@ def test_a_figure_shows_itself_and_pyplot_does_not_know_of_it(run: Path) -> None
     assert not pyplot.get_fignums()
 
 
+def test_a_whole_name_is_that_value_and_a_part_of_names_all_of_them(run: Path) -> None:
+    _log(run, [{"step": n, "stage": "game", "values": {"g/vae": 3.0, "g/vae/kl": 1.0, "g/vae2": 2.0}} for n in (1, 2)])
+    labels = {
+        values: [line.get_label() for line in gantk.plot_curves(run, values).axes[0].lines]
+        for values in ("g/vae", "vae", "kl", "g")
+    }
+    assert labels == {"g/vae": ["vae"], "vae": ["vae", "vae/kl"], "kl": ["vae/kl"], "g": ["vae", "vae/kl", "vae2"]}
+
+
 def test_a_value_that_nobody_logged_is_one_line_with_the_nearest(run: Path) -> None:
     with pytest.raises(UsageError, match=r"nobody logged 'g/hing'; there are d/hinge, g/hinge\. .*g/hinge"):
         gantk.plot_curves(run, values="g/hing")
