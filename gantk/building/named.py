@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ Named = tuple[str, dict[str, Any]]
 def part_named(kind: str, text: str) -> Named:
     """Parse the name of a plugin with options, such as `de:dim=64`.
 
-    Data can be named by data set (`digits`, `mnist:split=test`), by path (`photos`, `photos:size=64`, `x.zip`,
+    Data can be named by data set (`digits`, `mnist:split=test`), by path (`photos`, `photos:size=64`, `x.zip`, `x.tar`,
     `face.png`), or by both (`folder:photos,size=64`). The name of a data set takes precedence over a folder's.
 
     Raises:
@@ -47,7 +48,9 @@ def part_named(kind: str, text: str) -> Named:
                 path = f"{path.removesuffix(options).removesuffix(':')},{options}"
             return name, parse_options(f"path={path}")
     if re.match(r"\w+://", head):
-        raise DataError(f"{head}: a URL; gantk reads local files only: download it first.")
+        raise DataError(
+            f"{head}: a URL; gantk reads local files, and tars of a URL as tar:url=…,download=true: download it first."
+        )
     if "=" in head:
         parse_part(text)  # says what is expected
     if re.search(r"[\\/]|^[.~]", head):
@@ -57,7 +60,7 @@ def part_named(kind: str, text: str) -> Named:
 
 
 def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None) -> Named:
-    """The data plugin for a folder, a zip or an image file, with its options.
+    """The data plugin for a folder, a zip, a tar or an image file, with its options.
 
     Raises:
         DataError: there is no such file or folder, or it is an array file.
@@ -77,6 +80,8 @@ def data_at(path: str | os.PathLike[str], options: dict[str, Any] | None = None)
         return "gantk:folder", {"path": where, **options}
     if where.suffix.lower() == ".zip" or (where.is_file() and zipfile.is_zipfile(where)):
         return "gantk:zip", {"path": where, **options}
+    if where.suffix.lower() == ".tar" or (where.is_file() and tarfile.is_tarfile(where)):
+        return "gantk:tar", {"path": where, **options}
     return "gantk:files", {"path": [where], **options}
 
 

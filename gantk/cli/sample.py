@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, opened, progress_bar, reserve
 from gantk.errors import UsageError
@@ -78,8 +79,9 @@ def command(
     from gantk.report.image_sets import KINDS, save_images
     from gantk.report.pictures import PICTURES, check_grid
 
-    if noise is not None and (conditions or by_class or truncation is not None):
-        raise UsageError("--noise has everything in it: leave out --condition, --by-class and --truncation.")
+    counted_by_hand = click.get_current_context().get_parameter_source("count") is not ParameterSource.DEFAULT
+    if noise is not None and (conditions or by_class or truncation is not None or counted_by_hand):
+        raise UsageError("--noise has everything in it: leave out -n, --condition, --by-class and --truncation.")
     reserve(output, KINDS, count)
     _, model = opened(run, step)
     if no_refiner and model.refiner is None:
@@ -109,9 +111,9 @@ def _noise_in(file: Path, model: Model) -> Tensor:
     from gantk.data import read_array
 
     with naming(file):
-        found = noise_vectors(read_array(file), model.noise_dim)
+        found = noise_vectors(read_array(file), model.noise_dim).float()
         if not len(found) or not found.isfinite().all():
-            raise UsageError("expected at least one noise vector, and finite numbers.")
+            raise UsageError("expected at least one noise vector, and finite numbers of 32 bits.")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -68,6 +69,11 @@ class Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} cannot be used ({error}): choose another --port.") from error
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing for a page that is closed while it is answered."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def address(self) -> str:
         """Where the page is."""
@@ -92,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = self.headers.get("Content-Length", "")
         if name is None or name not in self.server.answers:
             self._refuse(HTTPStatus.NOT_FOUND, "not found")
-        elif not size.isdecimal() or int(size) > LARGEST:
+        elif not size.isdecimal() or len(size) > len(str(LARGEST)) or int(size) > LARGEST:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LARGEST >> 20} MB")
         else:
             self._answer_with(self.server.answers[name], self.rfile.read(int(size)))

@@ -311,3 +311,12 @@ def test_a_grid_by_class_has_a_column_for_each(tmp_path: Path, call, small_build
 def test_a_model_without_classes_has_no_grid_of_them(trained: Path, tmp_path: Path, call) -> None:
     assert "build one with --condition class" in call("sample", "trained", "--by-class").error(2)
     assert not (tmp_path / "grid.png").exists()
+
+
+def test_noise_of_a_file_is_refused_where_it_cannot_be_meant(trained: Path, tmp_path: Path, call) -> None:
+    np.save(tmp_path / "huge.npy", np.full((1, 4), 1e300))
+    assert "finite numbers of 32 bits" in call("sample", "trained", "--noise", "huge.npy", "-o", "x.png").error(2)
+    np.save(tmp_path / "two.npy", np.zeros((2, 4), np.float32))
+    assert "leave out -n" in call("sample", "trained", "--noise", "two.npy", "-n", "3", "-o", "x.png").error(2)
+    assert not (tmp_path / "x.png").exists()
+    assert "2 images" in call("sample", "trained", "--noise", "two.npy", "-o", "x.png").worked().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -32,6 +34,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             for index in range(2):
                 archive.writestr(f"{index}.png", encoded(pixels(index, 8, 8)))
+    for name in ("x.tar", "shard"):
+        with tarfile.open(tmp_path / name, "w") as tar:
+            for index in range(2):
+                content = encoded(pixels(index, 8, 8))
+                member = tarfile.TarInfo(f"{index}.png")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
     (tmp_path / "face.png").write_bytes(encoded(pixels(0, 8, 8)))
     for name in ("x.npy", "Y.NPY"):
         with (tmp_path / name).open("wb") as file:
@@ -58,6 +67,8 @@ MEANT = {
     " photos ": ("gantk:folder", "photos", 3, 8),
     "photos.npy": ("gantk:folder", "photos.npy", 3, 8),
     "x.zip": ("gantk:zip", "x.zip", 2, 8),
+    "x.tar": ("gantk:tar", "x.tar", 2, 8),
+    "shard:size=16": ("gantk:tar", "shard", 2, 16),
     "packed:size=16": ("gantk:zip", "packed", 2, 16),
     "zip:x.zip": ("gantk:zip", "x.zip", 2, 8),
     "face.png": ("gantk:files", "face.png", 1, 8),

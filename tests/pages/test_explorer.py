@@ -209,7 +209,19 @@ def test_nobody_else_is_answered(ask: Asking) -> None:
     assert ask("about", Host=f"somewhere.example:{port}")[0] == 404
     assert ask("../../../../etc/passwd", method="GET")[0] == 404
     assert ask("picture", b"{}", **{"Content-Length": str(LARGEST + 1)})[0] == 413
+    assert ask("picture", b"{}", **{"Content-Length": "9" * 5000})[0] == 413, "more digits than Python converts"
     assert ask.server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("error", "told"), [(ConnectionResetError, False), (BrokenPipeError, False), (OSError, True)])
+def test_a_page_that_is_closed_meanwhile_is_nothing_to_report(
+    ask: Asking, capsys: pytest.CaptureFixture[str], error: type[Exception], told: bool
+) -> None:
+    try:
+        raise error("of the connection")
+    except OSError:
+        ask.server.handle_error(None, ("127.0.0.1", 1))  # as the server does
+    assert ("of the connection" in capsys.readouterr().err) == told
 
 
 def test_the_page_may_load_nothing_from_elsewhere(ask: Asking) -> None:
