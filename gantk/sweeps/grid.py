@@ -135,14 +135,22 @@ def alternatives(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.strip() for each in found))
 
 
+SEED_DIGITS, MOST_SEEDS = 18, 100_000
+
+
 def seeds_of(text: str) -> list[int]:
     """Read seeds: `0:3` or `3` for 0, 1, 2, or a list such as `0,4,7`.
 
     Raises:
         UsageError: the text has another form.
     """
+    if any(len(digits) > SEED_DIGITS for digits in re.findall(r"\d+", text)):
+        raise UsageError(f"--seeds {text[:40]}: a seed of more than {SEED_DIGITS} digits; expected 0:3 or 0,4,7.")
     if match := re.fullmatch(r"(?:(\d+):)?(\d+)", text.strip()):
-        found = list(range(int(match.group(1) or 0), int(match.group(2))))
+        numbers = range(int(match.group(1) or 0), int(match.group(2)))
+        if len(numbers) > MOST_SEEDS:
+            raise UsageError(f"--seeds {text} is {len(numbers):,} seeds; expected at most {MOST_SEEDS:,}, as in 0:3.")
+        found = list(numbers)
     elif re.fullmatch(r"\d+(,\s*\d+)+,?|\d+,", text.strip()):
         found = list(dict.fromkeys(int(each) for each in text.split(",") if each.strip()))
     else:

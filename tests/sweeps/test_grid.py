@@ -80,7 +80,7 @@ def test_seeds(text: str, found: list[int]) -> None:
     assert seeds_of(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "a", "3:3", "0", "-1:2", "0:1:2", "1.5"])
+@pytest.mark.parametrize("text", ["", "a", "3:3", "0", "-1:2", "0:1:2", "1.5", "0:99999999999", "9" * 5000])
 def test_what_is_no_seeds(text: str) -> None:
     with pytest.raises(UsageError, match=r"--seeds .*0:3"):
         seeds_of(text)
