@@ -130,6 +130,12 @@ def _check(found: Reproduction) -> None:
     titles = {column.title for column in found.columns}
     if not found.rows or not found.columns:
         raise ValueError("rows or columns are missing")
+    for column in found.columns:
+        if column.better not in ("", "higher", "lower"):
+            raise ValueError(f"columns.{column.title}.better is {column.better!r:.40}; expected higher or lower")
+    for seeds in (found.seeds, *([found.quick.seeds] if found.quick is not None else [])):
+        if not seeds or not all(0 <= seed < 1 << 63 for seed in seeds):
+            raise ValueError(f"seeds is {list(seeds)!r:.40}; expected numbers from 0")
     for name, row in found.rows.items():
         if sum(map(bool, (row.recipe, row.of, row.command))) != 1:
             raise ValueError(f"rows.{name}: expected one of recipe, of and command")

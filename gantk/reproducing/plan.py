@@ -46,7 +46,8 @@ class Plan:
     @property
     def samples(self) -> int:
         """Number of generated images."""
-        return self.what.quick.samples if self.quick and self.what.quick is not None else self.what.samples
+        own = self.what.samples
+        return min(self.what.quick.samples, own) if self.quick and self.what.quick is not None else own
 
     def builds(self) -> dict[tuple[str, int], Build]:
         """(row, seed) → the build of its model."""
@@ -65,12 +66,19 @@ class Plan:
         settings = tuple(map(self.filled, (*row.settings, *scaled, *(row.quick if self.quick else ()))))
         return Build(f"{file_name(name)},seed={seed}", row.recipe, parts, settings, seed)
 
+    def _described(self, name: str, row: Row) -> str:
+        """What the models of a row are built of, as text."""
+        build = self._build(name, row, 0)
+        parts = [f"{kind}={part}" for kind, part in build.parts.items()]
+        return " ".join([f"{name}:", str(build.recipe), *parts, *build.settings])
+
     def record(self) -> dict[str, list[str]]:
         """What cannot change in a folder; seeds can be added."""
         return {
             "reproduction": [self.plugin.qualified],
             "quick": [str(self.quick).lower()],
             "data": [self.data or self.what.data],
+            "rows": [self._described(name, row) for name, row in self.what.rows.items() if row.recipe],
         }
 
     def command(self) -> str:

@@ -173,6 +173,9 @@ def test_what_fails_is_said_and_the_rest_is_measured(call, site: Path, tmp_path:
         ('{ "diversity" = 50 }', '{ "divers" = 50 }', "rows.wide.paper: there is no column 'divers'"),
         ('rows = ["wide"]', 'rows = ["again"]', "pictures: there is no row 'again' with a recipe"),
         ("title = ", "title == ", "Invalid"),
+        ('better = "higher"', 'better = "maybe"', "columns.diversity.better is 'maybe'; expected higher or lower"),
+        ("seeds = [0, 1]", "seeds = []", "seeds is []; expected numbers from 0"),
+        ("seeds = [0, 1]", "seeds = [-1]", "seeds is [-1]; expected numbers from 0"),
     ],
 )
 def test_a_mistake_in_its_toml_is_one_line(call, site: Path, before: str, after: str, said: str) -> None:
@@ -196,3 +199,14 @@ def test_it_is_shown_and_examined_as_other_plugins_are(call, site: Path) -> None
     assert "Diversity of two small generators" in shown
     assert "rows.narrow.recipe = dcgan" in shown
     assert "somebody/table1" in call("list", "reproduction", site=site).worked().out
+
+
+def test_models_of_another_description_are_not_taken_for_these(call, site: Path, tmp_path: Path) -> None:
+    call("reproduce", "somebody/table1", "--quick", "-o", "r", site=site).worked()
+    file = site / "somebodys" / "somebody" / "table1.toml"
+    file.write_text(file.read_text().replace("dcgan:width=6", "dcgan:width=8"))
+    refused = call("reproduce", "somebody/table1", "--quick", "-o", "r", site=site).error(2)
+    assert "contains a reproduction with other arguments (rows: before wide: " in refused
+    assert "choose another -o" in refused
+    file.write_text(file.read_text().replace("dcgan:width=8", "dcgan:width=6").replace("Samples", "Pictures"))
+    call("reproduce", "somebody/table1", "--quick", "-o", "r", site=site).worked()
