@@ -186,7 +186,7 @@ def test_errors_of_a_process_and_their_traceback(tmp_path: Path, gantk, call) ->
 
 def test_commands_and_their_spelling(call) -> None:
     assert "Did you mean 'train'?" in call("trian").error(2)
-    assert "Known: build, compare, doctor" in call("quetzal").error(2)
+    assert "Known: build, compare, data" in call("quetzal").error(2)
     assert "gantk --help" in call("--nonsense").error(2)
     assert "gantk train --help" in call("train").error(2)
     assert "Traceback" in call("trian", "--debug").err

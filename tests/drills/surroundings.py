@@ -93,10 +93,10 @@ class Surroundings(kills.Drill):
     def counting(self, operations: Operations) -> Callable[[], None]:
         counted, usual = super().counting(operations), Batches.of_step
 
-        def of_step(batches: Batches, done: int) -> Any:
+        def of_step(batches: Batches, done: int, last: int | None = None) -> Any:
             self._begun[0] = done
             operations.begin("step")
-            return usual(batches, done)
+            return usual(batches, done, last)
 
         def work() -> None:
             with patch.object(Batches, "of_step", of_step):

@@ -237,7 +237,9 @@ def test_the_page_may_load_nothing_from_elsewhere(ask: Asking) -> None:
 @pytest.mark.slow
 def test_the_command_serves_until_ctrl_c(by_class: Path) -> None:
     command = [sys.executable, "-m", "gantk", "explore", str(by_class)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child ignores what its parent does
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     said = process.stderr.readline()
     assert "http://127.0.0.1:" in said

@@ -68,10 +68,10 @@ class Recorder:
         self.turns: list[tuple[str, str, set[str]]] = []
         play = Turns._turn
 
-        def turn(turns: Turns, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor]:
-            before = self._parameters(step)
-            values = play(turns, player, step, following)
-            after = self._parameters(step)
+        def turn(turns: Turns, player: Player, steps: Sequence[Step], following: Sequence[Player]) -> dict[str, Any]:
+            before = self._parameters(steps[0])
+            values = play(turns, player, steps, following)
+            after = self._parameters(steps[0])
             moved = {n.rpartition(":")[0] for n, value in after.items() if not torch.equal(value, before[n])}
             self.turns.append((turns.stage.name, player.name, moved))
             return values

@@ -39,11 +39,11 @@ def record(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set
     played: list[tuple[str, set[str], Tensor]] = []
     turn = Turns._turn
 
-    def noted(self: Turns, player: Player, step: Step, following: Sequence[Player]) -> dict[str, Tensor]:
+    def noted(self: Turns, player: Player, steps: Sequence[Step], following: Sequence[Player]) -> dict[str, Tensor]:
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        values = turn(self, player, step, following)
+        values = turn(self, player, steps, following)
         moved = {name.rpartition(".")[0] for name, p in model.named_parameters() if not torch.equal(p, before[name])}
-        played.append((player.name, {".".join(path.split(".")[:2]) for path in moved}, step["noise"]))
+        played.append((player.name, {".".join(path.split(".")[:2]) for path in moved}, steps[0]["noise"]))
         return values
 
     monkeypatch.setattr(Turns, "_turn", noted)

@@ -65,7 +65,7 @@ def test_as_many_devices_work_together_as_is_set(settings: dict[str, Any], devic
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_this_machine_lacks_is_refused(tiny: Build, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^train: accelerator=cuda, devices=1, strategy=auto: "):
+    with pytest.raises(UsageError, match=r"^train: accelerator=cuda, devices=1, nodes=1, strategy=auto: "):
         gantk.train(tiny(settings={"train.accelerator": "cuda"}), tmp_path / "run", progress=Silent())
 
 
