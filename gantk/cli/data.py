@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gantk.cli.shared import progress_bar, say
+from gantk.cli.shared import counted, progress_bar, say
 
 __all__ = ["command"]
 
@@ -30,6 +30,6 @@ def command(action: str, data: str) -> None:
         kept = source.keep(progress)
     shape = " × ".join(map(str, source.image_shape))
     if kept:
-        say(f"{len(source):,} images of {shape} are decoded in {cache_folder()}")
+        say(f"{counted(len(source), 'image')} of {shape} decoded in {cache_folder()}")
     else:
         say(f"nothing to decode: {data} is read as it is")

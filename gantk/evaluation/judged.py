@@ -101,6 +101,8 @@ def judged(what: Any, step: Steps = None, most: int | None = None, like: DataSou
     if text and is_onnx_file(what):
         drawn = ImageSet(str(what), onnx_source(what, most or IMAGES))
         return Judged(str(what), (None,), images=drawn, place=onnx_path(what))
+    if text and str(what).endswith(".onnx"):
+        raise DataError(f"{placed(what)}: no such file.")
     try:
         array = text and is_array_file(what)
         asked = _colored(what, None if like is None else like.image_shape[0]) if text and not array else what

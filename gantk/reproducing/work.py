@@ -195,10 +195,11 @@ class _Work:
 
     def _made(self) -> str:
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+        threads = torch.get_num_threads()
         when = datetime.now(timezone.utc).date()
         return (
             f"Made by `{self.plan.command()}` on {when}: gantk {self.plan.plugin.version}, torch {torch.__version__}, "
-            f"{gpu or processor()}, {torch.get_num_threads()} threads."
+            f"{gpu or processor()}, {threads} thread{'s' * (threads != 1)}."
         )
 
     def _write(self, found: Reproduced) -> None:

@@ -38,7 +38,7 @@ def test_what_is_cached_is_not_decoded_again(
 ) -> None:
     monkeypatch.setenv("GANTK_CACHE", str(tmp_path / "cache"))
     said = call("data", "cache", "photos:color=gray").worked().err
-    assert re.search(rf"12 images of 1 × 16 × 16 are decoded in {tmp_path}/cache", said)
+    assert re.search(rf"12 images of 1 × 16 × 16 decoded in {tmp_path}/cache", said)
     written = sorted(path.name for path in (tmp_path / "cache").rglob("*.npy"))
     assert written == ["images.npy", "kept.npy"]
     monkeypatch.setattr(many, "decode", lambda *_: pytest.fail("decoded again"))

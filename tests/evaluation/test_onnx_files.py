@@ -90,7 +90,9 @@ def test_what_is_no_generator_of_images_is_one_line(tmp_path: Path, inputs: list
     assert "\n" not in str(error.value)
 
 
-def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"g\.onnx: no such file\.$"):
+        gantk.evaluate(str(tmp_path / "g.onnx"), metrics=["diversity"], data="digits", n=50)
     (tmp_path / "g.onnx").write_bytes(b"\x08\x09not a graph")
     with pytest.raises(DataError, match=r"g\.onnx: not an ONNX file"):
         onnx_source(tmp_path / "g.onnx", 4)
