@@ -128,19 +128,19 @@ def test_a_table_of_another_package_is_reproduced_and_resumed(call, site: Path, 
     assert len(json.loads((tmp_path / "r" / "result.json").read_text())["values"]["narrow"]["diversity"]) == 3
 
 
-def test_the_logged_column_is_that_of_the_step(call, site: Path, tmp_path: Path) -> None:
-    call("reproduce", "somebody/table1", "-o", "r", "--seeds", "5,", site=site).worked()
-    log = (tmp_path / "r/runs/narrow,seed=5/log.jsonl").read_text().splitlines()
-    (entry,) = [each for each in map(json.loads, log) if each["stage_step"] == 2]
-    found = json.loads((tmp_path / "r/result.json").read_text())["values"]["narrow"]
-    assert found["loss of the generator"] == [entry["values"]["generator/nonsaturating"]]
-
-
 def test_quick_is_scaled_down_and_says_so(call, site: Path, tmp_path: Path) -> None:
     done = call("reproduce", "somebody/table1", "--quick", site=site).worked()
     assert "**Scaled down (`--quick`)**: One seed, two steps." in done.out
     assert (tmp_path / "reproductions/somebody-table1-quick/runs/narrow,seed=0/checkpoints/step-0000002").is_dir()
     assert "±" not in done.out
+    folder = tmp_path / "reproductions/somebody-table1-quick"
+    (entry,) = [
+        each
+        for each in map(json.loads, (folder / "runs/narrow,seed=0/log.jsonl").read_text().splitlines())
+        if each["stage_step"] == 2
+    ]
+    found = json.loads((folder / "result.json").read_text())["values"]["narrow"]
+    assert found["loss of the generator"] == [entry["values"]["generator/nonsaturating"]], "the log's line of that step"
     refused = call("reproduce", "somebody/table1", "-o", "reproductions/somebody-table1-quick", site=site).error(2)
     assert "contains a reproduction with other arguments (quick: before true; now false)" in refused
 

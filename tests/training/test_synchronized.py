@@ -14,7 +14,9 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from gantk.errors import UsageError
 from gantk.nn.synchronized import synchronized
+from gantk.permissions import check_devices
 from gantk.run.checkpoints import read_weights
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -121,15 +123,12 @@ def test_processes_train_as_one_does_with_the_whole_batch(
     compared(one, together)
 
 
-def test_machines_are_only_waited_for_if_a_user_says_so(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    words = ["--set", "train.nodes=2", "--generator", "dcgan:width=4", "--discriminator", "dcgan:width=4"]
-    gantk_(["build", *words, "-o", str(run)])
-    done = subprocess.run(
-        [sys.executable, "-m", "gantk", "train", str(run)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert "asks for 2 nodes, and only you can allow that: --nodes 2, or --nodes 1" in done.stderr
+def test_machines_are_only_waited_for_if_a_user_says_so() -> None:
+    said = {"devices": 1, "nodes": 2}
+    with pytest.raises(UsageError, match=r"asks for 2 nodes, and only you can allow that: --nodes 2, or --nodes 1"):
+        check_devices("runs/of-a-stranger", said, ["train.devices"])
+    check_devices("runs/of-a-stranger", said, ["train.nodes"])
+    check_devices("", said, [])
 
 
 def test_the_synchronized_layer_is_the_usual_one_where_nobody_else_trains() -> None:
