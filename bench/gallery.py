@@ -208,7 +208,8 @@ def sentence(result: dict[str, Any]) -> str:
     cores = f"{machine['threads']} core{'s' if machine['threads'] > 1 else ''}"
     features = re.search(r"features: ([\w-]+)", "\n".join(result["results"]["scores"]))
     score = f"Fréchet {figures['frechet']} ({features[1] if features else 'unknown features'})"
-    return f"{where}: {score} after {steps:,} steps, {seconds:g} s per 1,000 images on {cores}; docs/gallery"
+    cost = f"{seconds:g} s per 1,000 images on {cores} beside other work"
+    return f"{where}: {score} after {steps:,} steps, {cost}; docs/gallery"
 
 
 def typed(command: Sequence[str]) -> str:

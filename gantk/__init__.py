@@ -6,6 +6,7 @@ The public names are imported on first use, so that `import gantk` (and so the c
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ _CALLED = ("construct", "report")
 """Modules that can be called as their function, so that both ways to import the name agree."""
 
 __all__ = [*sorted(_HOME), *_CALLED]
+
+
+class _Report(ModuleType):
+    """The package `gantk.report`, which goes by the name of the function that writes a page of what it draws."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return importlib.import_module("gantk.pages").report(*arguments, **options)
+
+
+importlib.import_module("gantk.report").__class__ = _Report
 
 
 def __getattr__(name: str) -> Any:
