@@ -5,7 +5,8 @@ A reproduction is a TOML file in a package that registers it in the group `gantk
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ class Row:
     settings: tuple[str, ...] = ()
     """Its settings, such as `stages.game.length=5 epochs`; `{data}` stands for the data set."""
     of: str = ""
-    """The row whose models are measured, if this one trains none."""
+    """The row whose models are measured, if this one trains none; a row of `Reproduction.models`, if that is given."""
     refined: bool = True
     """Whether a model's refiner is applied."""
     command: tuple[str, ...] = ()
@@ -69,7 +70,7 @@ class Picture:
     command: tuple[str, ...]
     """Arguments of the gantk command that draws it; `{run}` and `{file}` stand for the model and the picture."""
     rows: tuple[str, ...] = ()
-    """The rows whose models are drawn; empty for all."""
+    """The rows whose models are drawn; empty for all of `Reproduction.with_models`."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Reproduction:
     rows: Mapping[str, Row]
     """Name of a row → what is measured."""
     columns: tuple[Column, ...]
+    models: str = ""
+    """The reproduction whose models are measured, in its own folder beside this one's; then no row trains any."""
     data: str = ""
     """The data set of all models."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -109,27 +112,50 @@ class Reproduction:
     quick: Quick | None = None
     pictures: tuple[Picture, ...] = ()
 
+    @property
+    def with_models(self) -> list[str]:
+        """The rows that train models, or measure those of another reproduction."""
+        return [name for name, row in self.rows.items() if row.recipe or (self.models and row.of)]
+
 
 def reproduction(name: str) -> tuple[Plugin, Reproduction]:
     """A reproduction by its name or `package:name`.
 
     Raises:
-        UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read.
+        UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read, or that of its models.
     """
-    plugin = find("reproduction", name)
-    where = f"reproduction '{plugin.name}' ({plugin.package}, {plugin.name}.toml)"
-    try:
-        found = from_plain(Reproduction, toml.loads(plugin.load()))
-        _check(found)
-    except (ValueError, TypeError) as error:  # a TOMLDecodeError is a ValueError
-        raise BrokenPlugin(f"{where}: {error}.") from error
+    plugin, found = _read(name)
+    source = _read(found.models)[1] if found.models else found
+    with _naming(plugin):
+        _check(found, source)
     return plugin, found
 
 
-def _check(found: Reproduction) -> None:
+def _read(name: str) -> tuple[Plugin, Reproduction]:
+    plugin = find("reproduction", name)
+    with _naming(plugin):
+        return plugin, from_plain(Reproduction, toml.loads(plugin.load()))
+
+
+@contextmanager
+def _naming(plugin: Plugin) -> Iterator[None]:
+    """Name the file of a mistake."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:  # a TOMLDecodeError is a ValueError
+        where = f"reproduction '{plugin.name}' ({plugin.package}, {plugin.name}.toml)"
+        raise BrokenPlugin(f"{where}: {error}.") from error
+
+
+def _check(found: Reproduction, source: Reproduction) -> None:
+    """Check a reproduction, given the one that has its models: itself, or another one."""
     titles = {column.title for column in found.columns}
     if not found.rows or not found.columns:
         raise ValueError("rows or columns are missing")
+    if source is not found and source.models:
+        raise ValueError(f"models: {found.models} trains none; expected {source.models}")
+    if found.quick is not None and source.quick is None:
+        raise ValueError(f"quick: {found.models} has none")
     for column in found.columns:
         if column.better not in ("", "higher", "lower"):
             raise ValueError(f"columns.{column.title}.better is {column.better!r:.40}; expected higher or lower")
@@ -139,10 +165,13 @@ def _check(found: Reproduction) -> None:
     for name, row in found.rows.items():
         if sum(map(bool, (row.recipe, row.of, row.command))) != 1:
             raise ValueError(f"rows.{name}: expected one of recipe, of and command")
-        if row.of and not (row.of in found.rows and found.rows[row.of].recipe):
-            raise ValueError(f"rows.{name}.of: there is no row '{row.of}' with a recipe")
+        if row.recipe and found.models:
+            raise ValueError(f"rows.{name}.recipe: all models are those of {found.models}; expected `of`")
+        if row.of and not (row.of in source.rows and source.rows[row.of].recipe):
+            where = f"{found.models} has" if found.models else "there is"
+            raise ValueError(f"rows.{name}.of: {where} no row '{row.of}' with a recipe")
         if unknown := sorted(set(row.paper) - titles):
             raise ValueError(f"rows.{name}.paper: there is no column '{unknown[0]}'")
     for picture in found.pictures:
-        if unknown := [each for each in picture.rows if each not in found.rows or not found.rows[each].recipe]:
-            raise ValueError(f"pictures: there is no row '{unknown[0]}' with a recipe")
+        if unknown := [each for each in picture.rows if each not in found.with_models]:
+            raise ValueError(f"pictures: there is no row '{unknown[0]}' with models")

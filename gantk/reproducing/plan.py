@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from gantk.registry import Plugin
-from gantk.reproduction import Reproduction, Row
+from gantk.reproduction import Reproduction, Row, reproduction
 from gantk.sweeps.grid import Cell as Build
 
-__all__ = ["Plan", "file_name"]
+__all__ = ["Plan", "default_name", "file_name"]
 
 
 def file_name(text: str) -> str:
     """A name as that of a file on all systems."""
     return re.sub(r"[^\w.+=-]+", "-", text).strip("-.")
+
+
+def default_name(plugin: Plugin, quick: bool) -> str:
+    """The name of a reproduction's folder."""
+    return file_name(f"{plugin.name}-quick" if quick else plugin.name)
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,25 @@ class Plan:
         own = self.what.samples
         return min(self.what.quick.samples, own) if self.quick and self.what.quick is not None else own
 
-    def builds(self) -> dict[tuple[str, int], Build]:
-        """(row, seed) → the build of its model."""
+    def source(self) -> Plan:
+        """What its models are trained with: itself, or the reproduction that has them, in its folder beside this one's.
+
+        Raises:
+            UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read.
+        """
+        if not self.what.models:
+            return self
+        plugin, what = reproduction(self.what.models)
+        folder = self.folder.parent / default_name(plugin, self.quick)
+        return Plan(plugin, what, folder, self.quick, self.seeds, self.data)
+
+    def builds(self, rows: Collection[str]) -> dict[tuple[str, int], Build]:
+        """(row, seed) → the build of its model, for some rows."""
         return {
             (name, seed): self._build(name, row, seed)
             for seed in self.seeds
             for name, row in self.what.rows.items()
-            if row.recipe
+            if row.recipe and name in rows
         }
 
     def _build(self, name: str, row: Row, seed: int) -> Build:
@@ -78,6 +96,7 @@ class Plan:
             "reproduction": [self.plugin.qualified],
             "quick": [str(self.quick).lower()],
             "data": [self.data or self.what.data],
+            **({"models": [self.what.models]} if self.what.models else {}),
             "rows": [self._described(name, row) for name, row in self.what.rows.items() if row.recipe],
         }
 
@@ -85,7 +104,7 @@ class Plan:
         """The command that repeats it."""
         seeds = ",".join(map(str, self.seeds))
         words = ["gantk", "reproduce", self.plugin.name]
-        if any(row.recipe for row in self.what.rows.values()):
+        if self.what.with_models:
             words += ["--seeds", seeds if len(self.seeds) > 1 else f"{seeds},"]
         words += ["--quick"] if self.quick else []
         words += ["--data", self.data] if self.data else []

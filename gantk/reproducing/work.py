@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,9 +21,10 @@ from gantk.evaluation.evaluate import evaluate
 from gantk.evaluation.protocol import Protocol, shared_line
 from gantk.evaluation.sides import Progress
 from gantk.files import place, replace_file
-from gantk.reproducing.plan import Plan, file_name
+from gantk.reproducing.plan import Plan, default_name, file_name
 from gantk.reproducing.table import Reproduced
 from gantk.reproduction import Column, Row, reproduction
+from gantk.run.chosen import precision_of
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
 from gantk.run.machine import processor
@@ -81,7 +82,7 @@ def reproduce(
     chosen = tuple(dict.fromkeys(map(check_seed, own if seeds is None else seeds)))
     if not chosen:
         raise UsageError("the list of seeds is empty.")
-    default = Path("reproductions", file_name(f"{plugin.name}-quick" if quick else plugin.name))
+    default = Path("reproductions", default_name(plugin, quick))
     plan = Plan(plugin, what, default if output is None else place(output), quick, chosen, data or "")
     return _Work(plan, say or (lambda text: None), progress, jobs).done()
 
@@ -100,9 +101,10 @@ class _Work:
         plan = self.plan
         check_record(plan.folder / FILE, "reproduction", plan.record())
         runs = self._trained()
+        write_record(plan.folder / FILE, plan.record())
         for (name, seed), run in runs.items():
             for row_name, row in plan.what.rows.items():
-                if row_name == name or row.of == name:
+                if name == (row.of or row_name):
                     with self._noting(f"{row_name}, seed {seed}"):
                         self._measure(row_name, row, run)
         for name, row in plan.what.rows.items():
@@ -116,7 +118,14 @@ class _Work:
         }
         lines = tuple(f"{metric}: {shared_line(each)}" for metric, each in self.protocols.items())
         found = Reproduced(
-            plan.plugin.name, plan.what, cells, lines, tuple(self.pictures), plan.quick, self._made(), dict(self.failed)
+            plan.plugin.name,
+            plan.what,
+            cells,
+            lines,
+            tuple(self.pictures),
+            plan.quick,
+            self._made(runs.values()),
+            dict(self.failed),
         )
         self._write(found)
         return found
@@ -133,11 +142,13 @@ class _Work:
             self.say(f"{what} failed: {self.failed[what]}")
 
     def _trained(self) -> dict[tuple[str, int], Run]:
-        """The finished runs by row and seed."""
-        builds = self.plan.builds()
-        record = self.plan.folder / FILE
-        folder = self.plan.folder / "runs"
-        runs = build_missing(folder, [*builds.values()], (), lambda: write_record(record, self.plan.record()), self.say)
+        """The finished runs by seed and row of the reproduction that trains them."""
+        plan = self.plan.source()
+        builds = plan.builds({row.of or name for name, row in self.plan.what.rows.items()})
+        record = plan.folder / FILE
+        check_record(record, "reproduction", plan.record())
+        folder = plan.folder / "runs"
+        runs = build_missing(folder, [*builds.values()], (), lambda: write_record(record, plan.record()), self.say)
         todo = [run for run, state in states(runs) if state.state != "finished"]
         # A reproduction is no user: only --data can ask for a download.
         failed = train_all(todo, self.jobs, self.say, Allowed.by({"data": self.plan.data}, ()))
@@ -183,8 +194,9 @@ class _Work:
 
     def _draw(self, runs: Mapping[tuple[str, int], Run]) -> None:
         for number, picture in enumerate(self.plan.what.pictures, 1):
-            for (name, seed), run in runs.items():
-                if seed != self.plan.seeds[0] or (picture.rows and name not in picture.rows):
+            for name in picture.rows or self.plan.what.with_models:
+                run = runs.get((self.plan.what.rows[name].of or name, self.plan.seeds[0]))
+                if run is None:  # its training failed, which has been said
                     continue
                 file = self.plan.folder / f"{number}-{file_name(name)}.png"
                 with self._noting(f"{picture.title}, {name}"):
@@ -193,13 +205,15 @@ class _Work:
                     _run(words)
                     self.pictures.append((f"{picture.title}: {name}", file.name))
 
-    def _made(self) -> str:
+    def _made(self, runs: Iterable[Run]) -> str:
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
         threads = torch.get_num_threads()
         when = datetime.now(timezone.utc).date()
+        precisions = sorted({precision_of(run) for run in runs})
+        trained = f", trained in {' and '.join(precisions)}" if precisions else ""
         return (
             f"Made by `{self.plan.command()}` on {when}: gantk {self.plan.plugin.version}, torch {torch.__version__}, "
-            f"{gpu or processor()}, {threads} thread{'s' * (threads != 1)}."
+            f"{gpu or processor()}, {threads} thread{'s' * (threads != 1)}{trained}."
         )
 
     def _write(self, found: Reproduced) -> None:

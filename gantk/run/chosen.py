@@ -13,7 +13,7 @@ from gantk.errors import RunError
 from gantk.files import read_whole
 from gantk.run.folder import Run
 
-__all__ = ["GAIN", "Chosen", "Computing", "read_chosen", "write_chosen"]
+__all__ = ["GAIN", "Chosen", "Computing", "precision_of", "read_chosen", "write_chosen"]
 
 GAIN = 1.1
 """How many times as fast as plain float32 a choice is at least; smaller differences are those of two measurements."""
@@ -63,6 +63,17 @@ class Chosen:
         others = ", ".join(f"{name}: {speed:.2f} times as fast" for name, speed in speeds.items())
         others = others or "the others are much slower, or fail"
         return f"{chosen}, since nothing else is clearly faster ({others}), {where}"
+
+
+def precision_of(run: Run) -> str:
+    """The precision of a run's training: its setting, or what was chosen for it; `auto` before the choice.
+
+    Raises:
+        RunError: `model.toml` or the record of the choice is damaged.
+    """
+    setting = str(dict(run.spec().get("train", {})).get("precision", "32-true"))
+    chosen = read_chosen(run) if setting == "auto" else None
+    return chosen.precision if chosen is not None else setting
 
 
 def read_chosen(run: Run) -> Chosen | None:

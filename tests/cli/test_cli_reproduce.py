@@ -82,6 +82,29 @@ paper = { "dimension" = 12.7 }
 says = "500 points."
 """
 
+FIGURE = """
+title = "Diversity of the wide generator alone"
+paper = "Somebody 2020, Figure 1"
+data = "subset:of='gantk:digits',images=64"
+models = "somebody/table1"
+metrics = ["diversity"]
+samples = 30
+
+[[columns]]
+title = "diversity"
+figure = "diversity/diversity"
+
+[rows.one]
+of = "wide"
+
+[quick]
+says = "One seed, two steps."
+
+[[pictures]]
+title = "Samples"
+command = ["sample", "{run}", "-n", "4", "-o", "{file}"]
+"""
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -93,8 +116,9 @@ def site(tmp_path: Path) -> Path:
     (package / "__init__.py").touch()
     (package / "somebody" / "table1.toml").write_text(TABLE)
     (package / "somebody" / "table2.toml").write_text(DIMENSION)
+    (package / "somebody" / "figure1.toml").write_text(FIGURE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n")
-    names = "".join(f"somebody/{name} = somebodys\n" for name in ("table1", "table2"))
+    names = "".join(f"somebody/{name} = somebodys\n" for name in ("table1", "table2", "figure1"))
     (info / "entry_points.txt").write_text(f"[gantk.reproduction]\n{names}")
     return site
 
@@ -145,6 +169,38 @@ def test_quick_is_scaled_down_and_says_so(call, site: Path, tmp_path: Path) -> N
     assert "contains a reproduction with other arguments (quick: before true; now false)" in refused
 
 
+def test_models_of_another_table_are_trained_once_in_its_folder(call, site: Path, tmp_path: Path) -> None:
+    done = call("reproduce", "somebody/figure1", "--quick", site=site).worked()
+    assert list(rows(done.out)) == ["", "---", "one"]
+    assert "reproduce somebody/figure1 --seeds 0, --quick` on" in done.out
+    assert "trained in 32-true." in done.out
+    assert (tmp_path / "reproductions/somebody-figure1-quick/1-one.png").stat().st_size > 0
+    models = tmp_path / "reproductions/somebody-table1-quick/runs"
+    assert [run.name for run in models.iterdir()] == ["wide,seed=0"], "only those that the figure measures"
+    again = call("reproduce", "somebody/table1", "--quick", site=site).worked()
+    assert again.err.count("building") == 1
+    assert "narrow,seed=0" in again.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('of = "wide"', 'of = "nobody"', "rows.one.of: somebody/table1 has no row 'nobody' with a recipe"),
+        ('of = "wide"', 'of = "again"', "rows.one.of: somebody/table1 has no row 'again' with a recipe"),
+        ('of = "wide"', 'recipe = "dcgan"', "rows.one.recipe: all models are those of somebody/table1; expected `of`"),
+        ("table1", "figure1", "models: somebody/figure1 trains none; expected somebody/figure1"),
+        ("table1", "table2", "rows.one.of: somebody/table2 has no row 'wide' with a recipe"),
+        ("somebody/table1", "somebody/table9", "there is no reproduction 'somebody/table9'"),
+    ],
+)
+def test_models_of_another_table_must_be_there(call, site: Path, before: str, after: str, said: str) -> None:
+    assert before in FIGURE
+    (site / "somebodys" / "somebody" / "figure1.toml").write_text(FIGURE.replace(before, after))
+    done = call("reproduce", "somebody/figure1", site=site)
+    assert done.code != 0
+    assert said in done.err
+
+
 def test_a_command_that_prints_json_is_a_row(call, site: Path) -> None:
     done = call("reproduce", "somebody/table2", "--quick", "-o", "r", site=site).worked()
     number = float(rows(done.out)["digits"][1])
@@ -171,7 +227,7 @@ def test_what_fails_is_said_and_the_rest_is_measured(call, site: Path, tmp_path:
         ("samples = 40", "samples = 'forty'", "samples is 'forty'"),
         ("samples = 40", "simples = 40", "simples is unknown"),
         ('{ "diversity" = 50 }', '{ "divers" = 50 }', "rows.wide.paper: there is no column 'divers'"),
-        ('rows = ["wide"]', 'rows = ["again"]', "pictures: there is no row 'again' with a recipe"),
+        ('rows = ["wide"]', 'rows = ["again"]', "pictures: there is no row 'again' with models"),
         ("title = ", "title == ", "Invalid"),
         ('better = "higher"', 'better = "maybe"', "columns.diversity.better is 'maybe'; expected higher or lower"),
         ("seeds = [0, 1]", "seeds = []", "seeds is []; expected numbers from 0"),

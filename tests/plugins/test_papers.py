@@ -57,7 +57,7 @@ def unlike(rows: Iterator[tuple[str, str, Row]]) -> list[tuple[str, str]]:
 def test_a_row_builds(name: str, row: str, images: dict[str, str], tmp_path: Path) -> None:
     plugin, what = reproduction(name)
     plan = Plan(plugin, what, tmp_path, True, (0,), images[what.data])  # which has all settings of the table itself
-    spec = spec_of(plan.builds()[row, 0], ())
+    spec = spec_of(plan.builds({row})[row, 0], ())
     assert spec["data"]["plugin"] == "gantk:folder"
 
 
