@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -23,25 +21,34 @@ class Average(AveragedModel):
     """
 
     def __init__(self, module: nn.Module, *, decay: float = 0.0, half_life: int = 0, warmup: float = 0.0) -> None:
-        super().__init__(module, multi_avg_fn=self._move)
+        super().__init__(module)
         self.decay, self.half_life, self.warmup = decay, half_life, warmup
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))
         self.images: Tensor
-        self._share = 1.0
+        self._seen: int | None = None
+        """What `images` holds, so that no step waits for its device; `None` until it is read."""
+        self.register_load_state_dict_post_hook(_forget_seen)  # type: ignore[no-untyped-call]
         self.requires_grad_(False)
 
+    @torch.no_grad()
     def follow(self, module: nn.Module, images: int) -> None:
         """Update the average with the module's weights, after a step over this many images."""
-        self._share = 1 - self._decay(images)
+        seen = int(self.images) if self._seen is None else self._seen
+        share = 1 - self._decay(images, seen) if seen else 1.0
+        torch._foreach_lerp_([*self.module.parameters()], [*module.parameters()], share)
+        for own, current in zip(self.module.buffers(), module.buffers(), strict=True):
+            own.copy_(current)
         self.images += images
-        self.update_parameters(module)
+        self.n_averaged += 1
+        self._seen = seen + images
 
-    def _decay(self, images: int) -> float:
+    def _decay(self, images: int, seen: int) -> float:
         decay = _decay_of(images, self.half_life) if self.half_life else self.decay
-        return min(decay, _decay_of(images, self.warmup * int(self.images))) if self.warmup else decay
+        return min(decay, _decay_of(images, self.warmup * seen)) if self.warmup else decay
 
-    def _move(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        torch._foreach_lerp_(list(averaged), list(current), self._share)
+
+def _forget_seen(average: Average, keys: object) -> None:
+    average._seen = None
 
 
 def _decay_of(images: int, half_life: float) -> float:

@@ -56,7 +56,7 @@ def _forward(layer: _BatchNorm, x: Tensor) -> Tensor:
     whole = x.float()
     dims = [dim for dim in range(x.ndim) if dim != 1]
     shape = [-1 if dim == 1 else 1 for dim in range(x.ndim)]
-    count = _sum(torch.tensor(float(x.numel() / x.shape[1]), device=x.device))
+    count = _sum(torch.full((), x.numel() / x.shape[1], device=x.device))
     mean = _sum(whole.sum(dims)) / count
     centered = whole - mean.view(shape)
     variance = _sum(centered.square().sum(dims)) / count

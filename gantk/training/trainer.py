@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from gantk.building.changes import change_settings, checked_settings
@@ -266,15 +265,18 @@ class Trainer:
                 raise self._unread(error, Place(place.stage, done, place.total + done - place.step), turns) from error
             reports.add(played, done + 1)
             last, total = done + 1 == steps, place.total + done + 1 - place.step
+            reached = Place(place.stage, done + 1, total)
             if self._same(self.log_due(total)) or last:
+                self._check(turns, reached)
                 self._share(reports)
                 reports.report(done + 1, total)
             if (self.picture_due(total) or last) and self.monitor:
+                self._check(turns, reached)
                 self.monitor.draw(stage, total, self.settings.samples)
             measured: dict[str, float] = {}
             if (last or total % self.settings.measure_every == 0) and self.monitor:
+                self._check(turns, reached)
                 measured = self.monitor.measure(reports.entry(done + 1, total))
-            reached = Place(place.stage, done + 1, total)
             best = self._same(self.curves.is_best(measured))
             idle = self._same(bool(measured) and self.curves.exhausted)
             enough = self.stop_when is not None and self._same(bool(measured) and self.stop_when(total, measured))
@@ -282,7 +284,7 @@ class Trainer:
             if self._same(self.checkpoint_due(total)) or last or best or enough or idle or asked:
                 self._share(reports)
                 self.interval = reports.state()
-                self._checkpoint(reached, turns.optimizers)
+                self._checkpoint(reached, turns)
             if best and self.fabric.is_global_zero:
                 self.curves.keep(total, measured)
             if asked:
@@ -329,18 +331,26 @@ class Trainer:
         """The value of the first device, so that all devices agree."""
         return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
 
-    def _checkpoint(self, place: Place, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    def _check(self, turns: Turns, place: Place) -> None:
+        """What is shown or saved is finite: raises `Diverged` for a step until this place that was not."""
+        if found := turns.divergence():
+            step = f"stage '{turns.stage.name}', step {place.step - found.ago}"
+            when = f" (noticed after step {place.step})" if found.ago else ""
+            raise Diverged(f"{step}, {found.what}{when}; {self._go_back()}")
+
+    def _checkpoint(self, place: Place, turns: Turns) -> None:
+        self._check(turns, place)
         if bad := first_not_finite(self.model.state_dict()):
             raise Diverged(f"step {place.total}: {bad} contains NaN or infinity; {self._go_back()}")
         if self.fabric.is_global_zero:
-            save(self.run, self.model, place, optimizers, self.content, self.settings.keep, self.interval)
+            save(self.run, self.model, place, turns.optimizers, self.content, self.settings.keep, self.interval)
         self.fabric.barrier()
 
     def _unread(self, error: DataError, place: Place, turns: Turns) -> DataError:
         """The error where data can no longer be read; what was trained until then is saved."""
         if place.step == 0 or place.total in self.run.steps() or self.fabric.world_size > 1:
             return DataError(f"{briefly(error)}; {self._go_back()}; resume with: gantk train {self.run.typed}")
-        self._checkpoint(place, turns.optimizers)
+        self._checkpoint(place, turns)
         return DataError(f"{briefly(error)}; step {place.total} is saved; resume with: gantk train {self.run.typed}")
 
     def _go_back(self) -> str:

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from gantk.errors import Diverged, FitError
+from gantk.errors import FitError
 from gantk.model import Model
 from gantk.nn.modes import unchanged
 from gantk.schedule import Player, Stage, Step
@@ -20,6 +20,7 @@ from gantk.schedule.rates import parse_rate
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged, overlap
 from gantk.training.devices import Autocast
+from gantk.training.finite import Divergence, Finite
 from gantk.training.pieces import Played, mean_numbers, mean_values
 
 __all__ = ["Turns"]
@@ -38,10 +39,18 @@ class Turns:
         accumulate: how many pieces each batch is split into, whose gradients a turn adds up. Then memory holds the
             graph of one piece at a time, and no turn leaves a graph for a later player: its values are computed again.
         autocast: the precision of objectives.
+        at_once: whether values that are not finite are errors at once, and not found until `divergence` looks for them;
+            by default on a CPU only, as any other device would have to be waited for at every turn.
     """
 
     def __init__(
-        self, fabric: Fabric, model: Model, stage: Stage, accumulate: int = 1, autocast: Autocast = nullcontext
+        self,
+        fabric: Fabric,
+        model: Model,
+        stage: Stage,
+        accumulate: int = 1,
+        autocast: Autocast = nullcontext,
+        at_once: bool | None = None,
     ) -> None:
         self._fabric = fabric
         self._model = model
@@ -52,6 +61,7 @@ class Turns:
         self._stepping: dict[str, Any] = {n: fabric.setup_optimizers(o) for n, o in self.optimizers.items()}
         self._states = model.state
         self._rates = {p.name: _Rates(p, self.optimizers[p.name]) for p in stage.players}
+        self._finite = Finite(fabric.device, fabric.device.type == "cpu" if at_once is None else at_once)
 
     def play(self, steps: Iterable[Step]) -> list[dict[str, Tensor | float]]:
         """Play every player's turns.
@@ -65,8 +75,9 @@ class Turns:
             `player/objective`, `player/gradient_norm` and the state of parts.
 
         Raises:
-            Diverged: a term or a gradient is NaN or infinite; the parameters are unchanged.
+            Diverged: a term or a gradient is NaN or infinite, if that is an error at once; parameters are unchanged.
         """
+        self._finite.begin()
         fresh = (step.split(self._accumulate, DRAWN, self.stage.moves()) for step in steps)
         own = [player for player in self.stage.players if not player.brought_by]
         private = {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in own}
@@ -81,7 +92,12 @@ class Turns:
                     for piece in shared:
                         piece.forget(player.moves)
                 turns.append(self._turn(player, shared, self.stage.following(player)))
+        self._finite.end()
         return turns
+
+    def divergence(self) -> Divergence | None:
+        """The first value that was NaN or infinite in any step so far; waits for the device."""
+        return self._finite.found()
 
     def _others(self, player: Player) -> list[Tensor]:
         """Buffers that a player must not change, such as batch statistics: those of other parts that it does not move.
@@ -147,16 +163,12 @@ class Turns:
     def _check(self, player: Player, terms: Mapping[str, Tensor]) -> None:
         if not terms:
             raise FitError(f"stage '{self.stage.name}': no loss has a term for player '{player.name}'.")
-        values = {name: term.detach().float() for name, term in terms.items()}
-        if not torch.isfinite(torch.stack([value.reshape(()) for value in values.values()])).all():
-            bad = next(f"{name} = {value.item()}" for name, value in values.items() if not torch.isfinite(value))
-            raise Diverged(f"player '{player.name}': {bad}")
+        self._finite.see(player.name, terms)
 
     def _clip(self, player: Player, parameters: Sequence[nn.Parameter]) -> Tensor:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):
-            raise Diverged(f"player '{player.name}': gradient norm = {norm.item()}")
+        self._finite.see(player.name, {"gradient norm": norm})
         if player.clip_gradients:
             torch.nn.utils.clip_grads_with_norm_(parameters, player.clip_gradients, norm)
         return norm
@@ -166,10 +178,9 @@ class Turns:
         values: dict[str, Tensor] = {}
         for key, numbers in remembered.items():
             for name, number in numbers.items():
-                number = torch.as_tensor(number, dtype=torch.float32, device=self._fabric.device)
+                number = number.to(self._fabric.device, torch.float32, non_blocking=True)
                 kept = cast(Tensor, self._fabric.all_reduce(number, reduce_op="mean"))
-                if not torch.isfinite(kept):
-                    raise Diverged(f"player '{player.name}': {name} of {key} = {kept.item()}")
+                self._finite.see(player.name, {f"{name} of {key}": kept})
                 self._states.update(key, {name: kept})
                 values[f"state/{key}.{name}"] = kept
         return values

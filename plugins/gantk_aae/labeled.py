@@ -35,7 +35,7 @@ class Labeled:
             self._held = (data, data.images(chosen.numpy()), labels)
         _, images, labels = self._held
         rows = torch.randint(len(labels), (n,))
-        return to_float(images[rows]).to(device), labels[rows].to(device)
+        return to_float(images[rows]).to(device, non_blocking=True), labels[rows].to(device, non_blocking=True)
 
     def _chosen(self, data: DataSource) -> tuple[Tensor, Tensor]:
         labels = data.labels(range(len(data)))

@@ -143,5 +143,5 @@ def _split(model: Model, codes: Tensor) -> tuple[Tensor, Tensor]:
 def _drawn(step: Step) -> Tensor:
     """Classes drawn from the data's distribution: those of a batch are not known."""
     condition = step.use("condition", Condition)
-    rng = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-    return condition.draw(step.size, rng).to(step["real"].device)
+    rng = torch.Generator(step["real"].device).manual_seed(int(torch.randint(2**62, ())))
+    return condition.draw(step.size, rng)

@@ -153,7 +153,8 @@ def _recolored(images: Tensor, p: Tensor) -> Tensor:
 
 def _hue(angle: Tensor, luma: Tensor) -> Tensor:
     """`[N, 3, 3]`: rotations of colors around the gray axis."""
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], dtype=luma.dtype, device=luma.device) / math.sqrt(3)
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
     identity = torch.eye(3, dtype=luma.dtype, device=luma.device)
+    # [[0, -1, 1], [1, 0, -1], [-1, 1, 0]] / √3, of what is on the device
+    cross = (identity.roll(1, dims=0) - identity.roll(1, dims=1)) / math.sqrt(3)
     return cosine * identity + sine * cross + (1 - cosine) * luma

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gantk import Condition
 from gantk.data import read_array
@@ -42,7 +41,8 @@ class ClassCondition(Condition):
 
     def of(self, labels: Tensor) -> Tensor:
         """`[N, classes]` one-hot rows for labels `[N]`."""
-        return one_hot(labels.long(), self.dim).to(self.frequencies)
+        rows = self.frequencies.new_zeros(*labels.shape, self.dim)
+        return rows.scatter_(-1, labels.long().unsqueeze(-1), 1.0)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """`[n, classes]` one-hot rows of drawn classes."""

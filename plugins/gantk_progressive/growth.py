@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,21 +68,33 @@ class Growth(nn.Module):
         self.register_buffer("alpha_buffer", torch.tensor(1.0))
         self.depth_buffer: Tensor
         self.alpha_buffer: Tensor
+        # Reading a buffer waits for its device, many times in a step; what was set is known until another writes it.
+        self._set: tuple[list[tuple[int, int]], int, float] | None = None
 
     @property
     def depth(self) -> int:
         """Index of the current resolution in `sizes`."""
-        return int(self.depth_buffer)
+        known = self._known()
+        return int(self.depth_buffer) if known is None else known[0]
 
     @property
     def alpha(self) -> float:
         """Weight of the current resolution's own layers, from 0 (only the resolution below) to 1."""
-        return float(self.alpha_buffer)
+        known = self._known()
+        return float(self.alpha_buffer) if known is None else known[1]
 
     def set(self, depth: int, alpha: float = 1.0) -> None:
         """Make a resolution the current one; `alpha` in [0, 1] is how far it has faded in."""
         self.depth_buffer.fill_(depth)
         self.alpha_buffer.fill_(alpha)
+        self._set = self._versions(), depth, float(np.float32(alpha))
+
+    def _known(self) -> tuple[int, float] | None:
+        """What was set, if the buffers still hold it."""
+        return self._set[1:] if self._set is not None and self._set[0] == self._versions() else None
+
+    def _versions(self) -> list[tuple[int, int]]:
+        return [(buffer.data_ptr(), buffer._version) for buffer in (self.depth_buffer, self.alpha_buffer)]
 
     def depth_of(self, size: Size) -> int:
         """The depth at which images have this size; `FitError` for a size that is not a resolution."""

@@ -262,3 +262,15 @@ def test_growth_shows_what_is_judged() -> None:
     torch.testing.assert_close(growth.enlarged(medium), medium.repeat_interleave(2, 2).repeat_interleave(2, 3))
     growth.set(0)
     torch.testing.assert_close(growth.shrunk(images), small)
+
+
+def test_growth_that_something_else_has_written_is_read_again() -> None:
+    """Checkpoints and averages write to the buffers; what `set` was told is then no longer so."""
+    growth = Growth([(4, 4), (8, 8)])
+    growth.set(1, 0.3)
+    assert (growth.depth, growth.alpha) == (1, float(growth.alpha_buffer))
+    growth.alpha_buffer.copy_(torch.tensor(0.75))
+    assert (growth.depth, growth.alpha) == (1, 0.75)
+    growth.set(1, 0.25)
+    growth.depth_buffer.data = torch.tensor(0)
+    assert (growth.depth, growth.alpha) == (0, 0.25)
