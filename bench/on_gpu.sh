@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks that need a GPU, the most important first, in less than eight minutes: bash bench/on_gpu.sh [FOLDER]
+# All checks that need a GPU, the most important first, in about ten minutes: bash bench/on_gpu.sh [FOLDER]
 #
 # Needs x86-64, an NVIDIA GPU, nvcc, and a Python with a CUDA build of torch, into which gantk is built and installed.
 # Writes a log of each part, the benchmarks' results and summary.txt into the folder, by default gpu-results.
@@ -24,6 +24,7 @@ part build 140 env GANTK_NATIVE=1 GANTK_CUDA=1 "$python" -m pip install --no-bui
 part doctor 30 "$python" -m gantk doctor
 part check 30 "$python" -m gantk doctor --check
 part tests 110 "$python" -m pytest -q -p no:cacheprovider tests/ops/test_knn_cuda.py tests/ops/test_losses_cuda.py
+part graphs 150 "$python" -m pytest -q -p no:cacheprovider tests/training/test_graphs_cuda.py
 part knn 60 "$python" bench/knn_cuda.py
 part training 90 bash -c '
 	set -e
@@ -52,5 +53,6 @@ part auto 40 bash -c '
 	"$0" -m gantk train "$run" --time 20s
 	cat "$run/precision.json"
 ' "$python" "$out"
+part speed 120 "$python" bench/cuda_graphs.py --rounds 2 --steps 300
 cat "$out/summary.txt"
 ! grep -qv 'exit 0' "$out/summary.txt"

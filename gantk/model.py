@@ -185,8 +185,12 @@ class Model(nn.Module):
 
     def update_average(self, moved: Iterable[str], images: int) -> None:
         """Update the averages of the weights that have moved, after a step over this number of images."""
-        for name in overlap(self.average, moved):
-            cast(Average, self.average[name]).follow(self.get_submodule(name), images)
+        for name, average in self.averages(moved).items():
+            average.follow(self.get_submodule(name), images)
+
+    def averages(self, moved: Iterable[str]) -> dict[str, Average]:
+        """The averages of the weights that are moved, by the slots of what they average."""
+        return {name: cast(Average, self.average[name]) for name in sorted(overlap(self.average, moved))}
 
     @contextmanager
     def averaging(self) -> Iterator[None]:

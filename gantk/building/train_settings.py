@@ -59,6 +59,8 @@ class TrainSettings:
             and gives results that differ by rounding. auto is contiguous, unless precision=auto finds otherwise.
         deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with
             which a run that is repeated or resumed ends in other bits.
+        cuda_graphs: on one CUDA device, record each kind of step as a CUDA graph and replay it, which saves the time to
+            start kernels; steps that cannot be recorded are computed one by one.
     """
 
     log_every: int = 50
@@ -85,6 +87,7 @@ class TrainSettings:
     precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     deterministic: bool = True
+    cuda_graphs: bool = True
 
     def __post_init__(self) -> None:
         for name in AT_LEAST_ONE:

@@ -27,20 +27,40 @@ class Average(AveragedModel):
         self.images: Tensor
         self._seen: int | None = None
         """What `images` holds, so that no step waits for its device; `None` until it is read."""
+        self.share: float | None = 1.0
+        """The weights' share in a step's average; `None` while `warmup` changes it in every step."""
+        self.register_buffer("_changing", torch.ones(()), persistent=False)
+        self._changing: Tensor
         self.register_load_state_dict_post_hook(_forget_seen)  # type: ignore[no-untyped-call]
         self.requires_grad_(False)
 
-    @torch.no_grad()
     def follow(self, module: nn.Module, images: int) -> None:
         """Update the average with the module's weights, after a step over this many images."""
+        self.expect(images)
+        self.move(module, images)
+
+    def expect(self, images: int) -> None:
+        """Before a step over this many images: compute the weights' share, outside of what is recorded of a step."""
         seen = int(self.images) if self._seen is None else self._seen
+        self._seen = seen + images
         share = 1 - self._decay(images, seen) if seen else 1.0
-        torch._foreach_lerp_([*self.module.parameters()], [*module.parameters()], share)
-        for own, current in zip(self.module.buffers(), module.buffers(), strict=True):
-            own.copy_(current)
+        self.share = None if self.warmup else share
+        if self.warmup:
+            self._changing.fill_(share)
+
+    @torch.no_grad()
+    def move(self, module: nn.Module, images: int) -> None:
+        """Update the average with the module's weights, after a step that was expected."""
+        own: list[Tensor] = [*self.module.parameters()]
+        current: list[Tensor] = [*module.parameters()]
+        if self.share is None:
+            torch._foreach_lerp_(own, current, [self._changing] * len(own))
+        else:
+            torch._foreach_lerp_(own, current, self.share)
+        for buffer, source in zip(self.module.buffers(), module.buffers(), strict=True):
+            buffer.copy_(source)
         self.images += images
         self.n_averaged += 1
-        self._seen = seen + images
 
     def _decay(self, images: int, seen: int) -> float:
         decay = _decay_of(images, self.half_life) if self.half_life else self.decay

@@ -126,7 +126,8 @@ def _after_a_step(optimizer: Optimizer, group: Mapping[str, Any], parameter: nn.
     """What an optimizer of this kind remembers of such a parameter after one step."""
     trial = nn.Parameter(torch.zeros(parameter.shape, dtype=parameter.dtype))
     trial.grad = torch.zeros_like(trial)
-    alone: Any = type(optimizer)([{**group, "params": [trial]}])  # type: ignore[call-arg]
+    on_cpu = {"lr": float(group["lr"]), **({"capturable": False} if "capturable" in group else {})}
+    alone: Any = type(optimizer)([{**group, **on_cpu, "params": [trial]}])  # type: ignore[call-arg]
     alone.step()
     return dict(alone.state.get(trial, {}))
 

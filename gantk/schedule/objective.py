@@ -75,7 +75,7 @@ class SharedPlay(Play):
     """
 
     def __init__(self, step: Step, binding: Binding) -> None:
-        super().__init__(step=step.number, done=step.done)
+        super().__init__()
         self._step = step
         self._binding = binding
         self._speaker = ""
@@ -97,6 +97,17 @@ class SharedPlay(Play):
 
     def _value(self, name: str) -> Any:
         return self._step[getattr(self._binding, name)]
+
+    @property
+    def step(self) -> int:
+        return self._step.number
+
+    @property
+    def done(self) -> float:
+        return self._step.done
+
+    def every(self, steps: int) -> bool:
+        return self._step.every(steps)
 
     @property
     def state(self) -> Mapping[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import nn
 from gantk.errors import OptionError, nearest
 from gantk.options import check_options
 
-__all__ = ["FUSED", "OPTIMIZERS", "check_optimizer", "make_optimizer"]
+__all__ = ["FUSED", "OPTIMIZERS", "can_be_recorded", "check_optimizer", "hold_rates", "make_optimizer"]
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): found
@@ -26,6 +26,10 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 FUSED = ("adam", "adamw")
 """Optimizers whose fused implementation does all that the others do, on all devices; those of sgd and adagrad take no
 sparse gradients."""
+
+
+TENSOR_RATES = (torch.optim.Adam, torch.optim.SGD)
+"""Optimizers whose fused implementations take tensors as learning rates; AdamW is one of Adam."""
 
 
 def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -64,3 +68,17 @@ def make_optimizer(settings: Mapping[str, Any], parameters: Iterable[nn.Paramete
     if name in FUSED and not chosen and all(parameter.is_floating_point() for parameter in moved):
         options["fused"] = True
     return OPTIMIZERS[name](moved, **options)
+
+
+def can_be_recorded(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step can be recorded as a CUDA graph: it keeps all that changes from step to step on the device."""
+    return "capturable" in optimizer.defaults or type(optimizer) is torch.optim.SGD
+
+
+def hold_rates(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Hold an optimizer's learning rates in tensors, where it takes them so, since a recorded step reads them there."""
+    for group in optimizer.param_groups:
+        if "capturable" in optimizer.defaults and device.type == "cuda":
+            group["capturable"] = True
+        if group.get("capturable") or (group.get("fused") and isinstance(optimizer, TENSOR_RATES)):
+            group["lr"] = torch.full((), group["lr"], device=device)

@@ -53,8 +53,7 @@ class Play:
     ) -> None:
         self._given = {"real": real, "fake": fake, "noise": noise, "labels": labels, "condition": condition}
         self._state = dict(state or {})
-        self.step = step
-        self.done = done
+        self._at = step, done
         self.logged: dict[str, Logged] = {}
         self._discriminator = discriminator
         self._generator = generator
@@ -65,6 +64,23 @@ class Play:
         if value is None:
             raise ValueError(f"this play has no {name}; pass {name}=… to gantk.Play")
         return value
+
+    @property
+    def step(self) -> int:
+        """Number of finished steps of the stage. For what happens every few steps, ask `every`."""
+        return self._at[0]
+
+    @property
+    def done(self) -> float:
+        """Finished fraction of the stage, in [0, 1)."""
+        return self._at[1]
+
+    def every(self, steps: int) -> bool:
+        """Whether what happens every so many steps happens in this one: in the first step of a stage, and so on.
+
+        Unlike `step` and `done`, it lets training record steps as CUDA graphs.
+        """
+        return self.step % steps == 0
 
     @property
     def discriminator(self) -> Discriminator:

@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -25,7 +25,7 @@ from gantk.schedule.states import States
 if TYPE_CHECKING:
     from gantk.parts import Part
 
-__all__ = ["Batch", "Logged", "Step", "Value", "checked_figure", "overlap"]
+__all__ = ["Asked", "Batch", "Logged", "Step", "Value", "checked_figure", "overlap"]
 
 Value = Callable[["Step"], Any]
 """Computes one shared value from a step: a tensor, or a tuple, list, dictionary or dataclass of values.
@@ -60,6 +60,16 @@ class _Entry:
     """The modules that it was computed with."""
     carries: frozenset[str]
     """Those of these modules that its gradients reach."""
+
+
+@dataclass
+class Asked:
+    """What the values of a step asked about its place in training: a step that is replayed has another one."""
+
+    places: set[str] = field(default_factory=set)
+    """`step` and `done`, if they were read."""
+    intervals: set[int] = field(default_factory=set)
+    """The numbers of steps that `every` was asked with."""
 
 
 class _Recording:
@@ -97,8 +107,8 @@ class Step:
         self.batch = batch
         self.parts = parts or {}
         self.states = states or States()
-        self.number = number
-        self.done = done
+        self._number, self._done = number, done
+        self.asked = Asked()
         self.remembered: dict[str, dict[str, Tensor]] | None = None
         self.logged: dict[str, Logged] = {}
         self._under = ""
@@ -113,6 +123,28 @@ class Step:
     def size(self) -> int:
         """Number of images in the batch."""
         return len(self.batch.images)
+
+    @property
+    def at(self) -> tuple[int, float]:
+        """`number` and `done`, for training itself: what reads them here is no part of what is recorded."""
+        return self._number, self._done
+
+    @property
+    def number(self) -> int:
+        """Number of finished steps of this stage."""
+        self.asked.places.add("step")
+        return self._number
+
+    @property
+    def done(self) -> float:
+        """Finished fraction of this stage, in [0, 1)."""
+        self.asked.places.add("done")
+        return self._done
+
+    def every(self, steps: int) -> bool:
+        """Whether what happens every so many steps happens in this one: in the first step of a stage, and so on."""
+        self.asked.intervals.add(steps)
+        return self._number % steps == 0
 
     def split(self, pieces: int, whole: Iterable[str] = (), moved: Iterable[str] = ()) -> list[Step]:
         """Steps over consecutive parts of this batch, of almost equal sizes, or this step itself if there is one.
@@ -133,8 +165,9 @@ class Step:
         labels = None if self.batch.labels is None else self.batch.labels[rows]
         values = {name: self._rows_of(name, rows, moved) for name in whole if name in self._values}
         batch, known = Batch(self.batch.images[rows], labels), {**self._values, **values}
-        part = Step(self._modules, batch, known, parts=self.parts, states=self.states)
-        part.number, part.done = self.number, self.done
+        number, done = self.at
+        part = Step(self._modules, batch, known, parts=self.parts, states=self.states, number=number, done=done)
+        part.asked = self.asked
         return part
 
     def _rows_of(self, name: str, rows: slice, moved: Sequence[str]) -> Value:

@@ -73,6 +73,10 @@ class Finite:
         at.copy_(torch.where(fresh, self._count, at))
         self._count += 1
 
+    def tensors(self) -> list[Tensor]:
+        """What it keeps on the device."""
+        return [self._count, *(each for pair in self._kept.values() for each in pair)]
+
     def found(self) -> Divergence | None:
         """The first divergence, if there was one in a step that has ended; waits for the device."""
         if not self._kept:

@@ -41,14 +41,16 @@ from gantk.training.computing import computing
 from gantk.training.curves import Curves
 from gantk.training.devices import autocast_of, fabric_of, is_of_connection, launch
 from gantk.training.due import Due
+from gantk.training.graphs import Graphs
 from gantk.training.measuring import Measuring
 from gantk.training.monitor import Monitor
 from gantk.training.progress import Progress, Silent
+from gantk.training.recording import recorder_of
 from gantk.training.reports import Reports
 from gantk.training.resuming import resume
 from gantk.training.signals import StopRequest
 from gantk.training.stopping import Stopping
-from gantk.training.turn import Turns
+from gantk.training.turn import Turns, Values
 
 __all__ = ["StopWhen", "Trainer"]
 
@@ -254,12 +256,14 @@ class Trainer:
             seed_everything(derive_seed(self.seed, stage.name, "enter"))
             stage.enter(self.model)
         self._modes(stage)
+        recorder = recorder_of(self.fabric, self.settings.cuda_graphs)
+        graphs = Graphs(turns, self.model, recorder, self.progress.say)
         reports = Reports(stage, steps, place.step, self.interval, self.fabric.device, self.progress, self.log)
         if stage.batch_size > len(self.data):
             self.progress.say(f"{stage.name}: {larger_than_data(stage.batch_size, len(self.data))}")
         for done in range(place.step, steps):
             try:
-                played = self._step(stage, turns, batches, done, steps)
+                played = self._step(stage, graphs, batches, done, steps)
             except DataError as error:
                 self.interval = reports.state()
                 raise self._unread(error, Place(place.stage, done, place.total + done - place.step), turns) from error
@@ -300,21 +304,17 @@ class Trainer:
         self.progress.finish()
         return reached
 
-    def _step(
-        self, stage: Stage, turns: Turns, batches: Batches, done: int, steps: int
-    ) -> list[dict[str, Tensor | float]]:
-        seed_everything(derive_seed(self.seed, stage.name, done, self.fabric.global_rank))
+    def _step(self, stage: Stage, graphs: Graphs, batches: Batches, done: int, steps: int) -> list[Values]:
+        seed = derive_seed(self.seed, stage.name, done, self.fabric.global_rank)
+        seed_everything(seed)
         if stage.each is not None:
             stage.each(self.model, done / steps)
         read = batches.of_step(done, steps - 1)  # before anything is changed
         try:
-            part = done / steps
             with blaming(f"stage '{stage.name}', step {done + 1}: "):
-                values = turns.play(self.model.step(b, stage.values, number=done, done=part) for b in read)
+                return graphs.play(read, done, done / steps, seed)
         except Diverged as error:
             raise Diverged(f"stage '{stage.name}', step {done + 1}, {error}; {self._go_back()}") from None
-        self.model.update_average(stage.moves(), stage.batch_size * stage.batches())
-        return values
 
     def _modes(self, stage: Stage) -> None:
         """Set the modules that this stage moves to training mode; freeze all others in evaluation mode."""

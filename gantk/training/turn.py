@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -15,15 +15,18 @@ from gantk.errors import FitError
 from gantk.model import Model
 from gantk.nn.modes import unchanged
 from gantk.schedule import Player, Stage, Step
-from gantk.schedule.optimizers import make_optimizer
-from gantk.schedule.rates import parse_rate
+from gantk.schedule.optimizers import can_be_recorded, make_optimizer
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged, overlap
 from gantk.training.devices import Autocast
 from gantk.training.finite import Divergence, Finite
 from gantk.training.pieces import Played, mean_numbers, mean_values
+from gantk.training.rates import Rates
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "Values"]
+
+Values = dict[str, Tensor | float]
+"""What a turn logs."""
 
 DRAWN = ("noise",)
 """Values of a step that are drawn for the whole batch, so that they do not depend on how it is split."""
@@ -41,6 +44,8 @@ class Turns:
         autocast: the precision of objectives.
         at_once: whether values that are not finite are errors at once, and not found until `divergence` looks for them;
             by default on a CPU only, as any other device would have to be waited for at every turn.
+        in_tensors: whether scheduled learning rates and weights are tensors, which recorded steps read; by default on a
+            CUDA device.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Turns:
         accumulate: int = 1,
         autocast: Autocast = nullcontext,
         at_once: bool | None = None,
+        in_tensors: bool | None = None,
     ) -> None:
         self._fabric = fabric
         self._model = model
@@ -60,10 +66,11 @@ class Turns:
         self.optimizers = {p.name: make_optimizer(p.optimizer, self._moved[p.name]) for p in stage.players}
         self._stepping: dict[str, Any] = {n: fabric.setup_optimizers(o) for n, o in self.optimizers.items()}
         self._states = model.state
-        self._rates = {p.name: _Rates(p, self.optimizers[p.name]) for p in stage.players}
+        held = fabric.device if in_tensors or (in_tensors is None and fabric.device.type == "cuda") else None
+        self._rates = {p.name: Rates(p, self.optimizers[p.name], held) for p in stage.players}
         self._finite = Finite(fabric.device, fabric.device.type == "cpu" if at_once is None else at_once)
 
-    def play(self, steps: Iterable[Step]) -> list[dict[str, Tensor | float]]:
+    def play(self, steps: Iterable[Step]) -> list[Values]:
         """Play every player's turns.
 
         Args:
@@ -77,6 +84,34 @@ class Turns:
         Raises:
             Diverged: a term or a gradient is NaN or infinite, if that is an error at once; parameters are unchanged.
         """
+        listed = [*steps]
+        done = listed[0].at[1]
+        self.set_rates(done)
+        return self.weighted(self.compute(listed), done)
+
+    def set_rates(self, done: float) -> None:
+        """Set learning rates and weights of terms to what they are at a finished fraction of the stage."""
+        for rates in self._rates.values():
+            rates.set(done)
+
+    def weighted(self, turns: Sequence[Values], done: float) -> list[Values]:
+        """What `compute` returns, with the scheduled weights at a finished fraction of the stage."""
+        factors = {
+            f"{player}/{term}/weight": factor
+            for player, rates in self._rates.items()
+            for term, factor in rates.weights(done).items()
+        }
+        return [
+            {name: value * factors.get(name, 1.0) if name in factors else value for name, value in turn.items()}
+            for turn in turns
+        ]
+
+    def compute(self, steps: Sequence[Step]) -> list[Values]:
+        """Play every player's turns with the rates that are set: what a recorded step is a record of.
+
+        Returns:
+            what `play` returns, but weights without their schedules.
+        """
         self._finite.begin()
         fresh = (step.split(self._accumulate, DRAWN, self.stage.moves()) for step in steps)
         own = [player for player in self.stage.players if not player.brought_by]
@@ -84,7 +119,7 @@ class Turns:
         shared = next(fresh)
         others = [player for player in self.stage.players if player.brought_by]
         private |= {player.name: [next(fresh) for _ in range(player.repeats - 1)] for player in others}
-        turns: list[dict[str, Tensor | float]] = []
+        turns: list[Values] = []
         for player in self.stage.players:
             with unchanged(self._others(player)):
                 for pieces in private[player.name]:
@@ -94,6 +129,25 @@ class Turns:
                 turns.append(self._turn(player, shared, self.stage.following(player)))
         self._finite.end()
         return turns
+
+    @property
+    def recordable(self) -> str:
+        """Why steps cannot be recorded as CUDA graphs; empty if they can."""
+        no = [name for name, optimizer in self.optimizers.items() if not can_be_recorded(optimizer)]
+        if no:
+            return f"the optimizer of player '{no[0]}' does not allow it"
+        no = [name for name, rates in self._rates.items() if rates.changes_numbers]
+        return f"the optimizer of player '{no[0]}' takes no schedule in a tensor" if no else ""
+
+    def fixed_rates(self) -> list[float]:
+        """Learning rates and weights that are numbers, with which a recorded step is played again and again."""
+        return [number for rates in self._rates.values() for number in rates.numbers()]
+
+    def tensors(self) -> list[Tensor]:
+        """What a step changes besides the model: what optimizers and the search for divergence keep."""
+        states = (state for optimizer in self.optimizers.values() for state in optimizer.state.values())
+        held = [value for state in states for value in state.values() if isinstance(value, Tensor)]
+        return [*held, *self._finite.tensors()]
 
     def divergence(self) -> Divergence | None:
         """The first value that was NaN or infinite in any step so far; waits for the device."""
@@ -113,13 +167,12 @@ class Turns:
         )
         return [buffer for name, buffer in buffers if not overlap([name], mine)]
 
-    def _turn(self, player: Player, pieces: Sequence[Step], following: Sequence[Player]) -> dict[str, Tensor | float]:
+    def _turn(self, player: Player, pieces: Sequence[Step], following: Sequence[Player]) -> Values:
         if len(pieces) > 1:
             following = ()  # the graphs of all pieces would have to be kept for them
         self._wake([player, *following])
         optimizer, parameters = self.optimizers[player.name], self._moved[player.name]
         optimizer.zero_grad(set_to_none=True)
-        self._rates[player.name].apply(pieces[0].done)
         size = sum(piece.size for piece in pieces)
         played = [self._differentiate(player, piece, piece.size / size, following) for piece in pieces]
         self._average_gradients(parameters)
@@ -140,10 +193,10 @@ class Turns:
         rates, clips = self._rates[player.name], bool(player.clip_weights)
         with self._autocast(), Scores(map(self._model.get_submodule, player.moves if clips else ())) as scores:
             unscheduled = player.objective(step)
-            terms = rates.weighted(unscheduled, step.done)
+            terms = rates.weighted(unscheduled)
         clipped = scores.clipped(self._moved[player.name]) if clips else []
         self._check(player, terms)
-        values = _figures(unscheduled, step.logged, rates.weights(step.done))
+        values = _figures(unscheduled, step.logged, rates.terms)
         total = torch.stack([term.float() for term in terms.values()]).sum()
         if not total.requires_grad:
             raise FitError(
@@ -196,40 +249,13 @@ class Turns:
             gradient.copy_(part.view_as(gradient))
 
 
-class _Rates:
-    """The scheduled learning rates and weights of a player: always base · rate(done)."""
-
-    def __init__(self, player: Player, optimizer: torch.optim.Optimizer) -> None:
-        self._optimizer = optimizer
-        # Loading an optimizer's state replaces its groups, so keep the initial learning rates.
-        self._bases = [group["lr"] for group in optimizer.param_groups]
-        self._lr = parse_rate(player.lr_schedule, "lr_schedule")
-        self._weights = {term: parse_rate(text, "weight_schedule") for term, text in player.weight_schedule.items()}
-
-    def apply(self, done: float) -> None:
-        """Set the learning rates."""
-        for group, base in zip(self._optimizer.param_groups, self._bases, strict=True):
-            group["lr"] = base * self._lr(done)
-
-    def weights(self, done: float) -> dict[str, float]:
-        """The factors of the terms that follow a schedule."""
-        return {name: weight(done) for name, weight in self._weights.items()}
-
-    def weighted(self, terms: Mapping[str, Tensor], done: float) -> dict[str, Tensor]:
-        """The terms with their weights."""
-        weights = self.weights(done)
-        return {name: term * weights[name] if name in weights else term for name, term in terms.items()}
-
-
-def _figures(
-    terms: Mapping[str, Tensor], logged: Mapping[str, Logged], scheduled: Mapping[str, float]
-) -> dict[str, Tensor | float]:
+def _figures(terms: Mapping[str, Tensor], logged: Mapping[str, Logged], scheduled: Collection[str]) -> Values:
     """The values of terms and their parts to log: each without its weight, and the weight separately."""
-    figures: dict[str, Tensor | float] = {}
+    figures: Values = {}
     for name, (value, weight) in {**{name: (term.detach(), 1.0) for name, term in terms.items()}, **logged}.items():
         figures[name] = value
         if weight != 1 or name in scheduled:
-            figures[f"{name}/weight"] = weight * scheduled.get(name, 1.0)
+            figures[f"{name}/weight"] = weight
     return figures
 
 

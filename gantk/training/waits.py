@@ -26,26 +26,30 @@ HANDS = "lift_fresh"
 class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts, while it is entered, the operators for which the processor would wait for a device.
 
-    On a CPU nothing waits; the operators that would on another device are counted all the same, except copies from one
-    device to another, of which there are none.
+    Args:
+        device: the device. On a CPU nothing waits; the operators that would on another device are counted all the same,
+            except copies from one device to another, of which there are none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._type = device.type
         self.found: Counter[str] = Counter()
 
     def __torch_dispatch__(
         self, function: Any, types: Any, arguments: tuple[Any, ...] = (), options: Mapping[str, Any] | None = None
     ) -> Any:
         result = function(*arguments, **(options or {}))
-        if _waits(function.overloadpacket.__name__, arguments, result):
+        if self._waits(function.overloadpacket.__name__, arguments, result):
             self.found[function.overloadpacket.__name__] += 1
         return result
 
-
-def _waits(name: str, arguments: tuple[Any, ...], result: Any) -> bool:
-    if name in INDEXED:
-        return any(isinstance(each, Tensor) and each.dtype in (torch.bool, torch.uint8) for each in arguments[1])
-    if name in MOVES:
-        return any(isinstance(each, Tensor) and each.device != result.device for each in arguments)
-    return name in READS or name.startswith(HANDS)
+    def _waits(self, name: str, arguments: tuple[Any, ...], result: Any) -> bool:
+        tensors = [each for each in arguments if isinstance(each, Tensor)]
+        if name in MOVES:
+            return any(each.device != result.device for each in tensors)
+        if not any(each.device.type == self._type for each in tensors):
+            return False
+        if name in INDEXED:
+            return any(isinstance(each, Tensor) and each.dtype in (torch.bool, torch.uint8) for each in arguments[1])
+        return name in READS or name.startswith(HANDS)

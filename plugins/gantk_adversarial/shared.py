@@ -48,4 +48,4 @@ class Lazy(Loss):
         self.weight = require_factor("weight", weight)
 
     def _due(self, play: Play) -> bool:
-        return play.step % self.every == 0
+        return play.every(self.every)

@@ -61,7 +61,7 @@ def played(model: gantk.Model, stage: Stage, data: ArraySource, size: int = 6) -
 
     for number in range(2):
         step(number)
-    with Waits() as waits:
+    with Waits(torch.device("cpu")) as waits:
         for number in range(2, 4):
             step(number)
     assert turns.divergence() is None
@@ -90,7 +90,7 @@ def test_no_step_of_a_recipe_waits_for_a_device(recipe: str, tiny_pictures: Arra
     ],
 )
 def test_what_waits_is_counted(waiting: Callable[[Tensor], object]) -> None:
-    with Waits() as waits:
+    with Waits(torch.device("cpu")) as waits:
         waiting(torch.arange(2.0))
     assert waits.found.total() == 1
 

@@ -41,7 +41,7 @@ class R3GAN(Loss):
     def discriminator(self, play: Play) -> Tensor:
         """E log(1 + e^(D(G(z)) - D(x))) + γ/2 (R₁ + R₂)."""
         game = play.log("game", softplus(_logits(play.fake_verdict) - _logits(play.real_verdict)).mean())
-        if not self.penalty or play.step % self.every:
+        if not self.penalty or not play.every(self.every):
             return game
         factor = self.every * self.penalty / 2
         r1, r2 = _penalty(play, play.real), _penalty(play, play.fake)

@@ -1,0 +1,210 @@
+"""The steps of a stage, each kind of which is recorded once and then replayed, where a device can do that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gantk.errors import briefly
+from gantk.model import Model
+from gantk.schedule import Batch
+from gantk.seeds import seed_everything
+from gantk.training.recording import Recorder, watched
+from gantk.training.turn import Turns, Values
+
+__all__ = ["Graphs"]
+
+WARM = 3
+"""Steps of a kind that are computed before one is recorded: they choose kernels and make states of optimizers."""
+PROVED = 2
+"""Replays of a recorded step that are compared with the computed step, each in another step of training."""
+CLOSE = 0.01
+"""How far a replay may be from the computed step where kernels give other bits each time, as a share of the change."""
+
+
+@dataclass
+class _Recorded:
+    batches: list[Batch]
+    values: list[Values]
+    play: Callable[[], None]
+    proofs: int = 0
+
+    def replay(self, batches: Sequence[Batch]) -> list[Values]:
+        for own, batch in zip(self.batches, batches, strict=True):
+            own.images.copy_(batch.images, non_blocking=True)
+            if own.labels is not None and batch.labels is not None:
+                own.labels.copy_(batch.labels, non_blocking=True)
+        self.play()
+        return [dict(turn) for turn in self.values]
+
+
+class Graphs:
+    """Plays the steps of one stage.
+
+    A step is recorded with all of its players' turns, their optimizers and the averages of weights. Two steps are of
+    one kind if their batches have the same shapes, what happens every few steps (`Play.every`) happens in both or in
+    neither, and rates that are numbers are the same. A kind is recorded after it was computed a few times, and its
+    first replays are compared with the computed step. A stage whose steps cannot be recorded is computed, and one
+    line says why.
+
+    Args:
+        turns: the players' turns.
+        model: the model.
+        recorder: what records; `None` to compute every step.
+        say: receives the reason why nothing is recorded.
+    """
+
+    def __init__(self, turns: Turns, model: Model, recorder: Recorder | None, say: Callable[[str], None]) -> None:
+        self._turns, self._model, self._recorder, self._say = turns, model, recorder, say
+        self._stage = turns.stage
+        self._images = self._stage.batch_size * self._stage.batches()
+        self._intervals: set[int] = set()
+        self._computed: Counter[Hashable] = Counter()
+        self._recorded: dict[Hashable, _Recorded] = {}
+        if self._stage.each is not None:
+            self._give_up("the stage changes the model before each step")
+        elif turns.recordable:
+            self._give_up(turns.recordable)
+
+    def play(self, batches: Sequence[Batch], number: int, done: float, seed: int) -> list[Values]:
+        """Play a step.
+
+        Args:
+            batches: the batches of real images.
+            number: number of finished steps of the stage.
+            done: finished fraction of the stage.
+            seed: what all random number generators have just been seeded with.
+
+        Returns:
+            what `Turns.play` returns; its tensors may be overwritten by the next step.
+
+        Raises:
+            Diverged: as `Turns.play`.
+        """
+        for average in self._model.averages(self._stage.moves()).values():
+            average.expect(self._images)
+        self._turns.set_rates(done)
+        return self._turns.weighted(self._play(batches, number, done, seed), done)
+
+    def _play(self, batches: Sequence[Batch], number: int, done: float, seed: int) -> list[Values]:
+        recorder, kind = self._recorder, self._kind(batches, number)
+
+        def step() -> list[Values]:
+            return self._compute(batches, number, done)
+
+        if recorder is None:
+            return step()
+        if self._computed[kind] < WARM:
+            return self._warm(recorder, kind, step)
+        if kind not in self._recorded:
+            found = self._record(recorder, batches, number, done, seed)
+            if found is None:
+                return step()
+            self._recorded[kind] = found
+        recorded = self._recorded[kind]
+        if recorded.proofs < PROVED:
+            return self._prove(recorded, batches, step, seed)
+        return recorded.replay(batches)
+
+    def _kind(self, batches: Sequence[Batch], number: int) -> Hashable:
+        shapes = tuple((b.images.shape, None if b.labels is None else b.labels.shape) for b in batches)
+        due = tuple(number % each == 0 for each in sorted(self._intervals))
+        averages = self._model.averages(self._stage.moves()).values()
+        return shapes, due, *self._turns.fixed_rates(), *(average.share for average in averages)
+
+    def _compute(self, batches: Sequence[Batch], number: int, done: float) -> list[Values]:
+        steps = [self._model.step(batch, self._stage.values, number=number, done=done) for batch in batches]
+        values = self._turns.compute(steps)
+        for name, average in self._model.averages(self._stage.moves()).items():
+            average.move(self._model.get_submodule(name), self._images)
+        self._intervals.update(*(step.asked.intervals for step in steps))
+        places = {place for step in steps for place in step.asked.places}
+        if places and self._recorder is not None:
+            self._give_up(f"a part reads play.{min(places)}")
+        return values
+
+    def _warm(self, recorder: Recorder, kind: Hashable, step: Callable[[], list[Values]]) -> list[Values]:
+        self._computed[kind] += 1
+        if self._computed[kind] < WARM:
+            return recorder.warm(step)
+        reasons: list[str] = []
+        objects = [*self._model.modules(), *(player.objective for player in self._stage.players)]
+        with watched(recorder, objects, reasons):
+            values = recorder.warm(step)
+        if reasons:
+            self._give_up(reasons[0])
+        return values
+
+    def _record(
+        self, recorder: Recorder, batches: Sequence[Batch], number: int, done: float, seed: int
+    ) -> _Recorded | None:
+        own = [Batch(b.images.clone(), None if b.labels is None else b.labels.clone()) for b in batches]
+        tensors = self._tensors()
+        before = _copies(tensors)
+        try:
+            values, play = recorder.record(lambda: self._compute(own, number, done))
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded can still be computed
+            self._give_up(briefly(error))
+            values, play = [], None
+        _put_back(tensors, before)
+        seed_everything(seed)
+        return None if play is None or self._recorder is None else _Recorded(own, values, play)
+
+    def _prove(
+        self, recorded: _Recorded, batches: Sequence[Batch], step: Callable[[], list[Values]], seed: int
+    ) -> list[Values]:
+        """Compute the step, and replay it from the same place: the replay counts if it does the same."""
+        tensors = self._tensors()
+        before = _copies(tensors)
+        values = step()
+        after = _copies(tensors)
+        computed = [dict(turn) for turn in values]
+        _put_back(tensors, before)
+        seed_everything(seed)
+        replayed = recorded.replay(batches)
+        if _as_far(before, after, tensors) and _alike(computed, replayed):
+            recorded.proofs += 1
+            return replayed
+        _put_back(tensors, after)
+        if self._turns.divergence() is None:
+            self._give_up("a replayed step differs from a computed one")
+        return computed
+
+    def _tensors(self) -> list[Tensor]:
+        """All that a step may change."""
+        averages = (each for average in self._model.average.values() for each in average.parameters())
+        found = [*self._model.parameters(), *self._model.buffers(), *averages, *self._turns.tensors()]
+        return [*{id(tensor): tensor.detach() for tensor in found}.values()]
+
+    def _give_up(self, reason: str) -> None:
+        if self._recorder is not None:
+            self._say(f"{self._stage.name}: steps are computed one by one, not as CUDA graphs: {reason}")
+        self._recorder, self._recorded = None, {}
+
+
+def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor.clone() for tensor in tensors]
+
+
+def _put_back(tensors: Iterable[Tensor], copies: Iterable[Tensor]) -> None:
+    for tensor, copy in zip(tensors, copies, strict=True):
+        tensor.copy_(copy)
+
+
+def _as_far(before: Iterable[Tensor], one: Iterable[Tensor], other: Iterable[Tensor]) -> bool:
+    """Whether two steps from the same place led to the same one."""
+    return all(
+        torch.equal(a, b) or bool((a.double() - b.double()).norm() <= CLOSE * (a.double() - at.double()).norm())
+        for at, a, b in zip(before, one, other, strict=True)
+    )
+
+
+def _alike(one: Sequence[Values], other: Sequence[Values]) -> bool:
+    if [turn.keys() for turn in one] != [turn.keys() for turn in other]:
+        return False
+    pairs = ((a, turn[name]) for each, turn in zip(one, other, strict=True) for name, a in each.items())
+    return all(abs(float(a) - float(b)) <= CLOSE * abs(float(a)) for a, b in pairs)
