@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import briefly
+from gantk.memory import ran_out
 from gantk.model import Model
 from gantk.schedule import Batch
 from gantk.seeds import seed_everything
@@ -144,7 +145,8 @@ class Graphs:
     ) -> _Recorded | None:
         own = [Batch(b.images.clone(), None if b.labels is None else b.labels.clone()) for b in batches]
         tensors = self._tensors()
-        before = _copies(tensors)
+        if (before := self._copies(tensors)) is None:
+            return None
         try:
             values, play = recorder.record(lambda: self._compute(own, number, done))
         except Exception as error:  # noqa: BLE001 - what cannot be recorded can still be computed
@@ -159,10 +161,11 @@ class Graphs:
     ) -> list[Values]:
         """Compute the step, and replay it from the same place: the replay counts if it does the same."""
         tensors = self._tensors()
-        before = _copies(tensors)
-        values = step()
-        after = _copies(tensors)
-        computed = [dict(turn) for turn in values]
+        if (before := self._copies(tensors)) is None:
+            return step()
+        computed = step()
+        if (after := self._copies(tensors)) is None:
+            return computed
         _put_back(tensors, before)
         seed_everything(seed)
         replayed = recorded.replay(batches)
@@ -180,14 +183,20 @@ class Graphs:
         found = [*self._model.parameters(), *self._model.buffers(), *averages, *self._turns.tensors()]
         return [*{id(tensor): tensor.detach() for tensor in found}.values()]
 
+    def _copies(self, tensors: Sequence[Tensor]) -> list[Tensor] | None:
+        """Copies of tensors; `None`, and no more graphs, if there is no memory for them."""
+        try:
+            return [tensor.clone() for tensor in tensors]
+        except RuntimeError as error:
+            if not ran_out(error):
+                raise
+            self._give_up("there is not enough memory to compare replayed steps with computed ones")
+            return None
+
     def _give_up(self, reason: str) -> None:
         if self._recorder is not None:
             self._say(f"{self._stage.name}: steps are computed one by one, not as CUDA graphs: {reason}")
         self._recorder, self._recorded = None, {}
-
-
-def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [tensor.clone() for tensor in tensors]
 
 
 def _put_back(tensors: Iterable[Tensor], copies: Iterable[Tensor]) -> None:

@@ -271,3 +271,21 @@ def test_graphs_are_not_used_where_they_are_not_wanted(tiny: Build, train: Calla
     recorder = Operators()
     train(tiny(settings={"train.cuda_graphs": False}), recorder)
     assert (recorder.warmed, recorder.recorded) == (0, 0)
+
+
+def test_training_goes_on_where_there_is_no_memory_to_compare_replays(
+    tiny: Build, train: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(graphs: Graphs) -> list[Tensor]:
+        short = torch.zeros(1)
+        short.clone = lambda: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))  # type: ignore[method-assign]
+        return [short]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Graphs, "_tensors", failing)
+        one, heard = train(tiny(settings=LONG), Operators())
+    other, _ = train(tiny(settings=LONG), None)
+    assert [line.partition("CUDA graphs: ")[2] for line in heard.said] == [
+        "there is not enough memory to compare replayed steps with computed ones"
+    ]
+    same(one, other)

@@ -23,6 +23,7 @@ from gantk.run.folder import Run
 from gantk.run.terms import terms_of
 from gantk.schedule import Batch
 from gantk.testing import ToyDiscriminator, ToyGenerator, ToyNoise
+from gantk.training.graphs import Graphs
 from gantk.training.progress import Silent, figures
 from gantk.training.turn import Turns
 
@@ -163,15 +164,15 @@ def test_a_line_is_the_mean_of_every_turn_of_every_step(register: Register, tiny
     turns: list[dict[str, float]] = []
     repeats = {"stages.game.generator.repeats": 3, "stages.game.discriminator.repeats": 2, "train.log_every": 4}
     model = tiny(loss=["nonsaturating", "shades"], settings=repeats)
-    play = Turns.play
+    play = Graphs.play
 
-    def kept(self: Turns, steps: Any) -> Any:
-        found = play(self, steps)
+    def kept(self: Graphs, *step: Any) -> Any:
+        found = play(self, *step)
         turns.extend({name: float(value) for name, value in turn.items()} for turn in found)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Turns, "play", kept)
+        patch.setattr(Graphs, "play", kept)
         gantk.train(model, tmp_path / "run", progress=Silent())
     (_, first), (_, second) = lines(tmp_path / "run")
     per_step = 3 + 2

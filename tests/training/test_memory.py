@@ -17,8 +17,8 @@ from gantk.data import ArraySource
 from gantk.errors import DataError, WorkError
 from gantk.memory import ran_out
 from gantk.run.folder import Run
+from gantk.training.graphs import Graphs
 from gantk.training.progress import Silent
-from gantk.training.turn import Turns
 
 SHORT = [
     MemoryError(),
@@ -53,7 +53,7 @@ def test_a_step_without_memory_goes_back_to_the_last_checkpoint(
     error: Exception, tiny: Callable[..., gantk.Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Turns, "play", failing_at(4, error, Turns.play))
+        patched.setattr(Graphs, "play", failing_at(4, error, Graphs.play))
         with pytest.raises(WorkError, match=r"not enough memory .*; the last checkpoint is of step 2; .* gantk train"):
             gantk.train(tiny(), tmp_path / "run", progress=Silent())
     gantk.train(tiny(), tmp_path / "run", progress=Silent())
