@@ -53,8 +53,8 @@ class TrainSettings:
         strategy: how several devices work together; ddp where it is auto.
         accumulate: into how many pieces each batch is split, whose gradients are added up before the optimizer's step,
             which needs less memory; statistics of a batch are then those of a piece.
-        precision: 32-true, or bf16-mixed for bfloat16 where it is safe; auto measures at the start of a training which,
-            in which memory_format, is fastest on its device, and the run keeps to it.
+        precision: 32-true, which is float32, or bf16-mixed for bfloat16 where it is safe; auto measures at the start of
+            a long training which, in which memory_format, is fastest on its device, and the run keeps to it.
         memory_format: how images and weights of convolutions lie in memory; channels_last is faster for some networks,
             and gives results that differ by rounding. auto is contiguous, unless precision=auto finds otherwise.
         deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with
@@ -84,7 +84,7 @@ class TrainSettings:
     sync_batchnorm: bool = False
     strategy: Literal["auto", "ddp"] = "auto"
     accumulate: int = 1
-    precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "auto"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     deterministic: bool = True
     cuda_graphs: bool = True

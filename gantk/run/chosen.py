@@ -46,6 +46,12 @@ class Chosen:
     """What was measured: the median time of a step, plain float32 first; empty if nothing was."""
     why: str = ""
     """Why nothing was measured."""
+    planned: int = 0
+    """The steps that the run had then, of all stages; 0 where it is not known."""
+
+    def serves(self, planned: int) -> bool:
+        """Whether it is still the choice for a run of so many steps: one that was too short to measure may have grown."""
+        return not (self.why and 0 < self.planned < planned)
 
     @property
     def computing(self) -> Computing:
@@ -58,6 +64,7 @@ class Chosen:
         speeds = {name: plain / seconds for name, seconds in [*self.seconds.items()][1:]}
         chosen = str(self.computing)
         where = f"measured on {self.images} image{'s' * (self.images != 1)} of stage '{self.stage}', {self.device}"
+        where += f", at step {self.step}" * (self.step > 0)
         if chosen in speeds:
             return f"{chosen}: {speeds[chosen]:.2f} times as fast as {next(iter(self.seconds))}, {where}"
         others = ", ".join(f"{name}: {speed:.2f} times as fast" for name, speed in speeds.items())
@@ -108,7 +115,7 @@ def write_chosen(run: Run, chosen: Chosen) -> None:
 def _check(found: Chosen) -> None:
     texts: list[Any] = [found.stage, found.device, found.why]
     known = found.precision in ("32-true", "bf16-mixed") and found.memory_format in ("contiguous", "channels_last")
-    counts = all(type(each) is int and each >= 0 for each in (found.step, found.images))
+    counts = all(type(each) is int and each >= 0 for each in (found.step, found.images, found.planned))
     if not (known and counts and all(isinstance(each, str) for each in texts) and isinstance(found.seconds, dict)):
         raise ValueError("it is no record of a choice")
     if not all(isinstance(each, (int, float)) and 0 < each < math.inf for each in found.seconds.values()):

@@ -10,6 +10,7 @@ import tomli_w
 
 from gantk import toml
 from gantk.building.build import build
+from gantk.building.settings import path_of
 from gantk.errors import RunError, UsageError
 from gantk.files import check_no_link, read_whole, replace_file, text_of
 from gantk.report.runs import Summary, summarized
@@ -19,6 +20,8 @@ from gantk.sweeps.grid import Cell, Grid
 __all__ = ["FILE", "begin", "build_missing", "check_record", "planned", "run_in", "spec_of", "states", "write_record"]
 
 FILE = "sweep.toml"
+
+PRECISION = "train.precision"
 
 
 def begin(folder: Path, grid: Grid, without: Sequence[str], say: Callable[[str], object]) -> list[Run]:
@@ -101,13 +104,18 @@ def _named_spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
 
 
 def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
-    """The contents of a build's `model.toml`.
+    """The contents of a build's `model.toml`; it computes in plain float32 where nothing else is set.
+
+    Runs that are compared must not differ in what each found to be fastest when it began.
 
     Raises:
         UsageError, DataError: the build is refused, or its data cannot be read.
     """
     parts: dict[str, Any] = dict(cell.parts)
     model = build(cell.recipe, **parts, settings=cell.settings, without=without, seed=cell.seed)
+    train = model.built.spec["train"]
+    if train["precision"] == "auto" and PRECISION not in map(path_of, cell.settings):
+        train["precision"] = "32-true"
     return model.built.spec
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 import torch
@@ -13,6 +14,7 @@ from lightning_fabric import Fabric
 from gantk.building.snapshot import Snapshot
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource
+from gantk.errors import Interrupted
 from gantk.model import Model
 from gantk.nn.layout import LAYOUTS, lay_out
 from gantk.run.checkpoints import Place
@@ -34,6 +36,9 @@ LONG = 0.5
 """Seconds that a measured step should take at most; batches are made smaller for it, but not smaller than `FEW`."""
 SHORT = 60.0
 """Seconds of what is left of a training below which nothing is measured."""
+FEWEST_STEPS = 30
+"""Steps that are left of the stage below which nothing is played: measuring would play nearly as many."""
+SHORTLY = "the training is too short to measure others"
 HEAVY = 2.0
 """Seconds of a step of `FEW` images above which even fewer are measured."""
 
@@ -46,19 +51,33 @@ def computing(
     data: DataSource,
     place: Place,
     say: Callable[[str], None],
+    before: Callable[[], object] = lambda: None,
 ) -> Computing:
-    """How this run computes. What `train.precision=auto` finds is said, and kept in the run; the model is unchanged."""
+    """How this run computes. What `train.precision=auto` measures is said, and kept in the run; the model is unchanged.
+
+    Args:
+        run: the run.
+        model: its model.
+        fabric: the devices.
+        settings: how it is trained.
+        data: the training data.
+        place: where training begins.
+        say: receives what was measured.
+        before: called before each step that is measured; what it raises ends the measurement.
+    """
     layout = "contiguous" if settings.memory_format == "auto" else settings.memory_format
     if settings.precision != "auto":
         return Computing(settings.precision, layout)
     chosen: Chosen | None = fabric.broadcast(read_chosen(run) if fabric.is_global_zero else None)
-    if chosen is None:
-        chosen = Trials(model, fabric, settings, data, place).chosen()
+    planned = sum(stage.steps(len(data)) for stage in model.built.stages)
+    if chosen is None or not chosen.serves(planned):
+        chosen = Trials(model, fabric, settings, data, place, before=before).chosen()
         if chosen is None:
             return Computing("32-true", layout)
         if fabric.is_global_zero:
-            write_chosen(run, chosen)
-            say(f"precision: {chosen}")
+            write_chosen(run, replace(chosen, planned=planned))
+            if chosen.seconds:
+                say(f"precision: {chosen}")
     return Computing(chosen.precision, chosen.memory_format if settings.memory_format == "auto" else layout)
 
 
@@ -72,6 +91,7 @@ class Trials:
         data: the training data.
         place: where training begins.
         clock: the time in seconds; by default that of the device.
+        before: called before each step; what it raises ends the measurement.
     """
 
     def __init__(
@@ -82,9 +102,10 @@ class Trials:
         data: DataSource,
         place: Place,
         clock: Callable[[], float] | None = None,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         self._model, self._fabric, self._settings, self._data, self._place = model, fabric, settings, data, place
-        self._clock = clock or self._time
+        self._clock, self._before = clock or self._time, before
         self._seed: int = model.built.spec["seed"]
         self._stages = model.built.stages
         formats = LAYOUTS if settings.memory_format == "auto" else (settings.memory_format,)
@@ -97,6 +118,8 @@ class Trials:
             return None
         # Of stages with as many images, the last: a growing network is the largest then.
         number, stage = max(left, key=lambda each: (self._images_left(*each), each[0]))
+        if self._steps_left(number, stage) < FEWEST_STEPS:
+            return self._as_chosen(self._ways[0], stage, 0, {}, SHORTLY)
         objectives = [player.objective for each in self._stages for player in each.players]
         before = Snapshot(self._model, [*objectives, self._model.built.recipe])
         try:
@@ -110,12 +133,14 @@ class Trials:
         batches = Batches(self._data, self._seed, stage, self._fabric).of_step(0)
         guess = self._guess(stage, batches)
         if guess is not None and guess * self._images_left(number, stage) / self._fabric.world_size < SHORT:
-            return self._as_chosen(self._ways[0], stage, FEW, {}, "the training is too short to measure others")
+            return self._as_chosen(self._ways[0], stage, FEW, {}, SHORTLY)
         images = _affordable(guess, len(batches[0].images))
         batches = [_first(batch, images) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=batches)
-            seconds = times(self._ways, step, self._clock, self._agreed)
+            seconds = times(self._ways, step, self._clock, self._agreed, self._before)
+        except Interrupted:
+            raise
         except Exception:  # noqa: BLE001 - training itself will meet it, and say where
             return None
         way = next((way for way in faster(seconds) if self._works(before, way, number)), self._ways[0])
@@ -133,7 +158,9 @@ class Trials:
         few = [_first(batch, FEW) for batch in batches]
         try:
             step = functools.partial(self._step, stage=stage, batches=few)
-            (seconds,) = times(self._ways[:1], step, self._clock, self._agreed, rounds=2)[self._ways[0]]
+            (seconds,) = times(self._ways[:1], step, self._clock, self._agreed, self._before, rounds=2)[self._ways[0]]
+        except Interrupted:
+            raise
         except Exception:  # noqa: BLE001 - a loss may need more images
             return None
         return seconds / len(few[0].images)

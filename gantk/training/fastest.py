@@ -30,6 +30,7 @@ def times(
     prepare: Prepare,
     clock: Callable[[], float],
     agreed: Callable[[float], float] = lambda seconds: seconds,
+    before: Callable[[], object] = lambda: None,
     rounds: int = WARM_UP + ROUNDS,
 ) -> dict[Computing, list[float]]:
     """The seconds of some steps in each way, except those that fail or are far too slow.
@@ -39,19 +40,21 @@ def times(
         prepare: makes a step ready.
         clock: the time in seconds.
         agreed: the seconds that count, if several devices measure.
+        before: called before each step; what it raises ends the measurement.
         rounds: steps of each way; the first `WARM_UP` of them, or all but the last, are not counted.
 
     Returns:
         way → seconds of every counted round.
 
     Raises:
-        Exception: what a step of the first way raises.
+        Exception: what a step of the first way raises, or `before`.
     """
     found: dict[Computing, list[float]] = {way: [] for way in ways}
     spent, number = 0.0, 0
     while number < rounds and (spent <= BUDGET or number < 1 + FEWEST):
         number += 1
         for way in [*found]:
+            before()
             try:
                 play = prepare(way)
                 begun = clock()

@@ -155,7 +155,8 @@ class Trainer:
             self.run.clean(self.settings.keep)
         self.fabric.to_device(self.model)
         self.computing = computing(
-            self.run, self.model, self.fabric, self.settings, self.data, place, self.progress.say
+            *(self.run, self.model, self.fabric, self.settings, self.data),
+            *(place, self.progress.say, self.stopping.begin),
         )
         lay_out(self.model, self.computing.memory_format)
         measuring = Measuring(self.model, self.data, self.spec, self.settings)

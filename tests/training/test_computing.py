@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import gantk
-from gantk.errors import RunError
+from gantk.errors import Interrupted, RunError
 from gantk.pages.machine import machines_of
 from gantk.report.checked import checked
 from gantk.report.one_run import run_json, run_text
@@ -24,7 +25,7 @@ from gantk.training.computing import Trials, _affordable
 from gantk.training.progress import Silent
 
 Build = Callable[..., gantk.Model]
-AUTO = {"train.precision": "auto"}
+PLAIN, AUTO = {"train.precision": "32-true"}, {"train.precision": "auto"}
 HALF, LAST, BOTH = "bf16-mixed", "32-true, channels_last", "bf16-mixed, channels_last"
 
 
@@ -37,6 +38,12 @@ class Saying(Silent):
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+
+def measured_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short a training is."""
+    monkeypatch.setattr("gantk.training.computing.SHORT", 0.0)
+    monkeypatch.setattr("gantk.training.computing.FEWEST_STEPS", 0)
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         return {way: [0.1 / found.get(str(way), 1.0)] for way in ways}
 
     monkeypatch.setattr("gantk.training.computing.times", times)
-    monkeypatch.setattr("gantk.training.computing.SHORT", 0.0)
+    measured_anyway(monkeypatch)
     return found
 
 
@@ -88,7 +95,7 @@ def test_plain_float32_stays_exact(
 ) -> None:
     """Weights, averages, buffers, random numbers and optimizers are what they would be without a measurement."""
     usual = {"train.ema": 0.9, "train.log_every": 1}
-    plain = gantk.train(tiny(settings=usual, **parts), tmp_path / "plain", progress=Silent())
+    plain = gantk.train(tiny(settings={**usual, **PLAIN}, **parts), tmp_path / "plain", progress=Silent())
     model = tiny(settings={**usual, **AUTO}, **parts)
     auto = gantk.train(model, tmp_path / "auto", progress=Silent())
     assert same(weights(plain), weights(auto))
@@ -194,7 +201,7 @@ def test_the_layout_that_is_set_stays(speeds: dict[str, float], tiny: Build, tmp
 def test_within_a_run_and_after_a_fresh_start(speeds: dict[str, float], tiny: Build, tmp_path: Path) -> None:
     """What is set counts, whatever was chosen; and what is finished is not measured."""
     run = Run(tmp_path / "run")
-    gantk.train(tiny(data="digits", settings={"stages.game.length": "2 steps"}), run, progress=Silent())
+    gantk.train(tiny(data="digits", settings={**PLAIN, "stages.game.length": "2 steps"}), run, progress=Silent())
     gantk.train(gantk.load(run), run, settings=AUTO, progress=Silent())
     assert read_chosen(run) is None
     speeds[HALF] = 2.0
@@ -222,7 +229,7 @@ def test_a_damaged_record_is_one_line(content: str, tiny: Build, tmp_path: Path)
 
 def test_it_measures(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the real clock: something is chosen, whatever the machine."""
-    monkeypatch.setattr("gantk.training.computing.SHORT", 0.0)
+    measured_anyway(monkeypatch)
     gantk.train(tiny(settings={**AUTO, "stages.game.length": "1 step"}), tmp_path / "run", progress=Silent())
     chosen = read_chosen(Run(tmp_path / "run"))
     assert chosen is not None
@@ -230,16 +237,67 @@ def test_it_measures(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (chosen.stage, chosen.step, chosen.device) == ("game", 0, "cpu")
 
 
-def test_a_short_training_is_not_measured_and_its_resume_neither(
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Computing]:
+    """The ways of the steps that are played to choose one."""
+    found: list[Computing] = []
+    step = Trials._step
+
+    def kept(self: Trials, way: Computing, *given: Any, **named: Any) -> Callable[[], None]:
+        found.append(way)
+        return step(self, way, *given, **named)
+
+    monkeypatch.setattr(Trials, "_step", kept)
+    return found
+
+
+@pytest.mark.parametrize(("length", "guesses"), [("29 steps", 0), ("30 steps", 2)])
+def test_a_short_training_is_not_measured_and_says_nothing_of_it(
+    length: str, guesses: int, tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the setting that every recipe has. Its resume is not measured either, on whatever machine."""
+    run, saying, ways = Run(tmp_path / "run"), Saying(), played(monkeypatch)
+    model = tiny(data="digits", settings={"stages.game.length": length})
+    assert model.built.spec["train"]["precision"] == "auto"
+    gantk.train(model, run, progress=saying, stop_when=lambda step, figures: True)
+    assert len(ways) == guesses
+    assert not any("precision" in text for text in saying.said)
+    assert "precision: 32-true, since the training is too short to measure others" in run_text(run)
+    never(monkeypatch)
+    gantk.train(gantk.load(run), run, progress=Silent())
+
+
+def test_what_was_too_short_is_measured_when_it_is_made_longer(
     tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, saying = Run(tmp_path / "run"), Saying()
-    gantk.train(tiny(data="digits", settings={**AUTO, "stages.game.length": "1 step"}), run, progress=saying)
-    said = "precision: 32-true, since the training is too short to measure others"
-    assert said in saying.said
-    assert said in run_text(run)
+    gantk.train(tiny(data="digits", settings={"stages.game.length": "1 step"}), run, progress=saying)
+    measured_anyway(monkeypatch)
+    monkeypatch.setattr(
+        "gantk.training.computing.times", lambda ways, *_, **__: {way: [1 / len(str(way))] for way in ways}
+    )
+    gantk.train(gantk.load(run), run, settings={"stages.game.length": "2 steps"}, progress=saying)
+    (line,) = [text for text in saying.said if text.startswith("precision: ")]
+    assert line.endswith("of stage 'game', cpu, at step 1")
     never(monkeypatch)
-    gantk.train(gantk.load(run), run, settings={"stages.game.length": "2 steps"}, progress=Silent())
+    gantk.train(gantk.load(run), run, settings={"stages.game.length": "3 steps"}, progress=Silent())
+
+
+def test_a_signal_ends_the_measurement(tiny: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the rest of it; the next start measures again."""
+    measured_anyway(monkeypatch)
+    run, ways = Run(tmp_path / "run"), played(monkeypatch)
+    step = Trials._step
+
+    def stopped(self: Trials, *given: Any, **named: Any) -> Callable[[], None]:
+        if len(ways) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *given, **named)
+
+    monkeypatch.setattr(Trials, "_step", stopped)
+    with pytest.raises(Interrupted, match="stopped by SIGINT before the first step"):
+        gantk.train(tiny(), run, progress=Silent())
+    assert len(ways) == 5
+    assert read_chosen(run) is None
 
 
 @pytest.mark.parametrize(
