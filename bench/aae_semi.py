@@ -25,6 +25,7 @@ def main() -> None:
     data = f"mnist:path={os.environ['GANTK_DATA']}"
     width = f"[{given.width},{given.width}]"
     settings = {
+        **common.PLAIN,
         "stages.fit.length": f"{given.steps} steps",
         # The last part of a training at falling rates takes the noise out of the weights, as the paper's steps do.
         "stages.fit.*.lr_schedule": "linear:start=0.5",

@@ -163,7 +163,11 @@ def trained(combination: Combination, seed: int, run: Path) -> dict[str, Any]:
     """What it is before and after, or why it is refused."""
     try:
         model = gantk.build(
-            combination.recipe, data="digits", seed=seed, settings=combination.settings, **combination.parts
+            combination.recipe,
+            data="digits",
+            seed=seed,
+            settings=(*combination.settings, "train.precision=32-true"),
+            **combination.parts,
         )
     except UsageError as error:
         return {"refused": str(error)}

@@ -13,6 +13,9 @@ import torch
 
 import gantk.registry
 
+PLAIN = {"train.precision": "32-true"}
+"""Settings of trainings whose results are compared: the same arithmetic on all machines, whatever is faster there."""
+
 RESULTS = Path(os.environ.get("GANTK_RESULTS") or Path(__file__).parent / "results")
 """Where results are written: the folder in GANTK_RESULTS, or `bench/results`."""
 

@@ -157,7 +157,7 @@ class Judged(Silent):
 def train(name: str, seed: int, epochs: Sequence[int], output: Path, judge: Judge) -> None:
     """Train one variant with one seed as far as it is asked for, and write down what is found on the way."""
     words = VARIANTS[name].build()
-    words["settings"] |= {"train.checkpoint_every": 469, "train.keep": 1, "train.sample_every": 10**6}
+    words["settings"] |= {"train.checkpoint_every": 469, "train.keep": 1, "train.sample_every": 10**6, **common.PLAIN}
     model = gantk.build(data="mnist", seed=seed, **words)
     path = PLACE / f"{name}-{seed}.json"
     results: dict[str, dict[str, Figures]] = {}

@@ -77,6 +77,7 @@ def trained(variant: Variant, autoencode: int, game: int) -> dict[str, float]:
         generator=f"aegan:width=32,residual={str(variant.residual).lower()}",
         discriminator=f"aegan:width=32,norm_first={str(variant.norm_first).lower()}",
         settings={
+            **common.PLAIN,
             "stages.autoencode.length": f"{autoencode} steps",
             "stages.autoencode.autoencoder.lr": variant.rate,
             "stages.game.length": f"{game} steps",

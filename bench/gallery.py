@@ -146,7 +146,8 @@ def page() -> str:
         "the papers' results. Samples are drawn, not chosen: 64 of seed 0 from the last checkpoint. Scores are of one",
         "training with seed 0, as `gantk evaluate` prints them; what they mean is told in [Evaluate](../evaluate.md).",
         "Speeds are what it came to on a machine that did other work meanwhile, several times as much as this. Where",
-        "fewer steps stand in the table than in the command, the training was stopped there.",
+        "fewer steps stand in the table than in the command, the training was stopped there. A command without",
+        "`train.precision` was run when `32-true` was its default; to repeat it, add `--set=train.precision=32-true`.",
         "",
     ]
     for name, entry in ENTRIES.items():

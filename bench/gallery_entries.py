@@ -26,11 +26,15 @@ class Entry:
     note: str = ""
 
     def words(self, data: str) -> list[str]:
-        return [word.replace("{data}", data) for word in self.build]
+        """The arguments; an entry computes in float32 unless it says otherwise, so that machines can be compared."""
+        words = [word.replace("{data}", data) for word in self.build]
+        return words if any(PRECISION in word for word in words) else [*words, f"--set={PRECISION}=32-true"]
 
     def scoring(self, data: str) -> list[str]:
         return [word.replace("{data}", data) for word in self.scored]
 
+
+PRECISION = "train.precision"
 
 IMAGENET = ("--extractor", "efficientnet-lite0")
 """For images without classes."""

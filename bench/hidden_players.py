@@ -34,7 +34,7 @@ def main() -> None:
         for variant in VARIANTS:
             players, _, weight = variant.partition(":")
             loss = [] if variant == "none" else [f"hidden:players={players},weight={weight}"]
-            settings = {"stages.game.length": f"{given.steps} steps", "stages.game.batch_size": 64}
+            settings = {"stages.game.length": f"{given.steps} steps", "stages.game.batch_size": 64, **common.PLAIN}
             model = gantk.build("dcgan", loss=loss, seed=seed, settings=settings)
             with tempfile.TemporaryDirectory() as folder:
                 try:

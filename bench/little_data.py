@@ -81,6 +81,7 @@ def trained(protocol: dict[str, Any], run: Path) -> dict[str, Any]:
         addon=protocol["addon"] or None,
         seed=protocol["seed"],
         settings={
+            **common.PLAIN,
             "stages.game.length": f"{protocol['steps']} steps",
             "stages.game.batch_size": BATCH,
             "train.checkpoint_every": every,

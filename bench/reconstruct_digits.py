@@ -47,6 +47,7 @@ SMALL = (
     f"--set=stages.game.length={STEPS} steps",
     "--set=train.checkpoint_every=100000",
     "--set=train.sample_every=100000",
+    "--set=train.precision=32-true",
 )
 INIT = ("--set=generator.init_std=0.02", "--set=discriminator.init_std=0.02")
 MINIMAX = ("--loss=minimax:weight=0.5",)

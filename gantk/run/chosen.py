@@ -50,7 +50,7 @@ class Chosen:
     """The steps that the run had then, of all stages; 0 where it is not known."""
 
     def serves(self, planned: int) -> bool:
-        """Whether it is still the choice for a run of so many steps: one that was too short to measure may have grown."""
+        """Whether it is still the choice for a run of so many steps: what was too short may have grown."""
         return not (self.why and 0 < self.planned < planned)
 
     @property

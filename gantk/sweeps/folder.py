@@ -104,9 +104,7 @@ def _named_spec(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
 
 
 def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
-    """The contents of a build's `model.toml`; it computes in plain float32 where nothing else is set.
-
-    Runs that are compared must not differ in what each found to be fastest when it began.
+    """The contents of a build's `model.toml`.
 
     Raises:
         UsageError, DataError: the build is refused, or its data cannot be read.
@@ -114,7 +112,7 @@ def spec_of(cell: Cell, without: Sequence[str]) -> dict[str, Any]:
     parts: dict[str, Any] = dict(cell.parts)
     model = build(cell.recipe, **parts, settings=cell.settings, without=without, seed=cell.seed)
     train = model.built.spec["train"]
-    if train["precision"] == "auto" and PRECISION not in map(path_of, cell.settings):
+    if cell.compared and train["precision"] == "auto" and PRECISION not in map(path_of, cell.settings):
         train["precision"] = "32-true"
     return model.built.spec
 

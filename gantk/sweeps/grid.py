@@ -33,6 +33,9 @@ class Cell:
     parts: Mapping[str, str | tuple[str, ...]]
     settings: tuple[str, ...]
     seed: int
+    compared: bool = False
+    """Whether all builds beside it compute in float32, but for `train.precision` in the settings: runs that are
+    compared must not differ in what each found to be the fastest when it began."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def cell_of(axes: Sequence[Axis], chosen: Sequence[str], seed: int, varied: Sequ
             given.setdefault(axis.slot, []).append(value)
     recipe, settings = given.pop("recipe", [None])[0], tuple(given.pop("set", ()))
     parts = {k: tuple(v) if KINDS[k].holds == "list" else v[0] for k, v in given.items()}
-    return Cell(_name(varied, last), recipe, parts, settings, seed)
+    return Cell(_name(varied, last), recipe, parts, settings, seed, compared=True)
 
 
 def alternatives(text: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class Estimate:
 
 
 def estimate(model: Model) -> Estimate:
-    """Time a model's stages on the CPU. This changes the model, which must not be used afterwards."""
+    """Time a model's stages on the CPU in float32. This changes the model, which must not be used afterwards."""
     fabric = Fabric(accelerator="cpu", devices=1)
     found: dict[str, float] = {}
     reasons: dict[str, str] = {}

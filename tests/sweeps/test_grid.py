@@ -7,6 +7,7 @@ import re
 import pytest
 
 from gantk.errors import UsageError
+from gantk.sweeps.folder import spec_of
 from gantk.sweeps.grid import Grid, alternatives, seeds_of
 
 
@@ -31,6 +32,17 @@ def test_every_combination_is_one_build_named_after_what_varies() -> None:
         {"noise": "de:dim=64", "loss": ("code:loops=2",)},
         1,
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [([], "32-true"), (["train.precision=bf16-mixed"], "bf16-mixed"), (["train.precision = auto"], "auto")],
+)
+def test_builds_that_are_compared_compute_in_the_same_precision(settings: list[str], expected: str) -> None:
+    """Each by itself would take what it finds to be the fastest when it begins."""
+    small = {"generator": "dcgan:width=4", "discriminator": "dcgan:width=4", "data": "digits"}
+    (cell,) = Grid("dcgan", small, settings, [0]).cells()
+    assert spec_of(cell, ())["train"]["precision"] == expected
 
 
 def test_nothing_is_an_alternative_of_a_part() -> None:
