@@ -150,7 +150,7 @@ DAMAGE: dict[str, tuple[str, str, int, str]] = {
     "optimizer": ('optimizer = "adam"', 'optimizer = "adom"', 2, "Did you mean 'adam'?"),
     "learning rate": ("lr = 0.0002", "lr = -1.0", 2, "Invalid learning rate"),
     "train setting": ("log_every = 1", "log_evry = 1", 2, "Did you mean 'log_every'?"),
-    "precision": ('precision = "32-true"', 'precision = "8"', 2, "'bf16-mixed'"),
+    "precision": ('precision = "auto"', 'precision = "8"', 2, "'bf16-mixed'"),
     "accelerator": ('accelerator = "cpu"', 'accelerator = "abacus"', 2, "cpu"),
     "strategy": ('strategy = "auto"', 'strategy = "napoleon"', 2, "ddp"),
     "devices": ("devices = 1", "devices = 3", 2, "is not divisible by 3 devices"),

@@ -33,7 +33,10 @@ Build = Callable[..., gantk.Model]
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(tmp_path: Path) -> None:
-    """And measure what is fastest together. They resume it together, too: if the newest checkpoint is damaged, both from the one before, in the same bits."""
+    """And measure what is fastest together, and resume: if the newest checkpoint is damaged, both from the one before.
+
+    Then they end in the same bits.
+    """
     model = gantk.build(
         loss="wgan-gp",
         generator="dcgan:width=4",
