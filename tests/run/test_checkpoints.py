@@ -30,7 +30,7 @@ FILES = ("manifest.json", WEIGHTS, OPTIMIZERS, TRAINING)
 
 
 def test_a_run_holds_nothing_else(run: Run) -> None:
-    whole = {"model.toml", "log.jsonl", "tensorboard", "samples", "checkpoints"}
+    whole = {"model.toml", "precision.json", "log.jsonl", "tensorboard", "samples", "checkpoints"}
     assert {entry.name for entry in run.path.iterdir() if not entry.name.startswith(".")} == whole
     for step in run.steps():
         names = sorted(entry.name for entry in run.checkpoint(step).iterdir())
