@@ -59,6 +59,8 @@ class TrainSettings:
             and gives results that differ by rounding. auto is contiguous, unless precision=auto finds otherwise.
         deterministic: train with kernels that give the same bits each time; false allows faster ones on GPUs, with
             which a run that is repeated or resumed ends in other bits.
+        tf32: on CUDA devices, let products and convolutions of float32 round what they multiply to 11 bits, which is
+            faster and less exact; bf16-mixed is faster still.
         cuda_graphs: on one CUDA device, record each kind of step as a CUDA graph and replay it, which saves the time to
             start kernels; steps that cannot be recorded are computed one by one.
     """
@@ -87,6 +89,7 @@ class TrainSettings:
     precision: Literal["32-true", "bf16-mixed", "auto"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     deterministic: bool = True
+    tf32: bool = False
     cuda_graphs: bool = True
 
     def __post_init__(self) -> None:

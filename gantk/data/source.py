@@ -72,6 +72,13 @@ class DataSource(ABC):
         """Class indices int64 `[n]` for n indices, vectors float32 `[n, label_dim]`, or `None` without labels."""
         return None
 
+    def array(self) -> npt.NDArray[np.uint8] | None:
+        """All images `[N, C, H, W]` in one array, in memory or mapped; `None` where there is none.
+
+        Training copies them to a GPU once, if they fit there.
+        """
+        return None
+
     def original_shapes(self, indices: Indices) -> list[ImageShape]:
         """(channels, height, width) of images before this source resized or converted them."""
         return [self.image_shape] * len(indices)
@@ -149,6 +156,10 @@ class ArraySource(DataSource):
     def digest(self) -> str:
         check_whole(self._images, self._name)
         return digest(self._images)
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        check_whole(self._images, self._name)
+        return self._images
 
     def images(self, indices: Indices) -> Tensor:
         check_whole(self._images, self._name)

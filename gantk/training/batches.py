@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -26,9 +28,11 @@ class Batches:
         seed: the seed of the run.
         stage: the stage.
         fabric: the devices, each of which reads its share of every batch.
+        images: all images on this process's device, if they are there.
     """
 
-    def __init__(self, data: DataSource, seed: int, stage: Stage, fabric: Fabric) -> None:
+    def __init__(self, data: DataSource, seed: int, stage: Stage, fabric: Fabric, images: Tensor | None = None) -> None:
+        self._images = images
         self._data, self._size, self._fabric = data, stage.batch_size, fabric
         self._orders = (
             (Order(len(data), seed, stage.name), stage.batches()),
@@ -53,18 +57,31 @@ class Batches:
             if not (isinstance(error, OSError) or ran_out(error)):
                 raise
             raise DataError(f"an image cannot be read: {briefly(error) or 'not enough memory'}") from error
-        move = self._fabric.to_device
-        return [Batch(to_float(move(images)), None if labels is None else move(labels)) for images, labels in read]
+        return [
+            Batch(to_float(self._pixels(found)), None if labels is None else self._moved(labels))
+            for found, labels in read
+        ]
+
+    def _pixels(self, found: Tensor) -> Tensor:
+        """Images on the device: those that were read, or those of these numbers."""
+        moved = self._moved(found)
+        return moved if self._images is None else self._images[moved]
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if self._fabric.device.type == "cuda":
+            tensor = tensor.pin_memory()  # otherwise the copy is waited for
+        return self._fabric.to_device(tensor)
 
     def close(self) -> None:
         """End the thread that reads ahead, if there is one."""
         self._ahead.close()
 
     def _read(self, done: int) -> list[tuple[Tensor, Tensor | None]]:
-        """Images and labels of every batch of a step, on the CPU."""
+        """Images, or their numbers if the images are on the device, and labels of every batch, on the CPU."""
         found = []
         for order, number in ((order, done * n + each) for order, n in self._orders for each in range(n)):
             indices = order.indices(number * self._size, self._size)
             mine = indices[self._fabric.global_rank :: self._fabric.world_size]
-            found.append((self._data.images(mine), self._data.labels(mine)))
+            images = self._data.images(mine) if self._images is None else torch.from_numpy(mine.copy())
+            found.append((images, self._data.labels(mine)))
         return found

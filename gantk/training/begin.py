@@ -103,6 +103,7 @@ def train(
         with (
             as_said_by(model.built.said_by, listed),
             deterministic(settled["deterministic"]),
+            rounded(settled["tf32"]),
             forked(model.built.spec["seed"]),
             stop_on_signals() as stop,
         ):
@@ -178,3 +179,18 @@ def deterministic(wanted: bool = True) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = benchmark
+
+
+@contextmanager
+def rounded(tf32: bool) -> Iterator[None]:
+    """Within this context, products and convolutions of float32 on CUDA devices round to TF32, or not."""
+    cudnn: Any = torch.backends.cudnn
+    kinds: Any = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "tf32" if tf32 else "ieee"
+    try:
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision

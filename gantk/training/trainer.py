@@ -47,6 +47,7 @@ from gantk.training.monitor import Monitor
 from gantk.training.progress import Progress, Silent
 from gantk.training.recording import recorder_of
 from gantk.training.reports import Reports
+from gantk.training.resident import resident
 from gantk.training.resuming import resume
 from gantk.training.signals import StopRequest
 from gantk.training.stopping import Stopping
@@ -159,6 +160,7 @@ class Trainer:
             *(place, self.progress.say, self.stopping.begin),
         )
         lay_out(self.model, self.computing.memory_format)
+        self.resident = resident(self.data, self.fabric.device)
         measuring = Measuring(self.model, self.data, self.spec, self.settings)
         if self.fabric.is_global_zero:
             measuring.check()
@@ -244,7 +246,7 @@ class Trainer:
         steps = stage.steps(len(self.data))
         if steps <= place.step:
             return place
-        with closing(Batches(self.data, self.seed, stage, self.fabric)) as batches:
+        with closing(Batches(self.data, self.seed, stage, self.fabric, self.resident)) as batches:
             return self._steps(place, stage, until, steps, batches)
 
     def _steps(self, place: Place, stage: Stage, until: int | None, steps: int, batches: Batches) -> Place:

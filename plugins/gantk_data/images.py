@@ -131,6 +131,9 @@ class ImageFiles(LazySource):
     def digest(self) -> str:
         return super().digest() if self._cache else sampled_digest(self)
 
+    def array(self) -> npt.NDArray[np.uint8] | None:
+        return super().array() if self._cache else None
+
     def images(self, indices: Indices) -> Tensor:
         if self._cache:
             return super().images(indices)

@@ -53,6 +53,9 @@ class LazySource(DataSource):
     def digest(self) -> str:
         return self._source().digest()
 
+    def array(self) -> npt.NDArray[np.uint8] | None:
+        return self._source().array()
+
     def images(self, indices: Indices) -> Tensor:
         return self._source().images(indices)
 

@@ -10,8 +10,9 @@ import torch
 from lightning_fabric import Fabric
 
 from gantk import Player, Stage
-from gantk.data import ArraySource
+from gantk.data import ArraySource, DataSource
 from gantk.training.batches import Batches
+from gantk.training.resident import resident
 
 
 def nothing(step: object) -> Mapping[str, torch.Tensor]:
@@ -72,3 +73,36 @@ def test_devices_read_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
         shares.append(read())
     for step, first, second in zip(whole, *shares, strict=True):
         assert sorted([*first[0], *second[0]]) == sorted(step[0])
+
+
+def test_images_on_the_device_are_those_that_would_be_read(images: ArraySource) -> None:
+    stage, fabric = Stage("game", [player(repeats=2)], batch_size=7), Fabric(accelerator="cpu", devices=1)
+    held = resident(images, torch.device("cpu"), free=1 << 30)
+    assert held is not None
+    assert torch.equal(held, images.images(range(40)))
+    for done in range(4):
+        one, other = (Batches(images, 3, stage, fabric, kept).of_step(done) for kept in (held, None))
+        assert len(one) == len(other) == 2
+        for batch, read in zip(one, other, strict=True):
+            assert torch.equal(batch.images, read.images)
+            assert torch.equal(torch.as_tensor(batch.labels), torch.as_tensor(read.labels))
+
+
+def test_images_stay_where_they_are_unless_they_fit_well(images: ArraySource) -> None:
+    size = 40 * 14 * 14
+    assert resident(images, torch.device("cpu"), free=4 * size) is not None
+    assert resident(images, torch.device("cpu"), free=4 * size - 1) is None
+    assert resident(images, torch.device("cpu")) is None, "nothing is gained on a CPU"
+
+
+def test_data_without_an_array_is_read(images: ArraySource) -> None:
+    class Drawn(DataSource):
+        image_shape = (1, 2, 2)
+
+        def __len__(self) -> int:
+            return 3
+
+        def images(self, indices: object) -> torch.Tensor:
+            raise AssertionError("nothing is read in advance")
+
+    assert resident(Drawn(), torch.device("cpu"), free=1 << 30) is None

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gantk
-from gantk.training.begin import deterministic
+from gantk.training.begin import deterministic, rounded
 from gantk.training.progress import Silent
 
 FILLING = torch.utils.deterministic
@@ -68,3 +68,23 @@ def test_faster_kernels_may_be_asked_for(tiny: Callable[..., gantk.Model], tmp_p
     gantk.train(model, tmp_path / "run", progress=Silent())
     assert set(found) == {(False, True)}
     assert (state(), torch.backends.cudnn.benchmark) == (before, False)
+
+
+@pytest.mark.parametrize(("tf32", "expected"), [(False, "ieee"), (True, "tf32")])
+def test_rounding_on_gpus_is_chosen_while_a_model_is_trained(
+    tf32: bool, expected: str, tiny: Callable[..., gantk.Model], tmp_path: Path
+) -> None:
+    def found() -> tuple[str, str]:
+        return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]
+
+    class Looking(Silent):
+        def step(self) -> None:
+            super().step()
+            assert found() == (expected, expected)
+
+    before = found()
+    gantk.train(tiny(settings={"train.tf32": tf32}), tmp_path / "run", progress=Looking())
+    assert found() == before
+    with pytest.raises(ValueError, match="failed"), rounded(tf32):
+        raise ValueError("failed")
+    assert found() == before
