@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
