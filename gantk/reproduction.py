@@ -104,7 +104,7 @@ class Reproduction:
     metrics: tuple[str, ...] = ()
     """The metrics of an evaluation."""
     extractor: str = ""
-    """Extractor of the features, such as `classifier:data='{data}'`."""
+    """Extractor of the features, such as `classifier:data='{data}'` or `discriminator:run='{run}'`."""
     samples: int = 10_000
     """Number of generated images."""
     differs: tuple[str, ...] = ()

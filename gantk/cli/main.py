@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "neighbors": "neighbors",
     "noise": "noise",
+    "features": "features",
     "export": "export",
     "compare": "compare",
     "report": "report",

@@ -164,7 +164,7 @@ class _Work:
             found = evaluate(
                 run,
                 metrics=list(what.metrics),
-                extractor=self.plan.filled(what.extractor) or None,
+                extractor=self.plan.filled(what.extractor).replace("{run}", str(run)) or None,
                 n=self.plan.samples,
                 refine=row.refined,
                 progress=self.progress,
