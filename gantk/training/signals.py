@@ -58,7 +58,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
         if not request.doing:
             return
         again = "press Ctrl-C again" if number == signal.SIGINT else f"send {request.signal.name} again"
-        _answer(f"gantk: {request.doing}; {again} to stop at once\n")
+        ignored = before[number] is signal.SIG_IGN  # by a shell, for what it starts in the background
+        _answer(f"gantk: {request.doing}\n" if ignored else f"gantk: {request.doing}; {again} to stop at once\n")
 
     for caught in CAUGHT:
         if caught.name == "SIGHUP" and signal.getsignal(caught) is signal.SIG_IGN:

@@ -83,7 +83,7 @@ def test_a_closed_terminal_stops_unless_that_is_ignored(monkeypatch: pytest.Monk
         signal.signal(signal.SIGHUP, usual)
 
 
-def test_what_else_is_ignored_stops_as_well() -> None:
+def test_what_else_is_ignored_stops_as_well(capsys: pytest.CaptureFixture[str]) -> None:
     """Shells ignore Ctrl-C for what they start in the background, where `kill -INT` asks for a stop."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -91,6 +91,7 @@ def test_what_else_is_ignored_stops_as_well() -> None:
             signal.raise_signal(signal.SIGINT)
             assert stop.signal is signal.SIGINT
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert capsys.readouterr().err == "gantk: stopping\n", "a second one is ignored, as the shell asked"
     finally:
         signal.signal(signal.SIGINT, before)
 
