@@ -47,6 +47,14 @@ def _no_power_cuts() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_callbacks_of_others() -> Iterator[None]:
+    """Lightning reads the metadata of all installed packages for callbacks, at each training anew: there are none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lightning_fabric.fabric._load_external_callbacks", lambda group: [])
+        yield
+
+
 @pytest.fixture
 def images() -> ArraySource:
     """40 random gray 14×14 images of two classes: stripes along and across."""

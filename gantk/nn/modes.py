@@ -15,7 +15,8 @@ __all__ = ["evaluating", "unchanged"]
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Put a module into evaluation mode, and restore the mode of every submodule afterwards."""
     modes = [(m, m.training) for m in module.modules()]
-    module.eval()
+    if any(mode for _, mode in modes):
+        module.eval()
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -86,10 +87,7 @@ class Part(nn.Module):
     @classmethod
     def roles(cls) -> tuple[str, ...]:
         """The roles that this part has terms for: its public methods with an argument `play`, except `after_…`."""
-        own = cls.__mro__[: cls.__mro__.index(Part)]
-        methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
-        named = [n for n, f in methods.items() if [*inspect.signature(f).parameters][1:] == ["play"]]
-        return tuple(name for name in named if not name.startswith(("_", "after_")))
+        return _roles(cls)  # type: ignore[arg-type]  # mypy reads `__hash__` of the instances
 
     def stages(self, path: str) -> Sequence[Stage]:
         """Stages that this part needs before the recipe's own, such as pre-training.
@@ -106,3 +104,11 @@ class Part(nn.Module):
     def values(self, path: str, stage: Stage) -> Mapping[str, Value]:
         """Shared values that this part's players read; they override the model's, and the stage's override them."""
         return {}
+
+
+@functools.lru_cache(maxsize=256)
+def _roles(cls: type[Part]) -> tuple[str, ...]:
+    own = cls.__mro__[: cls.__mro__.index(Part)]
+    methods = {n: f for c in reversed(own) for n, f in vars(c).items() if inspect.isfunction(f)}
+    named = [n for n, f in methods.items() if [*inspect.signature(f).parameters][1:] == ["play"]]
+    return tuple(name for name in named if not name.startswith(("_", "after_")))

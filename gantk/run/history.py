@@ -81,7 +81,13 @@ def add_change(run: Run, change: Change) -> list[Change]:
 
 def as_toml(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A spec as it is read again once it is written, so that it can be compared with one of a run."""
-    return toml.loads(tomli_w.dumps(spec))
+    return {key: _read_again(value) for key, value in spec.items()}
+
+
+def _read_again(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return as_toml(value)
+    return [_read_again(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

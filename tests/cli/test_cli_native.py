@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -44,7 +43,5 @@ def test_doctor_says_why_there_is_none() -> None:
 @pytest.mark.skipif(not native.available("cpu"), reason="no native code here")
 def test_an_instruction_set_that_does_not_exist_is_one_clear_error(gantk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANTK_CPU", "avx22")
-    assert "  cpu   no: GANTK_CPU 'avx22' is unknown. Did you mean 'avx2'?" in gantk("doctor").worked().out
     assert gantk("intrinsic-dim", "digits", "--subset", "200").error(2).endswith("Did you mean 'avx2'?")
-    monkeypatch.setenv("GANTK_CPU", "portable")
-    assert json.loads(gantk("doctor", "--json").worked().out)["native"]["cpu"]["chosen"] == "portable"
+    assert "  cpu   no: GANTK_CPU 'avx22' is unknown. Did you mean 'avx2'?" in gantk("doctor").worked().out
