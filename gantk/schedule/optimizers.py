@@ -80,5 +80,7 @@ def hold_rates(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
     for group in optimizer.param_groups:
         if "capturable" in optimizer.defaults and device.type == "cuda":
             group["capturable"] = True
+            # It would warn in every step that is computed, as the first ones are.
+            optimizer._warned_capturable_if_run_uncaptured = True
         if group.get("capturable") or (group.get("fused") and isinstance(optimizer, TENSOR_RATES)):
             group["lr"] = torch.full((), group["lr"], device=device)

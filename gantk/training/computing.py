@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from gantk.building.snapshot import Snapshot
 from gantk.building.train_settings import TrainSettings
 from gantk.data import DataSource
-from gantk.errors import Interrupted
+from gantk.errors import Diverged, Interrupted
 from gantk.model import Model
 from gantk.nn.layout import LAYOUTS, lay_out
 from gantk.run.checkpoints import Place
@@ -228,6 +228,8 @@ def _affordable(guess: float | None, most: int) -> int:
 
 def _play(turns: Turns, model: Model, stage: Stage, batches: Sequence[Batch]) -> None:
     turns.play(model.step(batch, stage.values, done=0.5) for batch in batches)
+    if found := turns.divergence():
+        raise Diverged(found.what)
 
 
 def _first(batch: Batch, count: int) -> Batch:

@@ -195,6 +195,27 @@ def test_what_a_replay_would_miss_is_computed_and_said_once(
         same(one, other)
 
 
+UNSTEADY = torch.Generator()
+
+
+class Unsteady(Part):
+    """Other bits each time, as of kernels that add up in any order."""
+
+    def transform(self, images: Tensor, play: Play) -> Tensor:
+        return images + 1e-6 * torch.randn(images.shape, generator=UNSTEADY)
+
+
+def test_replays_may_differ_as_much_as_computed_steps_do(
+    register: Register, tiny: Build, train: Callable[..., Any]
+) -> None:
+    register("addon", "unsteady", Unsteady)
+    UNSTEADY.manual_seed(0)
+    recorder = Operators()
+    _, heard = train(tiny(addon="unsteady", settings=LONG), recorder)
+    assert heard.said == []
+    assert recorder.replayed == 14 - WARM
+
+
 @pytest.mark.parametrize(
     ("settings", "recorder", "reason"),
     [
