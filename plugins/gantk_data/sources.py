@@ -78,7 +78,11 @@ def remote_shards(url: str) -> list[Shard]:
     for each in _numbered(url):
         try:
             system, path = fsspec.core.url_to_fs(each)
-        except (ImportError, ValueError) as error:
+        except ImportError as error:  # by the module that this file system needs
+            name = getattr(error.__cause__, "name", None)
+            why = f"this file system needs {name}: pip install {name}" if name else briefly(error)
+            raise UsageError(f"url={url}: {why}.") from error
+        except ValueError as error:
             raise UsageError(f"url={url}: {briefly(error)}.") from error
         try:
             about = system.info(path)

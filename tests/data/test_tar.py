@@ -9,6 +9,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from fsspec.registry import known_implementations
 from pictures import chw, encoded, everything, pixels
 
 from gantk.construct import construct
@@ -152,7 +153,7 @@ def test_something_that_is_no_image_is_counted(tmp_path: Path) -> None:
         assert len(Tar(path=path)) == 1
 
 
-def test_shards_at_urls_need_a_user_who_allows_it(tmp_path: Path) -> None:
+def test_shards_at_urls_need_a_user_who_allows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = fsspec.filesystem("memory")
     for number in range(2):
         content = shard(tmp_path / f"{number}.tar", 2 * number, 2 * number + 1).read_bytes()
@@ -168,6 +169,10 @@ def test_shards_at_urls_need_a_user_who_allows_it(tmp_path: Path) -> None:
         Tar(url="memory://bucket/s-7.tar", download=True)
     with pytest.raises(UsageError, match="nowhere"):
         Tar(url="nowhere://bucket/s-0.tar", download=True)
+    known = {"class": "somewhere_else.Files", "err": "Install it"}
+    monkeypatch.setitem(known_implementations, "elsewhere", known)
+    with pytest.raises(UsageError, match="needs somewhere_else: pip install somewhere_else"):
+        Tar(url="elsewhere://bucket/s-0.tar", download=True)
     with pytest.raises(UsageError, match="give either path, or url"):
         Tar()
 
