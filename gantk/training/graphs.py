@@ -15,7 +15,7 @@ from gantk.memory import ran_out
 from gantk.model import Model
 from gantk.schedule import Batch
 from gantk.seeds import seed_everything
-from gantk.training.recording import Recorder, watched
+from gantk.training.recording import Recorder, attributes_of, watched
 from gantk.training.turn import Turns, Values
 
 __all__ = ["Graphs"]
@@ -27,6 +27,8 @@ PROVED = 2
 USUAL = 2.0
 """How many times as far from the computed step a replay may be as another computed one, where kernels give other bits
 each time."""
+KINDS = 64
+"""Kinds of steps of a stage, at most."""
 LEAST = 1e-30
 """What is divided by, at least."""
 
@@ -52,9 +54,9 @@ class Graphs:
 
     A step is recorded with all of its players' turns, their optimizers and the averages of weights. Two steps are of
     one kind if their batches have the same shapes, what happens every few steps (`Play.every`) happens in both or in
-    neither, and rates that are numbers are the same. A kind is recorded after it was computed a few times, and its
-    first replays are compared with the computed step. A stage whose steps cannot be recorded is computed, and one
-    line says why.
+    neither, rates that are numbers are the same, and so are attributes that the stage may set before each step. A kind
+    is recorded after it was computed a few times, and its first replays are compared with the computed step. A stage
+    whose steps cannot be recorded is computed, and one line says why.
 
     Args:
         turns: the players' turns.
@@ -70,9 +72,11 @@ class Graphs:
         self._intervals: set[int] = set()
         self._computed: Counter[Hashable] = Counter()
         self._recorded: dict[Hashable, _Recorded] = {}
-        if self._stage.each is not None:
-            self._give_up("the stage changes the model before each step")
-        elif turns.recordable:
+        # Modules that a stage may set before each step; those of torch have nothing to set, and averages follow them.
+        parts = (module for part in model.parts.values() for module in part.modules())
+        own = (module for module in parts if not type(module).__module__.startswith("torch."))
+        self._settable = [*own] if self._stage.each is not None else []
+        if turns.recordable:
             self._give_up(turns.recordable)
 
     def play(self, batches: Sequence[Batch], number: int, done: float, seed: int) -> list[Values]:
@@ -96,13 +100,15 @@ class Graphs:
         return self._turns.weighted(self._play(batches, number, done, seed), done)
 
     def _play(self, batches: Sequence[Batch], number: int, done: float, seed: int) -> list[Values]:
-        recorder, kind = self._recorder, self._kind(batches, number)
-
         def step() -> list[Values]:
             return self._compute(batches, number, done)
 
+        recorder = self._recorder
         if recorder is None:
             return step()
+        kind = self._kind(batches, number)
+        if len(self._computed) > KINDS:
+            self._give_up("too many of them differ")
         if self._computed[kind] < WARM:
             return self._warm(recorder, kind, step)
         if kind not in self._recorded:
@@ -119,7 +125,8 @@ class Graphs:
         shapes = tuple((b.images.shape, None if b.labels is None else b.labels.shape) for b in batches)
         due = tuple(number % each == 0 for each in sorted(self._intervals))
         averages = self._model.averages(self._stage.moves()).values()
-        return shapes, due, *self._turns.fixed_rates(), *(average.share for average in averages)
+        attributes = tuple(attributes_of(self._settable).values())
+        return shapes, due, attributes, *self._turns.fixed_rates(), *(average.share for average in averages)
 
     def _compute(self, batches: Sequence[Batch], number: int, done: float) -> list[Values]:
         steps = [self._model.step(batch, self._stage.values, number=number, done=done) for batch in batches]

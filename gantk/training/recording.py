@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gantk.training.waits import Waits
 
-__all__ = ["CudaGraphs", "Recorder", "recorder_of", "watched"]
+__all__ = ["CudaGraphs", "Recorder", "attributes_of", "recorder_of", "watched"]
 
 T = TypeVar("T")
 
@@ -100,14 +100,14 @@ def watched(recorder: Recorder, objects: Iterable[object], reasons: list[str]) -
         reasons: receives the reasons.
     """
     known = [*objects]
-    before, python, numpy = _attributes(known), random.getstate(), _numpy_state()
+    before, python, numpy = attributes_of(known), random.getstate(), _numpy_state()
     with recorder.watch(reasons), Waits(recorder.device) as waits:
         yield
     if waits.found:
         reasons.append(f"a part reads numbers from the device ({', '.join(waits.found)})")
     if (python, numpy) != (random.getstate(), _numpy_state()):
         reasons.append("a part draws random numbers on the CPU")
-    after = _attributes(known)
+    after = attributes_of(known)
     reasons += [f"{key[1]} changes from step to step" for key, value in after.items() if before.get(key) != value]
 
 
@@ -116,7 +116,7 @@ def _numpy_state() -> tuple[Any, ...]:
     return (kind, np.asarray(keys).tobytes(), *others)
 
 
-def _attributes(objects: Iterable[object]) -> dict[tuple[int, str], object]:
+def attributes_of(objects: Iterable[object]) -> dict[tuple[int, str], object]:
     """What objects hold: numbers and texts by value, everything else by identity."""
     return {
         (number, f"{type(each).__name__}.{name}"): _token(value)

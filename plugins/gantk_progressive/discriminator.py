@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from gantk import Discriminator, Verdict
@@ -92,13 +91,13 @@ class ProGANDiscriminator(Discriminator):
     def forward(self, images: Tensor) -> Verdict:
         """The verdict on images of any resolution; `FitError` for images of another size."""
         depth = self.growth.depth_of((images.shape[2], images.shape[3]))
-        alpha = self.growth.alpha if depth == self.growth.depth else 1.0
+        fading = self.growth.fades and depth == self.growth.depth
         x = self.from_image[depth](images)
         maps: list[Tensor] = []
         for below in reversed(range(depth)):
             x = self.halvings[below](x)
-            if below == depth - 1 and alpha < 1:
-                x = torch.lerp(self.from_image[below](halve(images)), x, alpha)
+            if below == depth - 1 and fading:
+                x = self.growth.faded(self.from_image[below](halve(images)), x)
             maps.append(x)
         hidden, features = self.last(x)
         return read_off(features, (*maps, hidden), logit=self.logit, code=self.code)

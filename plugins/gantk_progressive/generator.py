@@ -74,18 +74,21 @@ class GrowingImages(nn.Module):
         self.to_image = nn.ModuleList(EqualConv(width, colors, 1, gain=1.0) for width in widths)
 
     def forward(self, noise: Tensor) -> Tensor:
-        return self.drawn(noise, self.growth.depth, self.growth.alpha)
+        return self.drawn(noise, self.growth.depth, self.growth.alpha_buffer if self.growth.fades else 1.0)
 
-    def drawn(self, noise: Tensor, depth: int, alpha: float = 1.0) -> Tensor:
-        """Images `[N, C, *sizes[depth]]` of any resolution: `alpha` · its own layers + (1 - `alpha`) · those below."""
+    def drawn(self, noise: Tensor, depth: int, alpha: float | Tensor = 1.0) -> Tensor:
+        """Images `[N, C, *sizes[depth]]` of any resolution: `alpha` · its own layers + (1 - `alpha`) · those below.
+
+        A tensor `alpha` is below 1; it is read on its device.
+        """
         below, x = None, cast(Tensor, self.base(noise))
         for doubling in self.doublings[:depth]:
             below, x = x, doubling(x)
         images = cast(Tensor, self.to_image[depth](x))
-        if below is None or alpha >= 1:
+        if below is None or (not isinstance(alpha, Tensor) and alpha >= 1):
             return images
         coarse = twice(self.to_image[depth - 1](below), self.growth.sizes[depth])
-        return torch.lerp(coarse, images, alpha)
+        return torch.lerp(coarse, images, alpha.to(images.dtype) if isinstance(alpha, Tensor) else alpha)
 
 
 class ProGANGenerator(Generator):

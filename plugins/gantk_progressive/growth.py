@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -54,6 +55,15 @@ class Grows(Protocol):
         """Full-size images `[N, C, H, W]` at the current resolution, faded like the network."""
 
 
+@dataclass
+class _Host:
+    """What was set, and the versions of the buffers since then."""
+
+    versions: list[tuple[int, int]] = field(default_factory=list)
+    depth: int = 0
+    alpha: float = 1.0
+
+
 class Growth(nn.Module):
     """How far a network has grown. Both numbers are buffers, so checkpoints save them; it starts fully grown.
 
@@ -69,29 +79,38 @@ class Growth(nn.Module):
         self.depth_buffer: Tensor
         self.alpha_buffer: Tensor
         # Reading a buffer waits for its device, many times in a step; what was set is known until another writes it.
-        self._set: tuple[list[tuple[int, int]], int, float] | None = None
+        self._host = _Host()
+        self._phase: tuple[int, bool] | None = None  # recorded steps are of one phase
 
     @property
     def depth(self) -> int:
         """Index of the current resolution in `sizes`."""
-        known = self._known()
-        return int(self.depth_buffer) if known is None else known[0]
+        return self._host.depth if self._is_known() else int(self.depth_buffer)
 
     @property
     def alpha(self) -> float:
         """Weight of the current resolution's own layers, from 0 (only the resolution below) to 1."""
-        known = self._known()
-        return float(self.alpha_buffer) if known is None else known[1]
+        return self._host.alpha if self._is_known() else float(self.alpha_buffer)
+
+    @property
+    def fades(self) -> bool:
+        """Whether the current resolution is not faded in completely."""
+        return self.depth > 0 and self.alpha < 1
+
+    def faded(self, below: Tensor, own: Tensor) -> Tensor:
+        """`alpha` · `own` + (1 - `alpha`) · `below`; alpha is read on its device."""
+        return torch.lerp(below, own, self.alpha_buffer.to(own.dtype))
 
     def set(self, depth: int, alpha: float = 1.0) -> None:
         """Make a resolution the current one; `alpha` in [0, 1] is how far it has faded in."""
         self.depth_buffer.fill_(depth)
         self.alpha_buffer.fill_(alpha)
-        self._set = self._versions(), depth, float(np.float32(alpha))
+        self._host.versions, self._host.depth, self._host.alpha = self._versions(), depth, float(np.float32(alpha))
+        self._phase = depth, self.fades
 
-    def _known(self) -> tuple[int, float] | None:
-        """What was set, if the buffers still hold it."""
-        return self._set[1:] if self._set is not None and self._set[0] == self._versions() else None
+    def _is_known(self) -> bool:
+        """Whether the buffers still hold what was set."""
+        return self._host.versions == self._versions()
 
     def _versions(self) -> list[tuple[int, int]]:
         return [(buffer.data_ptr(), buffer._version) for buffer in (self.depth_buffer, self.alpha_buffer)]
@@ -108,12 +127,10 @@ class Growth(nn.Module):
 
         While it fades in, they are interpolated with the resolution below (section 2).
         """
-        depth, alpha = self.depth, self.alpha
+        depth = self.depth
         for _ in range(len(self.sizes) - 1 - depth):
             images = halve(images)
-        if depth and alpha < 1:
-            images = torch.lerp(twice(halve(images), self.sizes[depth]), images, alpha)
-        return images
+        return self.faded(twice(halve(images), self.sizes[depth]), images) if self.fades else images
 
     def enlarged(self, images: Tensor) -> Tensor:
         """Images of any resolution, upsampled to the full size by repeating pixels."""

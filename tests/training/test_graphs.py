@@ -117,6 +117,7 @@ RECIPES = {
     **dict.fromkeys(("stackgan", "vaegan", "lapgan", "deligan", "cdcgan"), ""),
     "ebgan": "reads numbers from the device",
     "aae-semi": "reads numbers from the device",
+    "progan": "",
 }
 """Recipe → why its steps cannot be recorded, on a CPU."""
 
@@ -127,15 +128,16 @@ def test_recipes_are_replayed_with_the_same_bits(recipe: str, tiny_pictures: Arr
     parts = small_parts({"recipe": recipe})
     recorder = Operators()
     models = [gantk.build(recipe, data=tiny_pictures, settings=settings, **parts) for _ in range(2)]
-    found, said = played(models[0], tiny_pictures, recorder, 7)
-    expected, _ = played(models[1], tiny_pictures, None, 7)
+    steps = 12 if recipe == "progan" else 7  # of which it fades in for half
+    found, said = played(models[0], tiny_pictures, recorder, steps)
+    expected, _ = played(models[1], tiny_pictures, None, steps)
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
     if RECIPES[recipe]:
         assert said
         assert all(RECIPES[recipe] in line for line in said)
     else:
         assert not said
-        assert recorder.replayed == 4 * len(models[0].built.stages)
+        assert recorder.replayed >= 4 * len(models[0].built.stages)
 
 
 class Fading(Part):
@@ -241,14 +243,16 @@ def test_what_cannot_be_recorded_is_computed(
     same(one, other)
 
 
-def test_a_stage_that_changes_the_model_itself_is_computed(tiny: Build, images: ArraySource) -> None:
+def test_a_stage_that_sets_something_else_in_every_step_is_computed(tiny: Build, images: ArraySource) -> None:
     model, recorder = tiny(), Operators()
-    model.built.stages[0].each = lambda model, done: None
-    _, said = played(model, images, recorder, 5)
-    assert said == [
-        "game: steps are computed one by one, not as CUDA graphs: the stage changes the model before each step"
-    ]
-    assert recorder.warmed == 0
+
+    def each(model: gantk.Model, done: float) -> None:
+        model.generator.seen = done
+
+    model.built.stages[0].each = each
+    _, said = played(model, images, recorder, 80)
+    assert said == ["game: steps are computed one by one, not as CUDA graphs: too many of them differ"]
+    assert recorder.recorded == 0
 
 
 def test_batches_of_another_size_are_recorded_for_themselves(tiny: Build, images: ArraySource) -> None:
