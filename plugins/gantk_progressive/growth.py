@@ -109,8 +109,8 @@ class Growth(nn.Module):
         self._phase = depth, self.fades
 
     def _is_known(self) -> bool:
-        """Whether the buffers still hold what was set."""
-        return self._host.versions == self._versions()
+        """Whether the buffers still hold what was set; outside of training, they are read, which exports can trace."""
+        return self.training and self._host.versions == self._versions()
 
     def _versions(self) -> list[tuple[int, int]]:
         return [(buffer.data_ptr(), buffer._version) for buffer in (self.depth_buffer, self.alpha_buffer)]
