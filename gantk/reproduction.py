@@ -25,7 +25,8 @@ class Column:
     title: str
     """Its heading, by which rows give the paper's numbers."""
     figure: str
-    """`metric/figure` of an evaluation or of a log, such as `frechet/distance`; of a command, the path in its JSON."""
+    """`metric/figure` of an evaluation, such as `frechet/frechet`; `measure/metric/figure` or another of a log; of a
+    command, the path in its JSON. Options, as in `prdc:k=3/precision`, tell metrics apart that are measured twice."""
     scale: float = 1.0
     """What the figure is multiplied by, such as 100 for percent."""
     digits: int = 1

@@ -169,7 +169,12 @@ class _Work:
                 refine=row.refined,
                 progress=self.progress,
             )
-            figures = found.figures()
+            figures = {
+                f"{each.metric.rpartition(':')[2]}/{name}": value
+                for each in found
+                for name, value in each.figures.items()
+            }
+            figures |= found.figures()
             for score in found:
                 self.protocols.setdefault(score.name, []).append(score.protocol)
         entries = read_log(run.log_file)

@@ -87,12 +87,12 @@ title = "Diversity of the wide generator alone"
 paper = "Somebody 2020, Figure 1"
 data = "subset:of='gantk:digits',images=64"
 models = "somebody/table1"
-metrics = ["diversity"]
+metrics = ["prdc:k=3"]
 samples = 30
 
 [[columns]]
-title = "diversity"
-figure = "diversity/diversity"
+title = "precision"
+figure = "prdc/precision"
 
 [rows.one]
 of = "wide"
@@ -171,7 +171,7 @@ def test_quick_is_scaled_down_and_says_so(call, site: Path, tmp_path: Path) -> N
 
 def test_models_of_another_table_are_trained_once_in_its_folder(call, site: Path, tmp_path: Path) -> None:
     done = call("reproduce", "somebody/figure1", "--quick", site=site).worked()
-    assert list(rows(done.out)) == ["", "---", "one"]
+    assert float(rows(done.out)["one"][0]) >= 0
     assert "reproduce somebody/figure1 --seeds 0, --quick` on" in done.out
     assert "trained in 32-true." in done.out
     assert (tmp_path / "reproductions/somebody-figure1-quick/1-one.png").stat().st_size > 0

@@ -68,6 +68,9 @@ def test_its_figures_and_commands_exist(name: str) -> None:
     assert what.quick is not None
     for metric in what.metrics:
         part_class("metric", metric)
+    if not any(row.command for row in what.rows.values()):
+        measured = {column.figure.partition("/")[0] for column in what.columns if not column.stage}
+        assert measured <= set(what.metrics)
     for words in [*(row.command for row in what.rows.values()), *(picture.command for picture in what.pictures)]:
         if words:
             command = cli.get_command(None, words[0])  # type: ignore[arg-type]
