@@ -70,6 +70,15 @@ class DataContract(PluginContract):
             "writing to the returned images changed the data set; return copies."
         )
 
+    def test_the_array_holds_the_images(self, source: Any) -> None:
+        if (array := source.array()) is None:
+            pytest.skip("there is no array")
+        indices = sorted({0, len(source) // 2, len(source) - 1})
+        assert len(array) == len(source), f"array() has {len(array)} images; expected {len(source)}."
+        assert torch.equal(torch.from_numpy(array[indices].copy()), source.images(indices)), (
+            "array() holds other images than images() returns; training on a GPU would see those."
+        )
+
     def test_held_out_images_are_others(self, source: Any) -> None:
         held_out = dict(self._factory.held_out)
         unknown = sorted(held_out.keys() - self._options.keys())
