@@ -24,6 +24,7 @@ from gantk.run.folder import Run
 from gantk.run.history import as_toml
 from gantk.run.places import free_place
 from gantk.seeds import forked
+from gantk.training.kept import keeping_memory
 from gantk.training.progress import Progress, for_stream
 from gantk.training.signals import stop_on_signals
 from gantk.training.trainer import StopWhen, Trainer
@@ -105,6 +106,7 @@ def train(
             deterministic(settled["deterministic"]),
             rounded(settled["tf32"]),
             forked(model.built.spec["seed"]),
+            keeping_memory(),
             stop_on_signals() as stop,
         ):
             stop.doing = ""  # before the first step, it stops soon
