@@ -24,4 +24,14 @@ def lay_out(module: nn.Module, layout: str) -> None:
     for each in module.modules():
         for tensor in (*each._parameters.values(), *each._buffers.values()):
             if tensor is not None and tensor.dim() == 4 and not nn.parameter.is_lazy(tensor):
-                tensor.data = tensor.data.contiguous(memory_format=LAYOUTS[layout])
+                laid = tensor.data.contiguous(memory_format=LAYOUTS[layout])
+                # Where an image or a kernel has one channel or one pixel, the bytes are in both orders, and torch tells
+                # the layout by the strides, which `contiguous` leaves as they are.
+                tensor.data = laid.as_strided(laid.shape, _strides(laid.shape, layout))
+
+
+def _strides(shape: torch.Size, layout: str) -> tuple[int, ...]:
+    _, channels, height, width = shape
+    if layout == "contiguous":
+        return channels * height * width, height * width, width, 1
+    return channels * height * width, 1, width * channels, channels

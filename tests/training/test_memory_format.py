@@ -36,6 +36,17 @@ def test_only_weights_of_convolutions_are_laid_out() -> None:
         assert value.stride() == before[name].stride()
 
 
+@pytest.mark.parametrize("network", [nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1), nn.ConvTranspose2d(4, 4, 1)])
+def test_what_has_one_channel_or_one_pixel_gives_maps_in_the_layout_too(network: nn.Module) -> None:
+    """Otherwise later gradients are in another layout than maps, and activations many times as slow."""
+    weight: Any = network.weight
+    images = torch.zeros(2, len(weight[0]), 8, 8)
+    lay_out(network, "channels_last")
+    assert is_last(network(images))
+    lay_out(network, "contiguous")
+    assert network(images).is_contiguous()
+
+
 @pytest.mark.parametrize("parts", [{}, {"loss": "wgan-gp"}, {"noise": "de:dim=6,autoencoder='vae:width=4'"}])
 def test_layouts_train_alike(parts: dict[str, Any], tiny: Build, tmp_path: Path) -> None:
     plain = gantk.train(tiny(settings=SHORT, **parts), tmp_path / "plain", progress=Silent())
