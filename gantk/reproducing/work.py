@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gantk.building.construct import construct
 from gantk.errors import GantkError, Interrupted, RunError, UsageError, WorkError, briefly
 from gantk.evaluation.columns import Cell
 from gantk.evaluation.evaluate import evaluate
@@ -72,7 +73,7 @@ def reproduce(
 
     Raises:
         UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read.
-        UsageError: a build is refused, or the folder contains something else.
+        UsageError: a build is refused, the extractor cannot be made, or the folder contains something else.
         Interrupted: a signal stopped it; what is finished is kept.
     """
     plugin, what = reproduction(name)
@@ -150,10 +151,20 @@ class _Work:
         folder = plan.folder / "runs"
         runs = build_missing(folder, [*builds.values()], (), lambda: write_record(record, plan.record()), self.say)
         todo = [run for run, state in states(runs) if state.state != "finished"]
+        if todo:
+            self._check_extractor(todo[0])
         # A reproduction is no user: only --data can ask for a download.
         failed = train_all(todo, self.jobs, self.say, Allowed.by({"data": self.plan.data}, ()))
         self.failed |= failed
         return {key: run for key, run in zip(builds, runs, strict=True) if str(run) not in failed}
+
+    def _check_extractor(self, run: Run) -> None:
+        """Make the extractor once before hours of training, since a package or data set may be missing."""
+        what = self.plan.what
+        if what.extractor and "{run}" not in what.extractor and any(not column.stage for column in what.columns):
+            construct(
+                "extractor", self.plan.filled(what.extractor), image_shape=tuple(run.spec()["shape"]["image_shape"])
+            )
 
     def _measure(self, name: str, row: Row, run: Run) -> None:
         """Add the figures of a trained model to a row."""

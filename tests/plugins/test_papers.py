@@ -71,6 +71,8 @@ def test_its_figures_and_commands_exist(name: str) -> None:
     if not any(row.command for row in what.rows.values()):
         measured = {column.figure.partition("/")[0] for column in what.columns if not column.stage}
         assert measured <= set(what.metrics)
+    if "frechet" in what.metrics and what.extractor == "efficientnet-lite0":
+        assert min(what.samples, what.quick.samples) > 1280, "a Fréchet distance takes more samples than features"
     for words in [*(row.command for row in what.rows.values()), *(picture.command for picture in what.pictures)]:
         if words:
             command = cli.get_command(None, words[0])  # type: ignore[arg-type]
