@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before torch loads, and for the processes that tests start as well. As the command line does:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -48,9 +49,18 @@ def _no_power_cuts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_as_in_a_terminal() -> None:
+    """Shells ignore Ctrl-C for what they start in the background, such as all tests, and so would their processes."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_callbacks_of_others() -> Iterator[None]:
     """Lightning reads the metadata of all installed packages for callbacks, at each training anew: there are none."""
     with pytest.MonkeyPatch.context() as patch:
+        import gantk.training.fabric  # noqa: F401 - quicker than Lightning's own import
+
         patch.setattr("lightning_fabric.fabric._load_external_callbacks", lambda group: [])
         yield
 

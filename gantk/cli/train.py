@@ -56,14 +56,13 @@ def command(
     gantk train runs/digits --set stages.game.generator.lr=1e-4
     gantk train runs/digits --time 2h
     """
-    from lightning_fabric.utilities import rank_zero
-
     from gantk.building.code import code_flags
     from gantk.building.load import reopened
     from gantk.permissions import allowing_downloads
     from gantk.report.runs import total_steps
     from gantk.run.located import located
     from gantk.training import train
+    from gantk.training.fabric import rank_zero
 
     folder, step = located(run)
     if step is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from gantk.data import DataSource, to_float
@@ -12,6 +11,7 @@ from gantk.errors import DataError, briefly
 from gantk.memory import ran_out
 from gantk.schedule import Batch, Stage
 from gantk.training.ahead import Ahead
+from gantk.training.fabric import Fabric
 
 __all__ = ["Batches"]
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from statistics import median
 
 import torch
-from lightning_fabric import Fabric
 
 from gantk.building.snapshot import Snapshot
 from gantk.building.train_settings import TrainSettings
@@ -24,6 +23,7 @@ from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked
 from gantk.training.batches import Batches
 from gantk.training.devices import autocast_of
+from gantk.training.fabric import Fabric
 from gantk.training.fastest import faster, times
 from gantk.training.turn import Turns
 

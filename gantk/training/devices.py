@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.precision import MixedPrecision
 
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import UsageError, WorkError
+from gantk.training.fabric import Fabric, MixedPrecision
 
 __all__ = ["Autocast", "autocast_of", "fabric_of", "is_of_connection", "launch"]
 

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 
 import torch
-from lightning_fabric import Fabric
 
 from gantk.errors import GantkError, briefly
 from gantk.model import Model
 from gantk.schedule import Batch, Stage
 from gantk.seeds import derive_seed, forked
+from gantk.training.fabric import Fabric
 from gantk.training.turn import Turns
 
 __all__ = ["Estimate", "estimate"]

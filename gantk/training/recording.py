@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
+from gantk.training.fabric import Fabric
 from gantk.training.waits import Waits
 
 __all__ = ["CudaGraphs", "Recorder", "attributes_of", "recorder_of", "watched"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from lightning_fabric import Fabric
 
 from gantk.errors import CheckpointError, DamagedCheckpoint, ForeignCheckpoint, UnusableCheckpoint
 from gantk.model import Model
@@ -19,6 +18,7 @@ from gantk.run.manifest import named_step, read_manifest
 from gantk.run.unchanged import check_same_parts, check_unchanged
 from gantk.run.usable import newest, skipped
 from gantk.training.changes import replayed
+from gantk.training.fabric import Fabric
 
 __all__ = ["resume"]
 

@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import Interrupted
 from gantk.run.checkpoints import Place
 from gantk.run.folder import Run
 from gantk.schedule import Stage
+from gantk.training.fabric import Fabric
 from gantk.training.progress import Progress
 from gantk.training.signals import StopRequest
 

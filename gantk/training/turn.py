@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from gantk.errors import FitError
@@ -19,6 +18,7 @@ from gantk.schedule.optimizers import can_be_recorded, make_optimizer
 from gantk.schedule.scores import Scores
 from gantk.schedule.step import Logged, overlap
 from gantk.training.devices import Autocast
+from gantk.training.fabric import Fabric
 from gantk.training.finite import Divergence, Finite
 from gantk.training.pieces import Played, mean_numbers, mean_values
 from gantk.training.rates import Rates
