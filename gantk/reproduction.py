@@ -157,6 +157,8 @@ def _check(found: Reproduction, source: Reproduction) -> None:
         raise ValueError(f"models: {found.models} trains none; expected {source.models}")
     if found.quick is not None and source.quick is None:
         raise ValueError(f"quick: {found.models} has none")
+    if found.data != source.data:
+        raise ValueError(f"data is '{found.data}'; the models of {found.models} have '{source.data}'")
     for column in found.columns:
         if column.better not in ("", "higher", "lower"):
             raise ValueError(f"columns.{column.title}.better is {column.better!r:.40}; expected higher or lower")

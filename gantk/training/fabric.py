@@ -1,6 +1,6 @@
 """Lightning Fabric, imported without a package that it asks for its version only.
 
-Where TorchMetrics is installed, its import, with those of Matplotlib and SciPy, is a quarter of a training's start.
+Where TorchMetrics is installed, each training would import it at its start, and with it Matplotlib and much of SciPy.
 """
 
 from __future__ import annotations

@@ -187,7 +187,8 @@ def test_models_of_another_table_are_trained_once_in_its_folder(call, site: Path
         ('of = "wide"', 'of = "again"', "rows.one.of: somebody/table1 has no row 'again' with a recipe"),
         ('of = "wide"', 'recipe = "dcgan"', "rows.one.recipe: all models are those of somebody/table1; expected `of`"),
         ("table1", "figure1", "models: somebody/figure1 trains none; expected somebody/figure1"),
-        ("table1", "table2", "rows.one.of: somebody/table2 has no row 'wide' with a recipe"),
+        ("table1", "table2", "data is 'subset:of='gantk:digits',images=64'; the models of somebody/table2 have ''"),
+        ("images=64", "images=65", "the models of somebody/table1 have 'subset:of='gantk:digits',images=64'"),
         ("somebody/table1", "somebody/table9", "there is no reproduction 'somebody/table9'"),
     ],
 )
