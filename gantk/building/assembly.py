@@ -21,7 +21,7 @@ from gantk.building.objectives import notes_on_unheard
 from gantk.building.priors import check_priors
 from gantk.building.resolved import plain
 from gantk.building.spec import Spec, bare_name, normalize, part_table
-from gantk.building.stage_settings import resolve_stages
+from gantk.building.stage_settings import check_optimizers, resolve_stages
 from gantk.building.title import SIZE
 from gantk.building.train_settings import TrainSettings
 from gantk.building.trial import SEVERAL, try_stages
@@ -84,6 +84,7 @@ def assemble(
     if train.keep_best:
         better_when(model, train.keep_best)
     if for_training:
+        check_optimizers(built.stages)
         built.notes += _notes_on_images(shape["image_shape"])
         with forked(derive_seed(spec["seed"], "check")):
             labels = data.labels(range(min(SEVERAL, len(data)))) if data is not None else None

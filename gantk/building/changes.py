@@ -11,7 +11,7 @@ from gantk.building.checks import better_when
 from gantk.building.resolved import plain
 from gantk.building.settings import apply_setting
 from gantk.building.spec import Spec
-from gantk.building.stage_settings import stages_with
+from gantk.building.stage_settings import check_optimizers, stages_with
 from gantk.building.train_settings import TrainSettings
 from gantk.errors import OptionError
 from gantk.model import Model
@@ -37,6 +37,7 @@ def checked_settings(model: Model, settings: Sequence[str | tuple[str, Any]]) ->
         _check_path(path)
         apply_setting(spec, setting)
     stages = stages_with(model, spec["stages"])
+    check_optimizers(stages)
     spec["stages"] = {stage.name: plain(stage.settings()) for stage in stages}
     spec["train"] = plain(asdict(TrainSettings(**check_options(TrainSettings, spec["train"], "train"))))
     for name in FIXED:

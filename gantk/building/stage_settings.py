@@ -16,8 +16,9 @@ from gantk.model import Model
 from gantk.options import convert
 from gantk.recipe import Recipe
 from gantk.schedule import Length, Player, Stage
+from gantk.schedule.optimizers import check_values
 
-__all__ = ["resolve_stages", "stages_with"]
+__all__ = ["check_optimizers", "resolve_stages", "stages_with"]
 
 T = TypeVar("T")
 
@@ -77,6 +78,17 @@ def stages_with(model: Model, settings: Mapping[str, Any]) -> list[Stage]:
     for stage in stages:
         _apply(stage, settings.get(stage.name, {}), losses=False)
     return stages
+
+
+def check_optimizers(stages: Iterable[Stage]) -> None:
+    """Check the values of every player's optimizer settings, which only trainings need.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+    for stage in stages:
+        for player in stage.players:
+            check_values(player.optimizer, f"stages.{stage.name}.{player.name}")
 
 
 def _bare(stage: Stage) -> Stage:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gantk import json_text
 from gantk.building.assembly import assemble
+from gantk.building.stage_settings import check_optimizers
 from gantk.errors import (
     CheckpointError,
     DamagedCheckpoint,
@@ -94,7 +95,9 @@ def checked(run: Run) -> list[Finding]:
 def _model(run: Run) -> tuple[Model | None, Finding]:
     try:
         spec = run.spec()
-        return assemble(spec, for_training=False), Finding("model.toml", False, "the model can be built")
+        model = assemble(spec, for_training=False)
+        check_optimizers(model.built.stages)
+        return model, Finding("model.toml", False, "the model can be built")
     except GantkError as error:
         return None, Finding("model.toml", True, briefly(error))
 

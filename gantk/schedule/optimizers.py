@@ -13,7 +13,7 @@ from torch import nn
 from gantk.errors import OptionError, nearest
 from gantk.options import check_options
 
-__all__ = ["FUSED", "OPTIMIZERS", "can_be_recorded", "check_optimizer", "hold_rates", "make_optimizer"]
+__all__ = ["FUSED", "OPTIMIZERS", "can_be_recorded", "check_optimizer", "check_values", "hold_rates", "make_optimizer"]
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): found
@@ -36,18 +36,26 @@ def check_optimizer(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Settings `{"optimizer": name, option: value, …}` with every option known and of its type.
 
     Raises:
-        OptionError: the optimizer or one of its options is unknown, or a value is not of its type or range.
+        OptionError: the optimizer or one of its options is unknown, or a value is not of its type.
     """
     given = dict(settings)
     name = str(given.pop("optimizer", "adam")).lower()
     if name not in OPTIMIZERS:
         raise OptionError(f"{what}: there is no optimizer '{name}'.{nearest(name, OPTIMIZERS)}")
-    checked = {"optimizer": name, **check_options(_factory(name), given, f"{what}: optimizer '{name}'")}
+    return {"optimizer": name, **check_options(_factory(name), given, f"{what}: optimizer '{name}'")}
+
+
+def check_values(settings: Mapping[str, Any], what: str) -> None:
+    """Check the values of checked settings as the optimizer itself does; the first optimizer of a process takes seconds
+    to make, since torch imports its compiler with it.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
     try:
-        make_optimizer(checked, [nn.Parameter(torch.zeros(1))])
+        make_optimizer(settings, [nn.Parameter(torch.zeros(1))])
     except (ValueError, TypeError, RuntimeError) as error:
-        raise OptionError(f"{what}: optimizer '{name}': {error}.") from error
-    return checked
+        raise OptionError(f"{what}: optimizer '{settings['optimizer']}': {error}.") from error
 
 
 @functools.cache

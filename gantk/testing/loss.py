@@ -16,6 +16,7 @@ from gantk.errors import OptionError
 from gantk.parts import ImageShape, Loss, Part
 from gantk.schedule import Batch, Binding, Play, Player, Step, Terms
 from gantk.schedule.objective import Objective
+from gantk.schedule.optimizers import check_values
 from gantk.testing.base import PartContract, close
 from gantk.testing.states import check_states
 from gantk.testing.toys import ToyDiscriminator, ToyGenerator
@@ -219,6 +220,7 @@ class LossContract(PartContract):
             player = Player(role, (), Terms([], role))
             try:
                 apply_settings(player, settings, role)
+                check_values(player.optimizer, role)
             except OptionError as error:
                 raise AssertionError(
                     f"`settings` contains a setting that players do not have: {error} Expected settings of a player "

@@ -56,6 +56,15 @@ def test_help_and_list_import_neither_torch_nor_plugins(arguments: list[str], tm
     assert probed.stdout.splitlines()[-1] == "imported: []", probed.stderr
 
 
+def test_commands_that_do_not_train_import_neither_the_compiler_nor_the_trainer(trained: Path) -> None:
+    command = [sys.executable, "-c", PROBE.replace('"numpy", ', '"torch._dynamo", "gantk.training.trainer", ')]
+    sampled = [*command, "sample", "trained", "-n", "2", "-o", "x.png"]
+    probed = subprocess.run(sampled, cwd=trained.parent, capture_output=True, text=True, check=False)
+    imported = probed.stdout.splitlines()[-1]
+    assert "'torch'" in imported, probed.stderr
+    assert not any(name in imported for name in ("torch._dynamo", "gantk.training", "lightning_fabric", "matplotlib"))
+
+
 def test_help_names_every_command(gantk, call) -> None:
     shown = gantk("--help").worked().out
     for name in ("list", "show", "build", "train", "sample", "interpolate", "intrinsic-dim", "doctor"):

@@ -13,7 +13,7 @@ from torch import nn
 from gantk import Player, Stage
 from gantk.errors import OptionError
 from gantk.schedule import Length
-from gantk.schedule.optimizers import OPTIMIZERS, check_optimizer, make_optimizer
+from gantk.schedule.optimizers import OPTIMIZERS, check_optimizer, check_values, make_optimizer
 
 
 class Nothing:
@@ -154,4 +154,4 @@ def test_adam_stands_where_no_optimizer_is_named() -> None:
 )
 def test_what_no_optimizer_takes_is_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
-        check_optimizer(settings, "game")
+        check_values(check_optimizer(settings, "game"), "game")
