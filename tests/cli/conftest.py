@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked import gantk_forked
 
 from gantk import registry
 from gantk.cli.main import cli, main
@@ -71,10 +72,7 @@ def gantk(tmp_path: Path) -> Call:
     """Run gantk as a process of its own in `tmp_path`."""
 
     def run(*arguments: str, site: Path | None = None) -> Done:
-        given = environment(site) if site else environment()
-        done = subprocess.run(
-            command(*arguments), cwd=tmp_path, env=given, capture_output=True, timeout=120, check=False
-        )
+        done = gantk_forked(*arguments, cwd=tmp_path, env=environment(*([site] if site else [])))
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
@@ -129,7 +127,7 @@ def untrained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_run(untrained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same after training, with the checkpoints of steps 4 and 8; copy it before you change it."""
     run = Path(shutil.copytree(untrained_run, tmp_path_factory.mktemp("runs") / "trained"))
-    done = subprocess.run(command("train", str(run)), env=environment(), capture_output=True, check=False)
+    done = gantk_forked("train", str(run), cwd=run.parent, env=environment())
     assert done.returncode == 0, done.stderr.decode()
     (run.parent / "train.err").write_bytes(done.stderr)
     return run
