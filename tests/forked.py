@@ -1,7 +1,7 @@
 """Processes that are forked from one which has imported gantk and torch already: importing them anew takes seconds.
 
 Each is a process of its own all the same: its arguments, environment, folder, streams, signals and exit status. Tests
-of starting, of installed packages and of signals start Python itself.
+of starting, of several devices and of installed packages start Python itself.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.reduction import DupFd
 from pathlib import Path
+from typing import IO, Any
 
-__all__ = ["gantk_forked"]
+__all__ = ["Forked", "gantk_forked"]
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["gantk.cli.main", "gantk.building.load", "gantk.training.trainer", "torch._dynamo"])
@@ -23,30 +25,102 @@ _FORKS.set_forkserver_preload(["gantk.cli.main", "gantk.building.load", "gantk.t
 def gantk_forked(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `gantk ARGUMENTS…` and wait for it.
+    """Run `gantk ARGUMENTS…` and wait for it, as `subprocess.run` does."""
+    process = Forked(*arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout)
+    return subprocess.CompletedProcess(arguments, process.wait(), out, err)
 
-    Raises:
-        subprocess.TimeoutExpired: it is killed after `timeout` seconds.
-    """
-    with tempfile.TemporaryDirectory() as kept:
-        out, err = Path(kept, "out"), Path(kept, "err")
+
+class Forked:
+    """`gantk ARGUMENTS…`, started; the methods are those of `subprocess.Popen`."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
+    ) -> None:
+        ours, theirs = zip(*(_ends(each, usual) for each, usual in ((stdout, 1), (stderr, 2))), strict=True)
+        self.stdout, self.stderr = ours
         given = dict(os.environ if env is None else env)
-        process = _FORKS.Process(target=_command, args=(arguments, str(cwd), given, str(out), str(err)))
-        process.start()
-        process.join(timeout)
-        if process.is_alive():
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(arguments, timeout, out.read_bytes(), err.read_bytes())
-        assert process.exitcode is not None
-        return subprocess.CompletedProcess(arguments, process.exitcode, out.read_bytes(), err.read_bytes())
+        self._process = _FORKS.Process(target=_command, args=(arguments, str(cwd), given, *map(_Descriptor, theirs)))
+        self._process.start()
+        for descriptor in theirs:
+            os.close(descriptor)
+        assert self._process.pid is not None
+        self.args, self.pid = arguments, self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        self._process.join(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def communicate(self, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """What is left of both streams, and wait for the end; the process is killed after `timeout` seconds."""
+        with ThreadPoolExecutor(2) as readers:
+            read = [readers.submit(each.read) if each else None for each in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            out, err = (each.result() if each else b"" for each in read)
+        for each in (self.stdout, self.stderr):
+            if each:
+                each.close()
+        return out, err
 
 
-def _command(arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: str, err: str) -> None:
-    for descriptor, place in ((1, out), (2, err)):
-        opened = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(opened, descriptor)
-        os.close(opened)
+class _Descriptor:
+    """An open file that a process gets when it is started."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (DupFd(self.number),)
+
+
+def _received(sent: Any) -> int:
+    descriptor: int = sent.detach()
+    return descriptor
+
+
+def _ends(stream: int | IO[bytes] | None, usual: int) -> tuple[IO[bytes] | None, int]:
+    """Our end of a stream, if it has one, and that of the process."""
+    if stream == subprocess.PIPE:
+        ours, theirs = os.pipe()
+        return open(ours, "rb"), theirs
+    if stream == subprocess.DEVNULL:
+        return None, os.open(os.devnull, os.O_WRONLY)
+    descriptor = usual if stream is None else stream if isinstance(stream, int) else stream.fileno()
+    return None, os.dup(descriptor)
+
+
+def _command(arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: int, err: int) -> None:
+    for descriptor, stream in ((out, 1), (err, 2)):
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from forked import gantk_forked
 from installing import EXAMPLES, WITHOUT_NETWORK, copied, installed, run
 
 NAMES = ("gantk-spherical", "gantk-ten-systems")
@@ -33,7 +33,9 @@ def place(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _gantk(arguments: list[str], cwd: Path, place: Path) -> str:
-    return run([sys.executable, "-m", "gantk", *arguments], cwd, place)
+    done = gantk_forked(*arguments, cwd=cwd, env={**os.environ, "PYTHONPATH": str(place)})
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,16 +96,9 @@ def test_is_built_trained_and_sampled_by_name(place: Path, built: tuple[Path, st
 @pytest.mark.slow
 def test_without_its_package_a_run_says_what_is_missing(built: tuple[Path, str], tmp_path: Path) -> None:
     shutil.copytree(built[0], tmp_path / "run")
-    done = subprocess.run(
-        [sys.executable, "-m", "gantk", "train", "run"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = gantk_forked("train", "run", cwd=tmp_path)
     assert done.returncode == 2
-    assert "spherical" in done.stderr
+    assert b"spherical" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

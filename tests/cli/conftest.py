@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from forked import gantk_forked
+from forked import Forked, gantk_forked
 
 from gantk import registry
 from gantk.cli.main import cli, main
@@ -58,10 +57,6 @@ def environment(*sites: Path) -> dict[str, str]:
     given = {key: value for key, value in os.environ.items() if key not in ("GANTK_DATA", "PYTHONPATH")}
     path = {"PYTHONPATH": os.pathsep.join(map(str, sites))} if sites else {}
     return {**given, **path, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "gantk", *arguments]
 
 
 Call = Callable[..., Done]
@@ -162,11 +157,11 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
 
 
 @pytest.fixture
-def start() -> Callable[..., subprocess.Popen[bytes]]:
+def start() -> Callable[..., Forked]:
     """Start gantk and go on."""
 
-    def run(*arguments: str, cwd: Path, **streams: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), **streams)  # type: ignore[call-overload]
+    def run(*arguments: str, cwd: Path, **streams: int) -> Forked:
+        return Forked(*arguments, cwd=cwd, env=environment(), **streams)
 
     return run
 

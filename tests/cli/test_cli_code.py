@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import gantk_forked
 
 from gantk import registry
 from gantk.building import code
@@ -125,16 +125,11 @@ def test_files_that_cannot_be_used_are_named(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_new_process(built: Callable[[], None], folder: Path) -> None:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gantk", *words], cwd=folder, capture_output=True, text=True, check=False
-        )
-
-    refused = run("train", "run")
+def test_a_new_process(built: Callable[[], None], folder: Path) -> None:
+    refused = gantk_forked("train", "run", cwd=folder)
     assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert run("train", "run", "--code", "mine.py").returncode == 0
+    assert refused.stderr.count(b"\n") == 1
+    assert gantk_forked("train", "run", "--code", "mine.py", cwd=folder).returncode == 0
 
 
 def test_a_file_alone_asks_for_what_is_in_it(folder: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -108,22 +106,17 @@ class Slow(Metric):
 
 
 @pytest.mark.slow
-def test_an_interrupted_evaluation_keeps_what_is_finished(trained: Path, tmp_path: Path) -> None:
+def test_an_interrupted_evaluation_keeps_what_is_finished(trained: Path, tmp_path: Path, start) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     chosen = ["--metrics", "python:Quick", "--metrics", "python:Slow", "-n", "4", "--real", "4", "-o", "scores.json"]
-    command = [sys.executable, "-m", "gantk", "evaluate", str(trained), "--code", "slow.py", *chosen]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child ignores what its parent does
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ)
-    signal.signal(signal.SIGINT, before)
-    with process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "waiting" in line:
-                break
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(30) == 130, rest
+    process = start("evaluate", str(trained), "--code", "slow.py", *chosen, cwd=tmp_path, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    while b"waiting" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate()[1].decode()
+    assert process.wait(30) == 130, rest
     assert "finished metrics are saved" in rest
     assert "Traceback" not in rest
     assert [each["metric"] for each in json.loads((tmp_path / "scores.json").read_text())] == ["python:Quick"]

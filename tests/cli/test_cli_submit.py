@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -141,7 +142,7 @@ def children(pid: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="needs Linux's /proc")
 def test_a_job_whose_time_is_over_is_saved_requeued_and_resumed(
-    sweep: list[str], tmp_path: Path, call, start: Callable[..., subprocess.Popen[bytes]], ending: list[int]
+    sweep: list[str], tmp_path: Path, call, start: Callable[..., Forked], ending: list[int]
 ) -> None:
     slow = [*sweep, "--seeds", "1", "--set", "stages.game.length=100000 steps"]
     slow += ["--set", "train.checkpoint_every=100000", "--submit", HOUR]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 RATES = ("--set", "stages.game.generator.lr=1e-4|2e-4")
 MEASURED = ("--metrics", "prdc", "--extractor", "pixels:size=4", "-n", "40")
@@ -64,7 +65,7 @@ def test_several_at_once_train_the_same(sweep: list[str], tmp_path: Path, call) 
 @pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
 def test_stopping_saves_and_leaves_the_rest(
-    jobs: int, number: signal.Signals, sweep: list[str], tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]]
+    jobs: int, number: signal.Signals, sweep: list[str], tmp_path: Path, start: Callable[..., Forked]
 ) -> None:
     sweep = [*sweep, "--set", SLOW, "--seeds", "0:3", "-o", "s", "--jobs", str(jobs)]
     going = start(*sweep, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import Forked
 from PIL import Image
 
 GONE = "gone"
@@ -91,7 +92,7 @@ def test_starting_over_ends_in_the_same_place(trained: Path, call) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_stopping_saves_and_going_on_finishes(
-    number: signal.Signals, small_build: list[str], tmp_path: Path, call, start: Callable[..., subprocess.Popen[bytes]]
+    number: signal.Signals, small_build: list[str], tmp_path: Path, call, start: Callable[..., Forked]
 ) -> None:
     more = ("--set", "stages.game.length=300 steps", "--set", "train.checkpoint_every=1000")
     call(*small_build, *more, "-o", "my run").worked()

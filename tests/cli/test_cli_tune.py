@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from gantk.run.entries import read_log
 from gantk.run.folder import Run
@@ -79,7 +80,7 @@ def test_a_search_names_the_best_prunes_the_worse_and_goes_on(tune: list[str], t
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL])
 def test_a_search_that_was_stopped_or_killed_ends_as_one_that_was_not(
-    number: signal.Signals, tune: list[str], tmp_path: Path, call, start: Callable[..., subprocess.Popen[bytes]]
+    number: signal.Signals, tune: list[str], tmp_path: Path, call, start: Callable[..., Forked]
 ) -> None:
     tune += [
         *RATES,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forked import Forked, gantk_forked
 from PIL import Image
 from torch import Tensor
 
@@ -98,7 +97,7 @@ def test_it_draws_what_sample_draws_of_the_saved_noise(ask: Asking, by_class: Pa
     assert status == 200
     (tmp_path / "noise.npy").write_bytes(noise)
     words = ["sample", str(by_class), "--noise", str(tmp_path / "noise.npy"), "-o", str(tmp_path / "one")]
-    subprocess.run([sys.executable, "-m", "gantk", *words], check=True, capture_output=True)
+    assert gantk_forked(*words, cwd=tmp_path).returncode == 0
     (file,) = (tmp_path / "one").glob("*.png")
     assert np.abs(drawn.astype(int) - np.asarray(Image.open(file)).astype(int)).max() <= 1
 
@@ -236,14 +235,10 @@ def test_the_page_may_load_nothing_from_elsewhere(ask: Asking) -> None:
 
 @pytest.mark.slow
 def test_the_command_serves_until_ctrl_c(by_class: Path) -> None:
-    command = [sys.executable, "-m", "gantk", "explore", str(by_class)]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child ignores what its parent does
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    signal.signal(signal.SIGINT, before)
+    process = Forked("explore", str(by_class), cwd=by_class.parent, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    said = process.stderr.readline()
-    assert "http://127.0.0.1:" in said
+    assert b"http://127.0.0.1:" in process.stderr.readline()
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
-    assert "Traceback" not in process.stderr.read()
+    assert b"Traceback" not in process.stderr.read()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from forked import Forked
 from safetensors.torch import load_file
 
 import gantk
@@ -71,9 +72,8 @@ def train(run: Path) -> None:
     gantk.train(assemble(Run(run).spec()), run, progress=Silent())
 
 
-def start(run: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "gantk", "train", str(run)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+def start(run: Path) -> Forked:
+    return Forked("train", str(run), cwd=run.parent, stderr=subprocess.PIPE, env=ENVIRONMENT)
 
 
 def lines(run: Path) -> list[dict[str, object]]:
@@ -120,7 +120,7 @@ def test_killed_at_several_points_it_ends_in_the_same_bits(tmp_path: Path) -> No
     process = start(killed)
     assert process.wait() == 0
     assert process.stderr is not None
-    assert "resuming from" in process.stderr.read()
+    assert b"resuming from" in process.stderr.read()
 
     assert Run(killed).steps() == Run(whole).steps()
     for step in Run(whole).steps():
@@ -196,10 +196,10 @@ def test_a_terminated_run_saves_and_goes_on(tmp_path: Path) -> None:
     build(tmp_path / "run")
     process = start(tmp_path / "run")
     assert process.stderr is not None
-    while "pretrain 4/12" not in process.stderr.readline():
+    while b"pretrain 4/12" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    rest = process.stderr.read()
+    rest = process.stderr.read().decode()
     assert process.wait() == 128 + signal.SIGTERM
     assert "stopped by SIGTERM" in rest
     assert f"gantk train {tmp_path / 'run'}" in rest
