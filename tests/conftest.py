@@ -65,6 +65,14 @@ def _no_callbacks_of_others() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _time_from_one_step() -> Iterator[None]:
+    """`gantk build` estimates the time of a training from its first step, as for models whose steps are slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gantk.training.estimate.LONG", 0.0)
+        yield
+
+
 @pytest.fixture
 def images() -> ArraySource:
     """40 random gray 14×14 images of two classes: stripes along and across."""

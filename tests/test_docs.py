@@ -1,7 +1,7 @@
 """The documentation's code runs, its files are the example's, and its tables are what is installed.
 
 Blocks of one page run in order, in one folder: ```python in one namespace, ```bash line by line (`gantk …` in this
-process; `make …` and scripts only have to exist). Training is cut to two steps of eight images a stage. A comment
+process; `make …` and scripts only have to exist). Training is cut to two steps of four images a stage. A comment
 above a block says otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of
 `examples/`, or one to write.
 """
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PART_OF = "part of: "
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-SHORT = ("2 steps", 8)
+SHORT = ("2 steps", 4)
 """What every stage is cut to: its length, and its batch size."""
 
 

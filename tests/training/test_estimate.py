@@ -16,6 +16,12 @@ from gantk.schedule import Batch
 from gantk.training.estimate import estimate
 
 
+@pytest.fixture(autouse=True)
+def _from_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users have it; other tests are content with the first step."""
+    monkeypatch.setattr("gantk.training.estimate.LONG", 1.0)
+
+
 def test_every_stage_is_timed_and_the_total_is_their_sum(tiny: Callable[..., gantk.Model]) -> None:
     found = estimate(tiny(noise="de:dim=6,autoencoder='vae:width=2'"))
     assert [*found.stages] == ["pretrain", "game"]
