@@ -1,13 +1,14 @@
 """Processes that are forked from one which has imported gantk and torch already: importing them anew takes seconds.
 
 Each is a process of its own all the same: its arguments, environment, folder, streams, signals and exit status. Tests
-of starting, of several devices and of installed packages start Python itself.
+of starting start Python itself.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["Forked", "gantk_forked"]
+__all__ = ["Forked", "free_port", "gantk_forked", "torchrun"]
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["gantk.cli.main", "gantk.building.load", "gantk.training.trainer", "torch._dynamo"])
@@ -29,6 +30,35 @@ def gantk_forked(
     process = Forked(*arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate(timeout)
     return subprocess.CompletedProcess(arguments, process.wait(), out, err)
+
+
+def torchrun(*arguments: str, processes: int, nodes: int = 1, env: Mapping[str, str] | None = None) -> None:
+    """Run `gantk ARGUMENTS…` on all of some devices, as torchrun does on each of some machines; this is all of them."""
+    port, per_node = free_port(), processes // nodes
+    started = []
+    for rank in range(processes):
+        given = {
+            **(os.environ if env is None else env),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": str(processes),
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank % per_node),
+            "LOCAL_WORLD_SIZE": str(per_node),
+            "GROUP_RANK": str(rank // per_node),
+            "TORCHELASTIC_RUN_ID": "test",
+        }
+        command = [*arguments, "--devices", str(per_node), "--nodes", str(nodes)]
+        started.append(Forked(*command, cwd=Path.cwd(), env=given, stderr=subprocess.PIPE))
+    for process in started:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 class Forked:
@@ -127,6 +157,7 @@ def _command(arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: int
     tests = str(Path(__file__).parent)
     sys.path[:] = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep)), *(p for p in sys.path if p != tests)]
     sys.argv = ["gantk", *arguments]
-    from gantk.__main__ import main
+    import gantk.__main__ as entry
 
-    main()
+    sys.modules["__main__"] = entry  # of which further devices start another one
+    entry.main()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import torch
 from covering import Combination, Pair, covering, every_pair, pairs_of
-from installing import EXAMPLES, copied, installed, run
+from forked import torchrun
+from installing import EXAMPLES, copied, installed
 from small import OWN, TINY, small_parts
 from whole_way import SHORT, goes_the_whole_way, weights
 
@@ -282,12 +283,12 @@ def test_two_devices_resume_to_the_last_bit(name: str, place: Path, tiny_picture
     model = gantk.build(recipe, settings={**SHORT, **two}, **parts)
     whole, resumed = Run(tmp_path / "whole"), Run(tmp_path / "resumed")
     whole.create(model.built.spec)
-    said = ["--set", "train.devices=2"]
-    run([sys.executable, "-m", "gantk", "train", str(whole.path), *said], tmp_path, place)
+    environment = {**os.environ, "PYTHONPATH": str(place)}
+    torchrun("train", str(whole.path), processes=2, env=environment)
     shutil.copytree(whole.path, resumed.path)
     for step in whole.steps()[-2:]:
         shutil.rmtree(resumed.checkpoint(step))
-    run([sys.executable, "-m", "gantk", "train", str(resumed.path), *said], tmp_path, place)
+    torchrun("train", str(resumed.path), processes=2, env=environment)
     last = whole.steps()[-1]
     one, other = weights(whole, last), weights(resumed, last)
     assert any(key.startswith("state.") for key in one) == (recipe == "mini-stackgan-v2")

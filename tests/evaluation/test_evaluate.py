@@ -120,7 +120,9 @@ def test_code_from_python_is_computed_every_time(run: gantk.Run, images: ArraySo
 
 
 def test_every_checkpoint_and_every_seed(run: gantk.Run, images: ArraySource) -> None:
-    found = gantk.evaluate(run, metrics=["mean-gap", "brightness"], n=8, step="all", seeds=2, data=images)
+    found = gantk.evaluate(
+        run, metrics=["mean-gap", "brightness"], n=8, step="all", seeds=2, data=images, extractor="two"
+    )
     places = [(s.protocol.generated.step, s.protocol.generated.seed, s.name.partition(":")[0]) for s in found]
     names = ("mean-gap", "brightness")
     assert places == [(step, seed, name) for step in (2, 4, 6) for seed in (0, 1) for name in names]

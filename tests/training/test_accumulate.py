@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from forked import torchrun
 from lightning_fabric import Fabric
 from logged import logged
 from torch import Tensor
@@ -121,8 +119,7 @@ def test_several_devices_split_their_shares(tmp_path: Path) -> None:
         settings |= {"train.devices": 2, "train.accumulate": accumulate}
         run = Run(tmp_path / f"run-{accumulate}")
         run.create(gantk.build(loss="wgan-gp", settings=settings, **NETWORKS).built.spec)
-        command = [sys.executable, "-m", "gantk", "train", str(run), "--devices", "2"]
-        subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=300)
+        torchrun("train", str(run), processes=2)
         found.append(gantk.load(run).state_dict())
     for name, value in found[0].items():
         torch.testing.assert_close(found[1][name], value, rtol=1e-4, atol=1e-6)

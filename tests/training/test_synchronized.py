@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
+from forked import free_port, gantk_forked, torchrun
 
 from gantk.errors import UsageError
 from gantk.nn.synchronized import synchronized
@@ -48,46 +45,9 @@ def build(folder: Path, code: Path, batch: int = 12) -> Run:
     return Run(folder)
 
 
-def gantk_(words: list[str], **environment: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gantk", *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def torchrun(run: Run, code: Path, *, processes: int, nodes: int = 1) -> None:
-    """What torchrun does on each of some machines, all of which are this one."""
-    port, per_node = free_port(), processes // nodes
-    started = []
-    for rank in range(processes):
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": str(processes),
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank % per_node),
-            "LOCAL_WORLD_SIZE": str(per_node),
-            "GROUP_RANK": str(rank // per_node),
-            "TORCHELASTIC_RUN_ID": "test",
-        }
-        command = [sys.executable, "-m", "gantk", "train", str(run), "--code", str(code)]
-        command += ["--devices", str(per_node), "--nodes", str(nodes)]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    for process in started:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said
+def gantk_(words: list[str]) -> None:
+    done = gantk_forked(*words, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def compared(one: Run, other: Run) -> None:
@@ -119,7 +79,7 @@ def test_processes_train_as_one_does_with_the_whole_batch(
 ) -> None:
     one, code = alone
     together = Run(Path(shutil.copytree(one.path.with_name("untrained"), tmp_path / "together")))
-    torchrun(together, code, processes=processes, nodes=nodes)
+    torchrun("train", str(together), "--code", str(code), processes=processes, nodes=nodes)
     compared(one, together)
 
 
