@@ -32,8 +32,12 @@ def gantk_forked(
     return subprocess.CompletedProcess(arguments, process.wait(), out, err)
 
 
-def torchrun(*arguments: str, processes: int, nodes: int = 1, env: Mapping[str, str] | None = None) -> None:
-    """Run `gantk ARGUMENTS…` on all of some devices, as torchrun does on each of some machines; this is all of them."""
+def torchrun(*arguments: str, processes: int, nodes: int = 1, env: Mapping[str, str] | None = None) -> str:
+    """Run `gantk ARGUMENTS…` on all of some devices, as torchrun does on each of some machines; this is all of them.
+
+    Returns:
+        what all of them say.
+    """
     port, per_node = free_port(), processes // nodes
     started = []
     for rank in range(processes):
@@ -50,9 +54,9 @@ def torchrun(*arguments: str, processes: int, nodes: int = 1, env: Mapping[str, 
         }
         command = [*arguments, "--devices", str(per_node), "--nodes", str(nodes)]
         started.append(Forked(*command, cwd=Path.cwd(), env=given, stderr=subprocess.PIPE))
-    for process in started:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said.decode()
+    said = [process.communicate(timeout=300)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * processes, "".join(said)
+    return "".join(said)
 
 
 def free_port() -> int:

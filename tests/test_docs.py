@@ -1,9 +1,9 @@
 """The documentation's code runs, its files are the example's, and its tables are what is installed.
 
 Blocks of one page run in order, in one folder: ```python in one namespace, ```bash line by line (`gantk …` in this
-process; `make …` and scripts only have to exist). Training is cut to two steps of four images a stage. A comment
-above a block says otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block is that file of
-`examples/`, or one to write.
+process; `make …` and scripts only have to exist). Training is cut to two steps of four images a stage, and images of
+64×64 to 32×32. A comment above a block says otherwise: `<!-- test: skip -->`, or `<!-- file: PATH -->` where the block
+is that file of `examples/`, or one to write.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(gantk.building.stage_settings, "_apply", shorten)
     (tmp_path / "photos").mkdir()
     for number in range(12):
-        pixels = np.random.default_rng(number).integers(0, 256, (80, 70, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 35, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     modules = set(sys.modules)
     yield tmp_path
@@ -136,7 +136,7 @@ def _command(words: list[str], block: Block) -> None:
         return
     assert words[0] == "gantk", where
     try:
-        cli.main(words[1:], standalone_mode=False)
+        cli.main([word.replace("size=64", "size=32") for word in words[1:]], standalone_mode=False)
     except Exception as error:
         raise AssertionError(f"{where}: {error}") from error
 

@@ -18,9 +18,6 @@ BLOCK = 2**24
 STEPS = 200
 """Maximum number of steps of L-BFGS, which usually needs a few dozen."""
 
-TOLERANCE = 1e-4
-"""Norm of the final gradient relative to the initial one, at which the optimization stops."""
-
 
 @dataclass(frozen=True, eq=False)
 class LinearSVM:
@@ -40,17 +37,22 @@ class LinearSVM:
         return float((self.scores(points).argmax(1) == labels).double().mean())
 
 
-def fit_svm(points: Tensor, labels: Tensor, c: float = 1.0) -> LinearSVM:
+def fit_svm(
+    points: Tensor, labels: Tensor, c: float = 1.0, *, start: LinearSVM | None = None, tolerance: float = 1e-4
+) -> LinearSVM:
     """Fit an L2-SVM.
 
     For each class, it minimizes ½‖w‖² + c Σ max(0, 1 − y(wx + b))², where y is 1 for points of the class and −1 for
-    others. Points are read in blocks, centered, and scaled to a mean squared length of 1, so that c has the same
-    meaning for all features. The result applies to the original points.
+    others. Points are read in blocks and in their own precision, centered, and scaled to a mean squared length of 1, so
+    that c has the same meaning for all features. The result applies to the original points.
 
     Args:
         points: `[N, D]`.
         labels: int64 `[N]`, from 0.
         c: weight of the errors relative to the norm of w, above 0.
+        start: where the optimization starts, such as the result for another c; by default, at 0.
+
+        tolerance: greatest coordinate of the final gradient relative to that of the gradient of weights of 0.
 
     Raises:
         UsageError: the number of labels differs from the number of points, there are fewer than two classes, or c is
@@ -64,37 +66,46 @@ def fit_svm(points: Tensor, labels: Tensor, c: float = 1.0) -> LinearSVM:
         raise UsageError(f"c must be above 0, not {c}.")
     classes = int(labels.max()) + 1
     center = sum((part.double().sum(0) for _, part in _blocks(points)), torch.zeros(())) / len(points)
-    squared = sum(float((part.double() - center).square().sum()) for _, part in _blocks(points)) / len(points)
+    center = center.to(points.dtype if points.is_floating_point() else torch.float32)
+    squared = sum(float((part - center).square().sum(dtype=torch.float64)) for _, part in _blocks(points)) / len(points)
     scale = squared**-0.5 if squared > 0 else 1.0
 
     def loss_and_gradient(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         loss, by_weight, by_bias = weight.square().sum() / 2, weight.clone(), torch.zeros_like(bias)
-        for start, part in _blocks(points):
-            placed = (part.double() - center) * scale
-            sign = -torch.ones(len(part), classes, dtype=torch.float64)
-            sign[torch.arange(len(part)), labels[start : start + len(part)]] = 1
-            short = (1 - sign * (placed @ weight + bias)).clamp_(min=0)
+        scaled = (weight * scale).to(center.dtype)
+        for first, part in _blocks(points):
+            placed = part - center
+            own = (torch.arange(len(part)), labels[first : first + len(part)])
+            short = 1 + (placed @ scaled).double() + bias
+            short[own] = 2 - short[own]
+            short.clamp_(min=0)
             loss = loss + c * short.square().sum()
-            slope = -2 * c * sign * short
-            by_weight += placed.T @ slope
+            slope = 2 * c * short
+            slope[own] *= -1
+            by_weight += scale * (placed.T @ slope.to(placed.dtype)).double()
             by_bias += slope.sum(0)
         return loss, by_weight, by_bias
 
-    zero = torch.zeros(points.shape[1], classes, dtype=torch.float64), torch.zeros(classes, dtype=torch.float64)
-    weight, bias = _minimized(loss_and_gradient, *zero)
+    weight = torch.zeros(points.shape[1], classes, dtype=torch.float64)
+    bias = 2 * torch.bincount(labels, minlength=classes) / len(labels) - 1.0  # the best one without weights
+    steepest = float(loss_and_gradient(weight, bias.double())[1].abs().max())
+    if start is not None:
+        weight, bias = start.weight / scale, start.bias + center.double() @ start.weight
+    weight, bias = _minimized(loss_and_gradient, weight, bias.double(), tolerance * steepest)
     weight = weight * scale
-    return LinearSVM(weight, bias - center @ weight)
+    return LinearSVM(weight, bias - center.double() @ weight)
 
 
 def _minimized(
-    loss_and_gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]], weight: Tensor, bias: Tensor
+    loss_and_gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]],
+    weight: Tensor,
+    bias: Tensor,
+    tolerance: float,
 ) -> tuple[Tensor, Tensor]:
-    _, *gradients = loss_and_gradient(weight, bias)
-    steepest = max(float(each.abs().max()) for each in gradients)
     optimizer = torch.optim.LBFGS(
         [weight, bias],
         max_iter=STEPS,
-        tolerance_grad=TOLERANCE * steepest,
+        tolerance_grad=tolerance,
         tolerance_change=0,
         line_search_fn="strong_wolfe",
     )

@@ -9,11 +9,15 @@ import torch
 
 from gantk import Metric, require
 from gantk.errors import FitError
-from gantk.measures import Comparison, fit_svm
+from gantk.measures import Comparison, LinearSVM, fit_svm
 
 __all__ = ["SVMAccuracy"]
 
 WEIGHTS = (0.01, 0.1, 1.0, 10.0)
+MOST = 10_000
+"""How many training images the weight is chosen on."""
+TOLERANCE = 1e-2
+"""Of the gradient; ten times less changed accuracies by less than 0.1 points, and took twice the time."""
 
 
 class SVMAccuracy(Metric):
@@ -24,8 +28,8 @@ class SVMAccuracy(Metric):
     images.
 
     Args:
-        c: weight of errors, above 0; by default, the best of 0.01, 0.1, 1 and 10 on a held-out fifth of the training
-            images.
+        c: weight of errors, above 0; by default, the best of 0.01, 0.1, 1 and 10 on a fifth of 10,000 training images,
+            fitted to the others of them.
     """
 
     needs = frozenset({"features", "labels", "held out"})
@@ -44,17 +48,25 @@ class SVMAccuracy(Metric):
         if real.labels is None or held_out.labels is None or real.source.classes != held_out.source.classes:
             raise FitError(f"{real.name} and {held_out.name} have different classes.")
         features, labels = real.features, real.labels
-        c = self._best(features, labels) if self.c is None else self.c
-        svm = fit_svm(features, labels, c)
+        c, start = self._best(features, labels) if self.c is None else (self.c, None)
+        svm = fit_svm(features, labels, c, start=start, tolerance=TOLERANCE)
         return {
             "svm_accuracy": svm.accuracy(held_out.features, held_out.labels),
             "svm_training_accuracy": svm.accuracy(features, labels),
             "svm_c": c,
         }
 
-    def _best(self, features: torch.Tensor, labels: torch.Tensor) -> float:
-        order = torch.randperm(len(features))
+    def _best(self, features: torch.Tensor, labels: torch.Tensor) -> tuple[float, LinearSVM]:
+        """The best weight, and what was fitted with it to some of the images.
+
+        A weight is multiplied by how many more images there are than it is tried on, since errors are summed.
+        """
+        order = torch.randperm(len(features))[:MOST]
         apart, fitted = order[: len(order) // 5].sort().values, order[len(order) // 5 :].sort().values
-        some, rest = features[fitted], features[apart]
-        found = {c: fit_svm(some, labels[fitted], c).accuracy(rest, labels[apart]) for c in WEIGHTS}
-        return max(found, key=lambda c: found[c])
+        some, rest, more = features[fitted], features[apart], len(features) / len(fitted)
+        found: dict[float, LinearSVM] = {}
+        svm = None
+        for c in WEIGHTS:
+            svm = found[c] = fit_svm(some, labels[fitted], c * more, start=svm, tolerance=TOLERANCE)
+        best = max(found, key=lambda c: found[c].accuracy(rest, labels[apart]))
+        return best, found[best]

@@ -33,9 +33,16 @@ def test_functions_are_those_of_scikit_learn(c: float) -> None:
 
 def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     points, labels = points_of_three_classes(200, 1)
+    points = points.double()
     whole = fit_svm(points, labels)
     monkeypatch.setattr("gantk.measures.svm.BLOCK", 6 * 64)
     torch.testing.assert_close(fit_svm(points, labels).weight, whole.weight, rtol=1e-6, atol=1e-8)
+
+
+def test_it_ends_in_the_same_functions_wherever_it_starts() -> None:
+    points, labels = points_of_three_classes(200, 1)
+    there = fit_svm(points, labels, 10.0, start=fit_svm(points, labels, 0.1)).scores(points)
+    torch.testing.assert_close(there, fit_svm(points, labels, 10.0).scores(points), rtol=2e-3, atol=2e-3)
 
 
 def test_separable_classes_are_told_apart() -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from forked import torchrun
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -54,7 +55,7 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
     run.create(model.built.spec)
     anyway = tmp_path / "anyway.py"
     anyway.write_text(MEASURED_ANYWAY)
-    said = on_two_devices(run, str(anyway))
+    said = on_two_devices(run, anyway)
     assert "MEMBER: 2/2" in said
     assert said.count("precision: ") == 1, "they measure together, and take what the first one says"
     assert [entry["step"] for entry in read_log(run.log_file)] == [2, 4]
@@ -62,7 +63,7 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
     assert once.sample(2).isfinite().all()
     weights = run.latest() / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    said = on_two_devices(run)
+    said = torchrun("train", str(run.path), processes=2)
     assert "step-0000002: 2 steps after it are trained again" in said
     assert "precision: " not in said
     again = gantk.load(run).state_dict()
@@ -79,10 +80,10 @@ main()
 """gantk, which measures the precision however short a training is."""
 
 
-def on_two_devices(run: Run, *gantk: str) -> str:
+def on_two_devices(run: Run, gantk: Path) -> str:
     """Train a run; returns what is said."""
     done = subprocess.run(
-        [sys.executable, *(gantk or ("-m", "gantk")), "train", str(run), "--devices", "2"],
+        [sys.executable, str(gantk), "train", str(run), "--devices", "2"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
