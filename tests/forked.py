@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -24,10 +25,10 @@ _FORKS.set_forkserver_preload(["gantk.cli.main", "gantk.building.load", "gantk.t
 
 
 def gantk_forked(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120, script: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `gantk ARGUMENTS…` and wait for it, as `subprocess.run` does."""
-    process = Forked(*arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """Run `gantk ARGUMENTS…`, or a script, and wait for it, as `subprocess.run` does."""
+    process = Forked(*arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, script=script)
     out, err = process.communicate(timeout)
     return subprocess.CompletedProcess(arguments, process.wait(), out, err)
 
@@ -66,7 +67,8 @@ def free_port() -> int:
 
 
 class Forked:
-    """`gantk ARGUMENTS…`, started; the methods are those of `subprocess.Popen`."""
+    """`gantk ARGUMENTS…`, started, or Python with a script in place of `gantk`; the methods are those of
+    `subprocess.Popen`."""
 
     def __init__(
         self,
@@ -75,11 +77,14 @@ class Forked:
         env: Mapping[str, str] | None = None,
         stdout: int | IO[bytes] | None = None,
         stderr: int | IO[bytes] | None = None,
+        script: Path | None = None,
     ) -> None:
         ours, theirs = zip(*(_ends(each, usual) for each, usual in ((stdout, 1), (stderr, 2))), strict=True)
         self.stdout, self.stderr = ours
         given = dict(os.environ if env is None else env)
-        self._process = _FORKS.Process(target=_command, args=(arguments, str(cwd), given, *map(_Descriptor, theirs)))
+        self._process = _FORKS.Process(
+            target=_command, args=(script, arguments, str(cwd), given, *map(_Descriptor, theirs))
+        )
         self._process.start()
         for descriptor in theirs:
             os.close(descriptor)
@@ -150,7 +155,9 @@ def _ends(stream: int | IO[bytes] | None, usual: int) -> tuple[IO[bytes] | None,
     return None, os.dup(descriptor)
 
 
-def _command(arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: int, err: int) -> None:
+def _command(
+    script: Path | None, arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: int, err: int
+) -> None:
     for descriptor, stream in ((out, 1), (err, 2)):
         os.dup2(descriptor, stream)
         os.close(descriptor)
@@ -160,7 +167,11 @@ def _command(arguments: tuple[str, ...], cwd: str, env: dict[str, str], out: int
     os.chdir(cwd)
     tests = str(Path(__file__).parent)
     sys.path[:] = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep)), *(p for p in sys.path if p != tests)]
-    sys.argv = ["gantk", *arguments]
+    sys.argv = [str(script or "gantk"), *arguments]
+    if script is not None:
+        sys.path.insert(0, str(script.parent))
+        runpy.run_path(str(script), run_name="__main__")
+        return
     import gantk.__main__ as entry
 
     sys.modules["__main__"] = entry  # of which further devices start another one

@@ -36,6 +36,8 @@ ON_ACCELERATOR = 2_000_000
 """Images that training sees on an accelerator, where no time is estimated."""
 REPEATS = 2
 """Times that a plan is timed; the shortest counts, as a machine may be busy for a moment."""
+FAR = 2.0
+"""A plan is timed once if it is so many times slower than it may be."""
 TRAINING = 0.9
 """Share of the time for training steps; the rest is for sampling, saving and a machine that is not quiet."""
 
@@ -144,8 +146,11 @@ def _plan(wanted: Wanted, look: Look) -> tuple[_Plan, dict[str, str]]:
     for side in sides:
         for width in WIDTHS:
             plan = _Plan(side, width, 0)
-            images = int(TRAINING * wanted.seconds / _seconds_per_image(plan, _shape(wanted, look, side), wanted.parts))
-            if images >= ENOUGH or (side == sides[-1] and width == WIDTHS[-1]):
+            last = side == sides[-1] and width == WIDTHS[-1]
+            most = math.inf if last else TRAINING * wanted.seconds / ENOUGH
+            each = _seconds_per_image(plan, _shape(wanted, look, side), wanted.parts, most)
+            images = int(TRAINING * wanted.seconds / each)
+            if images >= ENOUGH or last:
                 return _Plan(side, width, images), _reasons(plan, images, minutes, look)
     raise AssertionError("the last plan is always chosen")
 
@@ -168,10 +173,16 @@ def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
     return (channels, height, width) if side is None else (channels, side, side)
 
 
-def _seconds_per_image(plan: _Plan, shape: ImageShape, parts: Mapping[str, Any]) -> float:
-    """Seconds of training per image, measured on a few steps with the parts that the user chose."""
+def _seconds_per_image(plan: _Plan, shape: ImageShape, parts: Mapping[str, Any], most: float) -> float:
+    """Seconds of training per image, measured on a few steps with the parts that the user chose; once if it is far
+    above `most`."""
     images = ArraySource(torch.zeros(BATCH, *shape, dtype=torch.uint8))
     settings = {"stages.game.batch_size": BATCH, "stages.game.length": "1 steps"}
     chosen = {**plan.networks(), **{kind: part for kind, part in parts.items() if kind != "condition"}}
     model = gantk.build("dcgan", data=images, settings=settings, **chosen)
-    return min(gantk.estimate(model).stages["game"] for _ in range(REPEATS)) / BATCH
+    found = math.inf
+    for _ in range(REPEATS):
+        found = min(found, gantk.estimate(model).stages["game"] / BATCH)
+        if found > FAR * most:
+            break
+    return found

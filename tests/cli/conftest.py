@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pytest
 from forked import Forked, gantk_forked
@@ -164,6 +167,24 @@ def start() -> Callable[..., Forked]:
         return Forked(*arguments, cwd=cwd, env=environment(), **streams)
 
     return run
+
+
+@pytest.fixture
+def forked_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a sweep, a search or a reproduction of this process starts is forked."""
+
+    def popen(command: list[str], *, env: dict[str, str], stdout: int, stderr: IO[bytes], **other: object) -> Forked:
+        assert command[:3] == [sys.executable, "-m", "gantk"]
+        return Forked(*command[3:], cwd=Path.cwd(), env=env, stdout=stdout, stderr=stderr)
+
+    def run(command: list[str], **other: object) -> subprocess.CompletedProcess[str]:
+        assert command[:3] == [sys.executable, "-m", "gantk"]
+        done = gantk_forked(*command[3:], cwd=Path.cwd())
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    started = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr("gantk.sweeps.processes.subprocess", started)
+    monkeypatch.setattr("gantk.reproducing.work.subprocess", SimpleNamespace(run=run))
 
 
 @pytest.fixture

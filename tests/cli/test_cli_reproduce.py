@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("forked_work")
+
 TABLE = """
 title = "Diversity of two small generators"
 paper = "Somebody 2020, Table I"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from forked import Forked
 
+pytestmark = pytest.mark.usefixtures("forked_work")
+
 RATES = ("--set", "stages.game.generator.lr=1e-4|2e-4")
 MEASURED = ("--metrics", "prdc", "--extractor", "pixels:size=4", "-n", "40")
 SLOW = "stages.game.length=100000 steps"

@@ -18,6 +18,8 @@ from gantk.run.folder import Run
 
 pytest.importorskip("optuna", reason="needs pip install 'gantk[tune]'")
 
+pytestmark = pytest.mark.usefixtures("forked_work")
+
 SIZE = """
 from gantk import Metric
 

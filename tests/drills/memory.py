@@ -70,19 +70,21 @@ def weights(run: Path) -> str:
 
 def ended(run: Path, step: int, spare: int) -> str:
     """How a limited training ended, as it is counted; other ends are failures, and are said."""
-    command = [sys.executable, "-c", LIMITED, str(run), str(step), str(spare)]
+    script = run.with_name("limited.py")
+    script.write_text(LIMITED)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        done = gantk_forked(str(run), str(step), str(spare), script=script, cwd=run.parent, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return f"still there after {SECONDS} seconds"
     if done.returncode == 0:
         return "went on"
-    said = [line for line in done.stderr.splitlines() if not line.startswith(("game", "gantk: warning: "))]
+    told = done.stderr.decode()
+    said = [line for line in told.splitlines() if not line.startswith(("game", "gantk: warning: "))]
     if done.returncode == 1 and len(said) == 1 and said[0].startswith("gantk: error: "):
         return "ended with one line"
-    if done.returncode == -signal.SIGABRT and re.search(r"^Fatal glibc error: .*out of memory$", done.stderr, re.M):
+    if done.returncode == -signal.SIGABRT and re.search(r"^Fatal glibc error: .*out of memory$", told, re.M):
         return "aborted by the C library"
-    return f"exit status {done.returncode}: {done.stderr}"
+    return f"exit status {done.returncode}: {told}"
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import gantk_forked
 
 DRILLS = Path(__file__).parents[1] / "drills"
 
@@ -20,15 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 
 def drilled(name: str, *arguments: str) -> str:
     """What a drill printed, in a process of its own, which has no threads that a fork would lose."""
-    done = subprocess.run(
-        [sys.executable, str(DRILLS / name), *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    done = gantk_forked(*arguments, script=DRILLS / name, cwd=Path.cwd(), timeout=300)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+    return done.stdout.decode()
 
 
 @pytest.mark.parametrize(("what", "end"), [("operations", "killed"), ("faults", "ended with one line")])
