@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -38,6 +38,8 @@ LARGEST = 1 << 20
 """Bytes that a manifest has at most."""
 AHEAD = 1 << 28
 """Bytes that are written before they are hashed, at most: pieces that are copies from a GPU are kept so long."""
+SMALL = 1 << 16
+"""Bytes below which pieces are put together."""
 DAMAGE = {
     errno.ENOENT: "it is missing",
     **dict.fromkeys((errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.ENOTDIR, errno.EIO), ""),
@@ -75,7 +77,7 @@ class Writing:
         """
         digest, length = hashlib.sha256(), 0
         with (self._folder / name).open("xb") as file:
-            for piece in pieces:
+            for piece in _joined(pieces):
                 self._ahead.append(hashing().submit(_hash, digest, piece))
                 self._bytes_ahead += len(piece)
                 file.write(piece)
@@ -100,7 +102,22 @@ class Writing:
         flush_folder(self._folder)
 
 
-def _hash(digest: hashlib._Hash, piece: bytes | memoryview) -> int:
+def _joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | bytearray | memoryview]:
+    """Pieces, with small ones copied together, since each costs another thread's time."""
+    together = bytearray()
+    for piece in pieces:
+        if len(piece) < SMALL:
+            together += piece
+        if together and (len(together) >= SMALL or len(piece) >= SMALL):
+            yield together
+            together = bytearray()
+        if len(piece) >= SMALL:
+            yield piece
+    if together:
+        yield together
+
+
+def _hash(digest: hashlib._Hash, piece: bytes | bytearray | memoryview) -> int:
     """Add a piece to a digest; the number of its bytes."""
     digest.update(piece)
     return len(piece)

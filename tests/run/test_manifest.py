@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,17 @@ def sealed(folder: Path, *names: str) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         writing.write(name, [b"hello"])
     writing.seal(6)
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3, 5], [70_000], [3, 70_000, 5], [40_000, 40_000, 1], [1, 65_536, 65_535]])
+def test_files_hold_all_pieces_in_order(sizes: list[int], tmp_path: Path) -> None:
+    pieces = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
+    writing = Writing(tmp_path)
+    writing.write("some", iter(pieces))
+    writing.seal(1)
+    assert (tmp_path / "some").read_bytes() == b"".join(pieces)
+    entry = json.loads((tmp_path / manifest.MANIFEST).read_text())["files"]["some"]
+    assert entry == {"bytes": sum(sizes), "sha256": hashlib.sha256(b"".join(pieces)).hexdigest()}
 
 
 def test_what_this_version_writes_can_always_be_read(tmp_path: Path) -> None:
