@@ -43,15 +43,15 @@ def fit_svm(
     """Fit an L2-SVM.
 
     For each class, it minimizes ½‖w‖² + c Σ max(0, 1 − y(wx + b))², where y is 1 for points of the class and −1 for
-    others. Points are read in blocks and in their own precision, centered, and scaled to a mean squared length of 1, so
-    that c has the same meaning for all features. The result applies to the original points.
+    others. Points are read in blocks, centered, and scaled to a mean squared length of 1, so that c has the same
+    meaning for all features. Products with them are computed in their own precision, at least float32. The result
+    applies to the original points.
 
     Args:
         points: `[N, D]`.
         labels: int64 `[N]`, from 0.
         c: weight of the errors relative to the norm of w, above 0.
         start: where the optimization starts, such as the result for another c; by default, at 0.
-
         tolerance: greatest coordinate of the final gradient relative to that of the gradient of weights of 0.
 
     Raises:
@@ -66,7 +66,7 @@ def fit_svm(
         raise UsageError(f"c must be above 0, not {c}.")
     classes = int(labels.max()) + 1
     center = sum((part.double().sum(0) for _, part in _blocks(points)), torch.zeros(())) / len(points)
-    center = center.to(points.dtype if points.is_floating_point() else torch.float32)
+    center = center.to(torch.promote_types(points.dtype, torch.float32))
     squared = sum(float((part - center).square().sum(dtype=torch.float64)) for _, part in _blocks(points)) / len(points)
     scale = squared**-0.5 if squared > 0 else 1.0
 

@@ -56,6 +56,6 @@ def _look_up(check: Check, device: torch.device) -> bool:
 
 
 # torch.compile calls it while it traces, and does not trace it, which it would do with a cached function. What
-# torch.compiler.assume_constant_result does, without its import of the compiler: two seconds of every process.
+# torch.compiler.assume_constant_result does, without its import of the compiler, which takes seconds.
 _look_up._dynamo_marked_constant = True  # type: ignore[attr-defined]
 _trusted: Callable[[Check, torch.device], bool] = _look_up

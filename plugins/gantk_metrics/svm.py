@@ -17,7 +17,7 @@ WEIGHTS = (0.01, 0.1, 1.0, 10.0)
 MOST = 10_000
 """How many training images the weight is chosen on."""
 TOLERANCE = 1e-2
-"""Of the gradient; ten times less changed accuracies by less than 0.1 points, and took twice the time."""
+"""Of the gradient, as `fit_svm` has it; an accuracy needs less than the functions themselves."""
 
 
 class SVMAccuracy(Metric):
@@ -28,8 +28,8 @@ class SVMAccuracy(Metric):
     images.
 
     Args:
-        c: weight of errors, above 0; by default, the best of 0.01, 0.1, 1 and 10 on a fifth of 10,000 training images,
-            fitted to the others of them.
+        c: weight of errors, above 0; by default, the best of 0.01, 0.1, 1 and 10 on a fifth of at most 10,000 training
+            images, after fitting the other four fifths.
     """
 
     needs = frozenset({"features", "labels", "held out"})
@@ -57,9 +57,9 @@ class SVMAccuracy(Metric):
         }
 
     def _best(self, features: torch.Tensor, labels: torch.Tensor) -> tuple[float, LinearSVM]:
-        """The best weight, and what was fitted with it to some of the images.
+        """The best weight, and the classifier that was fitted with it to some of the images.
 
-        A weight is multiplied by how many more images there are than it is tried on, since errors are summed.
+        Errors are summed, so the weight is multiplied by the ratio of all images to those that it is tried on.
         """
         order = torch.randperm(len(features))[:MOST]
         apart, fitted = order[: len(order) // 5].sort().values, order[len(order) // 5 :].sort().values

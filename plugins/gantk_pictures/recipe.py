@@ -12,6 +12,7 @@ import torch
 import gantk
 from gantk import AdaptivePreset
 from gantk.data import ArraySource
+from gantk.errors import FitError
 from gantk.parts import ImageShape
 from gantk.recipe import Adapted, Wanted
 from gantk_pictures.look import Look, looked_at
@@ -37,7 +38,7 @@ ON_ACCELERATOR = 2_000_000
 REPEATS = 2
 """Times that a plan is timed; the shortest counts, as a machine may be busy for a moment."""
 FAR = 2.0
-"""A plan is timed once if it is so many times slower than it may be."""
+"""A plan that takes this many times longer than it may is timed only once."""
 TRAINING = 0.9
 """Share of the time for training steps; the rest is for sampling, saving and a machine that is not quiet."""
 
@@ -174,15 +175,24 @@ def _shape(wanted: Wanted, look: Look, side: int | None) -> ImageShape:
 
 
 def _seconds_per_image(plan: _Plan, shape: ImageShape, parts: Mapping[str, Any], most: float) -> float:
-    """Seconds of training per image, measured on a few steps with the parts that the user chose; once if it is far
-    above `most`."""
+    """Seconds of training per image, measured on a few steps with the parts that the user chose.
+
+    Args:
+        most: seconds that an image may take; a plan that takes far longer is timed only once.
+
+    Raises:
+        FitError: a step with these parts cannot be timed.
+    """
     images = ArraySource(torch.zeros(BATCH, *shape, dtype=torch.uint8))
     settings = {"stages.game.batch_size": BATCH, "stages.game.length": "1 steps"}
     chosen = {**plan.networks(), **{kind: part for kind, part in parts.items() if kind != "condition"}}
     model = gantk.build("dcgan", data=images, settings=settings, **chosen)
     found = math.inf
     for _ in range(REPEATS):
-        found = min(found, gantk.estimate(model).stages["game"] / BATCH)
+        estimated = gantk.estimate(model)
+        if "game" in estimated.reasons:
+            raise FitError(f"how long training takes cannot be estimated: {estimated.reasons['game']}.")
+        found = min(found, estimated.stages["game"] / BATCH)
         if found > FAR * most:
             break
     return found

@@ -13,6 +13,8 @@ from PIL import Image
 
 import gantk
 from gantk.data import ArraySource
+from gantk.errors import FitError
+from gantk.training.estimate import Estimate
 from gantk_pictures import recipe
 from gantk_pictures.look import looked_at
 
@@ -121,3 +123,9 @@ def test_a_plan_is_timed_on_this_machine(most: float, times: int, monkeypatch: p
     seconds = recipe._seconds_per_image(plan, (1, 16, 16), {"loss": "hinge"}, most)
     assert seconds == min(each.stages["game"] for each in found) / recipe.BATCH
     assert len(found) == times
+
+
+def test_a_plan_that_cannot_be_timed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gantk, "estimate", lambda model: Estimate({"game": math.nan}, {"game": "too few images"}))
+    with pytest.raises(FitError, match=r"cannot be estimated: too few images\.$"):
+        recipe._seconds_per_image(recipe._Plan(None, 4, 0), (1, 16, 16), {}, math.inf)
