@@ -97,7 +97,7 @@ class Reproduction:
     """Name of a row → what is measured."""
     columns: tuple[Column, ...]
     models: str = ""
-    """The reproduction whose models are measured, in its own folder beside this one's; then no row trains any."""
+    """The reproduction whose models the rows with `of` measure; they are in its own folder beside this one's."""
     data: str = ""
     """The data set of all models."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -126,8 +126,10 @@ def reproduction(name: str) -> tuple[Plugin, Reproduction]:
         UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read, or that of its models.
     """
     plugin, found = _read(name)
-    source = _read(found.models)[1] if found.models else found
+    other, source = _read(found.models) if found.models else (None, found)
     with _naming(plugin):
+        if other == plugin:
+            raise ValueError(f"models is {found.models} itself; leave it out")
         _check(found, source)
     return plugin, found
 
@@ -153,8 +155,8 @@ def _check(found: Reproduction, source: Reproduction) -> None:
     titles = {column.title for column in found.columns}
     if not found.rows or not found.columns:
         raise ValueError("rows or columns are missing")
-    if source is not found and source.models:
-        raise ValueError(f"models: {found.models} trains none; expected {source.models}")
+    if source is not found and not any(row.of for row in found.rows.values()):
+        raise ValueError(f"models is {found.models}, but no row has `of`")
     if found.quick is not None and source.quick is None:
         raise ValueError(f"quick: {found.models} has none")
     if found.data != source.data:
@@ -168,8 +170,6 @@ def _check(found: Reproduction, source: Reproduction) -> None:
     for name, row in found.rows.items():
         if sum(map(bool, (row.recipe, row.of, row.command))) != 1:
             raise ValueError(f"rows.{name}: expected one of recipe, of and command")
-        if row.recipe and found.models:
-            raise ValueError(f"rows.{name}.recipe: all models are those of {found.models}; expected `of`")
         if row.of and not (row.of in source.rows and source.rows[row.of].recipe):
             where = f"{found.models} has" if found.models else "there is"
             raise ValueError(f"rows.{name}.of: {where} no row '{row.of}' with a recipe")

@@ -56,7 +56,7 @@ class Plan:
         return min(self.what.quick.samples, own) if self.quick and self.what.quick is not None else own
 
     def source(self) -> Plan:
-        """What its models are trained with: itself, or the reproduction that has them, in its folder beside this one's.
+        """What the models of rows with `of` are trained with: itself, or the reproduction that has them.
 
         Raises:
             UnknownName, BrokenPlugin: there is no such reproduction, or its TOML cannot be read.

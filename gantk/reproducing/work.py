@@ -102,12 +102,9 @@ class _Work:
         plan = self.plan
         check_record(plan.folder / FILE, "reproduction", plan.record())
         runs = self._trained()
-        write_record(plan.folder / FILE, plan.record())
         for (name, seed), run in runs.items():
-            for row_name, row in plan.what.rows.items():
-                if name == (row.of or row_name):
-                    with self._noting(f"{row_name}, seed {seed}"):
-                        self._measure(row_name, row, run)
+            with self._noting(f"{name}, seed {seed}"):
+                self._measure(name, plan.what.rows[name], run)
         for name, row in plan.what.rows.items():
             if row.command:
                 with self._noting(name):
@@ -143,20 +140,33 @@ class _Work:
             self.say(f"{what} failed: {self.failed[what]}")
 
     def _trained(self) -> dict[tuple[str, int], Run]:
-        """The finished runs by seed and row of the reproduction that trains them."""
-        plan = self.plan.source()
-        builds = plan.builds({row.of or name for name, row in self.plan.what.rows.items()})
-        record = plan.folder / FILE
-        check_record(record, "reproduction", plan.record())
-        folder = plan.folder / "runs"
-        runs = build_missing(folder, [*builds.values()], (), lambda: write_record(record, plan.record()), self.say)
-        todo = [run for run, state in states(runs) if state.state != "finished"]
+        """The finished run of each row and seed; all are built before the first is trained."""
+        rows, source = self.plan.what.rows, self.plan.source()
+        own = self._built(self.plan, [name for name, row in rows.items() if row.recipe])
+        others = own if source is self.plan else self._built(source, [row.of for row in rows.values() if row.of])
+        runs = {
+            (name, seed): (others if row.of else own)[row.of or name, seed]
+            for seed in self.plan.seeds
+            for name, row in rows.items()
+            if not row.command
+        }
+        todo = [run for run, state in states([*dict.fromkeys(runs.values())]) if state.state != "finished"]
         if todo:
             self._check_extractor(todo[0])
         # A reproduction is no user: only --data can ask for a download.
         failed = train_all(todo, self.jobs, self.say, Allowed.by({"data": self.plan.data}, ()))
         self.failed |= failed
-        return {key: run for key, run in zip(builds, runs, strict=True) if str(run) not in failed}
+        return {key: run for key, run in runs.items() if str(run) not in failed}
+
+    def _built(self, plan: Plan, rows: Sequence[str]) -> dict[tuple[str, int], Run]:
+        """The runs of some rows of a reproduction; the missing ones are created."""
+        builds = plan.builds(rows)
+        record = plan.folder / FILE
+        check_record(record, "reproduction", plan.record())
+        runs = build_missing(
+            plan.folder / "runs", [*builds.values()], (), lambda: write_record(record, plan.record()), self.say
+        )
+        return dict(zip(builds, runs, strict=True))
 
     def _check_extractor(self, run: Run) -> None:
         """Make the extractor once before hours of training, since a package or data set may be missing."""
@@ -211,7 +221,7 @@ class _Work:
     def _draw(self, runs: Mapping[tuple[str, int], Run]) -> None:
         for number, picture in enumerate(self.plan.what.pictures, 1):
             for name in picture.rows or self.plan.what.with_models:
-                run = runs.get((self.plan.what.rows[name].of or name, self.plan.seeds[0]))
+                run = runs.get((name, self.plan.seeds[0]))
                 if run is None:  # its training failed, which has been said
                     continue
                 file = self.plan.folder / f"{number}-{file_name(name)}.png"

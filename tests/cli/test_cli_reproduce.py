@@ -67,6 +67,8 @@ command = ["sample", "{run}", "-n", "4", "-o", "{file}"]
 rows = ["wide"]
 """
 
+STEPS = 'settings = ["stages.game.length=2 steps"]'
+
 DIMENSION = """
 title = "Intrinsic dimension"
 paper = "Somebody 2020, Table II"
@@ -182,13 +184,27 @@ def test_models_of_another_table_are_trained_once_in_its_folder(call, site: Path
     assert (models.parent / "reproduction.toml").is_file(), "where it is found by the table"
 
 
+def test_models_of_another_table_beside_its_own(call, site: Path, tmp_path: Path) -> None:
+    own = '[rows.wide]\nrecipe = "dcgan"\nparts = { generator = "dcgan:width=4", discriminator = "dcgan:width=4" }\n'
+    other = FIGURE.replace('[quick]\nsays = "One seed, two steps."', f'{own}\n[quick]\nsays = "Two steps."\n{STEPS}')
+    (site / "somebodys" / "somebody" / "figure1.toml").write_text(other)
+    done = call("reproduce", "somebody/figure1", "--quick", site=site).worked()
+    assert set(rows(done.out)) == {"", "---", "one", "wide"}
+    for folder in ("somebody-table1-quick", "somebody-figure1-quick"):
+        assert [run.name for run in (tmp_path / "reproductions" / folder / "runs").iterdir()] == ["wide,seed=0"]
+    pictures = [tmp_path / f"reproductions/somebody-figure1-quick/1-{name}.png" for name in ("one", "wide")]
+    assert pictures[0].read_bytes() != pictures[1].read_bytes(), "of two models, though the rows' names are the same"
+    assert "building 1 of 1" in done.err
+    assert "building" not in call("reproduce", "somebody/figure1", "--quick", site=site).worked().err, "both are there"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
         ('of = "wide"', 'of = "nobody"', "rows.one.of: somebody/table1 has no row 'nobody' with a recipe"),
         ('of = "wide"', 'of = "again"', "rows.one.of: somebody/table1 has no row 'again' with a recipe"),
-        ('of = "wide"', 'recipe = "dcgan"', "rows.one.recipe: all models are those of somebody/table1; expected `of`"),
-        ("table1", "figure1", "models: somebody/figure1 trains none; expected somebody/figure1"),
+        ('of = "wide"', 'recipe = "dcgan"', "models is somebody/table1, but no row has `of`"),
+        ("table1", "figure1", "models is somebody/figure1 itself; leave it out"),
         ("table1", "table2", "data is 'subset:of='gantk:digits',images=64'; the models of somebody/table2 have ''"),
         ("images=64", "images=65", "the models of somebody/table1 have 'subset:of='gantk:digits',images=64'"),
         ("somebody/table1", "somebody/table9", "there is no reproduction 'somebody/table9'"),
