@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gantk.schedule import Stage as Stage
     from gantk.schedule import Step as Step
     from gantk.schedule import Terms as Terms
+    from gantk.spread import on_devices as on_devices
     from gantk.training import train as train
     from gantk.training.estimate import estimate as estimate
 
@@ -66,6 +67,7 @@ _WHERE = {
     "gantk.report.show": ("show",),
     "gantk.reproducing.work": ("reproduce",),
     "gantk.run.folder": ("Run",),
+    "gantk.spread": ("on_devices",),
     "gantk.training": ("train",),
     "gantk.training.estimate": ("estimate",),
     "gantk.parts": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -163,6 +164,11 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.noise.device
+
+    def copied(self, device: str | torch.device) -> Model:
+        """A copy on a device, of which only the record of its build is shared."""
+        with calling(f"copying {type(self).__name__}", f"device {device}"):
+            return copy.deepcopy(self, {id(self._built): self._built}).to(device)
 
     @property
     def chunk(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import click
 
-from gantk.cli.shared import PLACE, naming_data, progress_shown
+from gantk.cli.shared import DEVICES, PLACE, naming_data, progress_shown
 
 __all__ = ["command"]
 
@@ -71,6 +71,7 @@ def _stoppable() -> Iterator[None]:
 )
 @click.option("--real", type=click.IntRange(min=1), metavar="N", help="Compare with N real images, drawn at random.")
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
+@DEVICES
 @click.option(
     "--again", is_flag=True, help="Compute scores again, even if metrics.json contains them with the same protocol."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, counted, naming, progress_bar, reserve
+from gantk.cli.shared import DEVICES, PLACE, SEED, counted, naming, progress_bar, reserve
 from gantk.errors import OptionError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class _Estimators(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--subset", type=click.IntRange(min=1), metavar="N", help="Use N points, drawn at random.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same subset and same errors.")
+@DEVICES
 @click.option(
     "-o", "--output", type=PLACE, metavar="PICTURE", help="Plot the estimates over k: NAME.png, .svg or .pdf."
 )

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.shared import PLACE, SEED, STEP, check_shape, counted, naming, naming_data, opened, progress_bar, reserve
+from gantk.cli.shared import (
+    DEVICES,
+    PLACE,
+    SEED,
+    STEP,
+    check_shape,
+    counted,
+    naming,
+    naming_data,
+    opened,
+    progress_bar,
+    reserve,
+)
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +60,7 @@ __all__ = ["command"]
 @click.option("--extractor", metavar="PART", help="Compare features of this extractor; pixels by default.")
 @click.option("--data", metavar="PART", help="The training images, if they are in another place than they were.")
 @STEP
+@DEVICES
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same samples.")
 def command(
     run: Path,

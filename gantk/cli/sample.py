@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from gantk.cli.shared import PLACE, SEED, STEP, counted, naming, opened, progress_bar, reserve
+from gantk.cli.shared import DEVICES, PLACE, SEED, STEP, counted, naming, opened, progress_bar, reserve
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ __all__ = ["command"]
     help="Draw noise outside [-T, T] again, such as 0.7: more typical, less diverse images. Needs Gaussian noise.",
 )
 @click.option("--no-refiner", is_flag=True, help="Do not apply the model's refiner.")
+@DEVICES
 @click.option(
     "--noise",
     "noise",

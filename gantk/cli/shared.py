@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gantk.run.folder import Run
 
 __all__ = [
+    "DEVICES",
     "PLACE",
     "SEED",
     "STEP",
@@ -54,6 +55,23 @@ PLACE = _Place()
 
 STEP = click.option(
     "--step", type=click.IntRange(min=0), metavar="N", help="Use the checkpoint of step N; the newest by default."
+)
+
+
+def _spread(ctx: click.Context, param: click.Parameter, number: int | None) -> None:
+    if number is not None:
+        from gantk.spread import on_devices
+
+        ctx.with_resource(on_devices(number))
+
+
+DEVICES = click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    metavar="N",
+    callback=_spread,
+    expose_value=False,
+    help="Divide the work among N accelerators of this machine, such as GPUs.",
 )
 
 

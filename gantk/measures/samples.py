@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gantk.calls import calling
+from gantk.chunks import chunk_size
 from gantk.errors import FitError
 from gantk.model import Model
+from gantk.spread import current_devices, spread
 
 __all__ = ["Samples", "batches_of_noise", "labeled_batches", "sample_batches"]
 
@@ -41,18 +43,33 @@ def labeled_batches(
     truncation: float | None = None,
 ) -> Iterator[Samples]:
     """As `sample_batches`, with labels if the model is conditional."""
-    rng = torch.Generator().manual_seed(seed)
-    for start in range(0, count, model.chunk):  # larger batches need more memory and are not faster
-        number = min(model.chunk, count - start)
-        turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
-        noise = model.sample_noise(number, rng, turned or None, truncation)
-        yield Samples(model.generate(noise, refine), _labels(model, noise))
+    rng, size = torch.Generator().manual_seed(seed), _at_once(model)
+
+    def noise() -> Iterator[Tensor]:
+        for start in range(0, count, size):  # larger batches need more memory and are not faster
+            number = min(size, count - start)
+            turned = [conditions[(start + index) % len(conditions)] for index in range(len(conditions))]
+            yield model.sample_noise(number, rng, turned or None, truncation)
+
+    return _generated(model, noise(), refine)
 
 
 def batches_of_noise(model: Model, noise: Tensor, refine: bool = True) -> Iterator[Samples]:
     """The images of noise vectors `[N, noise_dim]`, in batches; conditions are part of the noise."""
-    for part in torch.split(noise, model.chunk):
-        yield Samples(model.generate(part, refine), _labels(model, part))
+    return _generated(model, torch.split(noise, _at_once(model)), refine)
+
+
+def _at_once(model: Model) -> int:
+    """Images per call of the generator, wherever it is called."""
+    device = next(iter(current_devices()), torch.device(model.device))
+    return chunk_size(device, model.image_shape)
+
+
+def _generated(model: Model, noise: Iterable[Tensor], refine: bool) -> Iterator[Samples]:
+    def drawn(own: Model, part: Tensor) -> Samples:
+        return Samples(own.generate(part, refine), _labels(own, part))
+
+    return spread(model, Model.copied, drawn, noise)
 
 
 def _labels(model: Model, noise: Tensor) -> Tensor | None:

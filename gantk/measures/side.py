@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import secrets
 import tempfile
@@ -14,11 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantk.calls import calling
 from gantk.data import DataSource, map_file, mapped_file, mapped_temporary, to_float
 from gantk.errors import FitError, WorkError
 from gantk.files import UNFINISHED
 from gantk.nn import evaluating
 from gantk.parts import Extractor, ImageShape
+from gantk.spread import spread
 
 __all__ = ["BATCH", "Side", "content_digest"]
 
@@ -142,21 +145,31 @@ class Side:
 
     @torch.no_grad()
     def _extract(self, into: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
-        extractor, done = self.extractor, 0
-        with evaluating(extractor):
-            for images in self.images():
-                found = extractor(to_float(images).to(extractor.device))
-                if list(found.shape) != [len(images), extractor.dim]:
-                    raise FitError(
-                        f"{type(extractor).__name__} returned {list(found.shape)} for {len(images)} images; "
-                        f"expected {[len(images), extractor.dim]}."
-                    )
-                into[done : done + len(images)] = found.float().cpu().numpy()
-                if not np.isfinite(into[done : done + len(images)]).all():
-                    raise FitError(f"{self.name}: features of {type(extractor).__name__} are NaN or infinite.")
-                done += len(images)
+        name, done = type(self.extractor).__name__, 0
+        with evaluating(self.extractor):
+            for found in spread(self.extractor, _copied, _features, self.images()):
+                into[done : done + len(found)] = found.numpy()
+                if not np.isfinite(into[done : done + len(found)]).all():
+                    raise FitError(f"{self.name}: features of {name} are NaN or infinite.")
+                done += len(found)
                 if self._progress is not None:
                     self._progress(done / len(self))
+
+
+def _copied(extractor: Extractor, device: torch.device) -> Extractor:
+    with calling(f"copying {type(extractor).__name__}", f"device {device}"):
+        return copy.deepcopy(extractor).to(device)
+
+
+def _features(extractor: Extractor, images: Tensor) -> Tensor:
+    """`[n, dim]` float32 of uint8 images, on the CPU."""
+    found: Tensor = extractor(to_float(images).to(extractor.device))
+    if list(found.shape) != [len(images), extractor.dim]:
+        raise FitError(
+            f"{type(extractor).__name__} returned {list(found.shape)} for {len(images)} images; "
+            f"expected {[len(images), extractor.dim]}."
+        )
+    return found.float().cpu()
 
 
 @contextmanager

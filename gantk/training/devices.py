@@ -14,7 +14,7 @@ from gantk.building.train_settings import TrainSettings
 from gantk.errors import UsageError, WorkError
 from gantk.training.fabric import Fabric, MixedPrecision
 
-__all__ = ["Autocast", "autocast_of", "fabric_of", "is_of_connection", "launch"]
+__all__ = ["Autocast", "autocast_of", "fabric_of", "is_of_connection", "launch", "measured_on"]
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 """Makes a context in which networks compute in some precision."""
@@ -46,6 +46,16 @@ def autocast_of(precision: str, fabric: Fabric) -> Autocast:
     if precision == "32-true":
         return nullcontext
     return MixedPrecision(cast(Any, precision), fabric.device.type).forward_context
+
+
+def measured_on(fabric: Fabric, settings: TrainSettings) -> list[torch.device]:
+    """The accelerators that measurements are divided among: those of this machine, while the others wait.
+
+    Empty for a single one, and on a CPU, whose cores a single process uses.
+    """
+    kind = fabric.device.type
+    count = 0 if kind == "cpu" else min(settings.devices, torch.accelerator.device_count())
+    return [torch.device(kind, index) for index in range(count)] if count > 1 else []
 
 
 def is_of_connection(error: RuntimeError) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +20,7 @@ from gantk.model import Model
 from gantk.nn import evaluating
 from gantk.parts import Metric
 from gantk.seeds import derive_seed, forked
+from gantk.spread import on_devices
 
 __all__ = ["Measuring", "metrics_of"]
 
@@ -36,10 +38,19 @@ class Measuring:
         data: the training data.
         spec: the run's spec, with the data plugin and the seed.
         settings: the number of images and the extractor.
+        devices: the devices to divide the work among; empty for the model's own.
     """
 
-    def __init__(self, model: Model, data: DataSource, spec: Mapping[str, Any], settings: TrainSettings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: DataSource,
+        spec: Mapping[str, Any],
+        settings: TrainSettings,
+        devices: Sequence[torch.device] = (),
+    ) -> None:
         self._model, self._data, self._spec, self._settings = model, data, spec, settings
+        self._devices = devices
         self._seed = derive_seed(spec["seed"], "measure")
 
     @cached_property
@@ -61,7 +72,8 @@ class Measuring:
         values: dict[str, float] = {}
         metrics = metrics_of(self._model)
         with forked(self._seed), torch.no_grad(), evaluating(self._model):
-            found = self._measurements.measure(self._model, metrics, self._seed) if metrics else {}
+            with on_devices(self._devices) if self._devices else nullcontext():
+                found = self._measurements.measure(self._model, metrics, self._seed) if metrics else {}
             for path, part in self._model.parts.items():
                 with calling(f"step {total}: {type(part).__name__}.measure", "the model"):
                     own = checked_figures(part.measure(self._model), f"{type(part).__name__}.measure")

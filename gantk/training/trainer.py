@@ -39,7 +39,7 @@ from gantk.training.batches import Batches
 from gantk.training.changes import change_text, check_data, check_possible, segments
 from gantk.training.computing import computing
 from gantk.training.curves import Curves
-from gantk.training.devices import autocast_of, fabric_of, is_of_connection, launch
+from gantk.training.devices import autocast_of, fabric_of, is_of_connection, launch, measured_on
 from gantk.training.due import Due
 from gantk.training.graphs import Graphs
 from gantk.training.measuring import Measuring
@@ -161,7 +161,7 @@ class Trainer:
         )
         lay_out(self.model, self.computing.memory_format)
         self.resident = resident(self.data, self.fabric.device)
-        measuring = Measuring(self.model, self.data, self.spec, self.settings)
+        measuring = Measuring(self.model, self.data, self.spec, self.settings, measured_on(self.fabric, self.settings))
         if self.fabric.is_global_zero:
             measuring.check()
         self.log = log = (

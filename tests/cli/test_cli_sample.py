@@ -43,6 +43,13 @@ def cut(path: Path, rows: int, columns: int, side: int = 28) -> np.ndarray:
     return np.stack([picture[top : top + side, left : left + side] for top, left in places])
 
 
+@pytest.mark.skipif(torch.accelerator.device_count() > 98, reason="this machine has 99 accelerators")
+@pytest.mark.parametrize("command", ["sample", "evaluate", "neighbors", "intrinsic-dim"])
+def test_devices_that_are_not_there_are_one_line(command: str, call) -> None:
+    said = call(command, "nothing", "--devices", "99").error(2)
+    assert "99 accelerators are asked for, but this machine has" in said
+
+
 @pytest.mark.slow
 def test_every_kind_of_output_holds_the_same_images(trained: Path, tmp_path: Path, gantk, call) -> None:
     assert (

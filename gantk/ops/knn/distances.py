@@ -14,7 +14,9 @@ from torch.autograd import forward_ad
 from gantk.errors import UsageError
 from gantk.ops import native
 from gantk.ops.knn import check, cpu, cuda, cuda_float, plain
+from gantk.ops.knn.divided import search_divided
 from gantk.ops.trust import trusted
+from gantk.spread import current_devices
 
 __all__ = ["check_values", "knn_distances"]
 
@@ -71,7 +73,8 @@ def knn_distances(
     For uint8 points, such as images, squared distances are computed as integers without rounding; this is also the
     fastest way (docs/ops.md). For float points, distances are computed from direct differences in float64. A point is
     never its own neighbor, but an exact duplicate of it is one, at distance 0. Ties are broken by the smaller index.
-    The result does not depend on the number of threads (`torch.set_num_threads`). A call breaks the graph of
+    The result does not depend on the number of threads (`torch.set_num_threads`). Within `gantk.on_devices`, each
+    device searches the neighbors of some points. A call breaks the graph of
     torch.compile, because the checks depend on the values; the operator `torch.ops.gantk.knn_distances` does not.
 
     Args:
@@ -103,12 +106,16 @@ def knn_distances(
     block = _whole("block", 0 if block is None else block)
     if progress is not None and not callable(progress):
         raise UsageError(f"progress is a function of the fraction done, not {progress!r}.")
-    told = _progress.set(progress)
-    try:
-        among_others = None if reference is None else among
-        distances, indices = torch.ops.gantk.knn_distances(points, among_others, k, return_indices, block)
-    finally:
-        _progress.reset(told)
+    among_others = None if reference is None else among
+    if current_devices() and len(points):
+        _check(points, among_others, k, block)
+        distances, indices = search_divided(points, among_others, k, return_indices, block, progress)
+    else:
+        told = _progress.set(progress)
+        try:
+            distances, indices = torch.ops.gantk.knn_distances(points, among_others, k, return_indices, block)
+        finally:
+            _progress.reset(told)
     if progress is not None:
         progress(1.0)
     return (distances, indices) if return_indices else distances
