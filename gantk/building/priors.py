@@ -41,7 +41,7 @@ def check_priors(model: Model, stages: Sequence[Stage]) -> list[str]:
     notes: dict[str, None] = {}
     for name, loss in _matching(model, stages):
         prior = priors_of(loss)
-        if model.condition is not None and "condition" not in loss.needs:
+        if model.condition is not None and "condition" not in loss.needs and not loss.conditional_prior:
             raise FitError(
                 f"loss '{name}' assumes that all {model.noise_dim} numbers that the generator reads are "
                 f"{_any_of(prior)}, but the last {model.condition.dim} are the condition",

@@ -32,8 +32,8 @@ def check_reads_codes(model: Model) -> None:
         raise FitError(f"this model is not trained to encode images: its {reads}, which no player moves; {mend}.")
     if model.condition is not None:
         raise FitError(
-            "this model is conditional: its discriminator needs a condition to encode an image, and image files have "
-            "none. To reconstruct images, build without --condition."
+            "this model is conditional: it needs a condition to encode an image or to decode a code, and image files "
+            "have none. To reconstruct images, build without --condition."
         )
     with_code = "build with --loss code, which trains the discriminator to predict codes"
     with_encoder = "build a recipe that trains an encoder, such as vae or age"
@@ -51,6 +51,8 @@ def _discriminator_reads(model: Model) -> bool:
 
 
 def _generator_reads(model: Model) -> bool:
+    if model.condition is not None and not model.generator.unconditional_codes:
+        return False
     return "posterior" in model.generator.provides and not _idle_generator(model)
 
 

@@ -29,6 +29,9 @@ class Loss(Part):
     prior: tuple[str, ...] = ()
     """Distributions of noise (`NoiseSource.distribution`) for which codes that are trained with it match the noise that
     images are sampled from, the usual one first; empty if it assumes nothing about the noise."""
+    conditional_prior: bool = False
+    """Whether `prior` holds for the noise alone in a conditional model, since the loss decodes codes by
+    `Play.reconstruction`, which puts the condition in place of their last numbers."""
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Role → player settings that this loss sets as defaults, such as `{"discriminator": {"repeats": 5}}`."""
 

@@ -40,6 +40,8 @@ class Generator(Part, ABC):
     """need → the options that make this generator provide it."""
     condition_dim: int = 0
     """How many of the numbers that it reads, the last ones, are the condition; `build` sets it."""
+    unconditional_codes: bool = False
+    """Whether it decodes its own codes without a condition, although it reads one."""
 
     @abstractmethod
     def forward(self, noise: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gantk.parts import Discriminator, Generator, Posterior, Verdict
@@ -207,6 +208,12 @@ class Play:
 
     @cached_property
     def reconstruction(self) -> Tensor:
-        """`real`, encoded, drawn from the posterior and decoded."""
-        images: Tensor = self.autoencoder(self.posterior.sample())
+        """`real`, encoded, drawn from the posterior and decoded.
+
+        A decoder that reads a condition is told that of `real`, in place of the last numbers of the code.
+        """
+        code = self.posterior.sample()
+        if told := self.autoencoder.condition_dim:
+            code = torch.cat([code[:, :-told], self.condition.to(code.dtype)], dim=1)
+        images: Tensor = self.autoencoder(code)
         return images

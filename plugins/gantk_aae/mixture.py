@@ -32,6 +32,7 @@ class ClassMixture(Generator):
     """
 
     paper = "Makhzani et al. 2016, arXiv:1511.05644, section 2.3"
+    unconditional_codes = True
     turns: Tensor
     centers: Tensor
 

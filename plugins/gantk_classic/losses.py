@@ -209,6 +209,7 @@ class VariationalBound(Loss):
     paper = "Kingma & Welling 2014, arXiv:1312.6114"
     needs = frozenset({"posterior"})
     prior: tuple[str, ...] = ("normal",)
+    conditional_prior = True
 
     def __init__(
         self, *, reconstruction: Literal["mse", "bce", "l1"] = "mse", beta: float = 1.0, weight: float = 1.0

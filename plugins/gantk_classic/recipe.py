@@ -51,11 +51,15 @@ class Game(Recipe):
 
 
 class Fit(Recipe):
-    """Fit an autoencoder to the images; its decoder is the generator: VAE."""
+    """Fit an autoencoder to the images; its decoder is the generator: VAE.
+
+    With a condition, the decoder is told that of the image (Kingma et al. 2014, arXiv:1406.5298, section 2.1: M2's
+    decoder); the encoder is not told.
+    """
 
     paper = "Kingma & Welling 2014, arXiv:1312.6114"
     slots: ClassVar[tuple[str, ...]] = ("noise", "generator")
-    optional: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ("condition",)
     defaults: ClassVar[Mapping[str, Any]] = {
         "noise": "gaussian",
         "generator": "vae",

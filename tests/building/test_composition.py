@@ -81,7 +81,7 @@ REFUSED = (
     Refusal(("recipe", {"vae"}), ("refiner", set(bundled("refiner"))), "takes no refiner", "leave out"),
     # What encodes images does not read conditions off them.
     Refusal(
-        ("recipe", WITHOUT_GAME),
+        ("recipe", {"age"}),
         ("condition", {"class"}),
         "takes no condition",
         "leave out --condition",

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 import gantk
-from gantk.data import ArraySource
+from gantk.construct import construct
+from gantk.data import ArraySource, to_float
 from gantk.errors import DataError, FitError, OptionError, UsageError
 from gantk.measures.reconstruction import check_reads_codes
 from gantk.measures.samples import labeled_batches
@@ -128,6 +129,39 @@ def test_a_conditional_model_with_code_does_not_reconstruct() -> None:
     )
     with pytest.raises(FitError, match="build without --condition"):
         check_reads_codes(model)
+
+
+def test_the_decoder_of_a_conditional_vae_is_told_the_class_of_the_image() -> None:
+    model = gantk.build("vae", generator="vae:width=2", condition="class", data="digits", settings=SMALL)
+    assert model.condition is not None
+    posterior = model.generator.encode(torch.zeros(4, *model.image_shape))
+    dim = model.noise.dim
+    assert posterior.mean.shape == (4, dim + 10)
+    told = torch.eye(10)[[3, 1, 4, 1]]
+    play = gantk.Play(real=torch.zeros(4, *model.image_shape), condition=told, autoencoder=model.generator)
+    model.eval()
+    torch.manual_seed(0)
+    code = play.posterior.sample()
+    torch.manual_seed(0)
+    expected = model.generator(torch.cat([code[:, :dim], told], dim=1))
+    torch.testing.assert_close(play.reconstruction, expected)
+    with pytest.raises(FitError, match=r"a condition to encode an image or to decode a code.*build without"):
+        check_reads_codes(model)
+
+
+@pytest.mark.slow
+def test_a_conditional_vae_draws_the_class_that_it_is_told() -> None:
+    torch.manual_seed(0)
+    settings = {"stages.fit.length": "300 steps", "stages.fit.batch_size": 64}
+    model = gantk.build("vae", generator="vae:width=8", condition="class", data="digits", settings=settings)
+    gantk.train(model)
+    digits = construct("data", "digits")
+    every = range(0, len(digits), 5)
+    real, labels = to_float(digits.images(every)), digits.labels(every)
+    means = torch.stack([real[labels == digit].mean(0) for digit in range(10)])
+    images = model.sample(200, 0, condition=[str(digit) for digit in range(10)])
+    nearest = torch.cdist(images.flatten(1), means.flatten(1)).argmin(1)
+    assert (nearest == torch.arange(200) % 10).float().mean() > 0.25, "by chance, 0.1 with a deviation of 0.02"
 
 
 def described(dim: int = 3) -> ArraySource:
