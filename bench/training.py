@@ -10,6 +10,7 @@
 * `gantk`: the process of `gantk train` for a run of the same networks, losses and optimizers, with its defaults: it
   begins with choosing the precision, which is written down too.
 * `gantk-32`: the same in float32.
+* `gantk-32-free`: that with kernels whose results may differ in their last bits (`train.deterministic=false`).
 
 Every loop trains new networks in a process of its own, and the loops alternate. The first seconds, in which torch
 prepares its kernels and compiles and gantk chooses, do not count; nor does the rest of the time until the process is
@@ -50,7 +51,11 @@ from gantk.training.progress import Silent
 
 PLAIN = {"plain": (False, False), "tuned": (True, False), "tuned-bf16": (True, True)}
 """Loop → whether it is tuned, and whether it computes in bfloat16."""
-GANTK: dict[str, dict[str, str]] = {"gantk": {}, "gantk-32": common.PLAIN}
+GANTK: dict[str, dict[str, str]] = {
+    "gantk": {},
+    "gantk-32": common.PLAIN,
+    "gantk-32-free": {**common.PLAIN, "train.deterministic": "false"},
+}
 """Loop → settings of the run."""
 LOOPS = (*PLAIN, *GANTK)
 WARM = 4
