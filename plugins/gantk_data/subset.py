@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from gantk.construct import construct
+from gantk.construct import construct, part_named
 from gantk.data import DataSource
 from gantk.errors import DataError, NothingHeldOut
-from gantk.options import parse_part
 from gantk.parts import require
 
 __all__ = ["Subset"]
@@ -28,7 +27,7 @@ class Subset(DataSource):
     gives all of them. `split=test` is all that the other data set holds out.
 
     Args:
-        of: the data set, with options, such as mnist or 'folder:path=photos,size=64'.
+        of: the data set, with options, such as mnist, or a folder or zip, such as 'photos:size=64'.
         images: number of images, at least 1.
         seed: random seed of the drawing, 0 or more.
         split: the drawn images, or all that the other data set holds out.
@@ -39,7 +38,7 @@ class Subset(DataSource):
     def __init__(self, *, of: str, images: int, seed: int = 0, split: Literal["train", "test"] = "train") -> None:
         require(images >= 1, f"images must be at least 1, not {images}.")
         require(seed >= 0, f"seed must be 0 or more, not {seed}.")
-        name, options = parse_part(of)
+        name, options = part_named("data", of)
         self._whole: DataSource = construct("data", {"plugin": name, **options})
         if split == "test":
             if not self._whole.held_out:

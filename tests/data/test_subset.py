@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from pictures import encoded, pixels
+from PIL import Image
 
 from gantk.construct import construct
-from gantk.errors import DataError, NothingHeldOut, OptionError
+from gantk.errors import DataError, GantkError, NothingHeldOut, OptionError
 
 
 def test_every_class_has_as_many_images() -> None:
@@ -54,3 +56,19 @@ def test_what_it_cannot_give_is_refused() -> None:
         construct("data", "subset:of=digits,images=5,split=test")
     with pytest.raises(OptionError, match="at least 1"):
         construct("data", "subset:of=digits,images=0")
+
+
+def test_a_folder_and_a_zip_are_named_by_their_paths_as_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for level in range(6):
+            Image.new("L", (8, 8), 40 * level).save(tmp_path / "photos" / f"{level}.png")
+            archive.write(tmp_path / "photos" / f"{level}.png", f"{level}.png")
+    found = [
+        construct("data", {"plugin": "subset", "of": f"{tmp_path / name}:size=4", "images": 3})
+        for name in ("photos", "photos.zip")
+    ]
+    assert found[0].image_shape == found[1].image_shape == (1, 4, 4)
+    assert torch.equal(found[0].images(range(3)), found[1].images(range(3)))
+    with pytest.raises(GantkError, match="no such file or folder"):
+        construct("data", {"plugin": "subset", "of": f"{tmp_path}/pictures", "images": 3})
