@@ -68,7 +68,7 @@ def test_a_folder_and_a_zip_are_named_by_their_paths_as_everywhere(tmp_path: Pat
         construct("data", {"plugin": "subset", "of": f"{tmp_path / name}:size=4", "images": 3})
         for name in ("photos", "photos.zip")
     ]
-    assert found[0].image_shape == found[1].image_shape == (1, 4, 4)
+    assert found[0].image_shape == found[1].image_shape == (3, 4, 4)
     assert torch.equal(found[0].images(range(3)), found[1].images(range(3)))
     with pytest.raises(GantkError, match="no such file or folder"):
         construct("data", {"plugin": "subset", "of": f"{tmp_path}/pictures", "images": 3})
