@@ -83,19 +83,6 @@ ENTRIES: dict[str, Entry] = {
         ),
         scored=("--extractor", "pixels"),
     ),
-    "progan": Entry(
-        "Progressive GAN on MNIST",
-        (
-            "progan:batch_sizes={4=32,28=16}",
-            "--data=mnist:path={data}",
-            "--noise=gaussian:dim=128",
-            "--generator=progan:fmap_base=256,fmap_max=64",
-            "--discriminator=progan:fmap_base=256,fmap_max=64",
-            "--set=stages.size-7.length=60000 images",
-            "--set=stages.size-14.length=80000 images",
-            "--set=stages.size-28.length=60000 images",
-        ),
-    ),
     "progan-emoji": Entry(
         "Progressive GAN on emoji of 32×32",
         (
@@ -127,16 +114,20 @@ ENTRIES: dict[str, Entry] = {
         refined=True,
     ),
     "aegan": Entry(
-        "AEGAN on emoji of 64×64",
+        "AEGAN on emoji of 32×32",
         (
             "aegan-64",
-            "--discriminator=aegan:width=32",
-            "--data=zip:path={data}/fluent-emoji-256/fluent-emoji-256.zip,size=64",
-            "--set=stages.autoencode.length=1500 steps",
-            "--set=stages.game.length=2500 steps",
+            "--data=zip:path={data}/fluent-emoji-256/fluent-emoji-256.zip,size=32",
+            "--set=generator.embedding=8",
+            "--set=generator.width=16",
+            "--set=discriminator.width=32",
+            "--set=refiner.width=16",
+            "--set=stages.autoencode.length=20 epochs",
+            "--set=stages.game.length=10 epochs",
         ),
         refined=True,
         scored=IMAGENET,
+        note="The embedding game has 2,120 steps of 16 images; the paper's have 200 epochs.",
     ),
     "aae": Entry(
         "AAE on MNIST",
