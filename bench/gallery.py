@@ -161,13 +161,14 @@ def section(name: str, entry: Entry, result: dict[str, Any]) -> list[str]:
     """One entry: pictures, command, figures and where they were taken."""
     machine, found = result["machine"], result["results"]
     shown = "Samples, a class in each column" if entry.by_class else "64 samples"
-    lines = [f"## {entry.title}", "", f"![{shown}]({name}/grid.png)", ""]
+    protocol = result["protocol"]  # which says what was trained: the entry may have changed since
+    lines = [f"## {protocol['title']}", "", f"![{shown}]({name}/grid.png)", ""]
     if entry.refined:
         lines += ["The same noise without the refiner (`gantk sample --no-refiner`):", ""]
         lines += [f"![The same 64 without the refiner]({name}/grid-unrefined.png)", ""]
-    lines += ["<!-- test: skip -->", "```bash", typed(result["protocol"]["command"]), "```", ""]
-    if entry.note:
-        lines += [entry.note, ""]
+    lines += ["<!-- test: skip -->", "```bash", typed(protocol["command"]), "```", ""]
+    if protocol["note"]:
+        lines += [protocol["note"], ""]
     lines += ["| stage | steps | seconds per 1000 images |", "|---|---|---|"]
     lines += [f"| {s['stage']} | {s['steps']:,} | {s['seconds_per_1000_images']:g} |" for s in found["stages"]]
     device = machine["gpu"] or f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores"
