@@ -13,6 +13,8 @@ from gantk_metrics.images import as_taken, check_channels, resized_as
 __all__ = ["EfficientNetLite0"]
 
 TAKEN = (3, 224, 224)
+AT_ONCE = 4
+"""Images that a CPU computes at once: the maps of many do not fit into its caches (bench/efficientnet_batches.py)."""
 MEAN, DEVIATION = 127.0, 128.0
 """Normalization of bytes for EfficientNet-Lite (efficientnet_lite_builder.py of the authors)."""
 
@@ -43,6 +45,10 @@ class EfficientNetLite0(Extractor):
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
+        parts = torch.split(images, AT_ONCE) if images.device.type == "cpu" and len(images) else (images,)
+        return torch.cat([self._of(part) for part in parts])
+
+    def _of(self, images: Tensor) -> Tensor:
         bytes_ = as_taken(images, TAKEN) * 127.5 + 127.5
         maps: Tensor = self.network.extract_features((bytes_ - MEAN) / DEVIATION)
         return maps.mean((2, 3))
