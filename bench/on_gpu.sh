@@ -24,7 +24,7 @@ part build 140 env GANTK_NATIVE=1 GANTK_CUDA=1 "$python" -m pip install --no-bui
 part doctor 30 "$python" -m gantk doctor
 part check 30 "$python" -m gantk doctor --check
 part graphs 150 "$python" -m pytest -q -p no:cacheprovider tests/training/test_graphs_cuda.py
-part tests 110 "$python" -m pytest -q -p no:cacheprovider tests/ops/test_knn_cuda.py tests/ops/test_losses_cuda.py
+part tests 110 "$python" -m pytest -q -p no:cacheprovider tests/ops/test_knn_cuda.py tests/ops/test_losses_cuda.py tests/test_spread.py
 part knn 60 "$python" bench/knn_cuda.py
 part training 90 bash -c '
 	set -e

@@ -256,3 +256,14 @@ def test_scores_of_several_devices_are_those_of_one() -> None:
         several = gantk.evaluate(model, **asked)
     assert several.figures() == one.figures()
     assert len(one) == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_a_gpu_does_what_the_cpu_does() -> None:
+    model, points = Model(Normal(), Linear()), torch.randint(0, 256, (300, 7), dtype=torch.uint8)
+    images, features = torch.cat(list(sample_batches(model, 333, 7))), Side(ArraySource(IMAGES), Sums()).features
+    near = knn_distances(points, 5, return_indices=True)
+    with on_devices(1):
+        assert torch.equal(knn_distances(points, 5, return_indices=True)[1], near[1])
+        torch.testing.assert_close(torch.cat(list(sample_batches(model, 333, 7))), images, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(Side(ArraySource(IMAGES), Sums()).features, features, rtol=1e-4, atol=1e-4)
