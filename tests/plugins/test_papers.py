@@ -17,7 +17,7 @@ from gantk.reproduction import Reproduction, Row, reproduction
 from gantk.sweeps.folder import spec_of
 
 NAMES = [plugin.name for plugin in plugins("reproduction") if plugin.package == "gantk"]
-SIZES = {"mnist": (28, "L"), "cifar10": (32, "RGB"), "": (64, "RGB")}
+SIZES = {"mnist": (28, "L"), "cifar10": (32, "RGB"), "": (32, "RGB")}
 """Data set → the size and the mode of its images; without one, a user gives theirs."""
 
 
