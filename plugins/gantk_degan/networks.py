@@ -44,10 +44,11 @@ class _Table:
     closing_conv: bool
     discriminator_widths: tuple[int, ...]
     discriminator_fc: int
+    discriminator_fc_norm: bool
 
 
-TABLE_II = _Table((128,), False, (11, 74), 1024)
-TABLE_III = _Table((512, 256, 512, 64), True, (64, 128, 256), 64)
+TABLE_II = _Table((128,), False, (11, 74), 1024, True)
+TABLE_III = _Table((512, 256, 512, 64), True, (64, 128, 256), 64, False)
 
 
 def _table(size: Size) -> _Table:
@@ -151,14 +152,17 @@ class _Base(nn.Sequential):
 class DEGANDiscriminator(Discriminator):
     """DE-GAN's discriminator: 5x5 convolutions of stride 2, one fully connected layer, one logit; LeakyReLU(0.2).
 
-    Normalization follows every layer except the first and the logit. Tables III and IV list `FC 1, FC 64`, which is
-    read as FC 64 → FC 1, with batch normalization and LeakyReLU after FC 64 as Table II has them after its FC 1024.
+    Normalization follows every convolution except the first. Tables III and IV list `FC 1, FC 64`, which is read as
+    FC 64 → FC 1, with LeakyReLU after FC 64. Table II has batch normalization after its FC 1024.
     The hidden maps are the activations of the convolutions; the code, if any, is a linear function of the last one.
 
     Args:
         widths: channels of each convolution; by default those of Table III if both sides of the image are divisible
             by 16, else those of Table II, with the last one repeated for larger images.
         fc: width of the fully connected layer, at least 1; by default 64 (Table III) or 1024 (Table II).
+        fc_norm: whether the fully connected layer is normalized as well; by default as in the table that the size
+            selects: Table II has it, Table III does not. Batch normalization right before the logit gives real and
+            generated images the same mean features, by which a discriminator with few of them cannot tell them apart.
         norm: normalization of every layer except the first; gradient penalties need one other than batch.
         code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.
@@ -174,6 +178,7 @@ class DEGANDiscriminator(Discriminator):
         *,
         widths: tuple[int, ...] | None = None,
         fc: int | None = None,
+        fc_norm: bool | None = None,
         norm: Norm = "batch",
         code: bool = False,
         init_std: float = 0.02,
@@ -188,7 +193,8 @@ class DEGANDiscriminator(Discriminator):
         if fc is None:
             fc = table.discriminator_fc
         self.down = DownStack(channels, size, widths, kernel=KERNEL, norm=norm)
-        connected = _connected(self.down.features, fc, nn.LeakyReLU(0.2), norm)
+        normal = table.discriminator_fc_norm if fc_norm is None else fc_norm
+        connected = _connected(self.down.features, fc, nn.LeakyReLU(0.2), norm if normal else "none")
         self.logit = nn.Sequential(nn.Flatten(), connected, Head(fc, 1))
         self.code = Head(self.down.features, noise_dim) if code else None
         init_weights(self, init_std)

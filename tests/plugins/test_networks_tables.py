@@ -30,7 +30,7 @@ ACTIVATIONS: Kinds = {
 SILENT = (nn.Flatten, nn.Unflatten, nn.Identity)
 
 # Readings of what the tables leave out: BN and relu after each convolution of the VAE; BN and relu after every
-# upsampler of the generator; a closing convolution to the image's channels; FC 64 (BN, lrelu) before FC 1; the
+# upsampler of the generator; a closing convolution to the image's channels; FC 64 (lrelu) before FC 1; the
 # encoder's fully connected layer gives mean and log-variance.
 ENCODER = ["5x5x32 down {0} BN relu", "5x5x64 down {1} BN relu", "5x5x128 down {2} BN relu dropout", "fc 256"]
 DEEP = [
@@ -45,7 +45,7 @@ DEEP_D = [
     "5x5x64 down {0} lrelu",
     "5x5x128 down {1} BN lrelu",
     "5x5x256 down {2} BN lrelu",
-    "fc 64 BN lrelu",
+    "fc 64 lrelu",
     "fc 1",
 ]
 
