@@ -162,7 +162,7 @@ class DEGANDiscriminator(Discriminator):
         fc: width of the fully connected layer, at least 1; by default 64 (Table III) or 1024 (Table II).
         fc_norm: whether the fully connected layer is normalized as well; by default as in the table that the size
             selects: Table II has it, Table III does not. Batch normalization right before the logit gives real and
-            generated images the same mean features, by which a discriminator with few of them cannot tell them apart.
+            generated images the same mean features, which leaves a discriminator with few of them little to go by.
         norm: normalization of every layer except the first; gradient penalties need one other than batch.
         code: whether to also predict a code of the noise's dimension for each image.
         init_std: standard deviation of the initial weights, above 0.

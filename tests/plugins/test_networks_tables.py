@@ -170,3 +170,10 @@ def test_no_layer_before_a_normalization_has_a_bias(make: type[Generator | Discr
 def test_leaky_slopes_are_a_fifth() -> None:
     net = DEGANDiscriminator((1, 28, 28), NOISE)
     assert {m.negative_slope for m in net.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
+
+
+@pytest.mark.parametrize(("fc_norm", "last"), [(True, "fc 64 BN lrelu"), (False, "fc 64 lrelu")])
+def test_whether_the_fully_connected_layer_is_normalized_can_be_chosen(fc_norm: bool, last: str) -> None:
+    for shape in ((1, 28, 28), (3, 32, 32)):  # of Table II and of Table IV
+        net = DEGANDiscriminator(shape, NOISE, fc=64, fc_norm=fc_norm)
+        assert described(net, lambda net=net, shape=shape: net(torch.randn(2, *shape)))[-2:] == [last, "fc 1"]  # type: ignore[misc]
