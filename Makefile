@@ -68,8 +68,8 @@ $(BUILT): $(READY) setup.py $(shell find csrc -type f)
 # Half the recipe's width and shorter stages, so that two cores are done in minutes; small batches, so that these are still
 # thousands of steps, on one thread, since a second one costs such batches more than it gains; classes, rates and an average
 # of the weights that make the most of these steps: bench/demo.py.
-SMALL := --condition class --generator dcgan:width=32 --discriminator dcgan:width=32 \
-	--set stages.pretrain.length="2 epochs" --set stages.game.length="4200 steps" --set stages.game.batch_size=32 \
+SMALL := --condition class --generator dcgan:width=32 --discriminator dcgan:width=48 \
+	--set stages.pretrain.length="2 epochs" --set stages.game.length="4600 steps" --set stages.game.batch_size=32 \
 	--set "stages.game.*.lr=1e-3" --set train.ema=0.999
 
 # `|`: a run that exists is gone on with, whatever has changed since it was built.
