@@ -193,3 +193,7 @@ class TestDigits(DataContract):
 
 class TestSubset(DataContract):
     plugin = "subset:of=digits,images=20"
+
+
+class TestStacked(DataContract):
+    plugin = "stacked:of=digits,images=20"

@@ -23,6 +23,10 @@ class TestPixelsAveraged(Variant, ExtractorContract):
     plugin = "pixels:size=4"
 
 
+class TestChannels(ExtractorContract):
+    plugin = "channels:of=pixels"
+
+
 class TestDiscriminatorFeatures(ExtractorContract):
     plugin = "discriminator:run=..."
 
