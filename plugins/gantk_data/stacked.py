@@ -82,7 +82,8 @@ class Stacked(DataSource):
             return None
         chosen = self._chosen(indices)
         each = self._gray.labels(chosen.reshape(-1))
-        assert each is not None and self._gray.classes is not None
+        assert each is not None
+        assert self._gray.classes is not None
         found = torch.zeros(len(chosen), dtype=torch.int64)
         for column in each.view(len(chosen), -1).unbind(1):
             found = found * len(self._gray.classes) + column
