@@ -85,7 +85,7 @@ def with_de(recipe: str, parts: dict[str, Any]) -> dict[str, Combination]:
 QUESTIONS: dict[str, Question] = {
     "modes": Question(
         "How many of the 1,000 modes of Stacked MNIST does each loss find?",
-        "R3GAN's finds all 1,000, WGAN-GP 959, DCGAN 99 (Huang et al. 2024, Table 1)",
+        "R3GAN all 1,000 (Huang et al. 2024), DCGAN 99 (Srivastava et al. 2017)",
         {
             "DCGAN": game("dcgan", steps=2000),
             "WGAN-GP": game("wgan-gp", "stages.game.*.lr=1e-3", steps=2000, discriminator="dcgan:width=16,norm=layer"),
