@@ -160,7 +160,38 @@ DEFAULTS: dict[str, Combination] = {
 }
 """Narrower networks where a step of the defaults takes seconds on a CPU."""
 
-OTHERS: dict[str, Combination] = {}
+OTHERS: dict[str, Combination] = {
+    "dcgan-rate": game("dcgan", 400, "stages.game.*.lr=1e-3"),
+    "dcgan-average": game("dcgan", 400, SHORT_AVERAGE),
+    "dcgan-batch": game("dcgan", 1600, "stages.game.batch_size=32"),
+    "dcgan-width": game("dcgan", 1000, generator="dcgan:width=32", discriminator="dcgan:width=32"),
+    "degan-rate": game("degan", 300, "stages.pretrain.length=4 epochs", "stages.game.*.lr=1e-3"),
+    "degan-weight": game("degan", 300, "stages.pretrain.length=4 epochs", "loss.hidden.weight=0.001"),
+    "degan-both": game(
+        "degan",
+        300,
+        "stages.pretrain.length=4 epochs",
+        "stages.game.*.lr=1e-3",
+        "loss.hidden.weight=0.0001",
+        "loss.hidden.players=both",
+    ),
+    "wgan-gp-rate": game("wgan-gp", 100, "stages.game.*.lr=1e-3"),
+    "lapgan-adam": game(
+        "lapgan",
+        500,
+        "stages.game.*.optimizer=adam",
+        "stages.game.*.lr=2e-4",
+        generator="lapgan:width=12",
+        discriminator="pyramid:of='gantk:lapgan:width=12'",
+    ),
+    "began-rate": game(
+        "began",
+        600,
+        generator="began:width=16",
+        discriminator="autoencoding:width=16,embedding=64,exponent=1",
+        loss="began:gamma=0.5,rate=0.02",
+    ),
+}
 """The same with one default changed."""
 
 TRAININGS = {**DEFAULTS, **OTHERS}
