@@ -23,7 +23,8 @@ from gantk_metrics.classifier.examples import Split, read
 
 __all__ = ["Classifier"]
 
-EPOCHS = 6
+GRAY, COLOR = (6, 16), (8, 64)
+"""Passes over gray images and those in color, and channels of the first block."""
 LEAST_SEEN = 48_000
 """Images that training sees at least, the same ones several times where there are few."""
 
@@ -38,9 +39,10 @@ class Classifier(Extractor):
     Args:
         data: the data set whose classes it learns, as mnist, with options in quotes: data='mnist:path=sets'; in Python
             a data source as well. It is tested on the part that the data set holds out, else on a tenth of the images.
-        epochs: passes over the images, at least 1. By default 6, and more where they are fewer than 8,000.
+        epochs: passes over the images, at least 1. By default 6 over gray images and 8 over others, and more where
+            they are fewer than 8,000 or 6,000.
         width: channels of its first block, at least 1; four times as many features. By default 16 for gray images and
-            32 for others.
+            64 for others.
         flip: whether half of the training images are mirrored; by default, if the data set says that mirrored images
             have the same class, or says nothing and is in color.
         size: longest side, in pixels, of what it sees, at least 4; larger images are reduced.
@@ -73,9 +75,10 @@ class Classifier(Extractor):
         conversion.check_channels(image_shape[0], self.taken[0])
         self.resize = conversion.resized_as(image_shape, self.taken)
         gray = self.taken[0] == 1
+        usual, channels = GRAY if gray else COLOR
         settings = training.Settings(
-            epochs=epochs or max(EPOCHS, math.ceil(LEAST_SEEN / len(split.seen))),
-            width=width or (16 if gray else 32),
+            epochs=epochs or max(usual, math.ceil(LEAST_SEEN / len(split.seen))),
+            width=width or channels,
             flip=next(known for known in (flip, split.symmetric, not gray) if known is not None),
             seed=seed,
         )
@@ -119,6 +122,8 @@ def _code(module: ModuleType) -> str:
 
 def _train(split: Split, settings: training.Settings, name: str) -> Weights:
     title, shape = f"training a classifier on {name}", "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    if not sys.stderr.isatty():  # where the bar is not shown
+        print(f"{title}, on {len(split.seen):,} images: once, for a minute or several", file=sys.stderr)
     with tqdm(total=1.0, desc=title, file=sys.stderr, disable=None, leave=False, bar_format=shape) as bar:
         made = training.trained(split.seen, len(split.classes), settings, lambda done: bar.update(done - bar.n))
     error = training.error_rate(made, split.held_out)
