@@ -23,7 +23,7 @@ from gantk_metrics.classifier.examples import Split, read
 
 __all__ = ["Classifier"]
 
-GRAY, COLOR = (6, 16), (8, 64)
+GRAY, COLOR = (6, 24), (8, 64)
 """Passes over gray images and those in color, and channels of the first block."""
 LEAST_SEEN = 48_000
 """Images that training sees at least, the same ones several times where there are few."""
@@ -41,7 +41,7 @@ class Classifier(Extractor):
             a data source as well. It is tested on the part that the data set holds out, else on a tenth of the images.
         epochs: passes over the images, at least 1. By default 6 over gray images and 8 over others, and more where
             they are fewer than 8,000 or 6,000.
-        width: channels of its first block, at least 1; four times as many features. By default 16 for gray images and
+        width: channels of its first block, at least 1; four times as many features. By default 24 for gray images and
             64 for others.
         flip: whether half of the training images are mirrored; by default, if the data set says that mirrored images
             have the same class, or says nothing and is in color.
