@@ -159,14 +159,14 @@ def main() -> None:
         print(table())
 
 
-def trained(combination: Combination, seed: int, run: Path, precision: str = "32-true") -> dict[str, Any]:
+def trained(combination: Combination, seed: int, run: Path) -> dict[str, Any]:
     """What it is before and after, or why it is refused."""
     try:
         model = gantk.build(
             combination.recipe,
             data="digits",
             seed=seed,
-            settings=(*combination.settings, f"train.precision={precision}"),
+            settings=(*combination.settings, "train.precision=32-true"),
             **combination.parts,
         )
     except UsageError as error:
