@@ -23,8 +23,7 @@ from gantk_metrics.classifier.examples import Split, read
 
 __all__ = ["Classifier"]
 
-GRAY, COLOR = (6, 24), (8, 64)
-"""Passes over gray images and those in color, and channels of the first block."""
+EPOCHS = 6
 LEAST_SEEN = 48_000
 """Images that training sees at least, the same ones several times where there are few."""
 
@@ -39,10 +38,9 @@ class Classifier(Extractor):
     Args:
         data: the data set whose classes it learns, as mnist, with options in quotes: data='mnist:path=sets'; in Python
             a data source as well. It is tested on the part that the data set holds out, else on a tenth of the images.
-        epochs: passes over the images, at least 1. By default 6 over gray images and 8 over others, and more where
-            they are fewer than 8,000 or 6,000.
+        epochs: passes over the images, at least 1. By default 6, and more where they are fewer than 8,000.
         width: channels of its first block, at least 1; four times as many features. By default 24 for gray images and
-            64 for others.
+            32 for others.
         flip: whether half of the training images are mirrored; by default, if the data set says that mirrored images
             have the same class, or says nothing and is in color.
         size: longest side, in pixels, of what it sees, at least 4; larger images are reduced.
@@ -75,10 +73,9 @@ class Classifier(Extractor):
         conversion.check_channels(image_shape[0], self.taken[0])
         self.resize = conversion.resized_as(image_shape, self.taken)
         gray = self.taken[0] == 1
-        usual, channels = GRAY if gray else COLOR
         settings = training.Settings(
-            epochs=epochs or max(usual, math.ceil(LEAST_SEEN / len(split.seen))),
-            width=width or channels,
+            epochs=epochs or max(EPOCHS, math.ceil(LEAST_SEEN / len(split.seen))),
+            width=width or (24 if gray else 32),
             flip=next(known for known in (flip, split.symmetric, not gray) if known is not None),
             seed=seed,
         )

@@ -81,7 +81,6 @@ def trained(
     size = min(BATCH, max(LEAST, len(examples) // 32), len(examples))
     count = len(examples) // size
     optimizer, schedule = _optimizer(network, size, settings.epochs * count)
-    fast = torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and _multiplies_bfloat16())
     with torch.inference_mode(False), torch.enable_grad():
         for epoch in range(settings.epochs):
             order = torch.randperm(len(examples), generator=rng)
@@ -89,21 +88,13 @@ def trained(
                 chosen = order[step * size : (step + 1) * size]
                 images = _augmented(examples.images[chosen], settings.flip, rng).to(device)
                 labels = examples.labels[chosen].to(device)
-                with fast:
-                    logits = network(images)
-                loss = cross_entropy(logits.float(), labels)
+                loss = cross_entropy(network(images), labels)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
                 progress((epoch * count + step + 1) / (settings.epochs * count))
     return network.to("cpu").to(memory_format=torch.contiguous_format).eval()  # type: ignore[no-any-return]
-
-
-def _multiplies_bfloat16() -> bool:
-    """Whether the processor has instructions for matrices of bfloat16; not every torch can tell."""
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16", False))
 
 
 @torch.no_grad()
