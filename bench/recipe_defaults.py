@@ -174,7 +174,7 @@ OTHERS: dict[str, Combination] = {
     "dcgan-batch": narrow("dcgan", "10 epochs", "stages.game.batch_size=32"),
     "dcgan-width": narrow("dcgan", "10 epochs", generator="dcgan:width=8", discriminator="dcgan:width=8"),
     "degan-rate": narrow("degan", "10 epochs", PRETRAIN, RATE, **DEGAN),
-    "degan-weight": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.001", **DEGAN),
+    "degan-weight": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.1", **DEGAN),
     "degan-weight-least": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.0001", **DEGAN),
     "wgan-rate": narrow("wgan", "10 epochs", "stages.game.*.lr=2e-4"),
     "wgan-gp-rate": narrow("wgan-gp", "10 epochs", RATE, **LAYERS),

@@ -30,7 +30,7 @@ class HiddenSpace(Loss):
     needs = frozenset({"hidden"})
 
     def __init__(
-        self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 0.1
+        self, *, layer: int = -1, players: Literal["both", "generator"] = "generator", weight: float = 0.001
     ) -> None:
         super().__init__()
         require(0 <= weight < math.inf, f"weight must be 0 or more and finite, not {weight}.")
