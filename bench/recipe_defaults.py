@@ -173,6 +173,7 @@ OTHERS: dict[str, Combination] = {
     "dcgan-average": narrow("dcgan", "10 epochs", SHORT_AVERAGE),
     "dcgan-batch": narrow("dcgan", "10 epochs", "stages.game.batch_size=32"),
     "dcgan-width": narrow("dcgan", "10 epochs", generator="dcgan:width=8", discriminator="dcgan:width=8"),
+    "cdcgan-affine": narrow("cdcgan", "10 epochs"),
     "degan-rate": narrow("degan", "10 epochs", PRETRAIN, RATE, **DEGAN),
     "degan-weight": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.1", **DEGAN),
     "degan-weight-least": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.0001", **DEGAN),
