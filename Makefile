@@ -65,7 +65,7 @@ $(BUILT): $(READY) setup.py $(shell find csrc -type f)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-# Half the recipe's width and shorter stages, so that two cores are done in minutes; small batches, so that these are still
+# Narrower networks and shorter stages, so that two cores are done in minutes; small batches, so that these are still
 # thousands of steps, on one thread, since a second one costs such batches more than it gains; classes, rates and an average
 # of the weights that make the most of these steps: bench/demo.py.
 SMALL := --condition class --generator dcgan:width=32 --discriminator dcgan:width=48 \
