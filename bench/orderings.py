@@ -56,13 +56,15 @@ class Question:
     samples: int = 2000
 
 
-def game(recipe: str, *more: str, steps: int = 1000, **parts: Any) -> Combination:
-    settings = (f"stages.game.length={steps} steps", "stages.game.batch_size=32", *more)
+SHORT = ("stages.game.length=3000 steps", "stages.game.batch_size=32")
+
+
+def game(recipe: str, *more: str, **parts: Any) -> Combination:
+    settings = (*SHORT, *more)
     small = {"generator": "dcgan:width=16", "discriminator": "dcgan:width=16"}
     return Combination(recipe, {**small, **parts}, settings)
 
 
-SHORT = ("stages.game.length=1000 steps", "stages.game.batch_size=32")
 AGE = {"noise": "sphere:dim=64", "generator": "age:width=16"}
 RELATIVISTIC = {"discriminator": "dcgan:width=16,norm=none", "loss": ["relativistic", "r1:gamma=1.0", "r2:gamma=1.0"]}
 GAUSSIAN, DE = "gaussian:dim=64", "de:dim=64,autoencoder=vae:width=16"
@@ -87,9 +89,9 @@ QUESTIONS: dict[str, Question] = {
         "How many of the 1,000 modes of Stacked MNIST does each loss find?",
         "R3GAN all 1,000 (Huang et al. 2024), DCGAN 99 (Srivastava et al. 2017)",
         {
-            "DCGAN": game("dcgan", steps=2000),
-            "WGAN-GP": game("wgan-gp", "stages.game.*.lr=1e-3", steps=2000, discriminator="dcgan:width=16,norm=layer"),
-            "R3GAN's loss": game("dcgan", steps=2000, **RELATIVISTIC),
+            "DCGAN": game("dcgan"),
+            "WGAN-GP": game("wgan-gp", "stages.game.*.lr=1e-3", discriminator="dcgan:width=16,norm=layer"),
+            "R3GAN's loss": game("dcgan", **RELATIVISTIC),
         },
         figure="classes",
         higher=True,
@@ -114,7 +116,7 @@ QUESTIONS: dict[str, Question] = {
     "diffaugment": Question(
         "Does DiffAugment lower the distance where there is a tenth of the data?",
         "yes, at 10 and 20 % of CIFAR-10 (Zhao et al. 2020, Table 2)",
-        {"plain": game("dcgan", steps=3000), "DiffAugment": game("dcgan", steps=3000, addon="diffaugment")},
+        {"plain": game("dcgan"), "DiffAugment": game("dcgan", addon="diffaugment")},
         data="subset:of=digits,images=1000",
     ),
     "deligan": Question(
@@ -123,11 +125,10 @@ QUESTIONS: dict[str, Question] = {
         {
             "Gaussian noise": game(
                 "deligan",
-                steps=2000,
                 noise="gaussian:dim=30",
                 **dict.fromkeys(("generator", "discriminator"), "deligan:width=16"),
             ),
-            "mixture": game("deligan", steps=2000, **dict.fromkeys(("generator", "discriminator"), "deligan:width=16")),
+            "mixture": game("deligan", **dict.fromkeys(("generator", "discriminator"), "deligan:width=16")),
         },
         data="subset:of=digits,images=500",
     ),
