@@ -99,6 +99,7 @@ SIZES = tuple(f"stages.size-{size}.length=20000 images" for size in (7, 14, 28))
 CODE = {"generator": "dcgan:width=16,init_std=0.02", "discriminator": "dcgan:width=16,code=true,init_std=0.02"}
 NO_SCALE = {"generator": "dcgan:width=16,affine=false", "discriminator": "dcgan:width=16,affine=false"}
 DEGAN = {"noise": "de:dim=128,autoencoder=vae:width=16"}
+OWN = ("3 epochs", "stages.pretrain.length=2 epochs")
 LAYERS = {"discriminator": "dcgan:width=16,norm=layer"}
 BEGAN = {"generator": "began:width=16", "discriminator": "autoencoding:width=16,embedding=64,exponent=1"}
 PYRAMID = "pyramid:of='gantk:stackgan:width=16,condition_width=16',sizes=2,doublings=1"
@@ -174,6 +175,8 @@ OTHERS: dict[str, Combination] = {
     "dcgan-batch": narrow("dcgan", "10 epochs", "stages.game.batch_size=32"),
     "dcgan-width": narrow("dcgan", "10 epochs", generator="dcgan:width=8", discriminator="dcgan:width=8"),
     "cdcgan-affine": narrow("cdcgan", "10 epochs"),
+    "degan-own": game("degan", *OWN, **DEGAN),
+    "degan-own-weight": game("degan", *OWN, "loss.hidden.weight=0.1", **DEGAN),
     "degan-rate": narrow("degan", "10 epochs", PRETRAIN, RATE, **DEGAN),
     "degan-weight": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.1", **DEGAN),
     "degan-weight-least": narrow("degan", "10 epochs", PRETRAIN, "loss.hidden.weight=0.0001", **DEGAN),
@@ -182,7 +185,7 @@ OTHERS: dict[str, Combination] = {
     "lapgan-adam": game("lapgan", "10 epochs", "stages.game.*.optimizer=adam", "stages.game.*.lr=2e-4", **LAPGAN),
     "began-rate": game("began", "2 epochs", loss="began:gamma=0.5,rate=0.02", **BEGAN),
 }
-"""The same with one default changed."""
+"""The same with one default changed; `degan-own` has its own networks instead of DCGAN's."""
 
 TRAININGS = {**DEFAULTS, **OTHERS}
 
