@@ -55,9 +55,9 @@ def train(name: str, seed: int, run: Path) -> None:
 
 def table() -> str:
     """A row for each training, means and standard deviations over its seeds."""
-    rows = ["| build | seeds | Fréchet before | after | coverage | sure of | commonest class |"]
+    rows = ["| training | seeds | Fréchet before | after | coverage | sure of | commonest class |"]
     rows.append("|---|---|---|---|---|---|---|")
-    for name, training in TRAININGS.items():
+    for name in TRAININGS:
         paths = sorted(PLACE.glob(f"{name}-[0-9].json"))
         found = [json.loads(path.read_text(encoding="utf-8"))["results"] for path in paths]
         ended = [each for each in found if "after" in each]
@@ -68,10 +68,10 @@ def table() -> str:
                 _spread([each["after"][figure] for each in ended], "{:.2f}")
                 for figure in ("coverage", "confident", "commonest")
             ]
-            rows.append(f"| `{training.typed()}` | {len(found)} | {' | '.join([before, after, *others])} |")
+            rows.append(f"| `{name}` | {len(found)} | {' | '.join([before, after, *others])} |")
         for each in found:
             if "after" not in each:
-                rows.append(f"| `{training.typed()}` | 1 | {each.get('refused') or each['diverged']} | | | | |")
+                rows.append(f"| `{name}` | 1 | {each.get('refused') or each['diverged']} | | | | |")
     return "\n".join(rows)
 
 
