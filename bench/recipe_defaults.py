@@ -97,7 +97,6 @@ PRETRAIN = "stages.pretrain.length=5 epochs"
 RATE = "stages.game.*.lr=1e-3"
 SIZES = tuple(f"stages.size-{size}.length=20000 images" for size in (7, 14, 28))
 CODE = {"generator": "dcgan:width=16,init_std=0.02", "discriminator": "dcgan:width=16,code=true,init_std=0.02"}
-NO_SCALE = {"generator": "dcgan:width=16,affine=false", "discriminator": "dcgan:width=16,affine=false"}
 DEGAN = {"noise": "de:dim=128,autoencoder=vae:width=16"}
 OWN = ("3 epochs", "stages.pretrain.length=2 epochs")
 LAYERS = {"discriminator": "dcgan:width=16,norm=layer"}
@@ -113,7 +112,7 @@ BIGGAN = "sagan:width=16,growth=1,attention=0"
 DEFAULTS: dict[str, Combination] = {
     "gan": game("gan", "25 epochs"),
     "dcgan": narrow("dcgan", "10 epochs"),
-    "cdcgan": narrow("cdcgan", "10 epochs", **NO_SCALE),
+    "cdcgan": narrow("cdcgan", "10 epochs"),
     "acgan": narrow("acgan", "10 epochs", discriminator="auxiliary:of='gantk:dcgan:width=16'"),
     "self-modulation": narrow(
         "self-modulation", "10 epochs", generator="modulated:of='gantk:dcgan:width=16',by=noise,hidden=32"
@@ -174,7 +173,9 @@ OTHERS: dict[str, Combination] = {
     "dcgan-average": narrow("dcgan", "10 epochs", SHORT_AVERAGE),
     "dcgan-batch": narrow("dcgan", "10 epochs", "stages.game.batch_size=32"),
     "dcgan-width": narrow("dcgan", "10 epochs", generator="dcgan:width=8", discriminator="dcgan:width=8"),
-    "cdcgan-affine": narrow("cdcgan", "10 epochs"),
+    "cdcgan-affine": narrow(
+        "cdcgan", "10 epochs", generator="dcgan:width=16,affine=true", discriminator="dcgan:width=16,affine=true"
+    ),
     "degan-own": game("degan", *OWN, **DEGAN),
     "degan-own-weight": game("degan", *OWN, "loss.hidden.weight=0.1", **DEGAN),
     "degan-rate": narrow("degan", "10 epochs", PRETRAIN, RATE, **DEGAN),
