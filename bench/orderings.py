@@ -4,9 +4,10 @@
     python bench/orderings.py train [NAME …] [--seeds 0 1 2] [-o runs/orderings]
     python bench/orderings.py table
 
-Builds that answer one question differ in the named part alone, and have the same number of steps and images. Scores are
-of 2,000 samples of seed 0 at the end: the Fréchet distance and coverage on features of the digit classifier; for
-Stacked MNIST (channels from the digits that come with gantk), 10,000 samples, and how many of 1,000 classes they have.
+Builds that answer one question differ in the named part alone (WGAN-GP in its rates as well), and have the same number
+of steps. Scores are of 2,000 samples of seed 0 at the end: the Fréchet distance and coverage on features of the digit
+classifier; for Stacked MNIST (channels from the digits that come with gantk), 10,000 samples, and how many of 1,000
+classes they have.
 """
 
 from __future__ import annotations
