@@ -22,13 +22,15 @@ __all__ = ["Stacked"]
 Indices = Sequence[int] | npt.NDArray[np.int64]
 
 MOST_CLASSES = 100_000
+"""Beyond, images have no labels: nothing could count so many."""
 
 
 class Stacked(DataSource):
     """Images whose channels are gray images of another data set, drawn at random with replacement.
 
     With three channels of MNIST it is Stacked MNIST, whose 1,000 classes are the three digits, first that of the first
-    channel; `--extractor "channels:of='classifier:data=mnist'"` recognizes them, and metric `classes` counts them.
+    channel; `--extractor "channels:of='classifier:data=mnist'"` recognizes them, and metric `classes` counts them. With
+    more than 100,000 combinations, as of six digits, images have no labels.
 
     Args:
         of: the data set, with options, such as mnist. Its images must be gray.

@@ -15,8 +15,7 @@ class Channels(Extractor):
     """Another extractor's features of each channel, one after the other, as if it were a gray image.
 
     Its classes are all combinations of that extractor's classes, first that of the first channel: with
-    `of='classifier:data=mnist'`, the 1,000 classes of Stacked MNIST. The channels'
-    probabilities are multiplied.
+    `of='classifier:data=mnist'`, the 1,000 classes of Stacked MNIST. Their probability is the product of the channels'.
 
     Args:
         of: the extractor, with options in quotes, such as 'classifier:data=mnist'.

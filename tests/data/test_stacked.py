@@ -21,6 +21,8 @@ def test_a_channel_is_an_image_and_a_class_is_three() -> None:
     digits, source = construct("data", "digits"), construct("data", "stacked:of=digits,images=40")
     assert (len(source), source.image_shape, len(source.classes)) == (40, (3, 28, 28), 1000)
     assert (source.classes[0], source.classes[-1], source.classes[427]) == ("000", "999", "427")
+    six = construct("data", "stacked:of=digits,images=2,channels=6")
+    assert (six.image_shape, six.classes, six.labels([0])) == ((6, 28, 28), None, None)
     images, labels = source.images(range(40)), source.labels(range(40))
     every, known = digits.images(range(len(digits))), digits.labels(range(len(digits)))
     for image, label in zip(images[:5], labels[:5].tolist(), strict=True):
