@@ -12,7 +12,7 @@ from gantk.registry import plugins
 
 NAMES = [plugin.name for plugin in plugins("data") if plugin.package == "gantk"]
 PUBLISHED = {"mnist", "fashion-mnist", "cifar10"}
-SPLIT = {*PUBLISHED, "folder", "zip", "tar", "hugging-face", "subset"}
+SPLIT = {*PUBLISHED, "folder", "zip", "tar", "hugging-face", "subset", "stacked"}
 
 
 @pytest.mark.parametrize("name", NAMES)
