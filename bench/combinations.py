@@ -76,12 +76,12 @@ GROWING = (
 
 COMBINATIONS: dict[str, Combination] = {
     "de-dcgan": dcgan("dcgan", PRETRAIN, noise=DE),
-    "de-hidden": dcgan("dcgan", PRETRAIN, noise=DE, loss="hidden"),
+    "de-hidden": dcgan("dcgan", PRETRAIN, noise=DE, loss="hidden:weight=0.1"),
     "sphere-code": dcgan("dcgan", noise="sphere:dim=64", loss="code"),
     "de-code-wgan-gp": dcgan("wgan-gp", PRETRAIN, noise=DE, loss="code"),
     "hidden-wgan-gp": dcgan("wgan-gp", loss="hidden"),
     "code-wgan": dcgan("wgan", loss="code"),
-    "hidden-code": dcgan("dcgan", loss=["hidden", "code"]),
+    "hidden-code": dcgan("dcgan", loss=["hidden:weight=0.1", "code"]),
     "denoiser-dcgan": dcgan("dcgan", refiner="denoiser:width=8,skips=true"),
     "denoiser-wgan-gp": dcgan("wgan-gp", refiner="denoiser:width=8,skips=true,loss=wgan-gp"),
     "denoiser-vae": Combination(

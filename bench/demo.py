@@ -23,9 +23,9 @@ import gantk
 
 GANTK = (sys.executable, "-m", "gantk")
 BEFORE = (
-    "--noise de --loss hidden --generator dcgan:width=32 --discriminator dcgan:width=32 --set train.ema=0.99 "
-    "--set 'stages.pretrain.length=4 epochs' --set 'stages.game.length=2687 steps' --set stages.game.batch_size=32 "
-    "--set train.precision=32-true"
+    "--noise de --loss hidden:weight=0.1 --generator dcgan:width=32 --discriminator dcgan:width=32 "
+    "--set train.ema=0.99 --set 'stages.pretrain.length=4 epochs' --set 'stages.game.length=2687 steps' "
+    "--set stages.game.batch_size=32 --set train.precision=32-true"
 )
 SAMPLES = 2000
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.construct import construct, part_named
 from gantk.data import DataSource
-from gantk.errors import NothingHeldOut
 from gantk.parts import require
+from gantk_data.other import other_data
 
 __all__ = ["Stacked"]
 
@@ -55,12 +54,7 @@ class Stacked(DataSource):
         require(images >= 1, f"images must be at least 1, not {images}.")
         require(channels >= 1, f"channels must be at least 1, not {channels}.")
         require(seed >= 0, f"seed must be 0 or more, not {seed}.")
-        name, options = part_named("data", of)
-        self._gray: DataSource = construct("data", {"plugin": name, **options})
-        if split == "test":
-            if not self._gray.held_out:
-                raise NothingHeldOut(f"{of} holds no images out; choose other data.")
-            self._gray = construct("data", {"plugin": name, **options, **self._gray.held_out})
+        self._gray = other_data(of, split)
         depth, height, width = self._gray.image_shape
         require(depth == 1, f"of must be gray images; those of {of} have {depth} channels.")
         self.image_shape = (channels, height, width)

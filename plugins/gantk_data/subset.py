@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from gantk.construct import construct, part_named
 from gantk.data import DataSource
-from gantk.errors import DataError, NothingHeldOut
+from gantk.errors import DataError
 from gantk.parts import require
+from gantk_data.other import other_data
 
 __all__ = ["Subset"]
 
@@ -38,12 +38,8 @@ class Subset(DataSource):
     def __init__(self, *, of: str, images: int, seed: int = 0, split: Literal["train", "test"] = "train") -> None:
         require(images >= 1, f"images must be at least 1, not {images}.")
         require(seed >= 0, f"seed must be 0 or more, not {seed}.")
-        name, options = part_named("data", of)
-        self._whole: DataSource = construct("data", {"plugin": name, **options})
+        self._whole = other_data(of, split)
         if split == "test":
-            if not self._whole.held_out:
-                raise NothingHeldOut(f"{of} holds no images out; choose other data.")
-            self._whole = construct("data", {"plugin": name, **options, **self._whole.held_out})
             images = len(self._whole)
         if images > len(self._whole):
             raise DataError(f"{of} has {len(self._whole)} images; choose images={len(self._whole)} or fewer.")
