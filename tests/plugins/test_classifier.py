@@ -68,6 +68,7 @@ def test_it_tells_the_classes_of_images_that_it_has_not_seen(capsys: pytest.Capt
     assert extractor.held_out == "30 images (a tenth of the data)"
     said = capsys.readouterr().err
     assert "training a classifier on ArraySource, on 270 images" in said, "there is no terminal to show a bar on"
+    assert "270 images, once: about 1 min" in said
     assert "test error 0.00% on 30 held-out images" in said
 
 
@@ -236,3 +237,26 @@ def test_images_are_mirrored_in_training_where_the_data_says_so(monkeypatch: pyt
     options = {"shape": (3, 12, 12)}
     assert made(Leftmost(images, labels), **options).test_error < 0.1
     assert made(ArraySource(images, labels), **options).test_error > 0.2, "in color, and nothing is said"
+
+
+def test_features_are_those_of_the_image_and_its_mirror_image_where_both_have_the_same_class() -> None:
+    images = to_float(stripes(9, seed=1).images(range(9)))
+    either, one = made(flip=True), made(flip=False)
+    assert torch.allclose(either(images), either(images.flip(3)), atol=1e-6)
+    assert not torch.allclose(one(images), one(images.flip(3)), atol=1e-6)
+    network = either.network
+    mean = (network.features(images) + network.features(images.flip(3))) / 2
+    assert torch.allclose(either(images), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_in_either_precision_it_learns_color_images_with_a_constant_background(
+    half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A constant background leaves channels with hardly any variance, by which bfloat16's rounding is multiplied."""
+    data = stripes(600, channels=3)
+    labels, images = data.labels(range(600)), data.images(range(600))
+    assert labels is not None
+    images[images < 130] = 0
+    monkeypatch.setattr(training, "half_is_fast", lambda: half)
+    assert made(ArraySource(images, labels, data.classes), (3, *SHAPE[1:]), epochs=10).test_error == 0

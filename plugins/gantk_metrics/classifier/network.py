@@ -59,9 +59,13 @@ class ClassifierNetwork(nn.Module):
         assert self.whiten.bias is not None
         self.whiten.bias.zero_()
 
-    def features(self, images: Tensor) -> Tensor:
-        """`[N, dim]` features of images in [-1, 1]."""
-        found: Tensor = self.body(self.whiten((images - self.mean) / self.deviation))
+    def features(self, images: Tensor, mirrored: bool = False) -> Tensor:
+        """`[N, dim]` features of images in [-1, 1]; if `mirrored`, means over each image and its mirror image."""
+        if mirrored:
+            return (self.features(images) + self.features(images.flip(3))) / 2
+        with torch.autocast(images.device.type, enabled=False):  # it multiplies small differences by great numbers
+            whitened = self.whiten((images - self.mean) / self.deviation)
+        found: Tensor = self.body(whitened)
         return found
 
     def logits(self, features: Tensor) -> Tensor:

@@ -24,8 +24,6 @@ RISE = 0.25
 """Share of the steps in which the learning rate rises, from a fifth; it then falls to a twentieth."""
 MOMENTUM = 0.85
 DECAY = 1.3e-3
-OFFSETS = 64.0
-"""Factor of the learning rate of offsets (biases), and of what their weight decay is divided by."""
 WHITENED = 4096
 """Images by which the first layer is set."""
 
@@ -49,12 +47,16 @@ class Settings:
         epochs: passes over the images.
         width: channels of the network's first block.
         flip: whether half of the images are mirrored.
+        offsets: factor of the learning rate of offsets (biases), and of what their weight decay is divided by.
+        half: whether it may compute in bfloat16, where the processor has matrix instructions for it.
         seed: what weights, order and shifts follow from.
     """
 
     epochs: int
     width: int
     flip: bool
+    offsets: float
+    half: bool
     seed: int
 
 
@@ -70,6 +72,7 @@ def trained(
         progress: receives the share of the steps that is done, above 0 to 1.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    half = settings.half and device.type == "cpu" and half_is_fast()
     rng = torch.Generator().manual_seed(settings.seed)
     _, channels, height, width = examples.images.shape
     with torch.random.fork_rng(devices=[]):
@@ -80,7 +83,7 @@ def trained(
     network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     size = min(BATCH, max(LEAST, len(examples) // 32), len(examples))
     count = len(examples) // size
-    optimizer, schedule = _optimizer(network, size, settings.epochs * count)
+    optimizer, schedule = _optimizer(network, size, settings.epochs * count, settings.offsets)
     with torch.inference_mode(False), torch.enable_grad():
         for epoch in range(settings.epochs):
             order = torch.randperm(len(examples), generator=rng)
@@ -88,7 +91,9 @@ def trained(
                 chosen = order[step * size : (step + 1) * size]
                 images = _augmented(examples.images[chosen], settings.flip, rng).to(device)
                 labels = examples.labels[chosen].to(device)
-                loss = cross_entropy(network(images), labels)
+                with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                    logits = network(images)
+                loss = cross_entropy(logits.float(), labels)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -98,22 +103,29 @@ def trained(
 
 
 @torch.no_grad()
-def error_rate(network: ClassifierNetwork, examples: Examples) -> float:
-    """The share of examples that a network gives another class than theirs."""
-    parts = zip(torch.split(examples.images, BATCH), torch.split(examples.labels, BATCH), strict=True)
-    wrong = sum(int((network(to_float(images)).argmax(1) != labels).sum()) for images, labels in parts)
+def error_rate(network: ClassifierNetwork, examples: Examples, mirrored: bool) -> float:
+    """The share of examples that a network gives another class than theirs, by features that are `mirrored` or not."""
+    wrong = 0
+    for images, labels in zip(torch.split(examples.images, BATCH), torch.split(examples.labels, BATCH), strict=True):
+        found = network.logits(network.features(to_float(images), mirrored)).argmax(1)
+        wrong += int((found != labels).sum())
     return wrong / len(examples)
 
 
+def half_is_fast() -> bool:
+    """Whether the processor has matrix instructions for bfloat16."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
 def _optimizer(
-    network: ClassifierNetwork, batch: int, steps: int
+    network: ClassifierNetwork, batch: int, steps: int, factor_of_offsets: float
 ) -> tuple[torch.optim.SGD, torch.optim.lr_scheduler.LambdaLR]:
     moved = [p for p in network.parameters() if p.requires_grad]
     weights, offsets = [p for p in moved if p.ndim > 1], [p for p in moved if p.ndim == 1]
     rate = RATE * batch
     groups = [
         {"params": weights, "lr": rate, "weight_decay": DECAY},
-        {"params": offsets, "lr": rate * OFFSETS, "weight_decay": DECAY / OFFSETS},
+        {"params": offsets, "lr": rate * factor_of_offsets, "weight_decay": DECAY / factor_of_offsets},
     ]
     optimizer = torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
     rise = RISE * steps
