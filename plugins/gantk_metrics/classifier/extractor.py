@@ -29,7 +29,7 @@ GRAY: dict[str, Any] = {"width": 24, "epochs": 6, "offsets": 64.0, "half": False
 COLOR: dict[str, Any] = {"width": 64, "epochs": 10, "offsets": 1.0, "half": True}
 """Networks and trainings by the kind of images. Those for gray images are too narrow to gain much by bfloat16, in which
 offsets that learn 64 times faster, as in the source of the network's design, diverge on a constant background."""
-SOON = 3.0
+SOON = 10.0
 """Seconds after which it is said how long a training will take."""
 LEAST_SEEN = 48_000
 """Images that training sees at least, the same ones several times where there are few."""
@@ -152,10 +152,14 @@ class _Estimate:
     """One line that says how long a work will take, where no bar is shown: after a few seconds, or at its end."""
 
     def __init__(self, title: str) -> None:
-        self._title, self._begin, self._told = title, time.monotonic(), False
+        self._title, self._told = title, False
+        self._first: tuple[float, float] | None = None
 
     def update(self, done: float) -> None:
-        spent = time.monotonic() - self._begin
+        now = time.monotonic()
+        if self._first is None:  # what came before were the first step's preparations
+            self._first = now, done
+        spent, share = now - self._first[0], done - self._first[1]
         if not self._told and (spent > SOON or done >= 1):
-            print(f"{self._title}: about {math.ceil(spent / done / 60)} min", file=sys.stderr)
+            print(f"{self._title}: about {max(1, round(spent / (share or 1) / 60))} min", file=sys.stderr)
             self._told = True
