@@ -231,6 +231,29 @@ ENTRIES: dict[str, Entry] = {
         ),
         by_class=True,
     ),
+    "acgan": Entry(
+        "AC-GAN on MNIST",
+        (
+            "acgan",
+            "--data=mnist:path={data}",
+            "--generator=dcgan:width=32",
+            "--discriminator=auxiliary:of='gantk:dcgan:width=32'",
+            "--set=stages.game.batch_size=64",
+            "--set=stages.game.length=2500 steps",
+        ),
+        by_class=True,
+    ),
+    "self-modulation": Entry(
+        "Self-modulation on MNIST",
+        (
+            "self-modulation",
+            "--data=mnist:path={data}",
+            "--generator=modulated:of='gantk:dcgan:width=32',by=noise,hidden=32",
+            "--discriminator=dcgan:width=32",
+            "--set=stages.game.batch_size=64",
+            "--set=stages.game.length=2500 steps",
+        ),
+    ),
     "deligan": Entry(
         "DeLiGAN on 500 images of MNIST",
         (
