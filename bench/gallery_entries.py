@@ -208,6 +208,20 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=1500 steps",
         ),
     ),
+    "began": Entry(
+        "BEGAN on MNIST",
+        (
+            "began",
+            "--data=mnist:path={data}",
+            "--set=generator.width=16",
+            "--set=discriminator.width=16",
+            "--set=loss.began.gamma=0.7",
+            "--set=loss.began.rate=0.05",
+            "--set=stages.game.*.lr=2e-4",
+            "--set=stages.game.length=5000 steps",
+        ),
+        note="Narrow networks and few steps, at 50 times the paper's rate of the balance and twice its learning rates.",
+    ),
     "ebgan": Entry(
         "EBGAN on MNIST",
         (

@@ -34,6 +34,8 @@ LARGEST_BASE = 8
 class BEGANGenerator(Generator):
     """The generator of BEGAN: 3x3 convolutions with ELU, two at each size, and upsampling to the nearest pixel.
 
+    Initial weights are Glorot's: with PyTorch's, which are smaller, signals vanish in so many layers.
+
     Args:
         width: channels of every layer, at least 1; the paper has 64 and 128.
     """
@@ -46,6 +48,7 @@ class BEGANGenerator(Generator):
         self.image_shape = image_shape
         sizes = halve_until(image_shape[1:], LARGEST_BASE)[::-1]
         self.decoder = nn.Sequential(_decoder(noise_dim, sizes, width, image_shape[0]), output_activation("tanh"))
+        _init(self)
 
     def forward(self, noise: Tensor) -> Tensor:
         images: Tensor = self.decoder(noise)
@@ -73,7 +76,7 @@ class AutoencodingDiscriminator(_Energy):
 
     The encoder has two 3x3 convolutions with ELU at each size and a third of stride 2 to the next, with a multiple of
     `width` channels that grows by 1 from size to size. The decoder is BEGAN's generator. The hidden maps are the
-    encoder's at each size, and the embedding.
+    encoder's at each size, and the embedding. Initial weights are Glorot's.
 
     Args:
         width: channels of the first layer and of every layer of the decoder, at least 1; the paper has 64 and 128.
@@ -104,6 +107,7 @@ class AutoencodingDiscriminator(_Energy):
         height, breadth = sizes[-1]
         self.embed = nn.Sequential(nn.Flatten(), nn.Linear(before * height * breadth, embedding))
         self.decoder = _decoder(embedding, sizes[::-1], width, image_shape[0])
+        _init(self)
 
     def autoencoded(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         maps = [self.blocks[0](self.first(images))]
@@ -163,6 +167,14 @@ class _Upsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return interpolate(x, size=self.size)
+
+
+def _init(module: nn.Module) -> None:
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
 
 
 def _convolutions(before: int, width: int) -> nn.Sequential:
