@@ -40,9 +40,9 @@ class Classifier(Extractor):
 
     Its features are what its last layer reads, and their means over an image and its mirror image where training saw
     mirrored images. It is trained once per data set, on images that are not held out, and kept under the content of the
-    images in the folder that GANTK_CACHE names (`~/.cache/gantk`). That takes minutes; for CIFAR-10 on a single core
-    without matrix instructions for bfloat16, about an hour. Images of another size are resized to the data set's; gray
-    ones and RGB ones are converted to each other.
+    images in the folder that GANTK_CACHE names (`~/.cache/gantk`). That takes minutes, and longer for many color
+    images on few cores without matrix instructions for bfloat16: a line says how long. Images of another size are
+    resized to the data set's; gray ones and RGB ones are converted to each other.
 
     Args:
         data: the data set whose classes it learns, as mnist, with options in quotes: data='mnist:path=sets'; in Python
