@@ -184,7 +184,8 @@ OTHERS: dict[str, Combination] = {
     "wgan-rate": narrow("wgan", "10 epochs", "stages.game.*.lr=2e-4"),
     "wgan-gp-rate": narrow("wgan-gp", "10 epochs", RATE, **LAYERS),
     "lapgan-adam": game("lapgan", "10 epochs", "stages.game.*.optimizer=adam", "stages.game.*.lr=2e-4", **LAPGAN),
-    "began-balance": game("began", "2 epochs", "stages.game.*.lr=2e-4", loss="began:gamma=1.0,rate=0.05", **BEGAN),
+    "began-balance": game("began", "2 epochs", "stages.game.*.lr=2e-4", loss="began:gamma=0.7,rate=0.05", **BEGAN),
+    "began-variety": game("began", "2 epochs", "stages.game.*.lr=2e-4", loss="began:gamma=1.0,rate=0.05", **BEGAN),
 }
 """The same with one default changed; `degan-own` has its own networks instead of DCGAN's."""
 
