@@ -221,7 +221,7 @@ ENTRIES: dict[str, Entry] = {
             "--set=stages.game.length=5000 steps",
         ),
         note="Narrow networks and few steps, at 50 times the paper's rate of the balance and twice its learning rates. "
-        "With gamma=0.7, nearly all samples were ones, which are the easiest to reconstruct.",
+        "With gamma=0.7, nearly all samples are ones (bench/notes/recipe-defaults.md).",
     ),
     "ebgan": Entry(
         "EBGAN on MNIST",
