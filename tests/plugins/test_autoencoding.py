@@ -74,14 +74,21 @@ def test_networks_of_began_are_the_papers() -> None:
 
 
 def test_networks_of_began_begin_with_outputs_that_follow_their_inputs() -> None:
-    """With PyTorch's initial weights, reconstructions of different images differ by less than a hundred-thousandth."""
+    """With PyTorch's initial weights, reconstructions of different images hardly differ."""
     torch.manual_seed(0)
     judge, generator = AutoencodingDiscriminator((1, 28, 28), width=16), BEGANGenerator((1, 28, 28), 64, width=16)
+    images, noise = 2 * torch.rand(64, 1, 28, 28) - 1, 2 * torch.rand(64, 64) - 1
+
+    def spread(outputs: Tensor) -> float:
+        return outputs.std(0).mean().item()
+
     with torch.no_grad():
-        reconstructed, _ = judge.autoencoded(2 * torch.rand(64, 1, 28, 28) - 1)
-        generated = generator(2 * torch.rand(64, 64) - 1)
-    assert reconstructed.std(0).mean() > 0.01
-    assert generated.std(0).mean() > 0.01
+        assert spread(judge.autoencoded(images)[0]) > 0.01
+        assert spread(generator(noise)) > 0.01
+        for layer in judge.modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                layer.reset_parameters()
+        assert spread(judge.autoencoded(images)[0]) < 1e-4
 
 
 @pytest.mark.parametrize("exponent", [1, 2])

@@ -68,7 +68,7 @@ def test_it_tells_the_classes_of_images_that_it_has_not_seen(capsys: pytest.Capt
     assert extractor.held_out == "30 images (a tenth of the data)"
     said = capsys.readouterr().err
     assert "training a classifier on ArraySource, on 270 images" in said, "there is no terminal to show a bar on"
-    assert "270 images, once: about 1 min" in said
+    assert re.search(r"270 images, once: about \d+ min", said)
     assert "test error 0.00% on 30 held-out images" in said
 
 
@@ -250,13 +250,10 @@ def test_features_are_those_of_the_image_and_its_mirror_image_where_both_have_th
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_in_either_precision_it_learns_color_images_with_a_constant_background(
-    half: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A constant background leaves channels with hardly any variance, by which bfloat16's rounding is multiplied."""
+def test_color_images_are_learned_in_either_precision(half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     data = stripes(600, channels=3)
     labels, images = data.labels(range(600)), data.images(range(600))
     assert labels is not None
-    images[images < 130] = 0
+    images[images < 130] = 0  # a constant background
     monkeypatch.setattr(training, "half_is_fast", lambda: half)
     assert made(ArraySource(images, labels, data.classes), (3, *SHAPE[1:]), epochs=10).test_error == 0
